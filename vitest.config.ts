@@ -7,7 +7,7 @@ export default defineConfig({
     include: [
       'apps/**/*.test.ts',
       'libs/**/*.test.ts',
-      'test/{golden,contract,integration,e2e}/**/*.test.ts',
+      'test/{contract,e2e,golden,integration,kernels}/**/*.test.ts',
     ],
     testTimeout: 60_000,
     pool: 'forks',

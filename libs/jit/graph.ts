@@ -1,0 +1,153 @@
+/**
+ * The graph that a traced step becomes: typed values, one node per kernel call, no numbers and no ONNX.
+ */
+
+export type DType = 'float32' | 'int32' | 'bool';
+/** How a frozen weight lies in its file; it is float32 for every computation. */
+export type Storage = 'float32' | 'bfloat16' | 'float16';
+export type Shape = readonly number[];
+
+/** Shape and element type of a tensor. */
+export interface TensorSpec {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** Where the bytes of a frozen weight lie: an absolute real path, an offset and a length in bytes. */
+export interface WeightSource {
+  readonly file: string;
+  readonly offset: number;
+  readonly byteLength: number;
+  readonly storage: Storage;
+}
+
+interface ValueBase extends TensorSpec {
+  readonly id: number;
+}
+
+/** A tensor that changes with every run: token ids, masks, positions. */
+export interface DataInput extends ValueBase {
+  readonly kind: 'data';
+  readonly name: string;
+}
+
+/** A number that changes with every run: learning rate, loss weight. */
+export interface ScalarInput extends ValueBase {
+  readonly kind: 'scalar';
+  readonly name: string;
+}
+
+/** What goes in and comes out of every run: LoRA factors, optimizer moments, accumulators. */
+export interface StateInput extends ValueBase {
+  readonly kind: 'state';
+  readonly name: string;
+}
+
+/** A weight of the base model, read from the user's file and never changed. */
+export interface FrozenWeight extends ValueBase {
+  readonly kind: 'weight';
+  readonly name: string;
+  readonly source: WeightSource;
+}
+
+/** Numbers known while tracing; `data` has one entry when every element is the same. */
+export interface Constant extends ValueBase {
+  readonly kind: 'constant';
+  readonly data: Float32Array | Int32Array | Uint8Array;
+  readonly uniform: boolean;
+}
+
+/** A result of a node, or a parameter of a loop's body. */
+export interface Intermediate extends ValueBase {
+  readonly kind: 'node';
+}
+
+export type Value = DataInput | ScalarInput | StateInput | FrozenWeight | Constant | Intermediate;
+
+export type Attribute = string | number | boolean | readonly number[];
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** One kernel call. `scope` names the module that made it, `block` the recomputable piece it belongs to. */
+export interface Node {
+  readonly kernel: string;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Intermediate[];
+  readonly attributes: Attributes;
+  readonly scope: string;
+  readonly block?: number;
+  readonly body?: Body;
+}
+
+/** What a loop repeats: its parameters, its nodes, its results; it may use values of the graph around it. */
+export interface Body {
+  readonly parameters: readonly Intermediate[];
+  readonly nodes: readonly Node[];
+  readonly results: readonly Value[];
+}
+
+export interface NamedValue {
+  readonly name: string;
+  readonly value: Value;
+}
+
+/** A recomputable piece of the forward pass; its results are kept, what it made on the way need not be. */
+export interface Block {
+  readonly index: number;
+  readonly results: readonly Value[];
+}
+
+/** A traced step. Nodes stand in the order the step made them, which is an order they can run in. */
+export interface Graph {
+  readonly data: readonly DataInput[];
+  readonly scalars: readonly ScalarInput[];
+  readonly state: readonly StateInput[];
+  readonly weights: readonly FrozenWeight[];
+  readonly nodes: readonly Node[];
+  readonly outputs: readonly NamedValue[];
+  /** For each state input, by name, the value that replaces it in the next run. */
+  readonly nextState: readonly NamedValue[];
+  readonly blocks: readonly Block[];
+}
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((size, dimension) => size * dimension, 1);
+}
+
+/** Values that a node reads: its inputs, and whatever its body takes from outside. */
+export function usedValues(node: Node): readonly Value[] {
+  if (!node.body) return node.inputs;
+  const own = new Set<Value>(node.body.parameters);
+  for (const inner of node.body.nodes) inner.outputs.forEach((output) => own.add(output));
+  const captured = [...node.body.nodes.flatMap(usedValues), ...node.body.results].filter(
+    (value) => !own.has(value),
+  );
+  return [...node.inputs, ...new Set(captured)];
+}
+
+/** Values that must exist when the graph has run. */
+export function graphResults(graph: Graph): Value[] {
+  return [...graph.outputs, ...graph.nextState].map(({ value }) => value);
+}
+
+/** The same nodes reading other values: `replace` maps a value to what stands in for it. */
+export function rewireNode(node: Node, replace: (value: Value) => Value): Node {
+  const inputs = node.inputs.map(replace);
+  const body = node.body && {
+    ...node.body,
+    nodes: node.body.nodes.map((inner) => rewireNode(inner, replace)),
+    results: node.body.results.map(replace),
+  };
+  return { ...node, inputs, ...(body ? { body } : {}) };
+}
+
+/** The same graph with other nodes and with its results mapped through `replace`. */
+export function withNodes(
+  graph: Graph,
+  nodes: readonly Node[],
+  replace: (value: Value) => Value = (value) => value,
+): Graph {
+  const map = (named: readonly NamedValue[]) =>
+    named.map(({ name, value }) => ({ name, value: replace(value) }));
+  return { ...graph, nodes, outputs: map(graph.outputs), nextState: map(graph.nextState) };
+}

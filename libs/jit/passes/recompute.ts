@@ -1,0 +1,87 @@
+/**
+ * Recomputation of blocks in the backward pass (gradient checkpointing, Chen et al. 2016): what a block made on the
+ * way is made again where the backward pass first needs it, so that only the block's results are kept.
+ */
+import {
+  type Graph,
+  type Intermediate,
+  type Node,
+  rewireNode,
+  usedValues,
+  type Value,
+  withNodes,
+} from '#jit/graph.js';
+
+/** Copies of the nodes that make `wanted` out of values made outside of the block, and the map to the copies. */
+function copyNodes(
+  wanted: readonly Value[],
+  members: ReadonlyMap<Value, Node>,
+  kept: ReadonlySet<Value>,
+  nextId: () => number,
+): { copies: Node[]; copyOf: Map<Value, Value> } {
+  const needed = new Set<Node>();
+  const visit = (value: Value): void => {
+    const node = kept.has(value) ? undefined : members.get(value);
+    if (!node || needed.has(node)) return;
+    needed.add(node);
+    usedValues(node).forEach(visit);
+  };
+  wanted.forEach(visit);
+  const copyOf = new Map<Value, Value>();
+  const copies: Node[] = [];
+  for (const node of new Set(members.values())) {
+    if (!needed.has(node)) continue;
+    const rewired = rewireNode(node, (value) => copyOf.get(value) ?? value);
+    const outputs = node.outputs.map((output): Intermediate => ({ ...output, id: nextId() }));
+    node.outputs.forEach((output, i) => copyOf.set(output, outputs[i]!));
+    const { block: _, ...copy } = { ...rewired, outputs };
+    copies.push(copy);
+  }
+  return { copies, copyOf };
+}
+
+/**
+ * The graph in which everything after the forward pass reads recomputed values of the given blocks.
+ *
+ * The copies stand right before their first reader. Values are unchanged to the bit: the same nodes on the same
+ * inputs.
+ */
+export function recomputeBlocks(graph: Graph, blocks: ReadonlySet<number>): Graph {
+  if (blocks.size === 0) return graph;
+  let id = Math.max(0, ...graph.nodes.flatMap((node) => node.outputs.map((output) => output.id))) + 1;
+  const lastForward = graph.nodes.findLastIndex((node) => node.block !== undefined);
+  const kept = new Set(graph.blocks.flatMap((block) => block.results));
+  const membersOf = new Map<number, Map<Value, Node>>();
+  const blockOf = new Map<Value, number>();
+  for (const node of graph.nodes) {
+    if (node.block === undefined || !blocks.has(node.block)) continue;
+    const members = membersOf.get(node.block) ?? new Map<Value, Node>();
+    membersOf.set(node.block, members);
+    for (const output of node.outputs) {
+      members.set(output, node);
+      if (!kept.has(output)) blockOf.set(output, node.block);
+    }
+  }
+
+  const backward = graph.nodes.slice(lastForward + 1);
+  const wantedOf = new Map<number, Set<Value>>();
+  for (const value of backward.flatMap(usedValues)) {
+    const block = blockOf.get(value);
+    if (block !== undefined) wantedOf.set(block, (wantedOf.get(block) ?? new Set()).add(value));
+  }
+
+  const copyOf = new Map<Value, Value>();
+  const result: Node[] = graph.nodes.slice(0, lastForward + 1);
+  for (const node of backward) {
+    for (const block of new Set(usedValues(node).flatMap((value) => blockOf.get(value) ?? []))) {
+      const wanted = wantedOf.get(block);
+      if (!wanted) continue;
+      wantedOf.delete(block);
+      const made = copyNodes([...wanted], membersOf.get(block)!, kept, () => id++);
+      made.copyOf.forEach((copy, value) => copyOf.set(value, copy));
+      result.push(...made.copies);
+    }
+    result.push(rewireNode(node, (value) => copyOf.get(value) ?? value));
+  }
+  return withNodes(graph, result, (value) => copyOf.get(value) ?? value);
+}

@@ -1,0 +1,35 @@
+/** Who may look at whom in a batch of packed blocks. */
+import {
+  cast,
+  equal,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalNot,
+  mul,
+  reshape,
+  scalar,
+  sub,
+  type Tensor,
+  tensor,
+} from '#jit/ops.js';
+
+/** Added to a score that must not count: far below any score, far above the smallest float32. */
+const hidden = -1e30;
+
+/**
+ * The additive mask [B, L, L]: a token sees itself and those before it in its own segment, with a sliding window at
+ * most the last `window` of them.
+ *
+ * `segments` is int32 [B, L]; tokens of one example share a number.
+ */
+export function attentionMask(segments: Tensor, window: number | null): Tensor {
+  const [B, L] = segments.shape as [number, number];
+  const index = tensor(Int32Array.from({ length: L }, (_, i) => i));
+  const query = reshape(index, [1, L, 1]);
+  const key = reshape(index, [1, 1, L]);
+  const sameSegment = equal(reshape(segments, [B, L, 1]), reshape(segments, [B, 1, L]));
+  const past = logicalAnd(sameSegment, lessEqual(key, query));
+  const near = window === null ? past : logicalAnd(past, less(sub(query, key), scalar(window, 'int32')));
+  return mul(cast(logicalNot(near), 'float32'), scalar(hidden));
+}

@@ -1,0 +1,59 @@
+/** The layers that decoders are made of. */
+import { embedding, linear } from '#jit/ops/linear.js';
+import { rmsNorm } from '#jit/ops/rms-norm.js';
+import type { Tensor } from '#jit/ops.js';
+import { Module, type Parameter, RowMap } from '#nn/module.js';
+
+/** y = x W^T + b, W stored as [out, in]. */
+export class Linear extends RowMap {
+  readonly weight: Parameter;
+  readonly bias: Parameter | undefined;
+
+  constructor(
+    path: string,
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    bias: boolean,
+  ) {
+    super(path);
+    this.weight = this.parameter('weight', [outFeatures, inFeatures]);
+    this.bias = bias ? this.parameter('bias', [outFeatures]) : undefined;
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight.tensor, this.bias?.tensor);
+  }
+}
+
+/** Rows of a table by their numbers. */
+export class Embedding extends Module {
+  readonly weight: Parameter;
+
+  constructor(path: string, entries: number, size: number) {
+    super(path);
+    this.weight = this.parameter('weight', [entries, size]);
+  }
+
+  /** int32 [rows] to [rows, size]. */
+  forward(ids: Tensor): Tensor {
+    return embedding(this.weight.tensor, ids);
+  }
+}
+
+/** x / rms(x) * weight over the last axis. */
+export class RmsNorm extends Module {
+  readonly weight: Parameter;
+
+  constructor(
+    path: string,
+    size: number,
+    private readonly epsilon: number,
+  ) {
+    super(path);
+    this.weight = this.parameter('weight', [size]);
+  }
+
+  forward(x: Tensor): Tensor {
+    return rmsNorm(x, this.weight.tensor, this.epsilon);
+  }
+}

@@ -1,0 +1,20 @@
+/** Angles of rotary positions for the rows of a batch. */
+import { cast, cos, mul, reshape, scalar, sin, type Tensor, tensor } from '#jit/ops.js';
+import type { RotaryFrequencies } from '#nn/rotary-frequencies.js';
+
+/** cos and sin of every row's angles, [rows, headDim / 2] each, times the scaling of the positions' variant. */
+export interface RotaryTable {
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+}
+
+/** The table for int32 positions [rows]. */
+export function rotaryTable(
+  positions: Tensor,
+  { inverseFrequencies, attentionScaling }: RotaryFrequencies,
+): RotaryTable {
+  const frequencies = tensor(inverseFrequencies, [1, inverseFrequencies.length]);
+  const angles = mul(reshape(cast(positions, 'float32'), [-1, 1]), frequencies);
+  const scaled = (x: Tensor) => (attentionScaling === 1 ? x : mul(x, scalar(attentionScaling)));
+  return { cos: scaled(cos(angles)), sin: scaled(sin(angles)) };
+}

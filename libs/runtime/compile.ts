@@ -1,0 +1,70 @@
+/** From a step function to the bytes that ONNX Runtime loads. */
+import type { Graph } from '#jit/graph.js';
+import { accumulateProducts } from '#jit/passes/accumulate.js';
+import { eliminateDeadNodes } from '#jit/passes/dead-nodes.js';
+import { recomputeBlocks } from '#jit/passes/recompute.js';
+import { collapseReshapes } from '#jit/passes/reshape-chains.js';
+import { scalarizeUniformConstants } from '#jit/passes/uniform-constants.js';
+import { type Program, type ProgramSpec, trace } from '#jit/trace.js';
+import type { Device } from '#runtime/device.js';
+import { encodeModel } from '#runtime/encode.js';
+import { arrangeForExecution } from '#runtime/execution-order.js';
+import { type LoweredGraph, lower } from '#runtime/lowering/lower.js';
+import { type MemoryPlan, planMemory } from '#runtime/memory-plan.js';
+import type { OnnxValue } from '#runtime/onnx-graph.js';
+import { gatherWeightFiles } from '#runtime/weight-folder.js';
+
+export interface CompileOptions {
+  readonly device: Device;
+  /** How many of the model's blocks, from the first, are recomputed in the backward pass. */
+  readonly recomputedBlocks: number;
+}
+
+/** The passes that every graph goes through, recomputation after what could remove its copies. */
+export function optimize(graph: Graph, recomputedBlocks: number): Graph {
+  const blocks = new Set(Array.from({ length: recomputedBlocks }, (_, i) => i));
+  const simplified = eliminateDeadNodes(collapseReshapes(scalarizeUniformConstants(graph)));
+  return accumulateProducts(eliminateDeadNodes(recomputeBlocks(simplified, blocks)));
+}
+
+/** A step function ready for ONNX Runtime: the model's bytes, its inputs and results by name, its plan. */
+export interface CompiledGraph extends GraphManifest {
+  readonly bytes: Uint8Array;
+}
+
+/** What must be known of a compiled graph besides its bytes. */
+export interface GraphManifest {
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: Readonly<Record<string, OnnxValue>>;
+  readonly nextState: Readonly<Record<string, OnnxValue>>;
+  readonly weightFolder: string | undefined;
+  readonly plan: MemoryPlan;
+}
+
+/** Traces a step function and writes its graph in ONNX operators, nodes in the order that keeps memory low. */
+export function lowerProgram(program: Program, spec: ProgramSpec, options: CompileOptions): LoweredGraph {
+  const lowered = lower(optimize(trace(program, spec), options.recomputedBlocks), options.device);
+  return { ...lowered, model: { ...lowered.model, nodes: arrangeForExecution(lowered.model.nodes) } };
+}
+
+/**
+ * Compiles a step function. Weights of several folders are linked together below `scratch`, see
+ * {@link gatherWeightFiles}.
+ */
+export async function compileProgram(
+  program: Program,
+  spec: ProgramSpec,
+  options: CompileOptions,
+  scratch?: string,
+): Promise<CompiledGraph> {
+  const { model, outputs, nextState } = lowerProgram(program, spec, options);
+  const gathered = await gatherWeightFiles(model, scratch);
+  return {
+    bytes: encodeModel(gathered.model),
+    inputs: model.inputs,
+    outputs,
+    nextState,
+    weightFolder: gathered.folder,
+    plan: planMemory(model),
+  };
+}

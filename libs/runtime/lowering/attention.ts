@@ -1,0 +1,121 @@
+/**
+ * Attention in tiles of queries: a tile sees the keys up to its own end only, so the half of the scores that the
+ * causal mask hides is mostly never computed, and no more than one tile of scores exists at a time.
+ */
+import type { OnnxBuilder } from '#runtime/lowering/builder.js';
+import { batchedProduct } from '#runtime/lowering/products.js';
+import type { Lowering } from '#runtime/lowering/rule.js';
+import type { OnnxValue } from '#runtime/onnx-graph.js';
+
+/** Scores of one tile should stay in a processor's last-level cache. */
+const tileBytes = 20 * 1024 * 1024;
+const smallestTile = 64;
+
+interface Tile {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Cuts L query positions into tiles whose scores, for every head, take about {@link tileBytes}. */
+export function queryTiles(length: number, heads: number): Tile[] {
+  const rows = Math.floor(tileBytes / (4 * heads * length));
+  const size = Math.min(
+    Math.max(smallestTile, 2 ** Math.floor(Math.log2(Math.max(1, rows)))),
+    Math.ceil(length / 2),
+  );
+  const tiles: Tile[] = [];
+  for (let from = 0; from < length; from += size) tiles.push({ from, to: Math.min(length, from + size) });
+  return tiles;
+}
+
+interface Operands {
+  readonly builder: OnnxBuilder;
+  readonly q: OnnxValue;
+  readonly k: OnnxValue;
+  readonly mask: OnnxValue;
+  readonly scale: number;
+}
+
+/** Rows of queries [B, KV, L, G, D] of one tile as [B, KV, rows * G, D]. */
+function tileRows(builder: OnnxBuilder, x: OnnxValue, { from, to }: Tile): OnnxValue {
+  const [B, KV, L, G, D] = x.shape as [number, number, number, number, number];
+  return builder.sliceAxis(builder.reshape(x, [B, KV, L * G, D]), 2, from * G, to * G);
+}
+
+/** Softmax of the scaled, masked scores of one tile: [B, KV, rows * G, keys]. */
+function tileProbabilities({ builder, q, k, mask, scale }: Operands, tile: Tile): OnnxValue {
+  const [B, KV, , G] = q.shape as [number, number, number, number];
+  const rows = tile.to - tile.from;
+  const keys = builder.sliceAxis(k, 2, 0, tile.to);
+  const scores = batchedProduct(builder, tileRows(builder, q, tile), keys, {
+    transposeB: true,
+    alpha: scale,
+  });
+  const tileMask = builder.shared(`mask ${mask.name} ${tile.from} ${tile.to}`, () => {
+    const part = builder.sliceAxis(builder.sliceAxis(mask, 1, tile.from, tile.to), 2, 0, tile.to);
+    return builder.reshape(part, [B, 1, rows, 1, tile.to]);
+  });
+  const masked = builder.binary('Add', builder.reshape(scores, [B, KV, rows, G, tile.to]), tileMask);
+  const P = builder.emit('Softmax', [masked], masked.shape, { axis: -1 });
+  return builder.reshape(P, scores.shape);
+}
+
+const attention: Lowering = ({ builder, inputs, attributes }) => {
+  const [q, k, v, mask] = inputs as [OnnxValue, OnnxValue, OnnxValue, OnnxValue];
+  const [B, KV, L, G, D] = q.shape as [number, number, number, number, number];
+  const operands = { builder, q, k, mask, scale: Number(attributes['scale']) };
+  const parts = queryTiles(L, B * KV * G).map((tile) => {
+    const P = tileProbabilities(operands, tile);
+    return batchedProduct(builder, P, builder.sliceAxis(v, 2, 0, tile.to), {});
+  });
+  const output =
+    parts.length === 1 ? parts[0]! : builder.emit('Concat', parts, [B, KV, L * G, D], { axis: 2 });
+  return builder.reshape(output, q.shape);
+};
+
+/** Adds the gradient of the first keys to that of more keys. */
+function addPrefix(builder: OnnxBuilder, prefix: OnnxValue | undefined, longer: OnnxValue): OnnxValue {
+  if (!prefix) return longer;
+  const grow = longer.shape[2]! - prefix.shape[2]!;
+  const pads = builder.ints([0, 0, 0, 0, 0, 0, grow, 0]);
+  return builder.binary('Add', longer, builder.emit('Pad', [prefix, pads, builder.float(0)], longer.shape));
+}
+
+/** P again from q and k; dV = P^T dO; dS = P * (dO V^T - rowsum(dO * O)); dQ = dS K; dK = dS^T Q. */
+const attentionGradient: Lowering = ({ builder, inputs, attributes }) => {
+  const [q, k, v, mask, output, dy] = inputs as [
+    OnnxValue,
+    OnnxValue,
+    OnnxValue,
+    OnnxValue,
+    OnnxValue,
+    OnnxValue,
+  ];
+  const [B, KV, L, G, D] = q.shape as [number, number, number, number, number];
+  const scale = Number(attributes['scale']);
+  const flat = (x: OnnxValue) => builder.reshape(x, [B, KV, L * G, D]);
+  const rowDot = builder.reduceRows('ReduceSum', builder.binary('Mul', flat(dy), flat(output)));
+  let dK: OnnxValue | undefined;
+  let dV: OnnxValue | undefined;
+  const dQ = queryTiles(L, B * KV * G).map((tile) => {
+    const P = tileProbabilities({ builder, q, k, mask, scale }, tile);
+    const dO = tileRows(builder, dy, tile);
+    dV = addPrefix(builder, dV, batchedProduct(builder, P, dO, { transposeA: true }));
+    const dP = batchedProduct(builder, dO, builder.sliceAxis(v, 2, 0, tile.to), { transposeB: true });
+    const dot = builder.sliceAxis(rowDot, 2, tile.from * G, tile.to * G);
+    const dS = builder.binary('Mul', builder.binary('Sub', dP, dot), P);
+    dK = addPrefix(
+      builder,
+      dK,
+      batchedProduct(builder, dS, tileRows(builder, q, tile), { transposeA: true, alpha: scale }),
+    );
+    return batchedProduct(builder, dS, builder.sliceAxis(k, 2, 0, tile.to), { alpha: scale });
+  });
+  const joined = dQ.length === 1 ? dQ[0]! : builder.emit('Concat', dQ, [B, KV, L * G, D], { axis: 2 });
+  return [builder.reshape(joined, q.shape), dK!, dV!];
+};
+
+export const attentionRules = {
+  Attention: attention,
+  AttentionGradient: attentionGradient,
+} satisfies Record<string, Lowering>;

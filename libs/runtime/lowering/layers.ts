@@ -1,0 +1,113 @@
+/** The project's own kernels, one layer each, in the operators that ONNX Runtime runs fastest. */
+import type { OnnxBuilder } from '#runtime/lowering/builder.js';
+import { type Lowering, resultShape } from '#runtime/lowering/rule.js';
+import type { OnnxValue } from '#runtime/onnx-graph.js';
+
+const rmsNorm: Lowering = ({ builder, inputs, attributes }) => {
+  const [x] = inputs as [OnnxValue];
+  return builder.emit('SimplifiedLayerNormalization', inputs, x.shape, {
+    axis: -1,
+    epsilon: { float: Number(attributes['epsilon']) },
+  });
+};
+
+/** dx = inverse * (w dy - x * inverse^2 * mean(w dy x)), with inverse = 1 / sqrt(mean(x^2) + epsilon). */
+const rmsNormGradient: Lowering = ({ builder, inputs, attributes }) => {
+  const [x, weight, dy] = inputs as [OnnxValue, OnnxValue, OnnxValue];
+  const size = x.shape.at(-1)!;
+  const squares = builder.reduceRows('ReduceSumSquare', x);
+  const meanSquare = builder.binary('Mul', squares, builder.float(1 / size));
+  const shifted = builder.binary('Add', meanSquare, builder.float(Number(attributes['epsilon'])));
+  const inverse = builder.unary('Reciprocal', builder.unary('Sqrt', shifted));
+  const scaled = builder.binary('Mul', dy, weight);
+  const projection = builder.reduceRows('ReduceSum', builder.binary('Mul', scaled, x));
+  const inverseSquare = builder.binary('Mul', inverse, inverse);
+  const share = builder.binary(
+    'Mul',
+    projection,
+    builder.binary('Mul', inverseSquare, builder.float(1 / size)),
+  );
+  const along = builder.binary('Mul', x, share);
+  return builder.binary('Mul', builder.binary('Sub', scaled, along), inverse);
+};
+
+function silu(builder: OnnxBuilder, x: OnnxValue): OnnxValue {
+  if (builder.device !== 'webgpu') {
+    return builder.emitMicrosoft('QuickGelu', [x], x.shape, { alpha: { float: 1 } });
+  }
+  return builder.binary('Mul', x, builder.unary('Sigmoid', x));
+}
+
+const swiGlu: Lowering = ({ builder, inputs: [gate, up] }) =>
+  builder.binary('Mul', silu(builder, gate!), up!);
+
+/** d silu(g) / dg = s + g s (1 - s) with s = sigmoid(g). */
+const swiGluGradient: Lowering = ({ builder, inputs }) => {
+  const [gate, up, dy] = inputs as [OnnxValue, OnnxValue, OnnxValue];
+  const s = builder.unary('Sigmoid', gate);
+  const gateSilu = builder.binary('Mul', gate, s);
+  const dUp = builder.binary('Mul', dy, gateSilu);
+  const slope = builder.binary('Add', s, builder.binary('Sub', gateSilu, builder.binary('Mul', gateSilu, s)));
+  return [builder.binary('Mul', builder.binary('Mul', dy, up), slope), dUp];
+};
+
+const rotary: Lowering = ({ builder, inputs, attributes }) => {
+  const [x, cos, sin] = inputs as [OnnxValue, OnnxValue, OnnxValue];
+  const [rows, width] = x.shape as [number, number];
+  const turn = attributes['inverse']
+    ? builder.shared(`neg ${sin.name}`, () => builder.unary('Neg', sin))
+    : sin;
+  // One sequence of all rows whose angles are given row by row: position i reads line i of the two tables.
+  const start = builder.constant(BigInt64Array.of(0n), [1]);
+  const sequence = builder.reshape(x, [1, rows, width]);
+  const turned = builder.emitMicrosoft('RotaryEmbedding', [sequence, start, cos, turn], sequence.shape);
+  return builder.reshape(turned, x.shape);
+};
+
+/** lowbias32 of index * multiplier + offset; ONNX multiplies int32 and shifts uint32. */
+const randomBits: Lowering = (call) => {
+  const { builder, inputs } = call;
+  const [key] = inputs as [OnnxValue];
+  const shape = resultShape(call);
+  const count = shape.reduce((size, dimension) => size * dimension, 1);
+  const words = Math.ceil(count / 2);
+  const int = (value: number) => builder.constant(Int32Array.of(value), []);
+  const index = builder.shared(`range ${words}`, () =>
+    builder.emit('Range', [int(0), int(words), int(1)], [words]),
+  );
+  const part = (i: number) => builder.emit('Gather', [key, int(i)], [], { axis: 0 });
+  const shiftRight = (x: OnnxValue, bits: number) => {
+    const amount = builder.cast(int(bits), 'uint32');
+    const shifted = builder.emit('BitShift', [builder.cast(x, 'uint32'), amount], x.shape, {
+      direction: 'RIGHT',
+    });
+    return builder.cast(shifted, 'int32');
+  };
+  const fold = (x: OnnxValue, bits: number) => builder.binary('BitwiseXor', x, shiftRight(x, bits));
+  let x = builder.binary('Add', builder.binary('Mul', index, part(0)), part(1));
+  x = builder.binary('Mul', fold(x, 16), int(0x7feb352d));
+  x = builder.binary('Mul', fold(x, 15), int(0x846ca68b));
+  x = fold(x, 16);
+  const halves = [builder.binary('BitwiseAnd', x, int(0xffff)), shiftRight(x, 16)];
+  const all = builder.emit('Concat', halves, [2 * words], { axis: 0 });
+  return builder.reshape(builder.sliceAxis(all, 0, 0, count), shape);
+};
+
+const pickColumn: Lowering = ({ builder, inputs }) => {
+  const [x, column] = inputs as [OnnxValue, OnnxValue];
+  const rows = column.shape[0]!;
+  const picked = builder.emit('GatherElements', [x, builder.reshape(column, [rows, 1])], [rows, 1], {
+    axis: 1,
+  });
+  return builder.reshape(picked, [rows]);
+};
+
+export const layerRules = {
+  PickColumn: pickColumn,
+  RandomBits: randomBits,
+  RmsNorm: rmsNorm,
+  RmsNormGradient: rmsNormGradient,
+  Rotary: rotary,
+  SwiGlu: swiGlu,
+  SwiGluGradient: swiGluGradient,
+} satisfies Record<string, Lowering>;
