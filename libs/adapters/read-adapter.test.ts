@@ -1,0 +1,196 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readAdapter } from '#adapters/read-adapter.js';
+import { readModelConfig } from '#models/config.js';
+import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
+import { writeSafetensors } from '#models/safetensors-write.js';
+import type { FloatTensor } from '#models/safetensors-write.js';
+import { decoderSpec } from '#models/spec.js';
+
+const fixtures = fileURLToPath(new URL('../../test/fixtures', import.meta.url));
+const qv = path.join(fixtures, 'lora/qv/final');
+const llama = decoderSpec(await readModelConfig(path.join(fixtures, 'families/llama')));
+
+let scratch: string;
+beforeEach(async () => void (scratch = await mkdtemp(path.join(tmpdir(), 'read-adapter-'))));
+afterEach(() => rm(scratch, { recursive: true }));
+
+/** Copies the adapter `qv` with its tensors or its configuration changed. */
+async function adapterOf(
+  change: (tensors: Map<string, FloatTensor>) => void = () => undefined,
+  config: Record<string, unknown> = {},
+): Promise<string> {
+  const written = JSON.parse(await readFile(path.join(qv, 'adapter_config.json'), 'utf8')) as object;
+  await writeFile(path.join(scratch, 'adapter_config.json'), JSON.stringify({ ...written, ...config }));
+  const file = await readSafetensorsHeader(path.join(qv, 'adapter_model.safetensors'));
+  const tensors = new Map<string, FloatTensor>();
+  for (const [name, entry] of file.tensors) {
+    tensors.set(name, { data: await readTensorF32(file, entry), shape: entry.shape });
+  }
+  change(tensors);
+  await writeSafetensors(path.join(scratch, 'adapter_model.safetensors'), tensors);
+  return scratch;
+}
+const key = (layer: number, factor: 'A' | 'B', projection = 'q_proj') =>
+  `base_model.model.model.layers.${layer}.self_attn.${projection}.lora_${factor}.weight`;
+
+describe('every adapter that PEFT saved is read, or refused for what it is', () => {
+  const refusals: readonly (readonly [name: RegExp, reason: RegExp])[] = [
+    [/dora/, /use_dora/],
+    [/^(bert-classifier|llama-classifier|modules-to-save|vit|resnet-conv$)/, /modules_to_save/],
+    [/^bias/, /bias "(all|lora_only)"/],
+    [/^lora-bias/, /lora_bias/],
+    [/^gpt2/, /fan_in_fan_out/],
+    [/^embedding/, /lora_embedding_A belongs to LoRA on an embedding/],
+  ];
+  const adapters = readdirSync(path.join(fixtures, 'lora'))
+    .flatMap((name) => [`${name}/init`, `${name}/final`])
+    .map((name) => ({ name, reason: refusals.find(([pattern]) => pattern.test(name.split('/')[0]!))?.[1] }));
+
+  test.each(adapters.filter(({ reason }) => reason === undefined))('$name is read', async ({ name }) => {
+    const folder = path.join(fixtures, 'lora', name);
+    const adapter = await readAdapter(folder);
+    const { tensors } = await readSafetensorsHeader(path.join(folder, 'adapter_model.safetensors'));
+    expect(adapter.modules.size * 2).toBe(tensors.size);
+    expect(adapter).toMatchObject({ metadata: { format: 'pt' }, ignoredFields: [] });
+    for (const { path, A, B, r, inFeatures, outFeatures } of adapter.modules.values()) {
+      expect(tensors.get(`base_model.model.${path}.lora_A.weight`)?.shape).toEqual([r, inFeatures]);
+      expect([A.length, B.length]).toEqual([r * inFeatures, outFeatures * r]);
+    }
+  });
+
+  test.each(adapters.filter(({ reason }) => reason !== undefined))(
+    '$name is refused',
+    async ({ name, reason }) => {
+      await expect(readAdapter(path.join(fixtures, 'lora', name))).rejects.toMatchObject({
+        code: 'unsupported',
+        message: expect.stringMatching(reason!),
+      });
+    },
+  );
+});
+
+test('with the model at hand the layers are those of the model, in its order', async () => {
+  const { modules } = await readAdapter(qv, { spec: llama });
+  const { modules: unordered } = await readAdapter(qv);
+  const { family } = JSON.parse(readFileSync(path.join(qv, '../case.json'), 'utf8')) as { family: string };
+  expect(family).toBe('llama');
+  const paths = llama.modules.map(({ path }) => path).filter((path) => /\.[qv]_proj$/.test(path));
+  expect([...modules.keys()]).toEqual(paths);
+  expect(new Set(modules.keys())).toEqual(new Set(unordered.keys()));
+});
+
+test('factors in half precision are widened', async () => {
+  const exact = await readAdapter(qv);
+  for (const [dtype, precision] of [
+    ['BF16', 2 ** -8],
+    ['F16', 2 ** -10],
+  ] as const) {
+    const folder = await adapterOf((tensors) =>
+      tensors.forEach((tensor, name) => tensors.set(name, { ...tensor, dtype })),
+    );
+    const half = await readAdapter(folder, { spec: llama });
+    for (const [path, { A }] of half.modules) {
+      const expected = exact.modules.get(path)!.A;
+      A.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(precision));
+    }
+  }
+});
+
+describe('weights that contradict the configuration are refused with key and shapes', () => {
+  test('a rank that the configuration does not give', async () => {
+    const folder = await adapterOf(undefined, { rank_pattern: { v_proj: 2 } });
+    const error = await readAdapter(folder).catch((caught: unknown) => caught as Error);
+    expect(error).toMatchObject({ code: 'adapter_mismatch' });
+    expect((error as Error).message).toMatch(
+      /base_model\.model\.model\.layers\.0\.self_attn\.v_proj\.lora_A\.weight is \[\d+, \d+\] and should be \[2, \d+\]/,
+    );
+  });
+
+  test('a factor without its other half, with and without the model', async () => {
+    const folder = await adapterOf((tensors) => tensors.delete(key(0, 'B')));
+    for (const options of [{}, { spec: llama }]) {
+      await expect(readAdapter(folder, options)).rejects.toMatchObject({
+        code: 'adapter_mismatch',
+        details: { missing: [key(0, 'B')] },
+      });
+    }
+  });
+
+  test('a layer that the model has and the file has not', async () => {
+    const folder = await adapterOf((tensors) => {
+      tensors.delete(key(1, 'A'));
+      tensors.delete(key(1, 'B'));
+    });
+    await expect(readAdapter(folder)).resolves.toBeDefined();
+    await expect(readAdapter(folder, { spec: llama })).rejects.toMatchObject({
+      details: { missing: [key(1, 'A'), key(1, 'B')] },
+    });
+  });
+
+  test('a layer that the configuration does not name', async () => {
+    const folder = await adapterOf(undefined, { target_modules: ['v_proj'] });
+    await expect(readAdapter(folder)).rejects.toThrow(
+      /which the configuration does not name \(target_modules \["v_proj"\]\)/,
+    );
+    await expect(readAdapter(folder, { spec: llama })).rejects.toMatchObject({
+      code: 'adapter_mismatch',
+      details: { extra: expect.arrayContaining(['model.layers.0.self_attn.q_proj']) },
+    });
+  });
+
+  test('a layer of another size than the model has', async () => {
+    const folder = await adapterOf((tensors) => {
+      const { data, shape } = tensors.get(key(0, 'A'))!;
+      tensors.set(key(0, 'A'), { data: data.slice(0, shape[0]! * 3), shape: [shape[0]!, 3] });
+    });
+    await expect(readAdapter(folder, { spec: llama })).rejects.toMatchObject({
+      details: { misshapen: [expect.stringMatching(/q_proj\.lora_A\.weight is \[\d+, 3\] and should be/)] },
+    });
+  });
+
+  test('names of another library', async () => {
+    const folder = await adapterOf((tensors) => {
+      for (const [name, tensor] of Array.from(tensors)) {
+        tensors.delete(name);
+        tensors.set(name.replace('base_model.model.', 'lora_te_'), tensor);
+      }
+    });
+    await expect(readAdapter(folder)).rejects.toMatchObject({
+      code: 'adapter_mismatch',
+      message: expect.stringMatching(/not named like base_model\.model\.MODULE\.lora_A\.weight/),
+    });
+  });
+
+  test('numbers that are not finite', async () => {
+    const folder = await adapterOf((tensors) => {
+      tensors.get(key(0, 'A'))!.data[5] = NaN;
+    });
+    await expect(readAdapter(folder)).rejects.toMatchObject({
+      code: 'adapter_not_finite',
+      details: { tensor: key(0, 'A'), index: 5 },
+    });
+  });
+});
+
+describe('a folder that is no adapter', () => {
+  test('without its files, with pickled weights, with broken JSON', async () => {
+    await expect(readAdapter(scratch)).rejects.toMatchObject({ code: 'adapter_not_found' });
+    await cp(path.join(qv, 'adapter_config.json'), path.join(scratch, 'adapter_config.json'));
+    await expect(readAdapter(scratch)).rejects.toMatchObject({ code: 'adapter_not_found' });
+    await writeFile(path.join(scratch, 'adapter_model.bin'), '');
+    await expect(readAdapter(scratch)).rejects.toMatchObject({ code: 'adapter_weights_pickled' });
+    await rm(path.join(scratch, 'adapter_config.json'));
+    await writeFile(path.join(scratch, 'adapter_config.json'), '{');
+    await expect(readAdapter(scratch)).rejects.toMatchObject({ code: 'adapter_config_invalid' });
+  });
+
+  test('of a newer PEFT is read, its unknown fields reported', async () => {
+    const adapter = await readAdapter(await adapterOf(undefined, { use_future: 1 }));
+    expect(adapter.ignoredFields).toEqual(['use_future']);
+  });
+});

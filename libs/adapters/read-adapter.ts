@@ -1,0 +1,238 @@
+import { access, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { UnsupportedError } from '#jit/errors.js';
+import { ADAPTER_FILES, AdapterError, firstNonFinite } from '#adapters/adapter.js';
+import type { Adapter, AdapterModule } from '#adapters/adapter.js';
+import { readLoraConfig } from '#lora/config.js';
+import type { LoraConfig, ReadLoraConfig } from '#lora/config.js';
+import { isAllLinear, judgePaths, rankPaths } from '#lora/target-modules-match.js';
+import { adapterTensorName, resolveTargetModules } from '#lora/target-modules.js';
+import type { TargetModule } from '#lora/target-modules.js';
+import { ADAPTER_LIMITS, readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
+import type { SafetensorsFile, TensorEntry } from '#models/safetensors.js';
+import { isFloatDtype } from '#models/safetensors-dtype.js';
+import type { DecoderSpec } from '#models/spec.js';
+
+/**
+ * Reads an adapter in PEFT's save format; float16 and bfloat16 factors are widened to float32.
+ *
+ * Ranks must be those that the configuration gives, and with a `spec` the adapted layers and their sizes those of the
+ * model. Throws AdapterError (`adapter_not_found`, `adapter_config_invalid`, `adapter_weights_pickled`,
+ * `adapter_mismatch`, `adapter_not_finite`), SafetensorsError, LoraConfigError, UnsupportedError.
+ */
+export async function readAdapter(
+  folder: string,
+  options: { readonly spec?: DecoderSpec } = {},
+): Promise<Adapter> {
+  const { config, ignored } = await readConfig(folder);
+  const file = await openWeights(folder);
+  refuseOtherTensors(folder, file);
+  const pairs = pairFactors(folder, file);
+  const expected = options.spec
+    ? resolveTargetModules(options.spec, config).modules
+    : modulesOfFile(folder, config, pairs);
+  matchPairs(folder, expected, pairs);
+
+  const modules = new Map<string, AdapterModule>();
+  for (const module of expected) {
+    const pair = pairs.get(module.path)!;
+    const [A, B] = [await readTensorF32(file, pair.A!), await readTensorF32(file, pair.B!)];
+    checkFinite(folder, module.path, { A, B });
+    modules.set(module.path, { ...module, A, B });
+  }
+  return { config, modules, metadata: file.metadata, ignoredFields: ignored };
+}
+
+interface Pair {
+  A?: TensorEntry;
+  B?: TensorEntry;
+}
+
+const MAX_CONFIG_BYTES = 1 << 20;
+
+async function readConfig(folder: string): Promise<ReadLoraConfig> {
+  const file = path.join(folder, ADAPTER_FILES.config);
+  let text: string;
+  try {
+    const { size } = await stat(file);
+    if (size > MAX_CONFIG_BYTES) {
+      throw new AdapterError(
+        'adapter_config_invalid',
+        folder,
+        `${ADAPTER_FILES.config} has ${size} bytes, the limit is ${MAX_CONFIG_BYTES}`,
+      );
+    }
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    if (cause instanceof AdapterError) throw cause;
+    throw new AdapterError(
+      'adapter_not_found',
+      folder,
+      `${ADAPTER_FILES.config} cannot be read: is it the folder of an adapter?`,
+      { cause },
+    );
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new AdapterError(
+      'adapter_config_invalid',
+      folder,
+      `${ADAPTER_FILES.config} is not JSON: ${(cause as Error).message.slice(0, 200)}`,
+      { cause },
+    );
+  }
+  return readLoraConfig(json);
+}
+
+async function openWeights(folder: string): Promise<SafetensorsFile> {
+  const exists = (name: string) =>
+    access(path.join(folder, name)).then(
+      () => true,
+      () => false,
+    );
+  if (!(await exists(ADAPTER_FILES.weights))) {
+    throw (await exists('adapter_model.bin'))
+      ? new AdapterError(
+          'adapter_weights_pickled',
+          folder,
+          'has its weights only as adapter_model.bin: pickle files can run code when they are opened, so they are not. ' +
+            'Load it with PEFT where you trust it and save it again, which writes safetensors',
+        )
+      : new AdapterError('adapter_not_found', folder, `${ADAPTER_FILES.weights} is missing`);
+  }
+  return readSafetensorsHeader(path.join(folder, ADAPTER_FILES.weights), ADAPTER_LIMITS);
+}
+
+/** Tensors that PEFT saves for options that are not done here. */
+const otherTensors: readonly [pattern: RegExp, what: string][] = [
+  [/\.lora_embedding_[AB]$/, 'LoRA on an embedding'],
+  [/\.lora_magnitude_vector(\.weight)?$/, 'DoRA (use_dora)'],
+  [/\.lora_B\.bias$/, 'a bias on B (lora_bias)'],
+  [/\.lora_/, 'a variant of LoRA'],
+  [/\.base_layer\./, 'a copy of the base layer'],
+  [/\.(weight|bias)$/, 'a whole module or bias (modules_to_save, bias)'],
+];
+
+function refuseOtherTensors(folder: string, file: SafetensorsFile): void {
+  for (const [name, { dtype, shape }] of file.tensors) {
+    const isFactor = factorKey.test(name);
+    const isPeft = name.startsWith('base_model.model.');
+    const what = isPeft && !isFactor ? otherTensors.find(([pattern]) => pattern.test(name))?.[1] : undefined;
+    if (what !== undefined) {
+      throw new UnsupportedError(
+        `adapter ${folder}: tensor ${name} belongs to ${what}, which is not supported`,
+        {
+          folder,
+          tensor: name,
+        },
+      );
+    }
+    if (!isFactor) continue;
+    if (shape.length !== 2 || !isFloatDtype(dtype)) {
+      throw new UnsupportedError(
+        `adapter ${folder}: tensor ${name} is [${shape.join(', ')}] of ${dtype}; factors are matrices of F32, BF16 or F16`,
+        { folder, tensor: name, shape, dtype },
+      );
+    }
+  }
+}
+
+const factorKey = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/;
+
+function pairFactors(folder: string, file: SafetensorsFile): Map<string, Pair> {
+  const pairs = new Map<string, Pair>();
+  const strangers: string[] = [];
+  for (const [name, entry] of file.tensors) {
+    const [, module, factor] = factorKey.exec(name) ?? [];
+    if (module === undefined) {
+      strangers.push(name);
+      continue;
+    }
+    const pair = pairs.get(module) ?? {};
+    pair[factor as 'A' | 'B'] = entry;
+    pairs.set(module, pair);
+  }
+  if (strangers.length > 0 || pairs.size === 0) {
+    throw new AdapterError(
+      'adapter_mismatch',
+      folder,
+      strangers.length > 0
+        ? `tensors ${strangers.slice(0, 5).join(', ')} are not named like ${adapterTensorName('MODULE', 'A')}`
+        : 'has no tensors',
+      { details: { extra: strangers } },
+    );
+  }
+  return pairs;
+}
+
+/** Without a model at hand the file says which layers there are; the configuration must name each of them. */
+function modulesOfFile(folder: string, config: LoraConfig, pairs: ReadonlyMap<string, Pair>): TargetModule[] {
+  const paths = [...pairs.keys()];
+  const targets = config.target_modules;
+  const concrete = { ...config, target_modules: targets === null || isAllLinear(targets) ? paths : targets };
+  const verdicts = judgePaths(concrete, paths);
+  const strangers = paths.filter((_, i) => verdicts[i] !== 'targeted');
+  if (strangers.length > 0) {
+    throw new AdapterError(
+      'adapter_mismatch',
+      folder,
+      `has factors for ${strangers.join(', ')}, which the configuration does not name (target_modules ${JSON.stringify(targets)})`,
+      { details: { extra: strangers } },
+    );
+  }
+  const ranks = rankPaths(config, paths);
+  return paths.map((path, i) => {
+    const { A, B } = pairs.get(path)!;
+    return { path, inFeatures: A?.shape[1] ?? 0, outFeatures: B?.shape[0] ?? 0, ...ranks[i]! };
+  });
+}
+
+function matchPairs(
+  folder: string,
+  expected: readonly TargetModule[],
+  pairs: ReadonlyMap<string, Pair>,
+): void {
+  const missing: string[] = [];
+  const misshapen: string[] = [];
+  for (const { path, r, inFeatures, outFeatures } of expected) {
+    for (const [factor, shape] of [['A', [r, inFeatures]] as const, ['B', [outFeatures, r]] as const]) {
+      const name = adapterTensorName(path, factor);
+      const entry = pairs.get(path)?.[factor];
+      if (entry === undefined) missing.push(name);
+      else if (entry.shape.join() !== shape.join()) {
+        misshapen.push(`${name} is [${entry.shape.join(', ')}] and should be [${shape.join(', ')}]`);
+      }
+    }
+  }
+  const known = new Set(expected.map(({ path }) => path));
+  const extra = [...pairs.keys()].filter((path) => !known.has(path));
+  if (missing.length + misshapen.length + extra.length === 0) return;
+  const parts = Object.entries({ missing, misshapen, extra })
+    .filter(([, names]) => names.length > 0)
+    .map(([kind, names]) => `${kind}: ${names.join(', ')}`);
+  throw new AdapterError(
+    'adapter_mismatch',
+    folder,
+    `weights and configuration disagree (${parts.join('; ')})`,
+    {
+      details: { missing, misshapen, extra },
+    },
+  );
+}
+
+function checkFinite(
+  folder: string,
+  module: string,
+  factors: Readonly<Record<'A' | 'B', Float32Array>>,
+): void {
+  for (const factor of ['A', 'B'] as const) {
+    const at = firstNonFinite(factors[factor]);
+    if (at < 0) continue;
+    const tensor = adapterTensorName(module, factor);
+    throw new AdapterError('adapter_not_finite', folder, `${tensor} holds ${factors[factor][at]} at ${at}`, {
+      details: { tensor, index: at },
+    });
+  }
+}

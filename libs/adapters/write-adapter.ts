@@ -1,0 +1,149 @@
+import path from 'node:path';
+import { ADAPTER_FILES, AdapterError, firstNonFinite } from '#adapters/adapter.js';
+import type { LoraFactors } from '#adapters/adapter.js';
+import { modelCard } from '#adapters/model-card.js';
+import type { LoraConfig } from '#lora/config.js';
+import { isAllLinear, judgePaths, rankPaths } from '#lora/target-modules-match.js';
+import { adapterTensorName } from '#lora/target-modules.js';
+import { writeFlushed, writeFolderAtomically } from '#models/atomic-file.js';
+import type { FloatDtype } from '#models/safetensors-dtype.js';
+import { fileChunks, floatSource } from '#models/safetensors-write.js';
+import type { TensorSource } from '#models/safetensors-write.js';
+
+/** The version of PEFT whose files are written. */
+const PEFT_VERSION = '0.21.2';
+
+/** What PEFT 0.21 writes for options that are not done here. */
+const otherOptions = {
+  alora_invocation_tokens: null,
+  arrow_config: null,
+  corda_config: null,
+  ensure_weight_tying: false,
+  eva_config: null,
+  kasa_config: null,
+  layer_replication: null,
+  loftq_config: {},
+  lora_bias: false,
+  lora_ga_config: null,
+  megatron_config: null,
+  megatron_core: 'megatron.core',
+  modules_to_save: null,
+  monteclora_config: null,
+  qalora_group_size: 16,
+  target_parameters: null,
+  trainable_token_indices: null,
+  use_bdlora: null,
+  use_dora: false,
+  use_qalora: false,
+  velora_config: null,
+};
+
+/** What an adapter folder is made of. */
+export interface AdapterContent {
+  readonly config: LoraConfig;
+  /** By the path of the adapted layer; the rank of each follows from `config`. */
+  readonly factors: ReadonlyMap<string, LoraFactors>;
+  /** How the factors are stored; float32 unless said otherwise. */
+  readonly dtype?: FloatDtype;
+  /** Free texts for the header of the weight file, beside PEFT's own `format`. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes an adapter as PEFT saves one: adapter_config.json, adapter_model.safetensors and a README.md.
+ *
+ * The folder appears whole or not at all, and equal content gives equal bytes. Throws AdapterError `adapter_invalid` if
+ * config and factors contradict each other, `adapter_not_finite`, LowrankError `folder_exists` and `disk_full`.
+ */
+export async function writeAdapter(folder: string, content: AdapterContent): Promise<void> {
+  const paths = [...content.factors.keys()].sort();
+  const config = savedConfig(content.config, paths);
+  checkTargets(folder, config, paths);
+  const tensors = tensorSources(folder, config, paths, content);
+  await writeFolderAtomically(folder, async (temporary) => {
+    const write = (name: string, text: string) =>
+      writeFlushed(path.join(temporary, name), [new TextEncoder().encode(text)]);
+    await write(ADAPTER_FILES.config, `${JSON.stringify(configJson(config), undefined, 2)}\n`);
+    await write(ADAPTER_FILES.card, modelCard(config));
+    await writeFlushed(
+      path.join(temporary, ADAPTER_FILES.weights),
+      fileChunks(tensors, { ...content.metadata, format: 'pt' }),
+    );
+  });
+}
+
+/** The configuration as PEFT saves it: concrete sorted targets, for inference. */
+function savedConfig(config: LoraConfig, paths: readonly string[]): LoraConfig {
+  const { target_modules: targets, exclude_modules: excluded } = config;
+  return {
+    ...config,
+    target_modules: targets === null || isAllLinear(targets) ? [...paths] : sorted(targets),
+    exclude_modules: excluded === null ? null : sorted(excluded),
+    inference_mode: true,
+    task_type: 'CAUSAL_LM',
+    peft_version: PEFT_VERSION,
+  };
+}
+
+function sorted(names: string | string[]): string | string[] {
+  return typeof names === 'string' ? names : [...new Set(names)].sort();
+}
+
+/**
+ * The fields in alphabetical order, as PEFT writes them. The keys inside the patterns keep their order: the first that
+ * matches wins.
+ */
+function configJson(config: LoraConfig): Record<string, unknown> {
+  const entries = Object.entries({ ...otherOptions, ...config });
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function checkTargets(folder: string, config: LoraConfig, paths: readonly string[]): void {
+  const verdicts = judgePaths(config, paths);
+  const strangers = paths.filter((_, i) => verdicts[i] !== 'targeted');
+  if (paths.length > 0 && strangers.length === 0) return;
+  throw new AdapterError(
+    'adapter_invalid',
+    folder,
+    paths.length === 0
+      ? 'has no factors at all'
+      : `target_modules ${JSON.stringify(config.target_modules)} does not name ${strangers.join(', ')}: a reader would drop these factors`,
+    { details: { modules: strangers } },
+  );
+}
+
+function tensorSources(
+  folder: string,
+  config: LoraConfig,
+  paths: readonly string[],
+  { factors, dtype = 'F32' }: AdapterContent,
+): Map<string, TensorSource> {
+  const ranks = rankPaths(config, paths);
+  const tensors = new Map<string, TensorSource>();
+  paths.forEach((path, i) => {
+    const { r } = ranks[i]!;
+    const { A, B } = factors.get(path)!;
+    for (const [name, values] of [['A', A] as const, ['B', B] as const]) {
+      if (values.length === 0 || values.length % r !== 0) {
+        throw new AdapterError(
+          'adapter_invalid',
+          folder,
+          `${path}: ${values.length} numbers of ${name} are not rows or columns of rank ${r}`,
+          { details: { module: path, r, length: values.length } },
+        );
+      }
+      const at = firstNonFinite(values);
+      if (at >= 0) {
+        throw new AdapterError(
+          'adapter_not_finite',
+          folder,
+          `${adapterTensorName(path, name)} holds ${values[at]} at ${at}`,
+          { details: { tensor: adapterTensorName(path, name), index: at } },
+        );
+      }
+    }
+    tensors.set(adapterTensorName(path, 'A'), floatSource({ data: A, shape: [r, A.length / r], dtype }));
+    tensors.set(adapterTensorName(path, 'B'), floatSource({ data: B, shape: [B.length / r, r], dtype }));
+  });
+  return tensors;
+}

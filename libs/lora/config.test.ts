@@ -1,0 +1,189 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { LoraConfigError, parseLoraConfig, readLoraConfig } from '#lora/config.js';
+import { nearestNames } from '#lora/config-nearest.js';
+
+const lora = fileURLToPath(new URL('../../test/fixtures/lora', import.meta.url));
+
+function errorOf(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+test('nothing written means the defaults of PEFT', () => {
+  expect(parseLoraConfig({})).toEqual({
+    r: 8,
+    lora_alpha: 8,
+    lora_dropout: 0,
+    target_modules: null,
+    exclude_modules: null,
+    layers_to_transform: null,
+    layers_pattern: null,
+    rank_pattern: {},
+    alpha_pattern: {},
+    use_rslora: false,
+    init_lora_weights: true,
+    peft_type: 'LORA',
+    task_type: null,
+    base_model_name_or_path: null,
+    revision: null,
+    inference_mode: false,
+    bias: 'none',
+    fan_in_fan_out: false,
+    auto_mapping: null,
+    peft_version: null,
+  });
+});
+
+describe('every adapter_config.json that PEFT wrote is read, or refused for an option that it really has', () => {
+  const options: Readonly<Record<string, (config: Record<string, unknown>) => boolean>> = {
+    bias: ({ bias }) => bias !== 'none',
+    fan_in_fan_out: ({ fan_in_fan_out }) => fan_in_fan_out === true,
+    lora_bias: ({ lora_bias }) => lora_bias === true,
+    modules_to_save: ({ modules_to_save }) => modules_to_save !== null,
+    task_type: ({ task_type }) => task_type === 'SEQ_CLS',
+    use_dora: ({ use_dora }) => use_dora === true,
+  };
+  const configs = readdirSync(lora).map((name) => {
+    const file = path.join(lora, name, 'final', 'adapter_config.json');
+    const json = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    return { name, json, refused: Object.keys(options).filter((option) => options[option]!(json)) };
+  });
+
+  test.each(configs.filter(({ refused }) => refused.length === 0))('$name is read', ({ json }) => {
+    const { config, ignored } = readLoraConfig(json);
+    expect(ignored).toEqual([]);
+    expect(json).toMatchObject(config);
+  });
+
+  test.each(configs.filter(({ refused }) => refused.length > 0))('$name is refused', ({ json, refused }) => {
+    expect(errorOf(() => readLoraConfig(json))).toMatchObject({
+      code: 'unsupported',
+      details: { options: expect.toSatisfy((named: string[]) => named.toSorted().join() === refused.join()) },
+    });
+  });
+});
+
+describe('options of PEFT that are not done here are refused by name', () => {
+  test.each([
+    [{ use_dora: true }, 'use_dora true'],
+    [{ modules_to_save: ['lm_head'] }, 'modules_to_save ["lm_head"]'],
+    [{ trainable_token_indices: [1] }, 'trainable_token_indices [1]'],
+    [{ target_parameters: ['experts.w'] }, 'target_parameters ["experts.w"]'],
+    [{ layer_replication: [[0, 4]] }, 'layer_replication [[0,4]]'],
+    [{ lora_bias: true }, 'lora_bias true'],
+    [{ loftq_config: { loftq_bits: 4 } }, 'loftq_config {"loftq_bits":4}'],
+    [{ bias: 'all' }, 'bias "all"'],
+    [{ fan_in_fan_out: true }, 'fan_in_fan_out true'],
+    [{ init_lora_weights: 'pissa' }, 'init_lora_weights "pissa"'],
+    [{ init_lora_weights: 'pissa_niter_16' }, 'init_lora_weights "pissa_niter_16"'],
+    [{ init_lora_weights: 'olora' }, 'init_lora_weights "olora"'],
+    [{ task_type: 'SEQ_CLS' }, 'task_type "SEQ_CLS"'],
+    [{ peft_type: 'IA3' }, 'peft_type "IA3"'],
+  ])('%j', (input, named) => {
+    expect(() => parseLoraConfig(input)).toThrow(
+      expect.objectContaining({ code: 'unsupported', message: expect.stringContaining(named) }),
+    );
+  });
+
+  test('but not while they do nothing', () => {
+    const idle = {
+      use_dora: false,
+      modules_to_save: [],
+      loftq_config: {},
+      megatron_core: 'megatron.core',
+      qalora_group_size: 16,
+      runtime_config: { ephemeral_gpu_offload: false },
+      layer_replication: null,
+    };
+    expect(parseLoraConfig(idle)).toEqual(parseLoraConfig({}));
+  });
+});
+
+describe('contradictions are refused as in PEFT', () => {
+  test.each([
+    [{ target_modules: '.*q_proj', layers_to_transform: [0] }, 'layers_to_transform'],
+    [{ target_modules: 'all-linear', layers_to_transform: 0 }, 'layers_to_transform'],
+    [{ target_modules: '.*q_proj', layers_pattern: 'layers', layers_to_transform: [0] }, 'layers_pattern'],
+    [{ target_modules: ['q_proj'], layers_pattern: ['layers'] }, 'layers_pattern'],
+  ])('%j', (input, field) => {
+    expect(() => parseLoraConfig(input)).toThrow(LoraConfigError);
+    expect(() => parseLoraConfig(input)).toThrow(new RegExp(`${field}: `));
+  });
+
+  test('an empty pattern contradicts nothing', () => {
+    expect(parseLoraConfig({ target_modules: ['q_proj'], layers_pattern: [] }).layers_pattern).toEqual([]);
+  });
+});
+
+test('one error names every problem with its field and what to write', () => {
+  const input = {
+    r: 0,
+    lora_dropout: 1,
+    lora_rank: 4,
+    target_modules: 'q',
+    layers_to_transform: [1],
+    rank_pattern: { q_proj: -1 },
+    use_dora: true,
+  };
+  const error = errorOf(() => parseLoraConfig(input));
+  expect(error).toBeInstanceOf(LoraConfigError);
+  const { problems, code } = error as LoraConfigError;
+  expect(code).toBe('lora_config_invalid');
+  expect(problems.map(({ field }) => field).toSorted()).toEqual([
+    'layers_to_transform',
+    'lora_dropout',
+    'lora_rank',
+    'r',
+    'rank_pattern.q_proj',
+  ]);
+  for (const { problem, fix } of problems) expect([problem, fix].every(Boolean)).toBe(true);
+});
+
+describe('single values', () => {
+  test.each([
+    [{ r: 2.5 }, /r: .*whole number of 1 or more/],
+    [{ lora_alpha: 0 }, /lora_alpha: .*above 0/],
+    [{ target_modules: [] }, /target_modules: .*list of module names/],
+    [{ target_modules: { q: 1 } }, /target_modules: \{"q":1\} is not understood/],
+    [{ layers_to_transform: [-1] }, /layers_to_transform/],
+    [
+      { init_lora_weights: 'zeros' },
+      /init_lora_weights: "zeros" is not understood; give true, false or "gaussian"/,
+    ],
+    [{ task_type: 'CHAT' }, /task_type/],
+    [{ lora_aplha: 16 }, /lora_aplha: .*did you mean lora_alpha\?/],
+    [[], /configuration/],
+    [null, /configuration/],
+  ])('%j', (input, message) => {
+    expect(() => parseLoraConfig(input)).toThrow(LoraConfigError);
+    expect(() => parseLoraConfig(input)).toThrow(message);
+  });
+
+  test('gaussian may be written in any case, empty patterns as null', () => {
+    expect(parseLoraConfig({ init_lora_weights: 'Gaussian' }).init_lora_weights).toBe('gaussian');
+    expect(parseLoraConfig({ rank_pattern: null }).rank_pattern).toEqual({});
+  });
+});
+
+test('fields of a newer PEFT are reported when read and refused when written', () => {
+  const json = { peft_type: 'LORA', r: 4, use_next_thing: true, constructor: 1 };
+  expect(readLoraConfig(json)).toMatchObject({
+    config: { r: 4 },
+    ignored: ['use_next_thing', 'constructor'],
+  });
+  expect(() => parseLoraConfig(json)).toThrow(/use_next_thing: is no field/);
+});
+
+test('the nearest names are those with the fewest edits, if they are near at all', () => {
+  const names = ['q_proj', 'k_proj', 'down_proj'];
+  expect(nearestNames('qproj', names)).toEqual(['q_proj']);
+  expect(nearestNames('x_proj', names)).toEqual(['q_proj', 'k_proj']);
+  expect(nearestNames('attention', names)).toEqual([]);
+});

@@ -1,0 +1,290 @@
+import { z } from 'zod';
+import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { nearestNames } from '#lora/config-nearest.js';
+
+/** What is wrong with one field of a LoRA configuration and what to write instead. */
+export interface LoraConfigProblem {
+  readonly field: string;
+  readonly problem: string;
+  readonly fix: string;
+}
+
+/** A LoRA configuration with every problem it has. */
+export class LoraConfigError extends LowrankError {
+  constructor(readonly problems: readonly LoraConfigProblem[]) {
+    const list = problems.map(({ field, problem, fix }) => `${field}: ${problem}; ${fix}`);
+    super('lora_config_invalid', `the LoRA configuration cannot be used: ${list.join('. ')}`, {
+      details: { problems },
+    });
+  }
+}
+
+/** What to write into a field, for people whose value was refused. */
+const fixes = {
+  r: 'give a whole number of 1 or more; 8 is usual',
+  lora_alpha: 'give a number above 0; twice r is usual',
+  lora_dropout: 'give a number from 0 up to but not 1',
+  target_modules:
+    'give a list of module names such as ["q_proj", "v_proj"], one regular expression, or "all-linear"',
+  exclude_modules: 'give a list of module names or one regular expression',
+  layers_to_transform: 'give a layer number or a list of layer numbers, counted from 0',
+  layers_pattern: 'give the name of the list of layers, such as "layers", or several',
+  rank_pattern: 'give an object from module names or regular expressions to ranks of 1 or more',
+  alpha_pattern: 'give an object from module names or regular expressions to alphas above 0',
+  use_rslora: 'give true or false',
+  init_lora_weights: 'give true, false or "gaussian"',
+  peft_type: 'give "LORA"',
+  task_type: 'give "CAUSAL_LM" or null',
+  base_model_name_or_path: 'give a name or null',
+  revision: 'give a name or null',
+  inference_mode: 'give true or false',
+  bias: 'give "none"',
+  fan_in_fan_out: 'give false',
+  auto_mapping: 'leave it out',
+  peft_version: 'leave it out',
+} as const;
+
+/**
+ * Options of PEFT 0.21 that are not done here, with the values under which they do nothing; null where every value does
+ * nothing without another of these options.
+ */
+const unsupportedOptions: Readonly<Record<string, readonly unknown[] | null>> = {
+  alora_invocation_tokens: [null],
+  arrow_config: [null],
+  corda_config: [null],
+  ensure_weight_tying: [false],
+  eva_config: [null],
+  kasa_config: [null],
+  layer_replication: [null],
+  loftq_config: [null, {}],
+  lora_bias: [false],
+  lora_ga_config: [null],
+  megatron_config: [null],
+  megatron_core: null,
+  modules_to_save: [null, []],
+  monteclora_config: [null],
+  qalora_group_size: null,
+  runtime_config: null,
+  target_parameters: [null, []],
+  trainable_token_indices: [null],
+  use_bdlora: [null],
+  use_dora: [false],
+  use_qalora: [false],
+  velora_config: [null],
+};
+
+/** `init_lora_weights` of PEFT 0.21 that read or change the base weight, or read data. */
+const unsupportedInits = /^(eva|olora|pissa(_niter_\d+)?|corda|loftq|orthogonal|mica|lora_ga)$/i;
+const unsupportedTasks = ['SEQ_CLS', 'SEQ_2_SEQ_LM', 'TOKEN_CLS', 'QUESTION_ANS', 'FEATURE_EXTRACTION'];
+
+const unsupported = { params: { unsupported: true } };
+const name = z.string().min(1);
+const names = z
+  .union([name, z.array(name)])
+  .nullable()
+  .default(null);
+const layer = z.int().nonnegative();
+const rank = z.int().positive();
+const alpha = z.number().positive();
+/** JSON null stands for an empty object, as some writers have it. */
+const pattern = <T extends z.ZodType>(value: T) =>
+  z
+    .record(name, value)
+    .nullish()
+    .transform((entries): Record<string, z.output<T>> => entries ?? {});
+
+const fields = {
+  r: rank.default(8),
+  lora_alpha: alpha.default(8),
+  lora_dropout: z.number().min(0).lt(1).default(0),
+  target_modules: z
+    .union([name, z.array(name).min(1)])
+    .nullable()
+    .default(null),
+  exclude_modules: names,
+  layers_to_transform: z
+    .union([layer, z.array(layer)])
+    .nullable()
+    .default(null),
+  layers_pattern: names,
+  rank_pattern: pattern(rank),
+  alpha_pattern: pattern(alpha),
+  use_rslora: z.boolean().default(false),
+  init_lora_weights: z
+    .union([z.boolean(), z.string()])
+    .default(true)
+    .refine((init) => typeof init === 'boolean' || !unsupportedInits.test(init), unsupported)
+    .refine((init) => typeof init === 'boolean' || /^gaussian$/i.test(init) || unsupportedInits.test(init))
+    .transform((init) => (typeof init === 'boolean' ? init : ('gaussian' as const))),
+  peft_type: z
+    .string()
+    .default('LORA')
+    .refine((type) => type === 'LORA', unsupported),
+  task_type: z
+    .enum(['CAUSAL_LM', ...unsupportedTasks])
+    .nullable()
+    .default(null)
+    .refine((task) => task === null || task === 'CAUSAL_LM', unsupported),
+  base_model_name_or_path: z.string().nullable().default(null),
+  revision: z.string().nullable().default(null),
+  inference_mode: z.boolean().default(false),
+  bias: z
+    .enum(['none', 'all', 'lora_only'])
+    .default('none')
+    .refine((bias) => bias === 'none', unsupported),
+  fan_in_fan_out: z
+    .boolean()
+    .default(false)
+    .refine((transposed) => !transposed, unsupported),
+  auto_mapping: z.record(z.string(), z.unknown()).nullable().default(null),
+  peft_version: z.string().nullable().default(null),
+};
+
+const refusals = Object.fromEntries(
+  Object.entries(unsupportedOptions).map(([option, harmless]) => [
+    option,
+    z
+      .unknown()
+      .optional()
+      .refine(
+        (value) =>
+          value === undefined ||
+          harmless === null ||
+          harmless.some((idle) => JSON.stringify(idle) === JSON.stringify(value)),
+        unsupported,
+      ),
+  ]),
+);
+
+// The rules between fields run even if a field is wrong by itself, so that one answer names everything.
+const always = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null };
+const rule = (path: string, problem: string, fix: string) => ({
+  path: [path],
+  error: problem,
+  params: { fix },
+  ...always,
+});
+
+/**
+ * PEFT's LoraConfig with its defaults, for job input: an unknown field is an error, and an option of PEFT that is not done
+ * here is one unless it is set to its default. Field names and meanings are those of PEFT 0.21.
+ *
+ * `parseLoraConfig` wraps it in typed errors; use the schema itself where zod's own issues are wanted.
+ */
+export const loraConfigSchema = z
+  .strictObject({ ...fields, ...refusals })
+  .refine(
+    (config) => typeof config.target_modules !== 'string' || config.layers_to_transform === null,
+    rule(
+      'layers_to_transform',
+      'cannot be used when target_modules is a text',
+      'name the layers in the regular expression, or give target_modules as a list',
+    ),
+  )
+  .refine(
+    (config) => typeof config.target_modules !== 'string' || config.layers_pattern === null,
+    rule(
+      'layers_pattern',
+      'cannot be used when target_modules is a text',
+      'name the layers in the regular expression, or give target_modules as a list',
+    ),
+  )
+  .refine(
+    (config) => !config.layers_pattern?.length || config.layers_to_transform !== null,
+    rule(
+      'layers_pattern',
+      'says nothing without layers_to_transform',
+      'give layers_to_transform too, or neither',
+    ),
+  )
+  .transform((config): LoraConfig => {
+    const supported = Object.keys(fields) as (keyof typeof fields)[];
+    return Object.fromEntries(supported.map((field) => [field, config[field]])) as unknown as LoraConfig;
+  });
+
+/** A LoRA configuration: PEFT's fields as far as they are done here, every default filled in. */
+export type LoraConfig = { readonly [F in keyof typeof fields]: z.output<(typeof fields)[F]> };
+/** What may be written for a LoRA configuration; everything may be left out. */
+export type LoraConfigInput = { readonly [F in keyof typeof fields]?: z.input<(typeof fields)[F]> };
+
+/**
+ * Checks a LoRA configuration that a person wrote.
+ *
+ * Throws LoraConfigError with every problem, or UnsupportedError if nothing is wrong but options are not done here.
+ */
+export function parseLoraConfig(input: unknown): LoraConfig {
+  const parsed = loraConfigSchema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const refused: string[] = [];
+  const problems: LoraConfigProblem[] = [];
+  for (const issue of parsed.error.issues) {
+    const params = (issue.code === 'custom' ? (issue.params ?? {}) : {}) as {
+      unsupported?: true;
+      fix?: string;
+    };
+    const field = issue.path.map(String).join('.');
+    if (params.unsupported) refused.push(`${field} ${JSON.stringify(valueAt(input, issue.path))}`);
+    else if (issue.code === 'unrecognized_keys') problems.push(...issue.keys.map(unknownField));
+    else problems.push(problemOf(field, issue.message, valueAt(input, issue.path), params.fix));
+  }
+  if (problems.length > 0) throw new LoraConfigError(problems);
+  throw new UnsupportedError(
+    `LoRA options that PEFT has but are not supported here: ${refused.join(', ')}; leave them out`,
+    { options: refused.map((option) => option.split(' ', 1)[0]) },
+  );
+}
+
+/** A configuration read from an adapter, and the fields of it that mean nothing here. */
+export interface ReadLoraConfig {
+  readonly config: LoraConfig;
+  /** Fields that this version of PEFT's format does not know; PEFT drops them too, with a warning. */
+  readonly ignored: readonly string[];
+}
+
+/** Checks the adapter_config.json of an adapter; fields of newer PEFT versions are tolerated and reported. */
+export function readLoraConfig(json: unknown): ReadLoraConfig {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    return { config: parseLoraConfig(json), ignored: [] };
+  }
+  const entries = Object.entries(json);
+  const config = parseLoraConfig(Object.fromEntries(entries.filter(([field]) => isKnown(field))));
+  return { config, ignored: entries.map(([field]) => field).filter((field) => !isKnown(field)) };
+}
+
+function isKnown(field: string): boolean {
+  return Object.hasOwn(fields, field) || Object.hasOwn(unsupportedOptions, field);
+}
+
+function problemOf(
+  field: string,
+  message: string,
+  value: unknown,
+  fix: string | undefined,
+): LoraConfigProblem {
+  const top = field.split('.', 1)[0]!;
+  // "Invalid input" alone says less than the value does.
+  const problem =
+    message === 'Invalid input' ? `${JSON.stringify(value)?.slice(0, 100)} is not understood` : message;
+  return {
+    field: field || '(configuration)',
+    problem,
+    fix: fix ?? (top in fixes ? fixes[top as keyof typeof fixes] : 'give an object'),
+  };
+}
+
+function unknownField(field: string): LoraConfigProblem {
+  const near = nearestNames(field, Object.keys(fields));
+  const known = Object.keys(fields).join(', ');
+  return {
+    field,
+    problem: 'is no field of a LoRA configuration',
+    fix: near.length > 0 ? `did you mean ${near.join(' or ')}?` : `known fields: ${known}`,
+  };
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key],
+    input,
+  );
+}

@@ -1,0 +1,50 @@
+/** A frozen linear layer with a trainable low-rank addition (Hu et al. 2021), in PEFT's form. */
+import { dropout } from '#jit/ops/random-bits.js';
+import { linear } from '#jit/ops/linear.js';
+import { add, mul, scalar, type Tensor } from '#jit/ops.js';
+import { type Parameter, RowMap } from '#nn/module.js';
+
+/** Where the layers of a model find their dropout streams: int32 [sites, 2], or none when nothing is dropped. */
+export interface DropoutStreams {
+  keys: Tensor | undefined;
+}
+
+export interface LoraLinearOptions {
+  readonly r: number;
+  readonly scale: number;
+  /** Share of the inputs of A that are set to zero while training. */
+  readonly dropout: number;
+  /** Row of the dropout streams that belongs to this layer. */
+  readonly site: number;
+  readonly streams: DropoutStreams;
+}
+
+/** y = base(x) + scale * B A dropout(x); A is [r, in], B is [out, r]. With scale 0 it is the base's bits. */
+export class LoraLinear extends RowMap {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly A: Parameter;
+  readonly B: Parameter;
+
+  constructor(
+    readonly base: RowMap,
+    private readonly options: LoraLinearOptions,
+  ) {
+    super(base.path);
+    this.inFeatures = base.inFeatures;
+    this.outFeatures = base.outFeatures;
+    this.A = this.parameter('lora_A.weight', [options.r, this.inFeatures]);
+    this.B = this.parameter('lora_B.weight', [this.outFeatures, options.r]);
+    // The base keeps its own path, so its weight keeps its name.
+    this.child('', () => base);
+  }
+
+  forward(x: Tensor): Tensor {
+    const { scale, dropout: rate, site, streams } = this.options;
+    const y = this.base.forward(x);
+    if (scale === 0) return y;
+    const input = streams.keys && rate > 0 ? dropout(x, rate, streams.keys, site) : x;
+    const down = linear(input, this.A.tensor);
+    return add(y, linear(scale === 1 ? down : mul(down, scalar(scale)), this.B.tensor));
+  }
+}

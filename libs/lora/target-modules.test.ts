@@ -1,0 +1,172 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { parseLoraConfig, readLoraConfig } from '#lora/config.js';
+import type { LoraConfigInput } from '#lora/config.js';
+import { resolveTargetModules } from '#lora/target-modules.js';
+import { parseModelConfig, readModelConfig } from '#models/config.js';
+import { readSafetensorsHeader } from '#models/safetensors.js';
+import { decoderSpec } from '#models/spec.js';
+
+interface Golden {
+  readonly families: Readonly<Record<string, Record<string, unknown>>>;
+  readonly cases: readonly {
+    readonly family: string;
+    readonly config: LoraConfigInput;
+    readonly modules?: Readonly<Record<string, readonly [r: number, loraAlpha: number, scale: number]>>;
+    readonly trainable_parameters?: number;
+    readonly error?: string;
+  }[];
+}
+// Made by tools/golden/target-modules.py.
+const golden = JSON.parse(
+  readFileSync(new URL('target-modules.golden.json', import.meta.url), 'utf8'),
+) as Golden;
+
+const specOf = (family: string) =>
+  decoderSpec(parseModelConfig({ model_type: family, ...golden.families[family] }));
+const llama = specOf('llama');
+const resolve = (config: LoraConfigInput) => resolveTargetModules(llama, parseLoraConfig(config));
+
+describe('the modules, ranks and scales are those of PEFT', () => {
+  const cases = golden.cases.map((golden) => ({ ...golden, written: JSON.stringify(golden.config) }));
+
+  test.each(cases.filter(({ error }) => error === undefined))(
+    '$family $written',
+    ({ family, config, modules, trainable_parameters }) => {
+      const plan = resolveTargetModules(specOf(family), parseLoraConfig(config));
+      const found = plan.modules.map(({ path, r, loraAlpha, scale }) => [path, [r, loraAlpha, scale]]);
+      expect(found).toEqual(Object.entries(modules!));
+      expect(plan.trainableParameters).toBe(trainable_parameters);
+    },
+  );
+
+  test.each(cases.filter(({ error }) => error !== undefined))(
+    '$family $written: $error',
+    ({ family, config, error }) => {
+      const code = error === 'NoMatchingPeftModuleError' ? 'no_target_modules' : 'unsupported';
+      expect(() => resolveTargetModules(specOf(family), parseLoraConfig(config))).toThrow(
+        expect.objectContaining({ code }),
+      );
+    },
+  );
+});
+
+const lora = fileURLToPath(new URL('../../test/fixtures/lora', import.meta.url));
+
+describe('the trainings of the fixtures adapt the tensors that PEFT saved, in files of the predicted size', () => {
+  const cases = readdirSync(lora).flatMap((name) => {
+    const { family } = JSON.parse(readFileSync(path.join(lora, name, 'case.json'), 'utf8')) as {
+      family: string;
+    };
+    const isPlain = !/dora|bias|modules-to-save|embedding/.test(name);
+    return /^(llama|mistral|qwen2)(-untied)?$/.test(family) && isPlain ? [{ name, family }] : [];
+  });
+
+  test.each(cases)('$name on $family', async ({ name, family }) => {
+    const spec = decoderSpec(await readModelConfig(path.join(lora, '../families', family)));
+    const folder = path.join(lora, name, 'init');
+    const json: unknown = JSON.parse(readFileSync(path.join(folder, 'adapter_config.json'), 'utf8'));
+    const plan = resolveTargetModules(spec, readLoraConfig(json).config);
+    const file = path.join(folder, 'adapter_model.safetensors');
+    const { tensors } = await readSafetensorsHeader(file);
+    const shapes = plan.modules.flatMap(({ path, r, inFeatures, outFeatures }) => [
+      [`base_model.model.${path}.lora_A.weight`, [r, inFeatures]],
+      [`base_model.model.${path}.lora_B.weight`, [outFeatures, r]],
+    ]);
+    expect(Object.fromEntries(shapes)).toEqual(
+      Object.fromEntries([...tensors].map(([key, { shape }]) => [key, shape])),
+    );
+    expect(plan.adapterBytes).toBe((await stat(file)).size);
+  });
+});
+
+describe('names that hit nothing get the nearest ones', () => {
+  test.each<[why: string, config: LoraConfigInput, message: RegExp]>([
+    ['a typing error', { target_modules: ['q_prj'] }, /did you mean q_proj\?/],
+    ['another family', { target_modules: ['c_attn'] }, /known names: q_proj, k_proj, v_proj/],
+    [
+      'a name as a text',
+      { target_modules: 'q_proj' },
+      /regular expression for the whole path.*write \["q_proj"\], or "\.\*\\\\\.q_proj"/,
+    ],
+    [
+      'a regex that is too short',
+      { target_modules: '.*q_pro' },
+      /an example is "model\.layers\.0\.self_attn\.q_proj"/,
+    ],
+    ['all-linear in a list', { target_modules: ['all-linear'] }, /write "all-linear" as a text/],
+    [
+      'everything excluded',
+      { target_modules: ['q_proj'], exclude_modules: ['q_proj'] },
+      /exclude_modules \["q_proj"\]/,
+    ],
+    [
+      'a typing error beside an exclusion',
+      { target_modules: ['q_prj'], exclude_modules: ['v_proj'] },
+      /did you mean q_proj/,
+    ],
+    ['a layer too far', { target_modules: ['q_proj'], layers_to_transform: 99 }, /in layers_to_transform 99/],
+  ])('%s', (_, config, message) => {
+    expect(() => resolve(config)).toThrow(
+      expect.objectContaining({ code: 'no_target_modules', message: expect.stringMatching(message) }),
+    );
+  });
+});
+
+describe('modules that cannot be adapted are refused by name and kind', () => {
+  test.each([
+    [['embed_tokens'], /model\.embed_tokens \(an embedding\)/],
+    [['q_proj', 'lm_head'], /lm_head \(the output embedding\)/],
+    [['input_layernorm'], /model\.layers\.0\.input_layernorm \(rms-norm\).* and 7 more/],
+    ['.*layers\\.0\\.mlp.*', /model\.layers\.0\.mlp \(no layer with a weight of its own\)/],
+  ])('%s', (target_modules, message) => {
+    expect(() => resolve({ target_modules })).toThrow(
+      expect.objectContaining({ code: 'unsupported', message: expect.stringMatching(message) }),
+    );
+  });
+});
+
+test('a rank beyond the smaller side of a layer is refused with every such layer', () => {
+  expect(() => resolve({ target_modules: ['q_proj', 'k_proj'], r: 9 })).toThrow(
+    expect.objectContaining({
+      code: 'rank_too_large',
+      message: expect.stringMatching(/k_proj \[8, 16\] with r 9.* and 7 more: use r of at most 8/),
+      details: { largest: 8, modules: expect.arrayContaining(['model.layers.11.self_attn.k_proj']) },
+    }),
+  );
+  expect(resolve({ target_modules: ['q_proj', 'k_proj'], r: 8 }).modules).toHaveLength(24);
+});
+
+describe('the configuration of the adapter is concrete', () => {
+  test.each<[written: LoraConfigInput['target_modules'], saved: unknown]>([
+    [null, ['q_proj', 'v_proj']],
+    ['all-linear', ['down_proj', 'gate_proj', 'k_proj', 'o_proj', 'q_proj', 'up_proj', 'v_proj']],
+    [
+      ['v_proj', 'q_proj', 'v_proj'],
+      ['q_proj', 'v_proj'],
+    ],
+    ['.*\\.q_proj', '.*\\.q_proj'],
+  ])('%j', (target_modules, saved) => {
+    const plan = resolve({ target_modules });
+    expect(plan.config.target_modules).toEqual(saved);
+    expect(resolveTargetModules(llama, plan.config).modules).toEqual(plan.modules);
+  });
+});
+
+test('names and patterns that hit nothing are reported', () => {
+  const { unmatched } = resolve({
+    target_modules: ['q_proj', 'query'],
+    exclude_modules: ['q_proj.x'],
+    rank_pattern: { q_proj: 2, v_proj: 3 },
+    alpha_pattern: { 'layers.99.*': 2 },
+  });
+  expect(unmatched).toEqual({
+    target_modules: ['query'],
+    exclude_modules: ['q_proj.x'],
+    rank_pattern: ['v_proj'],
+    alpha_pattern: ['layers.99.*'],
+  });
+});

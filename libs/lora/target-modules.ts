@@ -1,0 +1,203 @@
+import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import type { LoraConfig } from '#lora/config.js';
+import { nearestNames } from '#lora/config-nearest.js';
+import {
+  isAllLinear,
+  judgePaths,
+  matchPatternKeys,
+  namesPath,
+  rankPaths,
+} from '#lora/target-modules-match.js';
+import type { ModuleRank } from '#lora/target-modules-match.js';
+import { safetensorsLayout } from '#models/safetensors-write.js';
+import type { DecoderSpec, LinearSpec } from '#models/spec.js';
+
+/** A linear layer that gets an update scale * B A, with A [r, inFeatures] and B [outFeatures, r]. */
+export interface TargetModule extends ModuleRank {
+  readonly path: string;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+}
+
+/** What a LoRA configuration comes to on one model. */
+export interface TargetPlan {
+  /** In the order of the model's module tree. */
+  readonly modules: readonly TargetModule[];
+  /** The configuration as it belongs into an adapter: `target_modules` is a sorted list or a regular expression. */
+  readonly config: LoraConfig;
+  readonly trainableParameters: number;
+  /** Size of the adapter's weight file in float32. */
+  readonly adapterBytes: number;
+  /** Names and patterns that hit nothing. PEFT takes no notice of them; they are often typing errors. */
+  readonly unmatched: {
+    readonly target_modules: readonly string[];
+    readonly exclude_modules: readonly string[];
+    readonly rank_pattern: readonly string[];
+    readonly alpha_pattern: readonly string[];
+  };
+}
+
+/** PEFT's choice where `target_modules` is null; the same for llama, mistral and qwen2. */
+const DEFAULT_TARGETS = ['q_proj', 'v_proj'];
+
+/** The name of a factor in an adapter's weight file (PEFT's save format for a causal language model). */
+export function adapterTensorName(path: string, factor: 'A' | 'B'): string {
+  return `base_model.model.${path}.lora_${factor}.weight`;
+}
+
+/**
+ * Finds the linear layers that a LoRA configuration names on a model, and the rank and scale of each.
+ *
+ * Throws LowrankError `no_target_modules` with the nearest names, `rank_too_large` with every module that is too small,
+ * UnsupportedError if something else than an inner linear layer is named, LoraConfigError for a regular expression.
+ * Rules: PEFT 0.21, `check_target_module_exists` and `get_pattern_key`.
+ */
+export function resolveTargetModules(spec: DecoderSpec, written: LoraConfig): TargetPlan {
+  const linears = spec.modules.filter((module): module is LinearSpec => module.kind === 'linear');
+  const config = { ...written, target_modules: concreteTargets(spec, linears, written) };
+  const paths = [...spec.modules.map(({ path }) => path), ...spec.containers];
+  const verdicts = judgePaths(config, paths);
+  const targeted = new Set(paths.filter((_, i) => verdicts[i] === 'targeted'));
+  if (targeted.size === 0) throw noTargetModules(config, linears);
+
+  const chosen = linears.filter(({ path }) => path !== spec.outputEmbedding && targeted.has(path));
+  if (chosen.length < targeted.size) {
+    const others = [...targeted].filter((path) => !chosen.some((linear) => linear.path === path));
+    throw unsupportedTargets(spec, others);
+  }
+  const chosenPaths = chosen.map(({ path }) => path);
+  const ranks = rankPaths(config, chosenPaths);
+  const modules = chosen.map(({ path, inFeatures, outFeatures }, i) => ({
+    path,
+    inFeatures,
+    outFeatures,
+    ...ranks[i]!,
+  }));
+  checkRanks(modules);
+  return {
+    modules,
+    config,
+    trainableParameters: modules.reduce(
+      (sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures),
+      0,
+    ),
+    adapterBytes: adapterBytes(modules),
+    unmatched: {
+      target_modules: unmatchedNames(config.target_modules, paths),
+      exclude_modules: unmatchedNames(config.exclude_modules ?? [], paths),
+      rank_pattern: unmatchedKeys(config, 'rank_pattern', chosenPaths),
+      alpha_pattern: unmatchedKeys(config, 'alpha_pattern', chosenPaths),
+    },
+  };
+}
+
+function concreteTargets(
+  spec: DecoderSpec,
+  linears: readonly LinearSpec[],
+  { target_modules: targets }: LoraConfig,
+): string | string[] {
+  if (targets === null) return DEFAULT_TARGETS;
+  // Last names instead of PEFT's whole paths: the same modules in these families, and what servers expect to read.
+  if (isAllLinear(targets)) {
+    const inner = linears.filter(({ path }) => path !== spec.outputEmbedding);
+    return [...new Set(inner.map(({ path }) => path.split('.').at(-1)!))].sort();
+  }
+  return typeof targets === 'string' ? targets : [...new Set(targets)].sort();
+}
+
+function noTargetModules(config: LoraConfig, linears: readonly LinearSpec[]): LowrankError {
+  const targets = config.target_modules!;
+  const paths = linears.map(({ path }) => path);
+  const lastNames = new Set(paths.map((path) => path.split('.').at(-1)!));
+  const candidates = [...lastNames, ...paths];
+  const shown = JSON.stringify(targets);
+  const fail = (reason: string, nearest: readonly string[] = []) =>
+    new LowrankError(
+      'no_target_modules',
+      `target_modules ${shown} names no linear layer of this model${reason}`,
+      {
+        details: { targetModules: targets, nearest },
+      },
+    );
+  if (judgePaths({ ...config, exclude_modules: null }, paths).includes('targeted')) {
+    return fail(` that exclude_modules ${JSON.stringify(config.exclude_modules)} leaves`);
+  }
+  if (typeof targets === 'string') {
+    const asList = [...lastNames].filter((name) => namesPath(targets, name));
+    const hint =
+      asList.length > 0
+        ? `write [${JSON.stringify(targets)}], or ${JSON.stringify(`.*\\.${targets}`)}`
+        : `an example is ${JSON.stringify(paths[0])}`;
+    return fail(`: a text is a regular expression for the whole path of a module; ${hint}`, asList);
+  }
+  if (
+    config.layers_to_transform !== null &&
+    targets.some((name) => paths.some((path) => namesPath(name, path)))
+  ) {
+    const pattern =
+      config.layers_pattern === null ? '' : `, layers_pattern ${JSON.stringify(config.layers_pattern)}`;
+    return fail(` in layers_to_transform ${JSON.stringify(config.layers_to_transform)}${pattern}`);
+  }
+  if (targets.some((name) => isAllLinear(name))) return fail(': write "all-linear" as a text, not in a list');
+  const nearest = [...new Set(targets.flatMap((name) => nearestNames(name, candidates)))];
+  const hint =
+    nearest.length > 0
+      ? `did you mean ${nearest.join(' or ')}?`
+      : `known names: ${[...lastNames].join(', ')}`;
+  return fail(`; ${hint}`, nearest);
+}
+
+function unsupportedTargets(spec: DecoderSpec, paths: readonly string[]): UnsupportedError {
+  const kindOf = (path: string) => {
+    if (path === spec.outputEmbedding) return 'the output embedding';
+    const kind =
+      spec.modules.find((module) => module.path === path)?.kind ?? 'no layer with a weight of its own';
+    return kind === 'embedding' ? 'an embedding' : kind;
+  };
+  const shown = paths.slice(0, 5).map((path) => `${path} (${kindOf(path)})`);
+  const more = paths.length > 5 ? ` and ${paths.length - 5} more` : '';
+  return new UnsupportedError(
+    `LoRA on ${shown.join(', ')}${more} is not supported: target_modules may name linear layers inside the model only`,
+    { modules: paths },
+  );
+}
+
+function checkRanks(modules: readonly TargetModule[]): void {
+  const tooSmall = modules.filter(({ r, inFeatures, outFeatures }) => r > Math.min(inFeatures, outFeatures));
+  if (tooSmall.length === 0) return;
+  const shown = tooSmall
+    .slice(0, 5)
+    .map(({ path, r, inFeatures, outFeatures }) => `${path} [${outFeatures}, ${inFeatures}] with r ${r}`);
+  const more = tooSmall.length > 5 ? ` and ${tooSmall.length - 5} more` : '';
+  const largest = Math.min(
+    ...tooSmall.map(({ inFeatures, outFeatures }) => Math.min(inFeatures, outFeatures)),
+  );
+  throw new LowrankError(
+    'rank_too_large',
+    `the rank is larger than the layer at ${shown.join(', ')}${more}: use r of at most ${largest} there`,
+    { details: { modules: tooSmall.map(({ path }) => path), largest } },
+  );
+}
+
+function adapterBytes(modules: readonly TargetModule[]): number {
+  const tensors = modules.flatMap(({ path, r, inFeatures, outFeatures }) => [
+    [adapterTensorName(path, 'A'), { dtype: 'F32' as const, shape: [r, inFeatures] }] as const,
+    [adapterTensorName(path, 'B'), { dtype: 'F32' as const, shape: [outFeatures, r] }] as const,
+  ]);
+  return safetensorsLayout(new Map(tensors), { format: 'pt' }).byteLength;
+}
+
+function unmatchedNames(names: string | readonly string[], paths: readonly string[]): string[] {
+  if (typeof names === 'string') return [];
+  return names.filter((name) => !paths.some((path) => namesPath(name, path)));
+}
+
+function unmatchedKeys(
+  config: LoraConfig,
+  field: 'rank_pattern' | 'alpha_pattern',
+  paths: readonly string[],
+): string[] {
+  return matchPatternKeys(config[field], paths, field)
+    .filter(({ matches }) => !matches.includes(true))
+    .map(({ key }) => key);
+}

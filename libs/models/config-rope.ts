@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import { UnsupportedError } from '#jit/errors.js';
+import type { RopeConfig, RopeScaling } from '#nn/rotary-frequencies.js';
+
+const positive = z.number().positive();
+const length = z.int().positive();
+
+/** The parameters of `rope_scaling` or `rope_parameters`, one shape for each kind. */
+const parameters = {
+  default: z.object({}),
+  linear: z.object({ factor: positive }),
+  llama3: z.object({
+    factor: positive,
+    low_freq_factor: positive,
+    high_freq_factor: positive,
+    original_max_position_embeddings: length.optional(),
+  }),
+  yarn: z.object({
+    factor: positive.nullable(),
+    original_max_position_embeddings: length.optional(),
+    attention_factor: positive.nullish(),
+    beta_fast: z.number().nonnegative().nullish(),
+    beta_slow: z.number().nonnegative().nullish(),
+    mscale: z.number().nullish(),
+    mscale_all_dim: z.number().nullish(),
+    truncate: z.boolean().optional(),
+  }),
+};
+const knownTypes = Object.keys(parameters) as (keyof typeof parameters)[];
+
+const dictionary = z.record(z.string(), z.unknown()).nullish();
+
+/** The keys of a config.json that describe the rotary embedding, in both spellings that exist. */
+export const ropeFields = {
+  rope_theta: positive.nullish(),
+  rope_scaling: dictionary,
+  rope_parameters: dictionary,
+  partial_rotary_factor: z.number().nullish(),
+  original_max_position_embeddings: length.nullish(),
+};
+
+/** A config.json's rotary keys after {@link ropeFields}. */
+export type RopeFields = z.infer<z.ZodObject<typeof ropeFields>>;
+
+/** What `parseRope` found wrong: a path inside config.json and what is wrong there. */
+export type RopeProblem = readonly [field: string, problem: string];
+
+/** The base that transformers assumes where a file names none. */
+const DEFAULT_THETA = 10_000;
+
+/**
+ * Reads the rotary embedding of a config.json.
+ *
+ * `rope_scaling` (older files, beside `rope_theta`) wins over `rope_parameters`, and a length at the top of the file
+ * over one inside, as in transformers 5.23. Problems are pushed to `problems`; then the result must not be used.
+ * Throws UnsupportedError for another kind of scaling, parameters for each layer type and partial rotation.
+ */
+export function parseRope(
+  fields: RopeFields,
+  maxPositionEmbeddings: number,
+  problems: RopeProblem[],
+): RopeConfig {
+  const name = isFilled(fields.rope_scaling) ? 'rope_scaling' : 'rope_parameters';
+  const raw = fields[name] ?? {};
+  const type = raw['rope_type'] ?? raw['type'] ?? 'default';
+  if (raw['full_attention'] !== undefined || raw['sliding_attention'] !== undefined) {
+    throw unsupported(
+      `${name} with an entry for each layer type`,
+      'use one set of parameters for all layers',
+    );
+  }
+  const partial = raw['partial_rotary_factor'] ?? fields.partial_rotary_factor ?? 1;
+  if (partial !== 1) {
+    throw unsupported(`partial_rotary_factor ${JSON.stringify(partial)}`, 'only whole heads are rotated (1)');
+  }
+  if (!isKnown(type)) {
+    throw unsupported(
+      `rope_type ${JSON.stringify(type)} in ${name}`,
+      `known rope types: ${knownTypes.join(', ')}`,
+    );
+  }
+  const theta = positive.safeParse(raw['rope_theta'] ?? fields.rope_theta ?? DEFAULT_THETA);
+  if (!theta.success) problems.push([`${name}.rope_theta`, 'must be a number above 0']);
+  const scaling = parseScaling(type, raw, fields, maxPositionEmbeddings, (field, problem) =>
+    problems.push([`${name}.${field}`, problem]),
+  );
+  return { theta: theta.data ?? DEFAULT_THETA, scaling: scaling ?? { type: 'default' } };
+}
+
+function parseScaling(
+  type: keyof typeof parameters,
+  raw: Record<string, unknown>,
+  fields: RopeFields,
+  maxPositionEmbeddings: number,
+  report: (field: string, problem: string) => void,
+): RopeScaling | undefined {
+  const read = <T>(schema: z.ZodType<T>): T | undefined => {
+    const result = schema.safeParse(raw);
+    for (const issue of result.error?.issues ?? []) report(issue.path.join('.'), issue.message);
+    return result.data;
+  };
+  const originalLength = (inside: number | undefined) =>
+    fields.original_max_position_embeddings ?? inside ?? maxPositionEmbeddings;
+  if (type === 'default') return { type };
+  if (type === 'linear') {
+    const linear = read(parameters.linear);
+    return linear && { type, factor: linear.factor };
+  }
+  if (type === 'llama3') {
+    const llama3 = read(parameters.llama3);
+    return (
+      llama3 && {
+        type,
+        factor: llama3.factor,
+        lowFreqFactor: llama3.low_freq_factor,
+        highFreqFactor: llama3.high_freq_factor,
+        originalMaxPositionEmbeddings: originalLength(llama3.original_max_position_embeddings),
+      }
+    );
+  }
+  const yarn = read(parameters.yarn);
+  const original = originalLength(yarn?.original_max_position_embeddings);
+  return (
+    yarn && {
+      type,
+      factor: yarn.factor ?? maxPositionEmbeddings / original,
+      originalMaxPositionEmbeddings: original,
+      attentionFactor: yarn.attention_factor ?? null,
+      // Zero means the default too: the reference writes `or 32`.
+      betaFast: yarn.beta_fast || 32,
+      betaSlow: yarn.beta_slow || 1,
+      mscale: yarn.mscale ?? null,
+      mscaleAllDim: yarn.mscale_all_dim ?? null,
+      truncate: yarn.truncate ?? true,
+    }
+  );
+}
+
+function isFilled(value: Record<string, unknown> | null | undefined): boolean {
+  return value !== null && value !== undefined && Object.keys(value).length > 0;
+}
+
+function isKnown(type: unknown): type is keyof typeof parameters {
+  return typeof type === 'string' && Object.hasOwn(parameters, type);
+}
+
+function unsupported(what: string, hint: string): UnsupportedError {
+  return new UnsupportedError(`${what} is not supported: ${hint}`, { option: what });
+}

@@ -1,0 +1,180 @@
+import { readdirSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseModelConfig, readModelConfig } from '#models/config.js';
+
+const families = fileURLToPath(new URL('../../test/fixtures/families', import.meta.url));
+const supported = /^(llama|mistral|qwen2)(?!.*classifier)(-.*|3-rope)?$/;
+
+let scratch: string;
+beforeAll(async () => void (scratch = await mkdtemp(path.join(tmpdir(), 'config-'))));
+afterAll(() => rm(scratch, { recursive: true }));
+
+describe('every family of the fixtures is either read or refused by name', () => {
+  const names = readdirSync(families);
+
+  test.each(names.filter((name) => supported.test(name)))('%s is read', async (name) => {
+    const config = await readModelConfig(path.join(families, name));
+    expect(config.slidingWindow).toHaveLength(config.layers);
+    expect(config.heads % config.kvHeads).toBe(0);
+  });
+
+  test.each(names.filter((name) => !supported.test(name)))('%s is refused', async (name) => {
+    await expect(readModelConfig(path.join(families, name))).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringMatching(
+        /architecture "\w+" is not supported; known architectures: LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM/,
+      ),
+    });
+  });
+});
+
+describe('silent files get the defaults of the configuration classes of transformers', () => {
+  test('llama', () => {
+    expect(parseModelConfig({ architectures: ['LlamaForCausalLM'] })).toEqual({
+      architecture: 'LlamaForCausalLM',
+      modelType: 'llama',
+      hiddenSize: 4096,
+      intermediateSize: 11_008,
+      layers: 32,
+      heads: 32,
+      kvHeads: 32,
+      headDim: 128,
+      vocabSize: 32_000,
+      maxPositionEmbeddings: 2048,
+      rmsNormEps: 1e-6,
+      attentionBias: false,
+      outputBias: false,
+      mlpBias: false,
+      slidingWindow: Array.from({ length: 32 }, () => null),
+      tieWordEmbeddings: false,
+      rope: { theta: 10_000, scaling: { type: 'default' } },
+      bosTokenId: 1,
+      eosTokenIds: [2],
+      padTokenId: null,
+    });
+  });
+
+  test('mistral has eight key heads and a window on every layer', () => {
+    expect(parseModelConfig({ model_type: 'mistral' })).toMatchObject({
+      kvHeads: 8,
+      intermediateSize: 14_336,
+      maxPositionEmbeddings: 131_072,
+      attentionBias: false,
+      slidingWindow: Array.from({ length: 32 }, () => 4096),
+    });
+    expect(parseModelConfig({ model_type: 'mistral', sliding_window: null }).slidingWindow[0]).toBeNull();
+  });
+
+  test('qwen2 has biases on q, k and v, no tokens of its own and no window', () => {
+    expect(parseModelConfig({ model_type: 'qwen2' })).toMatchObject({
+      vocabSize: 151_936,
+      kvHeads: 32,
+      attentionBias: true,
+      outputBias: false,
+      mlpBias: false,
+      bosTokenId: null,
+      eosTokenIds: [],
+      slidingWindow: Array.from({ length: 32 }, () => null),
+    });
+  });
+
+  test('null key heads mean one for each head', () => {
+    for (const model_type of ['llama', 'mistral', 'qwen2']) {
+      expect(parseModelConfig({ model_type, num_key_value_heads: null }).kvHeads).toBe(32);
+    }
+  });
+});
+
+test('only Llama reads the bias flags of the file', () => {
+  const flags = { attention_bias: true, mlp_bias: true };
+  const biases = (model_type: string) => {
+    const { attentionBias, outputBias, mlpBias } = parseModelConfig({ model_type, ...flags });
+    return { attentionBias, outputBias, mlpBias };
+  };
+  expect(biases('llama')).toEqual({ attentionBias: true, outputBias: true, mlpBias: true });
+  expect(biases('mistral')).toEqual({ attentionBias: false, outputBias: false, mlpBias: false });
+  expect(biases('qwen2')).toEqual({ attentionBias: true, outputBias: false, mlpBias: false });
+});
+
+describe('the sliding window of qwen2', () => {
+  const qwen2 = { model_type: 'qwen2', num_hidden_layers: 4, sliding_window: 8 };
+
+  test('starts at max_window_layers, and only where it is switched on', () => {
+    const on = { ...qwen2, use_sliding_window: true, max_window_layers: 3 };
+    expect(parseModelConfig(on).slidingWindow).toEqual([null, null, null, 8]);
+    expect(parseModelConfig({ ...on, use_sliding_window: false }).slidingWindow).toEqual([
+      null,
+      null,
+      null,
+      null,
+    ]);
+  });
+
+  test('follows layer_types where the file has them', () => {
+    const layer_types = ['sliding_attention', 'full_attention', 'sliding_attention', 'full_attention'];
+    const on = { ...qwen2, use_sliding_window: true, layer_types };
+    expect(parseModelConfig(on).slidingWindow).toEqual([8, null, 8, null]);
+    expect(() => parseModelConfig({ ...on, use_sliding_window: false })).toThrow(/layer_types: has sliding/);
+    expect(() => parseModelConfig({ ...on, layer_types: ['full_attention'] })).toThrow(
+      /1 entries for 4 layers/,
+    );
+    expect(() =>
+      parseModelConfig({ ...on, layer_types: ['chunked_attention', ...layer_types.slice(1)] }),
+    ).toThrow(/layer type "chunked_attention".*not supported/);
+  });
+});
+
+describe('options that change the mathematics are refused by name', () => {
+  test.each([
+    ['hidden_act', { hidden_act: 'gelu' }],
+    ['attention_dropout', { attention_dropout: 0.1 }],
+    ['quantization_config', { quantization_config: { quant_method: 'gptq' } }],
+    ['per_layer_config', { per_layer_config: {} }],
+  ])('%s', (option, config) => {
+    expect(() => parseModelConfig({ model_type: 'llama', ...config })).toThrow(
+      expect.objectContaining({ code: 'unsupported', details: { architecture: 'LlamaForCausalLM', option } }),
+    );
+  });
+
+  test('alternating windows in a mistral', () => {
+    const layer_types = ['sliding_attention', 'full_attention'];
+    expect(() => parseModelConfig({ model_type: 'mistral', num_hidden_layers: 2, layer_types })).toThrow(
+      /layer_types/,
+    );
+  });
+});
+
+describe('a broken config.json names every field that is wrong', () => {
+  test('types and contradictions', () => {
+    expect(() => parseModelConfig({ model_type: 'llama', hidden_size: '32', num_hidden_layers: 0 })).toThrow(
+      /hidden_size: .*num_hidden_layers: /,
+    );
+    const sizes = { hidden_size: 30, num_attention_heads: 4, num_key_value_heads: 3 };
+    expect(() => parseModelConfig({ model_type: 'llama', ...sizes })).toThrow(
+      /hidden_size: 30 is no multiple.*num_key_value_heads: 3 does not divide.*head_dim: 7 is not even/,
+    );
+  });
+
+  test('an architecture that is not of the model type', () => {
+    expect(() => parseModelConfig({ architectures: ['LlamaForCausalLM'], model_type: 'gemma' })).toThrow(
+      /model_type: "gemma" does not belong to architecture LlamaForCausalLM/,
+    );
+  });
+
+  test('neither architecture nor model type', () => {
+    expect(() => parseModelConfig({})).toThrow(/architecture null is not supported/);
+    expect(() => parseModelConfig([])).toThrow(/must be a JSON object/);
+  });
+
+  test('a missing file and a file that is not JSON', async () => {
+    await expect(readModelConfig(path.join(scratch, 'absent'))).rejects.toMatchObject({
+      code: 'model_config_missing',
+    });
+    await writeFile(path.join(scratch, 'config.json'), '{');
+    await expect(readModelConfig(scratch)).rejects.toMatchObject({ code: 'model_config_invalid' });
+  });
+});

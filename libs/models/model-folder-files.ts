@@ -1,0 +1,115 @@
+/** Which files of a folder hold a model's weights, before anything is read from them. */
+import { readdir, readFile, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { LowrankError, UnsupportedError } from '#jit/errors.js';
+
+/** A safetensors file of a model. */
+export interface WeightFile {
+  /** Its name in the model folder. */
+  readonly name: string;
+  /** Where it really lies, all symbolic links followed: the Hugging Face cache keeps its blobs elsewhere. */
+  readonly realPath: string;
+}
+
+/** The weight files of a model folder. */
+export interface WeightFiles {
+  readonly files: readonly WeightFile[];
+  /** The file that each tensor is in, by the index of a sharded model; undefined for a single file. */
+  readonly index: ReadonlyMap<string, string> | undefined;
+}
+
+const SINGLE = 'model.safetensors';
+export const INDEX = 'model.safetensors.index.json';
+
+const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
+
+/**
+ * Finds `model.safetensors`, or the files that `model.safetensors.index.json` names.
+ *
+ * Throws LowrankError `weights_pickled`, `weights_not_found`, `weights_index_invalid` and UnsupportedError.
+ */
+export async function findWeightFiles(folder: string): Promise<WeightFiles> {
+  let names: string[];
+  try {
+    names = await readdir(folder);
+  } catch (cause) {
+    throw new LowrankError('model_folder_not_found', `${folder} is not a folder that can be read`, {
+      cause,
+      details: { folder },
+    });
+  }
+  // transformers takes the single file first where both exist.
+  if (names.includes(SINGLE)) return { files: await resolve(folder, [SINGLE]), index: undefined };
+  if (!names.includes(INDEX)) throw noWeights(folder, names);
+  const index = await readIndex(path.join(folder, INDEX));
+  const files = [...new Set(index.values())].sort();
+  return { files: await resolve(folder, files), index };
+}
+
+async function readIndex(file: string): Promise<Map<string, string>> {
+  const invalid = (problem: string, cause?: unknown) =>
+    new LowrankError('weights_index_invalid', `${file}: ${problem}`, { cause, details: { file } });
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(file, 'utf8'));
+  } catch (cause) {
+    throw invalid(`is not JSON: ${(cause as Error).message.slice(0, 200)}`, cause);
+  }
+  const parsed = indexSchema.safeParse(json);
+  if (!parsed.success) throw invalid('has no weight_map from tensor names to file names');
+  const index = new Map(Object.entries(parsed.data.weight_map));
+  for (const [tensor, name] of index) {
+    if (name !== path.basename(name) || /[\\/\0]|^\.*$/.test(name) || !name.endsWith('.safetensors')) {
+      throw invalid(
+        `places tensor ${JSON.stringify(tensor)} in ${JSON.stringify(name)}: only names of .safetensors files beside it are followed`,
+      );
+    }
+  }
+  return index;
+}
+
+async function resolve(folder: string, names: readonly string[]): Promise<WeightFile[]> {
+  return Promise.all(
+    names.map(async (name) => {
+      try {
+        return { name, realPath: await realpath(path.join(folder, name)) };
+      } catch (cause) {
+        throw new LowrankError(
+          'weights_not_found',
+          `${path.join(folder, name)} is missing; fetch the model again`,
+          {
+            cause,
+            details: { folder, file: name },
+          },
+        );
+      }
+    }),
+  );
+}
+
+function noWeights(folder: string, names: readonly string[]): LowrankError {
+  const found = (pattern: RegExp) => names.filter((name) => pattern.test(name));
+  const pickled = found(/\.(bin|pt|pth|ckpt)$/);
+  if (pickled.length > 0) {
+    return new LowrankError(
+      'weights_pickled',
+      `${folder} has its weights only as ${pickled.join(', ')}: pickle files can run code when they are opened, so they are ` +
+        'not. Convert them once where you trust them: python -c "from transformers import AutoModelForCausalLM as M; ' +
+        `M.from_pretrained('${folder}').save_pretrained('OUT')", and use the folder OUT`,
+      { details: { folder, files: pickled } },
+    );
+  }
+  const foreign = found(/\.(gguf|h5|msgpack|onnx)$|^consolidated.*\.safetensors$/);
+  if (foreign.length > 0) {
+    return new UnsupportedError(
+      `${folder} has its weights only as ${foreign.join(', ')}; known layouts: ${SINGLE}, ${INDEX}`,
+      { folder, files: foreign },
+    );
+  }
+  return new LowrankError(
+    'weights_not_found',
+    `${folder} holds neither ${SINGLE} nor ${INDEX}; is it the folder of a model?`,
+    { details: { folder } },
+  );
+}

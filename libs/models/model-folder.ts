@@ -1,0 +1,237 @@
+import { access, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { readModelConfig } from '#models/config.js';
+import type { DecoderConfig } from '#models/config.js';
+import { findWeightFiles, INDEX } from '#models/model-folder-files.js';
+import type { WeightFile, WeightFiles } from '#models/model-folder-files.js';
+import { isFloatDtype } from '#models/safetensors-dtype.js';
+import type { FloatDtype } from '#models/safetensors-dtype.js';
+import { readSafetensorsHeader, sameTensor } from '#models/safetensors.js';
+import type { TensorEntry } from '#models/safetensors.js';
+import { decoderSpec } from '#models/spec.js';
+import type { DecoderSpec, ParameterSpec } from '#models/spec.js';
+
+/** How the numbers of a parameter are stored. */
+export type Storage = 'float32' | 'bfloat16' | 'float16';
+
+/** Where the numbers of one parameter lie on this disk. */
+export interface StoredParameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly storage: Storage;
+  /** Real path of the file, all symbolic links followed. */
+  readonly file: string;
+  /** Of the first byte, from the start of the file. */
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+/** A model on this disk that is complete and of a known architecture. Nothing but headers has been read. */
+export interface ModelFolder {
+  readonly folder: string;
+  readonly config: DecoderConfig;
+  readonly spec: DecoderSpec;
+  /** By the names of `spec.parameters`, one for each. */
+  readonly parameters: ReadonlyMap<string, StoredParameter>;
+  readonly weightFiles: readonly WeightFile[];
+  /**
+   * The real folders that the weight files lie in, usually one. ONNX Runtime takes external data from one folder only:
+   * a model with several needs them linked or copied into one first.
+   */
+  readonly realFolders: readonly string[];
+  /** Real path of tokenizer.json, or null. */
+  readonly tokenizer: string | null;
+  /** Tensors in the files that no code reads, all known to be harmless. */
+  readonly ignoredTensors: readonly string[];
+  /** Where the files contradict config.json and the files were followed. */
+  readonly warnings: readonly string[];
+}
+
+/** Files that lack tensors, have others, or have them in other shapes; every one is named. */
+export class ModelWeightsError extends LowrankError {
+  constructor(
+    folder: string,
+    problems: {
+      readonly missing: readonly string[];
+      readonly extra: readonly string[];
+      readonly misshapen: readonly string[];
+    },
+    hint: string,
+  ) {
+    const parts = (['missing', 'misshapen', 'extra'] as const)
+      .filter((kind) => problems[kind].length > 0)
+      .map((kind) => `${kind}: ${problems[kind].join(', ')}`);
+    super('weights_mismatch', `${folder}: the weights do not fit config.json (${parts.join('; ')})${hint}`, {
+      details: { folder, ...problems },
+    });
+  }
+}
+
+const storages: Readonly<Record<FloatDtype, Storage>> = {
+  F32: 'float32',
+  BF16: 'bfloat16',
+  F16: 'float16',
+};
+
+/** Tensors that old exports carry and that transformers does not read either. */
+const harmless = /(^|\.)rotary_emb\.inv_freq$/;
+
+interface LocatedTensor {
+  readonly path: string;
+  readonly entry: TensorEntry;
+}
+
+/**
+ * Opens the folder of a model as the hub or its cache has it and finds every parameter of its architecture.
+ *
+ * Reads config.json and the headers of the weight files; weights themselves only where a tied model stores its output
+ * embedding too, to see whether they are equal (if not, they are not tied, as in transformers 5.23).
+ * Throws the errors of `readModelConfig`, `findWeightFiles` and `readSafetensorsHeader`, ModelWeightsError,
+ * LowrankError `tokenizer_not_found` (if `tokenizer` is 'required') and UnsupportedError for other dtypes.
+ */
+export async function openModelFolder(
+  folder: string,
+  options: { readonly tokenizer?: 'required' | 'optional' } = {},
+): Promise<ModelFolder> {
+  const written = await readModelConfig(folder);
+  const tokenizer = await findTokenizer(folder, options.tokenizer ?? 'optional');
+  const weightFiles = await findWeightFiles(folder);
+  const tensors = await locateTensors(folder, weightFiles);
+
+  const { config, warnings } = await settleTying(written, tensors);
+  const spec = decoderSpec(config);
+  matchSpec(folder, spec, tensors);
+  const known = new Set(spec.parameters.map(({ name }) => name));
+  const parameters = spec.parameters.map((parameter): [string, StoredParameter] => [
+    parameter.name,
+    stored(parameter, tensors.get(parameter.name)!),
+  ]);
+  return {
+    folder,
+    config,
+    spec,
+    parameters: new Map(parameters),
+    weightFiles: weightFiles.files,
+    realFolders: [...new Set(weightFiles.files.map(({ realPath }) => path.dirname(realPath)))].sort(),
+    tokenizer,
+    ignoredTensors: [...tensors.keys()].filter((name) => !known.has(name)).sort(),
+    warnings,
+  };
+}
+
+async function findTokenizer(folder: string, need: 'required' | 'optional'): Promise<string | null> {
+  const file = path.join(folder, 'tokenizer.json');
+  try {
+    await access(file);
+    return await realpath(file);
+  } catch (cause) {
+    if (need === 'optional') return null;
+    throw new LowrankError(
+      'tokenizer_not_found',
+      `${file} is missing: only fast tokenizers are read. Save one with transformers' AutoTokenizer(...).save_pretrained`,
+      { cause, details: { folder } },
+    );
+  }
+}
+
+async function locateTensors(
+  folder: string,
+  { files, index }: WeightFiles,
+): Promise<Map<string, LocatedTensor>> {
+  const tensors = new Map<string, LocatedTensor>();
+  const origin = new Map<string, string>();
+  for (const { name: file, realPath } of files) {
+    for (const [name, entry] of (await readSafetensorsHeader(realPath)).tensors) {
+      const other = origin.get(name);
+      if (other !== undefined) {
+        throw new LowrankError(
+          'weights_index_invalid',
+          `${folder}: tensor ${JSON.stringify(name)} is in ${other} and in ${file}; remove the one that ${INDEX} does not name`,
+          { details: { folder, tensor: name, files: [other, file] } },
+        );
+      }
+      origin.set(name, file);
+      tensors.set(name, { path: realPath, entry });
+    }
+  }
+  for (const [name, file] of index ?? []) {
+    if (origin.get(name) !== file) {
+      throw new LowrankError(
+        'weights_index_invalid',
+        `${folder}: ${INDEX} places tensor ${JSON.stringify(name)} in ${file}, but it is ${origin.has(name) ? `in ${origin.get(name)}` : 'in no file'}`,
+        { details: { folder, tensor: name, file } },
+      );
+    }
+  }
+  return tensors;
+}
+
+/** What `tie_word_embeddings` comes to, given what the files hold; moves a tied weight under the name it is read by. */
+async function settleTying(
+  config: DecoderConfig,
+  tensors: Map<string, LocatedTensor>,
+): Promise<{ config: DecoderConfig; warnings: string[] }> {
+  const head = tensors.get('lm_head.weight');
+  if (!config.tieWordEmbeddings || head === undefined) return { config, warnings: [] };
+  const embedding = tensors.get('model.embed_tokens.weight');
+  if (embedding === undefined) {
+    tensors.set('model.embed_tokens.weight', head);
+    tensors.delete('lm_head.weight');
+    return { config, warnings: [] };
+  }
+  if (await sameTensor(embedding, head)) return { config, warnings: [] };
+  return {
+    config: { ...config, tieWordEmbeddings: false },
+    warnings: [
+      'config.json says tie_word_embeddings, but lm_head.weight differs from model.embed_tokens.weight: they are not tied',
+    ],
+  };
+}
+
+function matchSpec(folder: string, spec: DecoderSpec, tensors: ReadonlyMap<string, LocatedTensor>): void {
+  const known = new Map(spec.parameters.map((parameter) => [parameter.name, parameter]));
+  const missing: string[] = [];
+  const misshapen: string[] = [];
+  for (const { name, shape } of spec.parameters) {
+    const entry = tensors.get(name)?.entry;
+    if (entry === undefined) missing.push(`${name} ${shown(shape)}`);
+    else if (entry.shape.join() !== shape.join()) {
+      misshapen.push(`${name} is ${shown(entry.shape)} and should be ${shown(shape)}`);
+    } else if (!isFloatDtype(entry.dtype)) {
+      throw new UnsupportedError(
+        `${folder}: ${name} is stored as ${entry.dtype}; weights must be F32, BF16 or F16`,
+        { folder, tensor: name, dtype: entry.dtype },
+      );
+    }
+  }
+  const tiedHead = spec.tied ? `${spec.outputEmbedding}.weight` : undefined;
+  const extra = [...tensors]
+    .filter(([name]) => !known.has(name) && !harmless.test(name) && name !== tiedHead)
+    .map(([name, { entry }]) => `${name} ${shown(entry.shape)}`)
+    .sort();
+  if (missing.length + misshapen.length + extra.length === 0) return;
+  const unprefixed = [...tensors.keys()].some((name) => known.has(`model.${name}`));
+  throw new ModelWeightsError(
+    folder,
+    { missing, misshapen, extra },
+    unprefixed
+      ? `. The names lack "model.": the folder was saved from the model without its head; load and save it with AutoModelForCausalLM`
+      : '',
+  );
+}
+
+function shown(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`;
+}
+
+function stored({ name, shape }: ParameterSpec, { path: file, entry }: LocatedTensor): StoredParameter {
+  return {
+    name,
+    shape,
+    storage: storages[entry.dtype as FloatDtype],
+    file,
+    offset: entry.offset,
+    byteLength: entry.byteLength,
+  };
+}

@@ -1,0 +1,90 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { parseModelConfig, readModelConfig } from '#models/config.js';
+import { readSafetensorsHeader } from '#models/safetensors.js';
+import { decoderSpec, findLinear } from '#models/spec.js';
+
+const families = fileURLToPath(new URL('../../test/fixtures/families', import.meta.url));
+const supported = readdirSync(families).filter((name) => /^(llama|mistral|qwen2)(?!.*classifier)/.test(name));
+
+describe('a configuration names exactly the tensors that transformers saved', () => {
+  test.each(supported)('%s', async (name) => {
+    const folder = path.join(families, name);
+    const spec = decoderSpec(await readModelConfig(folder));
+    const files = readdirSync(folder).filter((file) => /^model.*\.safetensors$/.test(file));
+    const stored = new Map<string, readonly number[]>();
+    for (const file of files) {
+      const { tensors } = await readSafetensorsHeader(path.join(folder, file));
+      tensors.forEach(({ shape }, tensor) => stored.set(tensor, shape));
+    }
+    expect(new Map(spec.parameters.map((parameter) => [parameter.name, parameter.shape]))).toEqual(stored);
+  });
+});
+
+test('SmolLM2-135M has the number of parameters that its card says', () => {
+  const spec = decoderSpec(
+    parseModelConfig({
+      architectures: ['LlamaForCausalLM'],
+      hidden_size: 576,
+      intermediate_size: 1536,
+      num_hidden_layers: 30,
+      num_attention_heads: 9,
+      num_key_value_heads: 3,
+      vocab_size: 49_152,
+      tie_word_embeddings: true,
+    }),
+  );
+  expect(spec.parameterCount).toBe(134_515_008);
+  expect(spec).toMatchObject({
+    tied: true,
+    inputEmbedding: 'model.embed_tokens',
+    outputEmbedding: 'lm_head',
+  });
+});
+
+test('modules come in the order of the real module tree', () => {
+  const tiny = {
+    num_hidden_layers: 1,
+    hidden_size: 8,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    intermediate_size: 12,
+  };
+  const spec = decoderSpec(parseModelConfig({ model_type: 'qwen2', vocab_size: 10, ...tiny }));
+  // `named_modules()` of Qwen2ForCausalLM in transformers 5.23, without the containers.
+  expect(spec.modules.map((module) => module.path)).toEqual([
+    'model.embed_tokens',
+    'model.layers.0.self_attn.q_proj',
+    'model.layers.0.self_attn.k_proj',
+    'model.layers.0.self_attn.v_proj',
+    'model.layers.0.self_attn.o_proj',
+    'model.layers.0.mlp.gate_proj',
+    'model.layers.0.mlp.up_proj',
+    'model.layers.0.mlp.down_proj',
+    'model.layers.0.input_layernorm',
+    'model.layers.0.post_attention_layernorm',
+    'model.norm',
+    'lm_head',
+  ]);
+  expect(spec.containers).toEqual([
+    'model',
+    'model.layers',
+    'model.layers.0',
+    'model.layers.0.self_attn',
+    'model.layers.0.mlp',
+    'model.layers.0.mlp.act_fn',
+    'model.rotary_emb',
+  ]);
+  expect(findLinear(spec, 'model.layers.0.self_attn.k_proj')).toMatchObject({
+    inFeatures: 8,
+    outFeatures: 4,
+    bias: true,
+    parameters: [
+      { name: 'model.layers.0.self_attn.k_proj.weight', shape: [4, 8] },
+      { name: 'model.layers.0.self_attn.k_proj.bias', shape: [4] },
+    ],
+  });
+  expect(findLinear(spec, 'model.norm')).toBeUndefined();
+});
