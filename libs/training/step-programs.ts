@@ -1,0 +1,163 @@
+/** The step functions of a training run, written once in TensorFlow.js operations: traced and compiled, or eager. */
+import { type LossHeadInputs, lossHead } from '#jit/ops/loss-head.js';
+import { gatherRows } from '#jit/ops/gather-rows.js';
+import { add, reshape, slice, type Tensor, tensor, valueAndGrads, zerosLike } from '#jit/ops.js';
+import type { Program, ProgramInputs, ProgramOutputs, ProgramSpec, WeightSpec } from '#jit/trace.js';
+import { type AdamWOptions, type AdamWScalars, adamWUpdate, clipByNorm } from '#training/adamw.js';
+import { joinFlat, splitFlat } from '#training/flat-state.js';
+import type { TrainableModel } from '#training/trainable-model.js';
+
+/** Shape of one micro-batch: B blocks of L tokens, and the rows of one chunk of the loss head. */
+export interface StepShape {
+  readonly batch: number;
+  readonly length: number;
+  readonly chunkSize: number;
+}
+
+/** Rows that the loss head works on: all rows, rounded up to whole chunks. */
+export function lossRowCount({ batch, length, chunkSize }: StepShape): number {
+  return Math.ceil((batch * length) / chunkSize) * chunkSize;
+}
+
+function dataSpec(shape: StepShape, dropoutSites: number): ProgramSpec['data'] {
+  const rows = shape.batch * shape.length;
+  const lossRows = lossRowCount(shape);
+  return {
+    tokens: { shape: [rows], dtype: 'int32' },
+    positions: { shape: [rows], dtype: 'int32' },
+    segments: { shape: [shape.batch, shape.length], dtype: 'int32' },
+    lossRows: { shape: [lossRows], dtype: 'int32' },
+    lossSlots: { shape: [rows], dtype: 'int32' },
+    targets: { shape: [lossRows], dtype: 'int32' },
+    lossWeights: { shape: [lossRows], dtype: 'float32' },
+    chunks: { shape: [], dtype: 'int32' },
+    ...(dropoutSites > 0 ? { dropoutKeys: { shape: [dropoutSites, 2], dtype: 'int32' as const } } : {}),
+  };
+}
+
+const adamWNames = ['decay', 'stepSize', 'correction'] as const;
+
+function bindWeights(model: TrainableModel, inputs: ProgramInputs, trainable: readonly Tensor[]): void {
+  const own = new Map(model.layout.entries.map(({ name }, i) => [name, trainable[i]!]));
+  model.decoder.bindParameters(({ name }) => own.get(name) ?? inputs.weights[name]!);
+}
+
+/** [weighted loss, weighted accuracy] of a micro-batch. */
+function forward(model: TrainableModel, { data }: ProgramInputs, chunkSize: number): Tensor {
+  const hidden = model.decoder.forward({
+    tokens: data['tokens']!,
+    positions: data['positions']!,
+    segments: data['segments']!,
+  });
+  const head: LossHeadInputs = {
+    hidden: gatherRows(hidden, data['lossRows']!, data['lossSlots']!),
+    weight: model.decoder.headWeight,
+    targets: data['targets']!,
+    weights: data['lossWeights']!,
+    chunks: data['chunks']!,
+    chunkSize,
+  };
+  return lossHead(head);
+}
+
+/** The pair of {@link forward} and the flat gradient of its first entry. */
+function gradient(
+  model: TrainableModel,
+  inputs: ProgramInputs,
+  chunkSize: number,
+): { pair: Tensor; flat: Tensor } {
+  const trainable = splitFlat(inputs.state['parameters']!, model.layout);
+  model.streams.keys = inputs.data['dropoutKeys'];
+  const { value, grads } = valueAndGrads((...tensors: Tensor[]) => {
+    bindWeights(model, inputs, tensors);
+    return forward(model, inputs, chunkSize);
+  })(trainable, tensor([1, 0]));
+  return { pair: value, flat: joinFlat(grads) };
+}
+
+function pairOutputs(pair: Tensor): Record<string, Tensor> {
+  return { loss: reshape(slice(pair, [0], [1]), []), accuracy: reshape(slice(pair, [1], [1]), []) };
+}
+
+function update(
+  inputs: ProgramInputs,
+  flat: Tensor,
+  options: AdamWOptions,
+): { norm: Tensor; state: ProgramOutputs['state'] } {
+  const { gradient, norm } = clipByNorm(flat, options.maxGradNorm);
+  const { parameters, moment1, moment2 } = inputs.state;
+  const scalars = inputs.scalars as unknown as AdamWScalars<Tensor>;
+  const next = adamWUpdate(
+    { parameters: parameters!, moment1: moment1!, moment2: moment2! },
+    gradient,
+    options,
+    scalars,
+  );
+  return { norm, state: { ...next } };
+}
+
+/** A step function with what it reads. */
+export interface StepProgram {
+  readonly program: Program;
+  readonly spec: ProgramSpec;
+}
+
+export interface StepPrograms {
+  /** Forward, backward, clipping and update in one. */
+  readonly train: StepProgram;
+  /** Forward and backward; adds the gradient to the accumulator. */
+  readonly micro: StepProgram;
+  /** Clips and applies what was accumulated, and empties the accumulator. */
+  readonly apply: StepProgram;
+  /** Forward only, without dropout. */
+  readonly evaluate: StepProgram;
+}
+
+/** The step functions of a model for one shape of batch. */
+export function stepPrograms(
+  model: TrainableModel,
+  weights: Readonly<Record<string, WeightSpec>>,
+  shape: StepShape,
+  options: AdamWOptions,
+): StepPrograms {
+  const vector = { shape: [model.layout.size], dtype: 'float32' as const };
+  const optimizer = { parameters: vector, moment1: vector, moment2: vector };
+  const data = dataSpec(shape, model.dropoutSites);
+  const { chunkSize } = shape;
+  return {
+    train: {
+      spec: { data, scalars: [...adamWNames], state: optimizer, weights },
+      program: (inputs) => {
+        const { pair, flat } = gradient(model, inputs, chunkSize);
+        const { norm, state } = update(inputs, flat, options);
+        return { outputs: { ...pairOutputs(pair), gradNorm: norm }, state };
+      },
+    },
+    micro: {
+      spec: { data, scalars: [], state: { parameters: vector, accumulator: vector }, weights },
+      program: (inputs) => {
+        const { pair, flat } = gradient(model, inputs, chunkSize);
+        return {
+          outputs: pairOutputs(pair),
+          state: { accumulator: add(inputs.state['accumulator']!, flat) },
+        };
+      },
+    },
+    apply: {
+      spec: { data: {}, scalars: [...adamWNames], state: { ...optimizer, accumulator: vector }, weights: {} },
+      program: (inputs) => {
+        const flat = inputs.state['accumulator']!;
+        const { norm, state } = update(inputs, flat, options);
+        return { outputs: { gradNorm: norm }, state: { ...state, accumulator: zerosLike(flat) } };
+      },
+    },
+    evaluate: {
+      spec: { data: dataSpec(shape, 0), scalars: [], state: { parameters: vector }, weights },
+      program: (inputs) => {
+        model.streams.keys = undefined;
+        bindWeights(model, inputs, splitFlat(inputs.state['parameters']!, model.layout));
+        return { outputs: pairOutputs(forward(model, inputs, chunkSize)), state: {} };
+      },
+    },
+  };
+}

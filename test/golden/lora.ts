@@ -1,0 +1,252 @@
+/** Golden trainings: ten AdamW steps of PEFT, step by step, from the same adapter on the same batches. */
+import { join } from 'node:path';
+import { readAdapter } from '#adapters/read-adapter.js';
+import { mergeDelta } from '#adapters/merge-delta.js';
+import type { Batch } from '#data/batch.js';
+import { UnsupportedError } from '#jit/errors.js';
+import { gather, matMul } from '#jit/ops.js';
+import type { Program } from '#jit/trace.js';
+import { resolveTargetModules } from '#lora/target-modules.js';
+import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
+import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
+import { compileProgram } from '#runtime/compile.js';
+import { CompiledRunner } from '#runtime/compiled-runner.js';
+import { adamWScalars } from '#training/adamw.js';
+import { type FlatLayout, splitFlat, viewOf } from '#training/flat-state.js';
+import { learningRateAt, type Schedule } from '#training/schedule.js';
+import { stepInputs } from '#training/step-inputs.js';
+import { type StepPrograms, stepPrograms, type StepShape } from '#training/step-programs.js';
+import {
+  createLoraModel,
+  flattenFactors,
+  frozenWeights,
+  type TrainableModel,
+  unflattenFactors,
+} from '#training/trainable-model.js';
+import { absoluteError, relativeError, tolerances } from '../tolerances.js';
+import { ErrorMeter, type GoldenResult, type GoldenTensor, readJson, readTensors } from './golden-case.js';
+
+interface LoraCase {
+  readonly family: string;
+  readonly accumulate: number;
+  readonly clip_grad_norm: number | null;
+  readonly optimizer: {
+    lr: number;
+    betas: [number, number];
+    eps: number;
+    weight_decay: number;
+    loraplus_lr_ratio?: number;
+  };
+  readonly schedule: { kind: Schedule['kind']; total_steps: number; warmup_steps: number };
+  readonly steps: readonly { loss: number; grad_norm: number }[];
+}
+
+/** A batch with one example a row and labels as transformers takes them: -100 = no target, shifted by the model. */
+function toBatch(ids: GoldenTensor, labels: GoldenTensor): Batch {
+  const [rows, length] = ids.shape as [number, number];
+  const picked = Array.from({ length: rows * length }, (_, i) => i).filter(
+    (i) => (i + 1) % length !== 0 && labels.values[i + 1] !== -100,
+  );
+  return {
+    tokens: Int32Array.from(ids.values),
+    positions: Int32Array.from(ids.values, (_, i) => i % length),
+    segments: new Int32Array(rows * length).fill(1),
+    lossRows: Int32Array.from(picked),
+    lossTargets: Int32Array.from(picked, (i) => labels.values[i + 1]!),
+    lossCount: picked.length,
+  };
+}
+
+/** Logits of every row of a batch under the current adapter. */
+function logitsProgram(model: TrainableModel): Program {
+  return ({ data, weights, state }) => {
+    model.streams.keys = undefined;
+    const own = new Map(
+      splitFlat(state['parameters']!, model.layout).map((part, i) => [model.layout.entries[i]!.name, part]),
+    );
+    model.decoder.bindParameters(({ name }) => own.get(name) ?? weights[name]!);
+    const hidden = model.decoder.forward({
+      tokens: data['tokens']!,
+      positions: data['positions']!,
+      segments: data['segments']!,
+    });
+    return {
+      outputs: { logits: matMul(gather(hidden, data['rows']!), model.decoder.headWeight, false, true) },
+      state: {},
+    };
+  };
+}
+
+function createRunner(
+  base: ModelFolder,
+  model: TrainableModel,
+  programs: StepPrograms,
+  parameters: Float32Array,
+  rows: number,
+): CompiledRunner {
+  const zeros = () => new Float32Array(parameters.length);
+  const { data } = programs.evaluate.spec;
+  const logits = {
+    program: logitsProgram(model),
+    spec: {
+      ...programs.evaluate.spec,
+      data: {
+        tokens: data['tokens']!,
+        positions: data['positions']!,
+        segments: data['segments']!,
+        rows: { shape: [rows], dtype: 'int32' as const },
+      },
+    },
+  };
+  const all = { ...programs, logits };
+  return new CompiledRunner(
+    Object.fromEntries(
+      Object.entries(all).map(([name, { program, spec }]) => [
+        name,
+        {
+          key: name,
+          compile: () =>
+            compileProgram(program, spec, { device: 'cpu', recomputedBlocks: base.config.layers }),
+        },
+      ]),
+    ),
+    { parameters, moment1: zeros(), moment2: zeros(), accumulator: zeros() },
+    { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined },
+  );
+}
+
+/** Compares a flat vector with tensors named as in an adapter's file. */
+function checkFlat(
+  meter: ErrorMeter,
+  what: string,
+  flat: Float32Array,
+  layout: FlatLayout,
+  expected: ReadonlyMap<string, GoldenTensor>,
+  error: typeof absoluteError,
+  tolerance: number,
+): void {
+  for (const entry of layout.entries) {
+    const golden = expected.get(`base_model.model.${entry.name}`);
+    if (golden) meter.record(`${what} ${entry.name}`, error(viewOf(flat, entry), golden.values), tolerance);
+  }
+}
+
+async function checkMerged(
+  meter: ErrorMeter,
+  base: ModelFolder,
+  model: TrainableModel,
+  flat: Float32Array,
+  modules: ReturnType<typeof resolveTargetModules>['modules'],
+  golden: ReadonlyMap<string, GoldenTensor>,
+): Promise<void> {
+  const factors = unflattenFactors(model.layout, flat);
+  const file = await readSafetensorsHeader(base.weightFiles[0]!.realPath);
+  for (const module of modules) {
+    const merged = golden.get(`merged.${module.path}.weight`);
+    if (!merged) continue;
+    const W0 = await readTensorF32(file, file.tensors.get(`${module.path}.weight`)!);
+    const W = mergeDelta(W0, factors.get(module.path)!, module);
+    // The factors may differ as trained weights do; the product of the difference is what is left here.
+    meter.record(`merged ${module.path}`, absoluteError(W, merged.values), tolerances.trainedWeights);
+  }
+}
+
+/** Compares the gradients of the first step, which PyTorch has clipped, and empties the accumulator again. */
+async function checkFirstGradients(
+  meter: ErrorMeter,
+  runner: CompiledRunner,
+  model: TrainableModel,
+  micro: readonly Batch[],
+  shape: StepShape,
+  count: number,
+  golden: LoraCase,
+  folder: string,
+): Promise<void> {
+  for (const batch of micro) await runner.run('micro', { data: stepInputs(batch, shape, count) });
+  const factor = Math.min(1, (golden.clip_grad_norm ?? Infinity) / (golden.steps[0]!.grad_norm + 1e-6));
+  const clipped = runner.readState('accumulator').map((value) => value * factor);
+  const expected = await readTensors(join(folder, 'first-step-gradients.safetensors'));
+  checkFlat(meter, 'gradient of', clipped, model.layout, expected, relativeError, tolerances.gradients);
+  runner.writeState('accumulator', new Float32Array(clipped.length));
+}
+
+/** Runs a training's case. Throws UnsupportedError for an architecture or a LoRA option that is not done. */
+export async function runLoraCase(folder: string, familiesFolder: string): Promise<GoldenResult> {
+  const golden = readJson(folder, 'case.json') as LoraCase;
+  if (golden.optimizer.loraplus_lr_ratio !== undefined) {
+    throw new UnsupportedError('the optimizer option loraplus_lr_ratio is not supported');
+  }
+  const base = await openModelFolder(join(familiesFolder, golden.family));
+  const start = await readAdapter(join(folder, 'init'), { spec: base.spec });
+  const { modules } = resolveTargetModules(base.spec, start.config);
+  const model = createLoraModel(base.config, modules, 0);
+  const batches = await readTensors(join(folder, 'batches.safetensors'));
+  const [rows, length] = batches.get('0.0.input_ids')!.shape as [number, number];
+  const shape = { batch: rows, length, chunkSize: 8 };
+  const { lr, betas, eps, weight_decay: weightDecay } = golden.optimizer;
+  const options = {
+    beta1: betas[0],
+    beta2: betas[1],
+    epsilon: eps,
+    weightDecay,
+    maxGradNorm: golden.clip_grad_norm,
+  };
+  const programs = stepPrograms(model, frozenWeights(base.parameters), shape, options);
+  const runner = createRunner(
+    base,
+    model,
+    programs,
+    flattenFactors(model.layout, start.modules),
+    rows * length,
+  );
+  const schedule = {
+    kind: golden.schedule.kind,
+    warmupSteps: golden.schedule.warmup_steps,
+    totalSteps: golden.schedule.total_steps,
+  };
+  const meter = new ErrorMeter();
+
+  for (const [i, expected] of golden.steps.entries()) {
+    const micro = Array.from({ length: golden.accumulate }, (_, j) =>
+      toBatch(batches.get(`${i}.${j}.input_ids`)!, batches.get(`${i}.${j}.labels`)!),
+    );
+    const count = micro.reduce((sum, batch) => sum + batch.lossCount, 0);
+    const scalars = adamWScalars(options, lr * learningRateAt(schedule, i), i + 1) as unknown as Record<
+      string,
+      number
+    >;
+    if (i === 0) await checkFirstGradients(meter, runner, model, micro, shape, count, golden, folder);
+    let loss = 0;
+    let norm: number;
+    if (golden.accumulate === 1) {
+      const out = await runner.run('train', { data: stepInputs(micro[0]!, shape, count), scalars });
+      loss = out['loss']![0]!;
+      norm = out['gradNorm']![0]!;
+    } else {
+      for (const batch of micro) {
+        loss += (await runner.run('micro', { data: stepInputs(batch, shape, count) }))['loss']![0]!;
+      }
+      norm = (await runner.run('apply', { scalars }))['gradNorm']![0]!;
+    }
+    meter.record(`loss of step ${i}`, Math.abs(loss - expected.loss), tolerances.loss);
+    meter.record(`gradient norm of step ${i}`, Math.abs(norm - expected.grad_norm), tolerances.loss);
+  }
+
+  const flat = runner.readState('parameters');
+  const final = await readTensors(join(folder, 'final', 'adapter_model.safetensors'));
+  checkFlat(meter, 'trained', flat, model.layout, final, absoluteError, tolerances.trainedWeights);
+  const last = await readTensors(join(folder, 'expected.safetensors'));
+  const lastIds = batches.get(`${golden.steps.length - 1}.${golden.accumulate - 1}.input_ids`)!;
+  const { tokens, positions, segments } = toBatch(lastIds, lastIds);
+  const { logits } = await runner.run('logits', {
+    data: { tokens, positions, segments, rows: Int32Array.from({ length: rows * length }, (_, i) => i) },
+  });
+  meter.record(
+    'logits after training',
+    absoluteError(logits!, last.get('last.logits')!.values),
+    tolerances.logits,
+  );
+  await checkMerged(meter, base, model, flat, modules, last);
+  await runner.close();
+  return meter.result;
+}

@@ -1,0 +1,36 @@
+/** Every tolerance of the tests, with what it bounds. */
+export const tolerances = {
+  /** Compiled against eager, and logits, losses and gradient norms against PyTorch: of the largest entry, f32. */
+  compiled: 1e-4,
+  logits: 1e-4,
+  loss: 1e-4,
+  gradients: 1e-4,
+  /** Adapter weights after ten steps of AdamW, whose first steps divide by small moments. */
+  trainedWeights: 2e-4,
+  /** Merged and composed weights. */
+  mergedWeights: 1e-5,
+  /** Central differences in float32. */
+  finiteDifferences: 2e-2,
+} as const;
+
+/** Largest difference of two arrays over the largest entry of the second, at least 1e-6. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let largest = 1e-6;
+  let difference = 0;
+  for (let i = 0; i < expected.length; i++) {
+    largest = Math.max(largest, Math.abs(expected[i]!));
+    const error = Math.abs(actual[i]! - expected[i]!);
+    difference = Math.max(difference, Number.isNaN(error) ? Infinity : error);
+  }
+  return difference / largest;
+}
+
+/** Largest difference of two arrays. */
+export function absoluteError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let difference = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const error = Math.abs(actual[i]! - expected[i]!);
+    difference = Math.max(difference, Number.isNaN(error) ? Infinity : error);
+  }
+  return difference;
+}
