@@ -95,6 +95,12 @@ function angles(rows: number, half: number): [CaseInput, CaseInput] {
   return [input(Math.cos), input(Math.sin)];
 }
 
+/** Angles of positions far into a long context. */
+function manyAngles(): CaseInput {
+  const values = Float32Array.from({ length: 64 }, (_, i) => (i - 20) * (i % 3 === 0 ? 501.7 : 0.37));
+  return { shape: [64], dtype: 'float32', values };
+}
+
 // ---- cases ----
 
 const unary = (name: string, run: (x: Tensor) => Tensor, input = normal(3, 5)): KernelCase => ({
@@ -177,7 +183,7 @@ export function kernelCases(): KernelCase[] {
       differentiated: 2,
       run: ([a, b]) => tf.concat([a!, b!], 1),
     },
-    unary('Cos', tf.cos),
+    unary('Cos', tf.cos, manyAngles()),
     comparison('Equal', tf.equal),
     unary('Exp', tf.exp),
     {
@@ -272,7 +278,7 @@ export function kernelCases(): KernelCase[] {
       run: ([t, e, condition]) => tf.where(condition!, t!, e!),
     },
     unary('Sigmoid', tf.sigmoid),
-    unary('Sin', tf.sin),
+    unary('Sin', tf.sin, manyAngles()),
     unary('Slice', (x) => tf.slice(x, [1, 2], [2, 2])),
     unary('Softmax', (x) => tf.softmax(x)),
     unary('SplitV', (x) => tf.split(x, [1, 2, 2], 1)[1]!),

@@ -1,6 +1,7 @@
 /** Kernels that work element by element. */
 import type { DType } from '#jit/graph.js';
 import { type Lowering, resultShape } from '#runtime/lowering/rule.js';
+import { exactCos, exactSin } from '#runtime/lowering/trigonometry.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
 
 const unary =
@@ -31,7 +32,7 @@ export const elementwiseRules = {
   Abs: unary('Abs'),
   Add: binary('Add'),
   Cast: ({ builder, inputs: [x], attributes }) => builder.cast(x!, attributes['dtype'] as DType),
-  Cos: unary('Cos'),
+  Cos: ({ builder, inputs: [x] }) => exactCos(builder, x!),
   Equal: comparison('Equal'),
   Exp: unary('Exp'),
   Fill: ({ builder, node, attributes }) => {
@@ -63,7 +64,7 @@ export const elementwiseRules = {
     return builder.emit('Where', [condition, t, e], resultShape(call), {}, { type: t.type });
   },
   Sigmoid: unary('Sigmoid'),
-  Sin: unary('Sin'),
+  Sin: ({ builder, inputs: [x] }) => exactSin(builder, x!),
   Sqrt: unary('Sqrt'),
   Square: ({ builder, inputs: [x] }) => builder.binary('Mul', x!, x!),
   Sub: binary('Sub'),

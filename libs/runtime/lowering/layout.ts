@@ -1,13 +1,25 @@
 /** Kernels that move numbers about. */
 import { splitSizes } from '#jit/tensorflow-kernels.js';
+import type { OnnxBuilder } from '#runtime/lowering/builder.js';
 import { type Lowering, numbersOf, resultShape } from '#runtime/lowering/rule.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
 
+/** A WebGPU shader reaches a limited number of buffers at a time. */
+const joinedAtOnce = 8;
+
+function joined(builder: OnnxBuilder, parts: readonly OnnxValue[], axis: number): OnnxValue {
+  if (builder.device === 'webgpu' && parts.length > joinedAtOnce) {
+    const groups = Array.from({ length: Math.ceil(parts.length / joinedAtOnce) }, (_, i) =>
+      joined(builder, parts.slice(i * joinedAtOnce, (i + 1) * joinedAtOnce), axis),
+    );
+    return joined(builder, groups, axis);
+  }
+  const size = parts.reduce((sum, { shape }) => sum + shape[axis]!, 0);
+  return builder.emit('Concat', parts, parts[0]!.shape.with(axis, size), { axis });
+}
+
 export const layoutRules = {
-  Concat: (call) =>
-    call.builder.emit('Concat', call.inputs, resultShape(call), {
-      axis: numbersOf(call.attributes, 'axis')[0] ?? 0,
-    }),
+  Concat: ({ builder, inputs, attributes }) => joined(builder, inputs, numbersOf(attributes, 'axis')[0] ?? 0),
   GatherV2: (call) =>
     call.builder.emit('Gather', call.inputs, resultShape(call), {
       axis: numbersOf(call.attributes, 'axis')[0] ?? 0,
@@ -57,6 +69,10 @@ export const layoutRules = {
     const x = inputs[0]!;
     const axis = numbersOf(attributes, 'axis')[0] ?? 0;
     const sizes = splitSizes(x.shape[axis] ?? 0, attributes);
+    if (builder.device === 'webgpu') {
+      const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0));
+      return sizes.map((size, i) => builder.sliceAxis(x, axis, starts[i]!, starts[i]! + size));
+    }
     const outputs = node.outputs.map(({ shape }) => ({ shape, type: x.type }));
     return builder.emitAll('Split', [x, builder.ints(sizes)], outputs, { axis });
   },
