@@ -29,7 +29,7 @@ import {
   tidy,
 } from '#jit/ops.js';
 import '#jit/tensorflow-gradients.js';
-import { Tracer } from '#jit/tracer.js';
+import { siteText, Tracer } from '#jit/tracer.js';
 
 /** Name under which the tracing backend is registered with TensorFlow.js. */
 export const traceBackend = 'lowrank-trace';
@@ -66,7 +66,13 @@ class TraceBackend extends KernelBackend {
 
   find(dataId: DataId): Value {
     const value = this.values.get(dataId);
-    if (!value) throw new TraceError('foreign_tensor', 'a tensor of another backend was used while tracing');
+    if (!value) {
+      const site = this.active.callSite();
+      throw new TraceError(
+        'foreign_tensor',
+        `a tensor made outside of the traced step was used in it, at ${site}`,
+      );
+    }
     return value;
   }
 
@@ -249,9 +255,12 @@ function mapValues<T, R>(
 export function trace(program: Program, spec: ProgramSpec): Graph {
   if (backend.tracer) throw new TraceError('nested_trace', 'trace() was called inside trace()');
   const previous = currentBackend();
+  const { stackTraceLimit } = Error;
   const tracer = new Tracer();
   backend.tracer = tracer;
   setBackendNow(traceBackend);
+  // Errors name the line that called an operation, which lies below many frames of TensorFlow.js.
+  Error.stackTraceLimit = 50;
   try {
     const data = mapValues(spec.data, (tensor, name) =>
       tracer.define<DataInput>({ kind: 'data', name, ...tensor }),
@@ -293,25 +302,14 @@ export function trace(program: Program, spec: ProgramSpec): Graph {
   } catch (error) {
     const missing = /[Kk]ernel '(\w+)'/.exec(error instanceof Error ? error.message : '');
     if (missing && !(error instanceof LowrankError)) {
-      const site = [tracer.scope, callerOf(error as Error)].filter(Boolean).join(' ') || 'an unnamed place';
-      throw new UnknownKernelError(missing[1] ?? '', site);
+      throw new UnknownKernelError(missing[1] ?? '', siteText(tracer.failedIn ?? '', error as Error));
     }
     throw error;
   } finally {
+    Error.stackTraceLimit = stackTraceLimit;
     backend.tracer = undefined;
     if (previous && previous !== traceBackend) setBackendNow(previous);
   }
-}
-
-/** The first line of code in an error's stack that is neither TensorFlow.js nor this library. */
-function callerOf(error: Error): string | undefined {
-  return (error.stack ?? '')
-    .split('\n')
-    .find(
-      (line) =>
-        line.trim().startsWith('at ') && !/node_modules|node:|libs[\\/]jit[\\/](?!.*\.test\.)/.test(line),
-    )
-    ?.trim();
 }
 
 /** Names what is traced inside after a module; eagerly it only calls. */

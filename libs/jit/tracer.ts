@@ -40,6 +40,8 @@ export class Tracer {
   private nodeList = this.nodes;
   private readonly scopes: string[] = [];
   private block: number | undefined;
+  /** The innermost module that an error came out of. */
+  failedIn: string | undefined;
 
   /** Makes a value that no node computes. */
   define<T extends Value>(value: Unnumbered<T>): T {
@@ -108,6 +110,9 @@ export class Tracer {
     this.scopes.push(name);
     try {
       return trace();
+    } catch (error) {
+      this.failedIn ??= this.scope;
+      throw error;
     } finally {
       this.scopes.pop();
     }
@@ -134,11 +139,16 @@ export class Tracer {
 
   /** The module that is being traced, and the first line of code outside of this library that called an operation. */
   callSite(): string {
-    const frames = (new Error().stack ?? '').split('\n').slice(1);
-    const own = /libs[\\/]jit[\\/](?!.*\.test\.)|node_modules|node:/;
-    const frame = frames.find((line) => !own.test(line))?.trim();
-    return [this.scope, frame].filter(Boolean).join(' ') || 'an unnamed place';
+    return siteText(this.scope, new Error());
   }
+}
+
+/** A module, and the first line of code in an error's stack that is neither TensorFlow.js nor this library. */
+export function siteText(scope: string, error: Error): string {
+  const own = /libs[\\/]jit[\\/](?!.*\.test\.)|node_modules|node:|<anonymous>/;
+  const frames = (error.stack ?? '').split('\n').map((line) => line.trim());
+  const frame = frames.find((line) => line.startsWith('at ') && !own.test(line))?.slice('at '.length);
+  return [scope, frame].filter(Boolean).join(', ') || 'an unnamed place';
 }
 
 /** Bytes that the elements of a spec take in memory. */

@@ -212,7 +212,7 @@ export function kernelCases(): KernelCase[] {
     { name: 'LogicalNot', inputs: [booleans(4, 5)], differentiated: 0, run: ([a]) => tf.logicalNot(a!) },
     {
       name: 'MatMulAdd',
-      inputs: [normal(3, 4), normal(5, 4), normal(5), normal(3, 5)],
+      inputs: [normal(3, 40), normal(5, 40), normal(5), normal(3, 5)],
       differentiated: 4,
       run: ([x, w, b, rest]) => tf.add(rest!, linear(x!, w!, b)),
     },

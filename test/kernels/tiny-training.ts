@@ -1,8 +1,11 @@
 /** A whole training run of a tiny model, dropout and accumulation included, on any runner. */
 import { join } from 'node:path';
+import { flattenFactors } from '#adapters/flat-factors.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { makeBatch } from '#data/batch.js';
 import { bitsAt, streamKey, streamKeys } from '#jit/random.js';
+import { createLoraModel } from '#lora/lora-model.js';
+import { frozenWeights } from '#models/frozen-weights.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import { compileProgram } from '#runtime/compile.js';
@@ -10,10 +13,9 @@ import { CompiledRunner } from '#runtime/compiled-runner.js';
 import type { Device } from '#runtime/device.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
 import type { Runner } from '#runtime/runner.js';
-import { adamWScalars } from '#training/adamw.js';
+import { adamWScalars } from '#training/adamw-scalars.js';
 import { stepInputs } from '#training/step-inputs.js';
 import { type StepPrograms, stepPrograms } from '#training/step-programs.js';
-import { createLoraModel, flattenFactors, frozenWeights } from '#training/trainable-model.js';
 
 const steps = 4;
 const accumulate = 2;

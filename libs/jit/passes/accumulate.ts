@@ -7,6 +7,13 @@ export const accumulatedProduct = 'MatMulAdd';
 const isFlatProduct = (node: Node | undefined): node is Node =>
   node?.kernel === 'BatchMatMul' && node.outputs[0]?.shape.length === 2;
 
+/** A short inner axis leaves nothing to gain: the product is all writing, and the addend would be read twice. */
+const shortestInner = 32;
+
+function innerSize({ inputs: [a], attributes }: Node): number {
+  return a!.shape[attributes['transposeA'] ? 0 : 1]!;
+}
+
 /** What can be added: the same matrix shape, or a row that goes to every row. */
 function isAddend(addend: Value, product: Value): boolean {
   const [rows, columns] = product.shape;
@@ -37,7 +44,8 @@ export function accumulateProducts(graph: Graph): Graph {
       )
         .map(([product, addend]) => ({ product: producers.get(product), addend }))
         .filter(({ product, addend }) => {
-          if (!isFlatProduct(product) || joined.has(product)) return false;
+          if (!isFlatProduct(product) || joined.has(product) || innerSize(product) < shortestInner)
+            return false;
           const [output] = product.outputs as [Value];
           return uses.get(output) === 1 && product.block === node.block && isAddend(addend, output);
         });

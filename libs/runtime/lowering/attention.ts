@@ -11,6 +11,9 @@ import type { OnnxValue } from '#runtime/onnx-graph.js';
 const tileBytes = 20 * 1024 * 1024;
 const smallestTile = 64;
 
+/** Up to this length the probabilities of a layer take less memory than what else it keeps. */
+const longestKept = 256;
+
 interface Tile {
   readonly from: number;
   readonly to: number;
@@ -42,8 +45,17 @@ function tileRows(builder: OnnxBuilder, x: OnnxValue, { from, to }: Tile): OnnxV
   return builder.sliceAxis(builder.reshape(x, [B, KV, L * G, D]), 2, from * G, to * G);
 }
 
-/** Softmax of the scaled, masked scores of one tile: [B, KV, rows * G, keys]. */
-function tileProbabilities({ builder, q, k, mask, scale }: Operands, tile: Tile): OnnxValue {
+/**
+ * Softmax of the scaled, masked scores of one tile: [B, KV, rows * G, keys]. In short blocks the backward pass finds
+ * the forward pass's, in long ones it makes its own, so that they need not be kept.
+ */
+function tileProbabilities(operands: Operands, tile: Tile): OnnxValue {
+  const { builder, q, k } = operands;
+  if (q.shape[2]! > longestKept) return makeProbabilities(operands, tile);
+  return builder.kept(`P ${q.name} ${k.name} ${tile.from}`, () => makeProbabilities(operands, tile));
+}
+
+function makeProbabilities({ builder, q, k, mask, scale }: Operands, tile: Tile): OnnxValue {
   const [B, KV, , G] = q.shape as [number, number, number, number];
   const rows = tile.to - tile.from;
   const keys = builder.sliceAxis(k, 2, 0, tile.to);

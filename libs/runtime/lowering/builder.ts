@@ -27,6 +27,7 @@ export class OnnxBuilder {
   private readonly constants = new Map<string, OnnxValue>();
   private readonly memo = new Map<string, OnnxValue>();
   private readonly widened = new Map<string, OnnxValue>();
+  private readonly results = new Map<string, unknown>();
 
   constructor(readonly device: Device) {}
 
@@ -106,6 +107,15 @@ export class OnnxBuilder {
     } finally {
       this.list = inner;
     }
+  }
+
+  /** What an earlier rule wrote under the same key, or what `build` writes now, for results worth their memory. */
+  kept<T>(key: string, build: () => T): T {
+    const known = this.results.get(key);
+    if (known !== undefined) return known as T;
+    const value = build();
+    this.results.set(key, value);
+    return value;
   }
 
   /** A constant tensor stored in the model; equal ones are stored once. */

@@ -1,0 +1,216 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { sizeOf } from '#jit/graph.js';
+import { attention } from '#jit/ops/attention.js';
+import { gatherRows } from '#jit/ops/gather-rows.js';
+import { embedding, linear } from '#jit/ops/linear.js';
+import { crossEntropy, lossHead } from '#jit/ops/loss-head.js';
+import { dropout } from '#jit/ops/random-bits.js';
+import { rmsNorm } from '#jit/ops/rms-norm.js';
+import { rotary } from '#jit/ops/rotary.js';
+import { swiGlu } from '#jit/ops/swiglu.js';
+import {
+  cos,
+  mul,
+  setBackendNow,
+  sin,
+  slice,
+  sum,
+  type Tensor,
+  tensor,
+  tidy,
+  valueAndGrads,
+} from '#jit/ops.js';
+import { normalAt, streamKey, streamKeys } from '#jit/random.js';
+import { relativeError, tolerances } from '../../../test/tolerances.js';
+
+beforeAll(() => setBackendNow('cpu'));
+
+interface GradientCase {
+  readonly name: string;
+  /** Shapes of the tensors to differentiate by. */
+  readonly shapes: readonly (readonly number[])[];
+  readonly run: (...xs: Tensor[]) => Tensor;
+  /** Scale of the numbers at which the gradient is taken. */
+  readonly scale?: number;
+}
+
+/** Normal numbers, others for every case and input. */
+function normal(name: string, input: number, shape: readonly number[], scale = 1): Float32Array {
+  const key = streamKey(1, input, name);
+  return Float32Array.from({ length: sizeOf(shape) }, (_, i) => scale * normalAt(key, i));
+}
+
+/** Sum of a result's entries, each with a weight of its own, so that no symmetry hides a mistake. */
+function weighted(y: Tensor): Tensor {
+  return sum(mul(y, tensor(normal('weights', 0, y.shape), y.shape)));
+}
+
+/** The gradient from differences of the function, one number at a time. */
+function differences(
+  { shapes, run }: GradientCase,
+  values: readonly Float32Array[],
+  step = 5e-3,
+): Float32Array[] {
+  const valueAt = (inputs: readonly Float32Array[]) =>
+    tidy(
+      () => weighted(run(...inputs.map((x, i) => tensor(x, [...shapes[i]!])))).dataSync()[0]! as never,
+    ) as number;
+  return values.map((x, input) =>
+    x.map((_, i) => {
+      const moved = (by: number) => valueAt(values.with(input, x.with(i, x[i]! + by)));
+      return (moved(step) - moved(-step)) / (2 * step);
+    }),
+  );
+}
+
+const ints = (values: number[]) => tensor(Int32Array.from(values));
+
+/** The causal mask of one row of two segments, the second from `start`. */
+function twoSegments(length: number, start: number): Tensor {
+  const segment = (i: number) => Number(i >= start);
+  const values = Float32Array.from({ length: length ** 2 }, (_, at) => {
+    const [i, j] = [Math.floor(at / length), at % length];
+    return j <= i && segment(i) === segment(j) ? 0 : -1e30;
+  });
+  return tensor(values, [1, length, length]);
+}
+
+const cases: GradientCase[] = [
+  {
+    name: 'linear',
+    shapes: [[3, 4], [5, 4], [5]],
+    run: (x, weight, bias) => linear(x!, weight!, bias),
+  },
+  { name: 'rmsNorm', shapes: [[3, 6], [6]], run: (x, weight) => rmsNorm(x!, weight!, 1e-5) },
+  {
+    name: 'rmsNorm of small numbers, where epsilon counts',
+    shapes: [[3, 6], [6]],
+    scale: 0.05,
+    run: (x, weight) => rmsNorm(x!, weight!, 1e-2),
+  },
+  {
+    name: 'swiGlu',
+    shapes: [
+      [4, 5],
+      [4, 5],
+    ],
+    run: (gate, up) => swiGlu(gate!, up!),
+  },
+  {
+    name: 'rotary',
+    shapes: [[3, 8]],
+    run: (x) => {
+      const angles = tensor([0, 0, 0.3, -2, 1.1, 5], [3, 2]);
+      return rotary(x!, cos(angles), sin(angles), 2);
+    },
+  },
+  {
+    name: 'attention of grouped queries over two segments',
+    shapes: [
+      [1, 2, 5, 3, 4],
+      [1, 2, 5, 4],
+      [1, 2, 5, 4],
+    ],
+    run: (q, k, v) => attention(q!, k!, v!, twoSegments(5, 3), { scale: 0.7 }),
+  },
+  {
+    name: 'lossHead, rows without a target included',
+    shapes: [[6, 4]],
+    run: (hidden) =>
+      slice(
+        lossHead({
+          hidden: hidden!,
+          weight: tensor(normal('head', 0, [7, 4]), [7, 4]),
+          targets: ints([3, 6, 0, 2, 0, 0]),
+          weights: tensor([0.5, 0.25, 1, 0, 0, 0]),
+          chunks: tensor(Int32Array.of(2), []),
+          chunkSize: 2,
+        }),
+        [0],
+        [1],
+      ),
+  },
+  {
+    name: 'crossEntropy',
+    shapes: [[3, 7]],
+    run: (logits) => slice(crossEntropy(logits!, ints([3, 6, 0]), tensor([0.5, 0.25, 2])), [0], [1]),
+  },
+  {
+    name: 'embedding of repeated rows',
+    shapes: [[5, 3]],
+    run: (table) => embedding(table!, ints([1, 4, 1, 1])),
+  },
+  {
+    name: 'dropout',
+    shapes: [[5, 7]],
+    run: (x) => dropout(x!, 0.3, tensor(streamKeys(3, 1, ['a', 'b']), [2, 2]), 1),
+  },
+  {
+    name: 'gatherRows, of which each row is picked once',
+    shapes: [[4, 3]],
+    // The last place is spare: nothing reads it, so its gradient is zero.
+    run: (x) => slice(gatherRows(x!, ints([2, 0, 0]), ints([1, 2, 0, 2])), [0, 0], [2, 3]),
+  },
+];
+
+describe('the gradient equals the differences of the function', () => {
+  test.each(cases)('$name', (one) => {
+    const values = one.shapes.map((shape, i) => normal(one.name, i, shape, one.scale));
+    const gradients = tidy(() => {
+      const xs = values.map((x, i) => tensor(x, [...one.shapes[i]!]));
+      const { grads } = valueAndGrads((...xs: Tensor[]) => weighted(one.run(...xs)))(xs);
+      return grads.map((gradient) => gradient.dataSync()) as never;
+    }) as Float32Array[];
+    const expected = differences(one, values, 5e-3 * (one.scale ?? 1));
+    for (const [i, gradient] of gradients.entries()) {
+      expect(gradient.length).toBe(sizeOf(one.shapes[i]!));
+      expect(relativeError(gradient, expected[i]!), `input ${i}`).toBeLessThan(tolerances.finiteDifferences);
+      expect(Math.max(...expected[i]!.map(Math.abs)), `input ${i}`).toBeGreaterThan(0.05);
+    }
+  });
+});
+
+describe('the loss head', () => {
+  /** Loss, accuracy and gradient of four rows, of which two count. */
+  function run(chunks: number, rest: number): number[][] {
+    return tidy(() => {
+      const hidden = normal('rows', 0, [4, 5]);
+      hidden.fill(rest, 10);
+      const head = (hidden: Tensor) =>
+        lossHead({
+          hidden,
+          weight: tensor(normal('head', 0, [9, 5]), [9, 5]),
+          targets: ints([3, 8, 0, 0]),
+          weights: tensor([0.5, 0.25, 0, 0]),
+          chunks: tensor(Int32Array.of(chunks), []),
+          chunkSize: 2,
+        });
+      const { value, grads } = valueAndGrads(head)([tensor(hidden, [4, 5])], tensor([1, 0]));
+      // Adding 0 makes of minus zero a zero.
+      return [value, grads[0]!].map((y) => Array.from(y.dataSync(), (number) => number + 0)) as never;
+    });
+  }
+
+  test('gives the same for chunks that do not count, run or not, whatever they hold', () => {
+    expect(run(1, 7)).toEqual(run(2, 0));
+  });
+
+  test('gives nothing for no chunk', () => {
+    expect(run(0, 0)).toEqual([[0, 0], Array.from({ length: 20 }, () => 0)]);
+  });
+
+  test('agrees with the cross entropy of whole logits', () => {
+    const [pair] = run(1, 0);
+    const whole = tidy(() => {
+      const hidden = tensor(normal('rows', 0, [4, 5]).subarray(0, 10), [2, 5]);
+      const logits = linear(hidden, tensor(normal('head', 0, [9, 5]), [9, 5]));
+      return [...crossEntropy(logits, ints([3, 8]), tensor([0.5, 0.25])).dataSync()] as never;
+    }) as number[];
+    expect(relativeError(pair!, whole)).toBeLessThan(tolerances.loss);
+  });
+
+  test('refuses more chunks than it was built for', () => {
+    expect(() => run(3, 0)).toThrow(expect.objectContaining({ code: 'loop_too_long' }));
+  });
+});
