@@ -1,0 +1,105 @@
+/** A file that appears under its name only when it is whole and on the disk. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { LowrankError } from '#jit/errors.js';
+
+const TEMPORARY = '.partial';
+/** A crash can leave a partial file behind; after a day, nobody writes to it any more. */
+const LEFTOVER_MS = 24 * 60 * 60 * 1000;
+const BUFFERED_BYTES = 1 << 20;
+
+export class AtomicFile {
+  private pending: Buffer[] = [];
+  private pendingBytes = 0;
+
+  private constructor(
+    private readonly path: string,
+    private readonly temporary: string,
+    private readonly file: FileHandle,
+  ) {}
+
+  /** Begins a file; its folder is made if it is missing. Throws LowrankError `disk_full`. */
+  static async create(path: string): Promise<AtomicFile> {
+    return explained(path, async () => {
+      await mkdir(dirname(path), { recursive: true });
+      await removeLeftovers(dirname(path));
+      const temporary = join(dirname(path), `${basename(path)}.${randomUUID()}${TEMPORARY}`);
+      return new AtomicFile(path, temporary, await open(temporary, 'wx'));
+    });
+  }
+
+  /** Takes bytes to write; `flush` must be awaited now and then. The buffer must not be changed any more. */
+  append(bytes: Buffer): void {
+    this.pending.push(bytes);
+    this.pendingBytes += bytes.length;
+  }
+
+  /** Writes what was taken, once that is a megabyte. Throws LowrankError `disk_full`. */
+  async flush(leastBytes = BUFFERED_BYTES): Promise<void> {
+    if (this.pendingBytes < leastBytes || this.pendingBytes === 0) return;
+    const bytes = Buffer.concat(this.pending);
+    this.pending = [];
+    this.pendingBytes = 0;
+    await explained(this.path, () => this.file.appendFile(bytes));
+  }
+
+  /** Puts the file under its name, durably. Throws LowrankError `disk_full`. */
+  async commit(): Promise<void> {
+    await this.flush(1);
+    await explained(this.path, async () => {
+      await this.file.sync();
+      await this.file.close();
+      await rename(this.temporary, this.path);
+      await syncFolder(dirname(this.path));
+    });
+  }
+
+  /** Leaves nothing behind. Safe to call after a failed commit. */
+  async discard(): Promise<void> {
+    await this.file.close().catch(() => undefined);
+    await rm(this.temporary, { force: true });
+  }
+}
+
+async function explained<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EFBIG') throw error;
+    const what =
+      code === 'ENOSPC'
+        ? 'The disk is full'
+        : code === 'EDQUOT'
+          ? 'The quota is used up'
+          : 'The file is too large';
+    throw new LowrankError(
+      'disk_full',
+      `${what}: ${path} could not be written. Free some space and try again.`,
+      {
+        cause: error,
+        details: { path },
+      },
+    );
+  }
+}
+
+/** Makes the new name itself durable. Not every platform lets a folder be opened. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder).catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith(TEMPORARY)) continue;
+    const path = join(folder, name);
+    const age = await stat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
+    if (age > LEFTOVER_MS) await rm(path, { force: true });
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Files of packed blocks: fixed-size records, so that any block is one read away, then a footer.
+ *
+ *     record   tokens int32 [L] | flags uint8 [L] | CRC-32 of both, uint32
+ *     footer   JSON | CRC-32 of the JSON, uint32 | length of the JSON, uint32 | magic, 8 bytes
+ *
+ * Little-endian. A flag has bit 0: the token is a target, bit 1: it starts a segment, bit 2: it is not padding.
+ */
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import * as z from 'zod';
+import { LowrankError } from '#jit/errors.js';
+import type { Block } from '#data/packing.js';
+
+/** Part of a prepared file's name: to be raised whenever the same input is to give other bytes. */
+export const FORMAT_VERSION = 1;
+
+const MAGIC = Buffer.from('LRBLOCK1', 'latin1');
+const TAIL_BYTES = 8 + MAGIC.length;
+const IS_TARGET = 1;
+const STARTS_SEGMENT = 2;
+const IS_USED = 4;
+
+const count = z.int().nonnegative();
+const lengths = z.object({ min: count, median: count, p90: count, max: count });
+
+/** What preparing a data set did: the packing, and what else a person should know. */
+export const preparationReport = z.object({
+  kind: z.enum(['chat', 'completion', 'text']),
+  examples: count,
+  blocks: count,
+  tokens: count,
+  trainedTokens: count,
+  fillShare: z.number(),
+  truncatedExamples: count,
+  droppedTokens: count,
+  droppedExamples: count,
+  splitExamples: count,
+  lengths,
+  unknownFields: z.record(z.string(), count),
+  warnings: z.array(z.object({ code: z.string(), message: z.string() })),
+});
+
+export type PreparationReport = z.infer<typeof preparationReport>;
+
+const footer = z.object({
+  version: z.literal(FORMAT_VERSION),
+  digest: z.string(),
+  blockLength: z.int().min(2),
+  blockCount: count,
+  report: preparationReport,
+});
+
+export type BlockFileFooter = z.infer<typeof footer>;
+
+function recordBytes(blockLength: number): number {
+  return 5 * blockLength + 4;
+}
+
+/** The bytes of a block. */
+export function encodeBlock({ tokens, segments, trained }: Block): Buffer {
+  const { length } = tokens;
+  const bytes = Buffer.alloc(recordBytes(length));
+  for (let i = 0; i < length; i++) {
+    bytes.writeInt32LE(tokens[i]!, 4 * i);
+    const segment = segments[i]!;
+    let flags = trained[i] ? IS_TARGET : 0;
+    if (segment > 0) flags |= IS_USED;
+    if (segment > 0 && (i === 0 || segments[i - 1] !== segment)) flags |= STARTS_SEGMENT;
+    bytes[4 * length + i] = flags;
+  }
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 5 * length)), 5 * length);
+  return bytes;
+}
+
+/** The block of a record's bytes; undefined if they are not what was written. */
+export function decodeBlock(bytes: Buffer, blockLength: number): Block | undefined {
+  if (bytes.readUInt32LE(5 * blockLength) !== crc32(bytes.subarray(0, 5 * blockLength))) return undefined;
+  const tokens = new Int32Array(blockLength);
+  const segments = new Int32Array(blockLength);
+  const trained = new Uint8Array(blockLength);
+  let segment = 0;
+  for (let i = 0; i < blockLength; i++) {
+    const flags = bytes[4 * blockLength + i]!;
+    tokens[i] = bytes.readInt32LE(4 * i);
+    if (flags & STARTS_SEGMENT) segment++;
+    segments[i] = flags & IS_USED ? segment : 0;
+    trained[i] = flags & IS_TARGET;
+  }
+  return { tokens, segments, trained };
+}
+
+/** The bytes that end a file of blocks. */
+export function encodeFooter(content: BlockFileFooter): Buffer {
+  const json = Buffer.from(JSON.stringify(content), 'utf8');
+  const numbers = Buffer.alloc(8);
+  numbers.writeUInt32LE(crc32(json), 0);
+  numbers.writeUInt32LE(json.length, 4);
+  return Buffer.concat([json, numbers, MAGIC]);
+}
+
+function corrupt(path: string, what: string): LowrankError {
+  return new LowrankError(
+    'prepared_data_corrupt',
+    `${path} is not a whole file of prepared data: ${what}. Delete it; it is made again from the data set.`,
+    { details: { path } },
+  );
+}
+
+/** Reads the footer and holds it against the file's size. Throws LowrankError `prepared_data_corrupt`. */
+export async function readFooter(path: string): Promise<BlockFileFooter> {
+  const { size } = await stat(path);
+  const file = await open(path);
+  try {
+    if (size < TAIL_BYTES) throw corrupt(path, 'it is too short');
+    const tail = await readAt(file, size - TAIL_BYTES, TAIL_BYTES);
+    const length = tail.readUInt32LE(4);
+    if (!tail.subarray(8).equals(MAGIC) || length > size - TAIL_BYTES) {
+      throw corrupt(path, 'its end is missing');
+    }
+    const json = await readAt(file, size - TAIL_BYTES - length, length);
+    if (crc32(json) !== tail.readUInt32LE(0)) throw corrupt(path, 'the checksum of its footer differs');
+    const content = footer.safeParse(JSON.parse(json.toString('utf8')));
+    if (!content.success) throw corrupt(path, 'its footer is of another version');
+    const { blockCount, blockLength } = content.data;
+    if (size !== blockCount * recordBytes(blockLength) + length + TAIL_BYTES) {
+      throw corrupt(path, 'its size differs');
+    }
+    return content.data;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Reads every block and holds it against its checksum. Throws LowrankError `prepared_data_corrupt`. */
+export async function verifyBlocks(
+  path: string,
+  content: BlockFileFooter,
+  signal?: AbortSignal,
+): Promise<void> {
+  const bytes = recordBytes(content.blockLength);
+  const perRead = Math.max(1, Math.floor((1 << 20) / bytes));
+  const file = await open(path);
+  try {
+    for (let first = 0; first < content.blockCount; first += perRead) {
+      signal?.throwIfAborted();
+      const records = Math.min(perRead, content.blockCount - first);
+      const chunk = await readAt(file, first * bytes, records * bytes);
+      for (let start = 0; start < chunk.length; start += bytes) {
+        const end = start + bytes - 4;
+        if (chunk.readUInt32LE(end) !== crc32(chunk.subarray(start, end))) {
+          throw corrupt(path, `the checksum of block ${first + start / bytes} differs`);
+        }
+      }
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await file.read(buffer, done, length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return buffer;
+}

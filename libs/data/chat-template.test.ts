@@ -1,0 +1,181 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ChatTemplate, loadChatTemplate, type ChatMessage } from '#data/chat-template.js';
+import { ChatTemplateError } from '#data/jinja.js';
+import { loadTokenizer } from '#data/load-tokenizer.js';
+
+const fixtures = fileURLToPath(new URL('../../test/fixtures/tokenizers', import.meta.url));
+const NOW = new Date(Date.UTC(2024, 6, 5));
+
+interface ChatCase {
+  readonly messages: ChatMessage[];
+  readonly text?: string;
+  readonly prompt?: string;
+  readonly error?: string;
+}
+
+function create(
+  sources: string | Record<string, string>,
+  variables: Record<string, unknown> = {},
+): ChatTemplate {
+  return new ChatTemplate(typeof sources === 'string' ? { default: sources } : sources, variables, {
+    now: NOW,
+  });
+}
+
+const CALL: ChatMessage = {
+  role: 'assistant',
+  content: '',
+  tool_calls: [{ type: 'function', function: { name: 'f', arguments: '{"a": 1}' } }],
+};
+
+describe.each(readdirSync(fixtures))('golden %s', (name) => {
+  const { chats } = JSON.parse(readFileSync(join(fixtures, name, 'case.json'), 'utf8')) as {
+    chats: ChatCase[];
+  };
+
+  it('renders conversations and prompts, and refuses, as the reference does', async () => {
+    const tokenizer = await loadTokenizer(join(fixtures, name));
+    const template = await loadChatTemplate(join(fixtures, name), tokenizer);
+    expect(template.isDefault).toBe(chats.length === 0);
+    for (const { messages, text, prompt } of chats.filter(({ error }) => error === undefined)) {
+      expect(template.render(messages)).toBe(text);
+      expect(template.render(messages.slice(0, -1), { addGenerationPrompt: true })).toBe(prompt);
+    }
+    for (const { messages, error } of chats.filter((chat) => chat.error !== undefined)) {
+      const refusal: unknown = expect.objectContaining({ code: 'chat_template_refused', reason: error });
+      expect(() => template.render(messages)).toThrow(refusal);
+    }
+  });
+});
+
+describe('ChatTemplate', () => {
+  it('gives the template the special tokens, tools and fields of messages', () => {
+    const template = create(
+      '{{ bos_token }}{% for m in messages %}{{ m.name }}{% endfor %}{{ tools is none }}{{ documents is none }}',
+      { bos_token: '<s>' },
+    );
+    expect(template.render([{ role: 'user', content: 'x', name: 'Ann' }])).toBe('<s>Anntruetrue');
+    expect(template.render([], { tools: [{ type: 'function' }] })).toBe('<s>falsetrue');
+  });
+
+  it('takes the template for tools when there are tools', () => {
+    const template = create({ default: 'plain', tool_use: 'tools' });
+    expect(template.render([])).toBe('plain');
+    expect(template.render([], { tools: [{}] })).toBe('tools');
+  });
+
+  it('names the templates there are when none is the default', () => {
+    expect(() => create({ rag: 'a' }).render([])).toThrow('rag');
+  });
+
+  it('calls the developer system where the template does not know developers', () => {
+    const message = { role: 'developer', content: 'x' };
+    expect(create('{{ messages[0].role }}').render([message])).toBe('system');
+    expect(create("{{ messages[0].role }}{# 'developer' #}").render([message])).toBe('developer');
+  });
+
+  it('gives the arguments of a tool call as an object that the template prints', () => {
+    const template = create('{{ messages[0].tool_calls[0].function.arguments | tojson }}');
+    expect(template.render([CALL])).toBe('{"a": 1}');
+  });
+
+  it('gives them as text to a template that joins them to text', () => {
+    const template = create("{{ 'args: ' + messages[0].tool_calls[0].function.arguments }}");
+    expect(template.render([CALL])).toBe('args: {"a": 1}');
+  });
+
+  it('has a digest of everything that determines the text', () => {
+    const digests = [
+      create('a'),
+      create('b'),
+      create('a', { bos_token: '<s>' }),
+      create("{{ strftime_now('%Y') }}"),
+      new ChatTemplate({ default: "{{ strftime_now('%Y') }}" }, {}, { now: new Date(0) }),
+    ].map(({ digest }) => digest);
+    expect(new Set(digests).size).toBe(5);
+    expect(create('a').digest).toBe(digests[0]);
+    expect(new ChatTemplate({ default: 'a' }, {}, { now: new Date(0) }).digest).toBe(digests[0]);
+  });
+});
+
+describe('loadChatTemplate', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'template-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  async function load(files: Record<string, string>): Promise<ChatTemplate> {
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    return loadChatTemplate(folder, await loadTokenizer(join(fixtures, 'byte-level-gpt2')), { now: NOW });
+  }
+
+  it('prefers chat_template.jinja, with the templates beside it', async () => {
+    await mkdir(join(folder, 'additional_chat_templates'));
+    const template = await load({
+      'chat_template.jinja': 'file',
+      'additional_chat_templates/tool_use.jinja': 'tools',
+      'tokenizer_config.json': '{"chat_template": "config"}',
+    });
+    expect(template.render([])).toBe('file');
+    expect(template.render([], { tools: [{}] })).toBe('tools');
+  });
+
+  it('reads a list of named templates', async () => {
+    const list = [
+      { name: 'default', template: 'a' },
+      { name: 'tool_use', template: 'b' },
+    ];
+    const template = await load({ 'tokenizer_config.json': JSON.stringify({ chat_template: list }) });
+    expect(template.render([], { tools: [{}] })).toBe('b');
+  });
+
+  it('reads chat_template.json where tokenizer_config.json has none', async () => {
+    const template = await load({
+      'tokenizer_config.json': '{}',
+      'chat_template.json': '{"chat_template": "a"}',
+    });
+    expect(template.render([])).toBe('a');
+  });
+
+  it('refuses a chat template that is neither text nor a list', async () => {
+    const loading = load({ 'tokenizer_config.json': '{"chat_template": 3}' });
+    await expect(loading).rejects.toMatchObject({ code: 'chat_template_unreadable' });
+  });
+
+  it('stands in with a plain template that marks what the assistant writes', async () => {
+    const template = await load({});
+    const messages = [
+      { role: 'developer', content: 'Be brief.' },
+      { role: 'user', content: 'What is a license?' },
+      { role: 'assistant', content: 'A permission.' },
+      { role: 'tool', content: '{}' },
+    ];
+    expect(template.isDefault).toBe(true);
+    const { text, spans } = template.renderSpans(messages);
+    expect(text).toBe(
+      '### System:\nBe brief.\n\n### User:\nWhat is a license?\n\n### Assistant:\nA permission.</s>\n\n### Tool:\n{}\n\n',
+    );
+    expect(spans?.map(({ start, end }) => text.slice(start, end))).toEqual(['A permission.</s>']);
+    expect(template.render(messages.slice(0, 2), { addGenerationPrompt: true })).toBe(
+      text.slice(0, text.indexOf('A permission.')),
+    );
+  });
+
+  it('puts in front of the plain template what the tokenizer puts in front of a text', async () => {
+    const tokenizer = await loadTokenizer(join(fixtures, 'metaspace-turns'));
+    const template = await loadChatTemplate(folder, tokenizer);
+    expect(template.render([{ role: 'user', content: 'a' }])).toBe('<s>### User:\na\n\n');
+  });
+
+  it('does not show tools in the plain template without a word', async () => {
+    const template = await load({});
+    expect(() => template.render([], { tools: [{}] })).toThrow(ChatTemplateError);
+    expect(() => template.render([CALL])).toThrow('tool calls');
+  });
+});

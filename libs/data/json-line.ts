@@ -1,0 +1,108 @@
+/** From the bytes of a line to a JSON object, or the one problem that stands in the way. */
+import { isUtf8 } from 'node:buffer';
+import { findLoneSurrogate, type Report } from '#data/field-report.js';
+import type { Line } from '#data/lines.js';
+
+/** Deeper nesting means a mistake or an attack; what a row needs (tools with JSON schemas) stays far below. */
+const MAX_DEPTH = 100;
+
+/** The text of a line; undefined if a problem was reported. */
+export function decodeLine({ bytes }: Line, maxLineBytes: number, report: Report): string | undefined {
+  if (!bytes) {
+    const limit = `${Math.round(maxLineBytes / 1024)} KiB`;
+    report('', 'line_too_long', `the line is longer than ${limit}. Split the row into several.`);
+    return undefined;
+  }
+  const zero = bytes.indexOf(0);
+  if (zero >= 0) {
+    report('', 'nul_byte', `there is a NUL byte at byte ${zero} of the line. Is the file text in UTF-8?`);
+    return undefined;
+  }
+  if (!isUtf8(bytes)) {
+    const offset = firstInvalidByte(bytes);
+    const hex = bytes[offset]!.toString(16).padStart(2, '0');
+    report('', 'not_utf8', `byte ${offset} of the line (0x${hex}) is not UTF-8. Save the file as UTF-8.`);
+    return undefined;
+  }
+  return bytes.toString('utf8');
+}
+
+/** The object of a line that `decodeLine` has decoded; undefined if a problem was reported. */
+export function parseLine(
+  text: string,
+  { bytes, isUnterminated }: Line,
+  report: Report,
+): Readonly<Record<string, unknown>> | undefined {
+  const { isTooDeep, isOpen } = scanBrackets(bytes!);
+  if (isTooDeep) {
+    report('', 'too_deep', `lists and objects are nested more than ${MAX_DEPTH} deep. Flatten them.`);
+    return undefined;
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (isUnterminated && isOpen) {
+      report('', 'truncated_last_line', 'the file ends in the middle of this row. Copy or upload it again.');
+    } else {
+      report(
+        '',
+        'invalid_json',
+        `the line is not JSON: ${reason.slice(0, 200)}. Write one object on each line.`,
+      );
+    }
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    report(
+      '',
+      'not_an_object',
+      'the line is JSON, but not an object. Write {"messages": [...]} or another row.',
+    );
+    return undefined;
+  }
+  // Only an escape can hold half a surrogate pair: the bytes were UTF-8.
+  const broken = /\\u[dD][89a-fA-F]/.test(text) ? findLoneSurrogate(value) : undefined;
+  if (broken !== undefined) {
+    report(
+      broken,
+      'lone_surrogate',
+      'the text has half of a character (a lone \\ud8xx escape). Write all of it.',
+    );
+    return undefined;
+  }
+  return value as Readonly<Record<string, unknown>>;
+}
+
+/** The offset of the first byte that no UTF-8 text has there; the bytes are known to be wrong. */
+function firstInvalidByte(bytes: Buffer): number {
+  let offset = 0;
+  while (offset < bytes.length) {
+    const lead = bytes[offset]!;
+    const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (!isUtf8(bytes.subarray(offset, offset + length))) break;
+    offset += length;
+  }
+  return Math.min(offset, bytes.length - 1);
+}
+
+/** Walks the brackets and quotes of a line of JSON. Runs before JSON.parse, which has no limit of depth. */
+function scanBrackets(bytes: Buffer): { isTooDeep: boolean; isOpen: boolean } {
+  let depth = 0;
+  let isInString = false;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (isInString) {
+      if (byte === 0x5c) i++;
+      else if (byte === 0x22) isInString = false;
+    } else if (byte === 0x22) {
+      isInString = true;
+    } else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > MAX_DEPTH) return { isTooDeep: true, isOpen: true };
+    } else if (byte === 0x7d || byte === 0x5d) {
+      depth--;
+    }
+  }
+  return { isTooDeep: false, isOpen: isInString || depth > 0 };
+}

@@ -1,0 +1,228 @@
+/** The `messages` of a chat row, checked field by field. */
+import type { TrainingMessage } from '#data/chat.js';
+import { describeType, type Report } from '#data/field-report.js';
+
+const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'];
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  human: 'user',
+  gpt: 'assistant',
+  bot: 'assistant',
+  model: 'assistant',
+  chatbot: 'assistant',
+  function: 'tool',
+};
+
+/** Reads the messages of a row; undefined if a problem was reported. */
+export function readMessages(value: unknown, report: Report): TrainingMessage[] | undefined {
+  if (!Array.isArray(value)) {
+    report('messages', 'wrong_type', `"messages" must be a list, but is ${describeType(value)}.`);
+    return undefined;
+  }
+  if (value.length === 0) {
+    report('messages', 'empty', '"messages" is empty. Give at least a user and an assistant message.');
+    return undefined;
+  }
+  const messages = value.map((message, index) => readMessage(message, `messages[${index}]`, report));
+  if (!messages.every((message) => message !== undefined)) return undefined;
+  const last = messages.length - 1;
+  if (!messages.some(({ role }) => role === 'assistant')) {
+    report(
+      'messages',
+      'no_assistant_message',
+      'there is no assistant message, so there is nothing to learn. Add one.',
+    );
+  } else if (messages[last]!.role !== 'assistant') {
+    report(
+      `messages[${last}].role`,
+      'last_message_not_assistant',
+      `the last message must be the assistant's, but is from ${messages[last]!.role}. Add the answer or remove the message.`,
+    );
+  } else if (messages.every(({ role, weight }) => role !== 'assistant' || weight === 0)) {
+    report(
+      'messages',
+      'nothing_to_learn',
+      'every assistant message has weight 0, so there is nothing to learn. Give one of them weight 1, or remove the line.',
+    );
+  } else {
+    return messages;
+  }
+  return undefined;
+}
+
+function readMessage(value: unknown, path: string, report: Report): TrainingMessage | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    report(
+      path,
+      'wrong_type',
+      `a message must be an object with role and content, but is ${describeType(value)}.`,
+    );
+    return undefined;
+  }
+  const message = value as Readonly<Record<string, unknown>>;
+  const role = readRole(message, path, report);
+  if (role === undefined) return undefined;
+  const toolCalls = readToolCalls(message, role, path, report);
+  const content = readContent(message, role, path, report);
+  const isWeightFine = checkWeight(message, role, path, report);
+  if (!toolCalls || content === undefined || !isWeightFine) return undefined;
+  const { tool_calls: _, ...rest } = message;
+  return { ...rest, role, content, ...(toolCalls.length > 0 ? { tool_calls: toolCalls } : {}) };
+}
+
+function readRole(
+  message: Readonly<Record<string, unknown>>,
+  path: string,
+  report: Report,
+): string | undefined {
+  const { role } = message;
+  if (role === undefined) {
+    const isShareGpt = 'from' in message && 'value' in message;
+    const fix = isShareGpt
+      ? 'Rename "from" to "role" and "value" to "content".'
+      : `Add one of: ${ROLES.join(', ')}.`;
+    report(`${path}.role`, 'missing_field', `"role" is missing. ${fix}`);
+  } else if (typeof role !== 'string') {
+    report(`${path}.role`, 'wrong_type', `"role" must be text, but is ${describeType(role)}.`);
+  } else if (!ROLES.includes(role)) {
+    const meant = Object.hasOwn(OTHER_NAMES, role) ? OTHER_NAMES[role] : undefined;
+    const fix = meant ? `Write ${meant}.` : `Use one of: ${ROLES.join(', ')}.`;
+    report(`${path}.role`, 'unknown_role', `unknown role ${JSON.stringify(role.slice(0, 40))}. ${fix}`);
+  } else {
+    return role;
+  }
+  return undefined;
+}
+
+function readContent(
+  message: Readonly<Record<string, unknown>>,
+  role: string,
+  path: string,
+  report: Report,
+): string | undefined {
+  const field = `${path}.content`;
+  const { content } = message;
+  const callsTools =
+    role === 'assistant' && Array.isArray(message.tool_calls) && message.tool_calls.length > 0;
+  if (content === undefined || content === null) {
+    if (callsTools) return '';
+    report(field, 'missing_field', `"content" is ${content === null ? 'null' : 'missing'}. Add it, as text.`);
+    return undefined;
+  }
+  const text = typeof content === 'string' ? content : joinParts(content, field, report);
+  if (text === '' && !callsTools && role !== 'tool') {
+    report(field, 'empty', '"content" is empty. Fill it, or remove the message.');
+    return undefined;
+  }
+  return text;
+}
+
+/** Content as a list of parts: text parts are joined, others cannot be learned. */
+function joinParts(content: unknown, field: string, report: Report): string | undefined {
+  if (!Array.isArray(content)) {
+    report(
+      field,
+      'wrong_type',
+      `"content" must be text or a list of text parts, but is ${describeType(content)}.`,
+    );
+    return undefined;
+  }
+  let text = '';
+  for (const [index, value] of content.entries()) {
+    const part = (typeof value === 'object' && value !== null ? value : {}) as Readonly<
+      Record<string, unknown>
+    >;
+    if (part.type === 'text' && typeof part.text === 'string') {
+      text += part.text;
+      continue;
+    }
+    const type = typeof part.type === 'string' ? JSON.stringify(part.type.slice(0, 40)) : describeType(value);
+    const isMedia = typeof part.type === 'string' && /image|audio|video|file/.test(part.type);
+    report(
+      `${field}[${index}]`,
+      isMedia ? 'unsupported_content' : 'wrong_type',
+      isMedia
+        ? `a part of type ${type} cannot be learned: the models here read text only. Remove the line.`
+        : `a part of content must be {"type": "text", "text": "..."}, but is ${type}.`,
+    );
+    return undefined;
+  }
+  return text;
+}
+
+/** The tool calls of a message, an empty list where there are none; undefined if a problem was reported. */
+function readToolCalls(
+  message: Readonly<Record<string, unknown>>,
+  role: string,
+  path: string,
+  report: Report,
+): unknown[] | undefined {
+  if ('function_call' in message) {
+    report(
+      `${path}.function_call`,
+      'deprecated_field',
+      '"function_call" is the old form. Write it as "tool_calls".',
+    );
+    return undefined;
+  }
+  const { tool_calls: calls } = message;
+  if (calls === undefined || calls === null) return [];
+  const field = `${path}.tool_calls`;
+  if (!Array.isArray(calls)) {
+    report(field, 'wrong_type', `"tool_calls" must be a list, but is ${describeType(calls)}.`);
+    return undefined;
+  }
+  if (calls.length > 0 && role !== 'assistant') {
+    report(field, 'not_allowed', `only assistant messages call tools, but this one is from ${role}.`);
+    return undefined;
+  }
+  const wrong = calls.findIndex((call) => !isToolCall(call));
+  if (wrong < 0) return calls;
+  report(
+    `${field}[${wrong}]`,
+    'wrong_type',
+    'a tool call must be {"type": "function", "function": {"name": "...", "arguments": "{...}"}}, with a JSON object ' +
+      'or its text as arguments.',
+  );
+  return undefined;
+}
+
+function isToolCall(call: unknown): boolean {
+  const called = (call as { function?: { name?: unknown; arguments?: unknown } } | null)?.function;
+  if (typeof called?.name !== 'string') return false;
+  let { arguments: value } = called;
+  if (typeof value === 'string') {
+    try {
+      value = JSON.parse(value);
+    } catch {
+      return false;
+    }
+  }
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function checkWeight(
+  { weight }: Readonly<Record<string, unknown>>,
+  role: string,
+  path: string,
+  report: Report,
+): boolean {
+  if (weight === undefined) return true;
+  const field = `${path}.weight`;
+  if (weight !== 0 && weight !== 1) {
+    report(
+      field,
+      'invalid_weight',
+      `"weight" must be 0 or 1, but is ${JSON.stringify(weight)?.slice(0, 40)}.`,
+    );
+    return false;
+  }
+  if (role !== 'assistant') {
+    report(
+      field,
+      'not_allowed',
+      `only assistant messages have a weight, but this one is from ${role}. Remove it.`,
+    );
+    return false;
+  }
+  return true;
+}

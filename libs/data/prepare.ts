@@ -1,0 +1,187 @@
+/** From a data set to blocks on disk: read, render, tokenize, pack; or find that it was done before. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LowrankError } from '#jit/errors.js';
+import { AtomicFile } from '#data/atomic-file.js';
+import { encodeBlock, encodeFooter, FORMAT_VERSION, type PreparationReport } from '#data/block-file.js';
+import { BlockStore } from '#data/block-store.js';
+import type { ChatTemplate } from '#data/chat-template.js';
+import { DatasetReader, type DatasetOptions, type DatasetSummary, type NumberedRow } from '#data/dataset.js';
+import { encodeRow, hasTarget } from '#data/examples.js';
+import { ChatTemplateError } from '#data/jinja.js';
+import { BlockPacker, type PackingReport } from '#data/packing.js';
+import type { Tokenizer } from '#data/tokenizer.js';
+
+export interface PrepareOptions extends DatasetOptions {
+  /** The data set: JSON lines in UTF-8. */
+  readonly file: string;
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+  /** Tokens in a block. */
+  readonly blockLength: number;
+  /** Whether several examples share a block. */
+  readonly packing: boolean;
+  /** Where prepared blocks are kept, by what they were made from. */
+  readonly cacheFolder: string;
+  /** Told the bytes of the file that are done. */
+  readonly onProgress?: (bytesDone: number, bytesTotal: number) => void;
+}
+
+/**
+ * Prepares a data set, or opens what was prepared from the same bytes with the same tokenizer, template and options.
+ * Memory stays flat however large the file is.
+ *
+ * Throws DataError (what is wrong with the data, up to 50 problems), LowrankError `disk_full`, `no_blocks` (every
+ * example was too long for a block) or `file_changed`, and the signal's reason when it aborts. Whatever it throws,
+ * no partial file is left.
+ */
+export async function prepareDataset(options: PrepareOptions): Promise<BlockStore> {
+  const sha256 = await hashFile(options.file, options.signal);
+  const digest = digestOf(options, sha256);
+  const path = join(options.cacheFolder, `${digest}.blocks`);
+  return (await openCached(path, options)) ?? (await build(options, { sha256, digest, path }));
+}
+
+async function openCached(
+  path: string,
+  { file, signal, onProgress }: PrepareOptions,
+): Promise<BlockStore | undefined> {
+  try {
+    const store = await BlockStore.open(path, { signal });
+    const { size } = await stat(file);
+    onProgress?.(size, size);
+    return store;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (!(error instanceof LowrankError) || error.code !== 'prepared_data_corrupt') throw error;
+    await rm(path, { force: true });
+    return undefined;
+  }
+}
+
+async function build(
+  options: PrepareOptions,
+  { sha256, digest, path }: { sha256: string; digest: string; path: string },
+): Promise<BlockStore> {
+  const { size, mtimeMs } = await stat(options.file);
+  const reader = new DatasetReader(options.file, options);
+  const output = await AtomicFile.create(path);
+  try {
+    const packer = new BlockPacker(options, (block) => output.append(encodeBlock(block)));
+    for await (const rows of reader.batches()) {
+      // Somebody who goes on writing to the file must not keep this going for ever.
+      if (reader.bytesRead > size) throw changed(options.file);
+      for (const row of rows) addRow(row, packer, reader, options);
+      await output.flush();
+      options.onProgress?.(reader.bytesRead, size);
+    }
+    const after = await stat(options.file);
+    // Looked at first: rows that are broken because the file is being written are no fault of the data.
+    if (after.size !== size || after.mtimeMs !== mtimeMs) throw changed(options.file);
+    const summary = reader.summary();
+    if (summary.sha256 !== sha256) throw changed(options.file);
+    const packed = packer.finish();
+    if (packed.blocks === 0) {
+      throw new LowrankError(
+        'no_blocks',
+        `Nothing to learn is left of ${reader.problems.file}: each of its ${packed.examples} examples has more than ` +
+          `${options.blockLength} tokens before what is to be learned. Use longer blocks or shorter prompts.`,
+        { details: { ...packed } },
+      );
+    }
+    const report = reportOf(packed, summary, options);
+    const { blockLength } = options;
+    output.append(
+      encodeFooter({ version: FORMAT_VERSION, digest, blockLength, blockCount: packed.blocks, report }),
+    );
+    await output.commit();
+  } catch (error) {
+    await output.discard();
+    throw error;
+  }
+  return BlockStore.open(path, { signal: options.signal });
+}
+
+function changed(file: string): LowrankError {
+  return new LowrankError('file_changed', `${file} was changed while it was read. Start again.`);
+}
+
+function addRow(
+  { row, line }: NumberedRow,
+  packer: BlockPacker,
+  { problems }: DatasetReader,
+  { tokenizer, template, signal }: PrepareOptions,
+): void {
+  if (problems.isFull) return;
+  signal?.throwIfAborted();
+  try {
+    const example = encodeRow(row, tokenizer, template);
+    if (!hasTarget(example)) {
+      problems.add(
+        line,
+        '',
+        'nothing_to_learn',
+        'the row has no token to learn. Add text to it, or remove the line.',
+      );
+    } else if (problems.isEmpty) {
+      packer.add(example, { maySplit: row.kind === 'text' });
+    }
+  } catch (error) {
+    if (!(error instanceof ChatTemplateError)) throw error;
+    problems.add(line, 'messages', error.code, `the model's chat template says: ${error.reason}`);
+  }
+}
+
+function reportOf(
+  packed: PackingReport,
+  { kind, unknownFields }: DatasetSummary,
+  { tokenizer, template, blockLength }: PrepareOptions,
+): PreparationReport {
+  const warnings: PreparationReport['warnings'] = [];
+  const warn = (when: boolean, code: string, message: string): void => {
+    if (when) warnings.push({ code, message });
+  };
+  const { truncatedExamples, droppedExamples, splitExamples } = packed;
+  const limit = `blocks of ${blockLength} tokens`;
+  warn(
+    truncatedExamples > 0,
+    'truncated_examples',
+    `${truncatedExamples} examples are too long for ${limit} and lost their end.`,
+  );
+  warn(
+    droppedExamples > 0,
+    'dropped_examples',
+    `${droppedExamples} examples were left out: in ${limit}, nothing to learn is left of them.`,
+  );
+  warn(splitExamples > 0, 'split_examples', `${splitExamples} texts were cut into pieces to fit ${limit}.`);
+  warn(
+    !tokenizer.special.eos && (kind !== 'chat' || template.isDefault),
+    'no_eos_token',
+    'The tokenizer has no end-of-text token, so the model is not taught where to stop.',
+  );
+  warn(
+    kind === 'chat' && template.isDefault,
+    'default_template',
+    'The model has no chat template; the plain default one is used. Clients must use the same.',
+  );
+  for (const [field, rows] of Object.entries(unknownFields)) {
+    warn(true, 'unknown_field', `The field "${field}" of ${rows} rows is not read.`);
+  }
+  return { kind, ...packed, unknownFields, warnings };
+}
+
+function digestOf({ tokenizer, template, blockLength, packing }: PrepareOptions, sha256: string): string {
+  const inputs = [FORMAT_VERSION, sha256, tokenizer.digest, template.digest, blockLength, packing];
+  return createHash('sha256').update(JSON.stringify(inputs)).digest('hex');
+}
+
+async function hashFile(path: string, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    signal?.throwIfAborted();
+    hash.update(chunk as Buffer);
+  }
+  return hash.digest('hex');
+}
