@@ -1,15 +1,39 @@
 import { defineConfig } from 'vitest/config';
 
+const conditions = { resolve: { conditions: ['source'] }, ssr: { resolve: { conditions: ['source'] } } };
+
+/** What every project of tests shares. */
+export const shared = {
+  ...conditions,
+  test: { testTimeout: 60_000, pool: 'forks' as const },
+};
+
 export default defineConfig({
-  resolve: { conditions: ['source'] },
-  ssr: { resolve: { conditions: ['source'] } },
   test: {
-    include: [
-      'apps/**/*.test.ts',
-      'libs/**/*.test.ts',
-      'test/{contract,e2e,golden,integration,kernels}/**/*.test.ts',
+    projects: [
+      {
+        ...shared,
+        test: {
+          ...shared.test,
+          name: 'unit',
+          include: [
+            'apps/**/*.test.ts',
+            'bench/**/*.test.ts',
+            'libs/**/*.test.ts',
+            'tools/**/*.test.ts',
+            'test/{golden,kernels}/**/*.test.ts',
+          ],
+        },
+      },
+      {
+        ...shared,
+        test: {
+          ...shared.test,
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/e2e/global-setup.ts'],
+        },
+      },
     ],
-    testTimeout: 60_000,
-    pool: 'forks',
   },
 });

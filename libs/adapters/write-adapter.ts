@@ -56,20 +56,39 @@ export interface AdapterContent {
  * config and factors contradict each other, `adapter_not_finite`, LowrankError `folder_exists` and `disk_full`.
  */
 export async function writeAdapter(folder: string, content: AdapterContent): Promise<void> {
+  const files = adapterFiles(folder, content);
+  await writeFolderAtomically(folder, (temporary) => writeFiles(temporary, files));
+}
+
+/**
+ * Writes the files of an adapter into a folder that is there and not visible yet, flushed; `shownAs` is the folder's
+ * later name for errors, which are those of `writeAdapter`, but for those of the file system.
+ */
+export async function writeAdapterFiles(
+  folder: string,
+  content: AdapterContent,
+  shownAs: string,
+): Promise<void> {
+  await writeFiles(folder, adapterFiles(shownAs, content));
+}
+
+type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+async function writeFiles(folder: string, files: readonly (readonly [string, Chunks])[]): Promise<void> {
+  for (const [name, chunks] of files) await writeFlushed(path.join(folder, name), chunks);
+}
+
+function adapterFiles(folder: string, content: AdapterContent): (readonly [string, Chunks])[] {
   const paths = [...content.factors.keys()].sort();
   const config = savedConfig(content.config, paths);
   checkTargets(folder, config, paths);
   const tensors = tensorSources(folder, config, paths, content);
-  await writeFolderAtomically(folder, async (temporary) => {
-    const write = (name: string, text: string) =>
-      writeFlushed(path.join(temporary, name), [new TextEncoder().encode(text)]);
-    await write(ADAPTER_FILES.config, `${JSON.stringify(configJson(config), undefined, 2)}\n`);
-    await write(ADAPTER_FILES.card, modelCard(config));
-    await writeFlushed(
-      path.join(temporary, ADAPTER_FILES.weights),
-      fileChunks(tensors, { ...content.metadata, format: 'pt' }),
-    );
-  });
+  const text = (value: string) => [new TextEncoder().encode(value)];
+  return [
+    [ADAPTER_FILES.config, text(`${JSON.stringify(configJson(config), undefined, 2)}\n`)],
+    [ADAPTER_FILES.card, text(modelCard(config))],
+    [ADAPTER_FILES.weights, fileChunks(tensors, { ...content.metadata, format: 'pt' })],
+  ];
 }
 
 /** The configuration as PEFT saves it: concrete sorted targets, for inference. */

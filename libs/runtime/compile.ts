@@ -8,11 +8,11 @@ import { scalarizeUniformConstants } from '#jit/passes/uniform-constants.js';
 import { type Program, type ProgramSpec, trace } from '#jit/trace.js';
 import type { Device } from '#runtime/device.js';
 import { encodeModel } from '#runtime/encode.js';
-import { arrangeForExecution } from '#runtime/execution-order.js';
+import { arrangeForExecution } from '#runtime/file-order.js';
 import { type LoweredGraph, lower } from '#runtime/lowering/lower.js';
 import { type MemoryPlan, planMemory } from '#runtime/memory-plan.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
-import { gatherWeightFiles } from '#runtime/weight-folder.js';
+import { gatherWeightFiles, type WeightLink } from '#runtime/weight-folder.js';
 
 export interface CompileOptions {
   readonly device: Device;
@@ -38,6 +38,8 @@ export interface GraphManifest {
   readonly outputs: Readonly<Record<string, OnnxValue>>;
   readonly nextState: Readonly<Record<string, OnnxValue>>;
   readonly weightFolder: string | undefined;
+  /** What must be linked in that folder before the model is loaded. */
+  readonly weightLinks: readonly WeightLink[];
   readonly plan: MemoryPlan;
 }
 
@@ -58,13 +60,14 @@ export async function compileProgram(
   scratch?: string,
 ): Promise<CompiledGraph> {
   const { model, outputs, nextState } = lowerProgram(program, spec, options);
-  const gathered = await gatherWeightFiles(model, scratch);
+  const gathered = gatherWeightFiles(model, scratch);
   return {
     bytes: encodeModel(gathered.model),
     inputs: model.inputs,
     outputs,
     nextState,
     weightFolder: gathered.folder,
+    weightLinks: gathered.links,
     plan: planMemory(model),
   };
 }

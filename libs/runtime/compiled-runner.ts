@@ -6,8 +6,9 @@ import type { Device } from '#runtime/device.js';
 import type { MemoryPlan } from '#runtime/memory-plan.js';
 import { type NumericArray, zerosFor } from '#runtime/numeric-array.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
-import type { InitialState, RunInputs, Runner } from '#runtime/runner.js';
+import { checkStateSize, type InitialState, type RunInputs, type Runner } from '#runtime/runner.js';
 import { type Buffer, Session } from '#runtime/session.js';
+import { linkWeightFiles } from '#runtime/weight-folder.js';
 
 /** A step function by what it depends on, and how to compile it when no compiled form of that is at hand. */
 export interface CompilableProgram {
@@ -39,6 +40,7 @@ const specOf = ({ shape, type }: OnnxValue) => ({ shape, dtype: type });
 export class CompiledRunner implements Runner {
   private readonly loaded = new Map<string, Promise<Loaded>>();
   private readonly state: Map<string, StateBuffers>;
+  private previous: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly programs: Readonly<Record<string, CompilableProgram>>,
@@ -62,7 +64,17 @@ export class CompiledRunner implements Runner {
     return (await this.load(program)).graph.plan;
   }
 
-  async run(program: string, { data = {}, scalars = {} }: RunInputs): Promise<Record<string, NumericArray>> {
+  /** Runs one after the other: each reads the state that the one before it left. */
+  run(program: string, inputs: RunInputs): Promise<Record<string, NumericArray>> {
+    const result = this.previous.then(() => this.runNow(program, inputs));
+    this.previous = result.catch(() => undefined);
+    return result;
+  }
+
+  private async runNow(
+    program: string,
+    { data = {}, scalars = {} }: RunInputs,
+  ): Promise<Record<string, NumericArray>> {
     const { session, graph } = await this.load(program);
     const inputs = graph.inputs.map((value): Buffer => {
       const scalar = scalars[value.name];
@@ -101,10 +113,13 @@ export class CompiledRunner implements Runner {
   }
 
   writeState(name: string, values: Float32Array): void {
-    this.buffers(name).current.set(values);
+    const { current } = this.buffers(name);
+    checkStateSize(name, current.length, values);
+    current.set(values);
   }
 
   async close(): Promise<void> {
+    await this.previous;
     for (const loading of this.loaded.values()) {
       const { session } = await loading;
       await session.release();
@@ -125,12 +140,15 @@ export class CompiledRunner implements Runner {
     if (!program) throw new LowrankError('program_missing', `there is no step function ${name}`);
     const loading = this.create(program);
     this.loaded.set(name, loading);
+    // What failed may succeed another time: a full disk, a file that was missing.
+    loading.catch(() => this.loaded.delete(name));
     return loading;
   }
 
   private async create(program: CompilableProgram): Promise<Loaded> {
     const { cacheFolder, ...options } = this.options;
     const { graph } = await cachedGraph(cacheFolder, program.key, program.compile);
+    await linkWeightFiles(graph.weightLinks);
     const session = await Session.create(graph.bytes, { ...options, weightFolder: graph.weightFolder });
     return { session, graph };
   }

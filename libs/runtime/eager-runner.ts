@@ -1,10 +1,16 @@
 /** A runner on TensorFlow.js itself: the same step functions, operation by operation, on whichever backend is set. */
 import { LowrankError } from '#jit/errors.js';
 import type { TensorSpec } from '#jit/graph.js';
-import { currentBackend, keep, scalar, setBackendNow, type Tensor, tensor, tidy } from '#jit/ops.js';
+import { currentBackend, keep, reshape, scalar, setBackendNow, type Tensor, tensor, tidy } from '#jit/ops.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
-import type { InitialState, RunInputs, Runner } from '#runtime/runner.js';
+import {
+  checkInputSize,
+  checkStateSize,
+  type InitialState,
+  type RunInputs,
+  type Runner,
+} from '#runtime/runner.js';
 
 export interface EagerProgram {
   readonly program: Program;
@@ -20,49 +26,62 @@ export class EagerRunner implements Runner {
 
   constructor(
     private readonly programs: Readonly<Record<string, EagerProgram>>,
-    private readonly initial: InitialState,
+    initial: InitialState,
     private readonly readWeight: WeightReader,
     private readonly backend: string,
   ) {
     this.use();
-    for (const [name, values] of Object.entries(initial)) this.writeState(name, values);
+    for (const [name, values] of Object.entries(initial)) {
+      this.state.set(name, keep(tensor(values.slice(), [values.length], 'float32')));
+    }
   }
 
   async prepare(program: string): Promise<void> {
-    this.use();
     const { spec } = this.programOf(program);
     for (const [name, { shape, source }] of Object.entries(spec.weights)) {
       if (this.weights.has(name)) continue;
-      this.weights.set(name, keep(tensor(await this.readWeight(source), [...shape], 'float32')));
+      const values = await this.readWeight(source);
+      // While a file is read others may set their backend, or read the same weight.
+      this.use();
+      if (!this.weights.has(name)) this.weights.set(name, keep(tensor(values, [...shape], 'float32')));
     }
   }
 
   async run(program: string, { data = {}, scalars = {} }: RunInputs): Promise<Record<string, NumericArray>> {
     await this.prepare(program);
+    this.use();
     const { program: step, spec } = this.programOf(program);
     const results: Record<string, NumericArray> = {};
     const next = new Map<string, Tensor>();
     tidy(() => {
-      const given = ([name, { shape, dtype }]: [string, TensorSpec]) => {
-        const values = data[name];
-        if (!values) {
-          throw new LowrankError('input_missing', `the step ${program} was run without its input ${name}`);
-        }
+      const given = <T>(values: Readonly<Record<string, T>>, name: string): T => {
+        const value = values[name];
+        if (value !== undefined) return value;
+        throw new LowrankError('input_missing', `the step ${program} was run without its input ${name}`);
+      };
+      const toTensor = ([name, { shape, dtype }]: [string, TensorSpec]) => {
+        const values = given(data, name);
+        checkInputSize(name, shape, values);
         return [name, tensor(values, [...shape], dtype)] as const;
       };
       const { outputs, state } = step({
-        data: Object.fromEntries(Object.entries(spec.data).map(given)),
-        scalars: Object.fromEntries(spec.scalars.map((name) => [name, scalar(scalars[name] ?? Number.NaN)])),
-        state: Object.fromEntries(Object.keys(spec.state).map((name) => [name, this.stateOf(name)])),
+        data: Object.fromEntries(Object.entries(spec.data).map(toTensor)),
+        scalars: Object.fromEntries(spec.scalars.map((name) => [name, scalar(given(scalars, name))])),
+        state: Object.fromEntries(
+          Object.entries(spec.state).map(([name, { shape }]) => [
+            name,
+            reshape(this.stateOf(name), [...shape]),
+          ]),
+        ),
         weights: Object.fromEntries(this.weights),
       });
       for (const [name, value] of Object.entries(outputs)) results[name] = value.dataSync();
       for (const [name, value] of Object.entries(state)) next.set(name, keep(value));
     });
-    for (const [name, value] of next) {
-      this.state.get(name)?.dispose();
-      this.state.set(name, value);
-    }
+    const old = [...next.keys()].map((name) => this.stateOf(name));
+    for (const [name, value] of next) this.state.set(name, value);
+    const kept = new Set(this.state.values());
+    for (const value of old) if (!kept.has(value)) value.dispose();
     return results;
   }
 
@@ -72,8 +91,10 @@ export class EagerRunner implements Runner {
 
   writeState(name: string, values: Float32Array): void {
     this.use();
-    this.state.get(name)?.dispose();
-    this.state.set(name, keep(tensor(values.slice(), [this.initial[name]!.length], 'float32')));
+    const held = this.stateOf(name);
+    checkStateSize(name, held.size, values);
+    this.state.set(name, keep(tensor(values.slice(), held.shape, 'float32')));
+    held.dispose();
   }
 
   close(): Promise<void> {

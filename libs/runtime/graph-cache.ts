@@ -1,11 +1,12 @@
 /** Compiled graphs on disk, so that the same step is traced once on a machine. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CompiledGraph, GraphManifest } from '#runtime/compile.js';
+import { engineDigest } from '#runtime/engine-digest.js';
 
 /** Changes when the same step function compiles to another graph than before. */
-export const graphFormat = 1;
+export const graphFormat = 2;
 
 /** Text that identifies a value of plain data, whatever order its keys were written in. */
 export function canonicalJson(value: unknown): string {
@@ -37,7 +38,7 @@ function unpack(file: Buffer): CompiledGraph | undefined {
 /**
  * The compiled graph for a key of plain data: read from `folder`, or made by `compile` and kept there.
  *
- * The key must hold everything that the graph depends on. A damaged file counts as absent. Without a folder nothing
+ * The key must hold everything that the graph depends on besides the engine's own code. A damaged file counts as absent. Without a folder nothing
  * is kept.
  */
 export async function cachedGraph(
@@ -46,7 +47,9 @@ export async function cachedGraph(
   compile: () => Promise<CompiledGraph>,
 ): Promise<{ graph: CompiledGraph; cached: boolean }> {
   if (!folder) return { graph: await compile(), cached: false };
-  const digest = createHash('sha256').update(canonicalJson({ graphFormat, key })).digest('hex');
+  const digest = createHash('sha256')
+    .update(canonicalJson({ graphFormat, engine: engineDigest(), key }))
+    .digest('hex');
   const path = join(folder, `${digest}.graph`);
   const known = await readFile(path).then(unpack, () => undefined);
   if (known) return { graph: known, cached: true };
@@ -57,7 +60,7 @@ export async function cachedGraph(
 
 /** Keeps a file whole or not at all; a disk without room costs the next run its shortcut, nothing else. */
 async function store(folder: string, path: string, content: Buffer): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await mkdir(folder, { recursive: true });
     const file = await open(temporary, 'w');
@@ -69,6 +72,6 @@ async function store(folder: string, path: string, content: Buffer): Promise<voi
     }
     await rename(temporary, path);
   } catch {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
   }
 }

@@ -12,10 +12,13 @@ export interface MemoryPlan {
 }
 
 /** ONNX Runtime gives these results the memory of their first input. */
-const aliases = new Set(['Reshape', 'Identity', 'Squeeze', 'Unsqueeze']);
+const views = new Set(['Reshape', 'Identity', 'Squeeze', 'Unsqueeze']);
+
+/** Whether a node's result lies in the memory of its first input. */
+export const isView = ({ op }: OnnxNode): boolean => views.has(op);
 
 /** Bytes at the worst moment of a list of nodes that runs in the given order; `outside` names what others own. */
-function peakOf(nodes: readonly OnnxNode[], outside: ReadonlySet<string>): number {
+export function peakMemory(nodes: readonly OnnxNode[], outside: ReadonlySet<string> = new Set()): number {
   const owner = new Map<string, string>();
   const ownerOf = (name: string): string => owner.get(name) ?? name;
   const lastUse = new Map<string, number>();
@@ -23,7 +26,7 @@ function peakOf(nodes: readonly OnnxNode[], outside: ReadonlySet<string>): numbe
   nodes.forEach((node, i) => {
     for (const { name } of readValues(node)) lastUse.set(ownerOf(name), i);
     for (const output of node.outputs) {
-      const source = aliases.has(node.op) ? node.inputs[0] : undefined;
+      const source = isView(node) ? node.inputs[0] : undefined;
       if (source) owner.set(output.name, ownerOf(source.name));
       else made.set(output.name, byteSize(output));
       lastUse.set(ownerOf(output.name), i);
@@ -34,10 +37,10 @@ function peakOf(nodes: readonly OnnxNode[], outside: ReadonlySet<string>): numbe
   let live = 0;
   let peak = 0;
   nodes.forEach((node, i) => {
-    if (!aliases.has(node.op)) {
+    if (!isView(node)) {
       live += node.outputs.reduce((sum, { name }) => sum + (outside.has(name) ? 0 : made.get(name)!), 0);
     }
-    const inner = node.body ? peakOf(executionOrder(node.body.nodes), new Set()) : 0;
+    const inner = node.body ? peakMemory(executionOrder(node.body.nodes)) : 0;
     peak = Math.max(peak, live + inner);
     for (const name of freedAt.get(i) ?? []) live -= outside.has(name) ? 0 : (made.get(name) ?? 0);
   });
@@ -49,7 +52,7 @@ export function planMemory(model: OnnxModel): MemoryPlan {
   const results = new Set(model.outputs.map(({ name }) => name));
   const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
   return {
-    activationBytes: peakOf(executionOrder(model.nodes), results),
+    activationBytes: peakMemory(executionOrder(model.nodes), results),
     weightBytes: sum(model.external.map(({ byteLength }) => byteLength)),
     boundaryBytes: sum([
       ...model.inputs.map(byteSize),

@@ -3,6 +3,7 @@ import * as ort from 'onnxruntime-node';
 import type { Device } from '#runtime/device.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
+import { checkInputSize } from '#runtime/runner.js';
 
 export interface SessionOptions {
   readonly device: Device;
@@ -89,9 +90,6 @@ export class Session {
 }
 
 function tensorOf({ type, shape, name }: OnnxValue, array: NumericArray): ort.Tensor {
-  const expected = shape.reduce((size, dimension) => size * dimension, 1);
-  if (array.length !== expected) {
-    throw new RangeError(`${name} takes ${expected} numbers, not ${array.length}`);
-  }
+  checkInputSize(name, shape, array);
   return new ort.Tensor(type as 'float32', array as Float32Array, [...shape]);
 }

@@ -1,7 +1,7 @@
 /** How many rows the loss head works on at a time. */
 
 /** Logits of one chunk should not dominate the memory of a step. */
-const chunkBytes = 96 * 1024 * 1024;
+const chunkBytes = 48 * 1024 * 1024;
 const smallest = 64;
 
 /**

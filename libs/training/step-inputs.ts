@@ -1,7 +1,7 @@
 /** From batches of tokens to the inputs of the step functions. */
 import type { Batch } from '#data/batch.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
-import { lossRowCount, type StepShape } from '#training/step-programs.js';
+import { lossRowCount, type StepShape } from '#training/step-shape.js';
 
 /**
  * The data inputs of a micro-batch. Every target weighs `1 / lossCount`, where lossCount counts the targets of the

@@ -3,21 +3,11 @@ import { type LossHeadInputs, lossHead } from '#jit/ops/loss-head.js';
 import { gatherRows } from '#jit/ops/gather-rows.js';
 import { add, reshape, slice, type Tensor, tensor, valueAndGrads, zerosLike } from '#jit/ops.js';
 import type { Program, ProgramInputs, ProgramOutputs, ProgramSpec, WeightSpec } from '#jit/trace.js';
-import { type AdamWOptions, type AdamWScalars, adamWUpdate, clipByNorm } from '#training/adamw.js';
-import { joinFlat, splitFlat } from '#training/flat-state.js';
-import type { TrainableModel } from '#training/trainable-model.js';
-
-/** Shape of one micro-batch: B blocks of L tokens, and the rows of one chunk of the loss head. */
-export interface StepShape {
-  readonly batch: number;
-  readonly length: number;
-  readonly chunkSize: number;
-}
-
-/** Rows that the loss head works on: all rows, rounded up to whole chunks. */
-export function lossRowCount({ batch, length, chunkSize }: StepShape): number {
-  return Math.ceil((batch * length) / chunkSize) * chunkSize;
-}
+import type { LoraModel } from '#lora/lora-model.js';
+import { joinFlat, splitFlat } from '#nn/flat-state.js';
+import { adamWUpdate, clipByNorm } from '#training/adamw.js';
+import type { AdamWOptions, AdamWScalars } from '#training/adamw-scalars.js';
+import { lossRowCount, type StepShape } from '#training/step-shape.js';
 
 function dataSpec(shape: StepShape, dropoutSites: number): ProgramSpec['data'] {
   const rows = shape.batch * shape.length;
@@ -37,13 +27,13 @@ function dataSpec(shape: StepShape, dropoutSites: number): ProgramSpec['data'] {
 
 const adamWNames = ['decay', 'stepSize', 'correction'] as const;
 
-function bindWeights(model: TrainableModel, inputs: ProgramInputs, trainable: readonly Tensor[]): void {
+function bindWeights(model: LoraModel, inputs: ProgramInputs, trainable: readonly Tensor[]): void {
   const own = new Map(model.layout.entries.map(({ name }, i) => [name, trainable[i]!]));
   model.decoder.bindParameters(({ name }) => own.get(name) ?? inputs.weights[name]!);
 }
 
 /** [weighted loss, weighted accuracy] of a micro-batch. */
-function forward(model: TrainableModel, { data }: ProgramInputs, chunkSize: number): Tensor {
+function forward(model: LoraModel, { data }: ProgramInputs, chunkSize: number): Tensor {
   const hidden = model.decoder.forward({
     tokens: data['tokens']!,
     positions: data['positions']!,
@@ -62,7 +52,7 @@ function forward(model: TrainableModel, { data }: ProgramInputs, chunkSize: numb
 
 /** The pair of {@link forward} and the flat gradient of its first entry. */
 function gradient(
-  model: TrainableModel,
+  model: LoraModel,
   inputs: ProgramInputs,
   chunkSize: number,
 ): { pair: Tensor; flat: Tensor } {
@@ -115,7 +105,7 @@ export interface StepPrograms {
 
 /** The step functions of a model for one shape of batch. */
 export function stepPrograms(
-  model: TrainableModel,
+  model: LoraModel,
   weights: Readonly<Record<string, WeightSpec>>,
   shape: StepShape,
   options: AdamWOptions,

@@ -6,7 +6,7 @@ import { Decoder } from '#models/decoder.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
-import { frozenWeights } from '#training/trainable-model.js';
+import { frozenWeights } from '#models/frozen-weights.js';
 import { absoluteError, tolerances } from '../tolerances.js';
 import {
   ErrorMeter,

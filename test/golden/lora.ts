@@ -1,28 +1,26 @@
 /** Golden trainings: ten AdamW steps of PEFT, step by step, from the same adapter on the same batches. */
 import { join } from 'node:path';
-import { readAdapter } from '#adapters/read-adapter.js';
+import { flattenFactors, unflattenFactors } from '#adapters/flat-factors.js';
 import { mergeDelta } from '#adapters/merge-delta.js';
+import { readAdapter } from '#adapters/read-adapter.js';
 import type { Batch } from '#data/batch.js';
 import { UnsupportedError } from '#jit/errors.js';
 import { gather, matMul } from '#jit/ops.js';
 import type { Program } from '#jit/trace.js';
+import { createLoraModel, type LoraModel } from '#lora/lora-model.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
+import { frozenWeights } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
+import { type FlatLayout, viewOf } from '#nn/flat-layout.js';
+import { splitFlat } from '#nn/flat-state.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
-import { adamWScalars } from '#training/adamw.js';
-import { type FlatLayout, splitFlat, viewOf } from '#training/flat-state.js';
+import { adamWScalars } from '#training/adamw-scalars.js';
 import { learningRateAt, type Schedule } from '#training/schedule.js';
 import { stepInputs } from '#training/step-inputs.js';
-import { type StepPrograms, stepPrograms, type StepShape } from '#training/step-programs.js';
-import {
-  createLoraModel,
-  flattenFactors,
-  frozenWeights,
-  type TrainableModel,
-  unflattenFactors,
-} from '#training/trainable-model.js';
+import { type StepPrograms, stepPrograms } from '#training/step-programs.js';
+import type { StepShape } from '#training/step-shape.js';
 import { absoluteError, relativeError, tolerances } from '../tolerances.js';
 import { ErrorMeter, type GoldenResult, type GoldenTensor, readJson, readTensors } from './golden-case.js';
 
@@ -58,7 +56,7 @@ function toBatch(ids: GoldenTensor, labels: GoldenTensor): Batch {
 }
 
 /** Logits of every row of a batch under the current adapter. */
-function logitsProgram(model: TrainableModel): Program {
+function logitsProgram(model: LoraModel): Program {
   return ({ data, weights, state }) => {
     model.streams.keys = undefined;
     const own = new Map(
@@ -79,7 +77,7 @@ function logitsProgram(model: TrainableModel): Program {
 
 function createRunner(
   base: ModelFolder,
-  model: TrainableModel,
+  model: LoraModel,
   programs: StepPrograms,
   parameters: Float32Array,
   rows: number,
@@ -134,7 +132,7 @@ function checkFlat(
 async function checkMerged(
   meter: ErrorMeter,
   base: ModelFolder,
-  model: TrainableModel,
+  model: LoraModel,
   flat: Float32Array,
   modules: ReturnType<typeof resolveTargetModules>['modules'],
   golden: ReadonlyMap<string, GoldenTensor>,
@@ -155,7 +153,7 @@ async function checkMerged(
 async function checkFirstGradients(
   meter: ErrorMeter,
   runner: CompiledRunner,
-  model: TrainableModel,
+  model: LoraModel,
   micro: readonly Batch[],
   shape: StepShape,
   count: number,

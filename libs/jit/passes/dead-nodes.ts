@@ -1,4 +1,4 @@
-/** Removes what no result depends on: nodes, results of loops, inputs. */
+/** Removes what no result depends on: nodes, results of loops, weights. */
 import {
   type Body,
   type Graph,
@@ -31,7 +31,7 @@ function removeDead(nodes: readonly Node[], results: readonly Value[]): { nodes:
   return { nodes: kept.reverse(), used };
 }
 
-/** The graph without nodes, weights and scalars that its results do not need; data and state inputs stay. */
+/** The graph without nodes and weights that its results do not need; inputs stay, whoever runs it gives them. */
 export function eliminateDeadNodes(graph: Graph): Graph {
   const { nodes, used } = removeDead(graph.nodes, graphResults(graph));
   return { ...graph, nodes, weights: graph.weights.filter((weight) => used.has(weight)) };

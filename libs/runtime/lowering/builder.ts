@@ -36,7 +36,7 @@ export class OnnxBuilder {
   }
 
   fresh(shape: Shape, type: OnnxType): OnnxValue {
-    return { name: `v${this.count++}`, shape: [...shape], type };
+    return { name: `%${this.count++}`, shape: [...shape], type };
   }
 
   /** Writes an operator with several results. */
@@ -125,7 +125,7 @@ export class OnnxBuilder {
     const key = `${type}[${shape.join(',')}]${Buffer.from(bytes).toString('base64')}`;
     const known = this.constants.get(key);
     if (known) return known;
-    const value = { ...this.fresh(shape, type), name: `c${this.constants.size}` };
+    const value = { ...this.fresh(shape, type), name: `%c${this.constants.size}` };
     this.constants.set(key, value);
     this.inline.push({ value, bytes: bytes.slice() });
     return value;
@@ -227,7 +227,9 @@ export class OnnxBuilder {
 
   /** A reduction over the last axis that keeps it with size 1. */
   reduceRows(op: string, x: OnnxValue): OnnxValue {
-    return this.emit(op, [x, this.ints([x.shape.length - 1])], x.shape.with(-1, 1), { keepdims: 1 });
+    return this.emit(op, [x, this.ints([x.shape.length - 1])], x.shape.with(x.shape.length - 1, 1), {
+      keepdims: 1,
+    });
   }
 }
 

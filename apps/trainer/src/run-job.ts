@@ -1,0 +1,117 @@
+/** Runs one job and tells how it goes in messages; the same for a person and for a parent process. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { parseTrainerJobText } from '#contracts/trainer-job.js';
+import type { TrainerError, TrainerMessage } from '#contracts/trainer-messages.js';
+import { LowrankError } from '#jit/errors.js';
+import { trainAdapter } from '#training/run.js';
+import { identifyBase } from './base-identity.js';
+import { openSampleWriter } from './sample-writer.js';
+
+/** The exit codes of the trainer. */
+export const exitCodes = { finished: 0, failed: 1, badJob: 2, cancelled: 130 } as const;
+
+export interface JobRun {
+  readonly jobFile: string;
+  /** Resume whatever the job file says. */
+  readonly resume: boolean;
+  readonly onMessage: (message: TrainerMessage) => void;
+  readonly takeCheckpointRequest: () => boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Failures that a job is not to blame for, even before its first step. */
+const machineFailures = ['disk_full', 'file_changed'];
+
+/** Runs a job to its end, which the last message tells, and yields the exit code. */
+export async function runJob({
+  jobFile,
+  resume,
+  onMessage,
+  takeCheckpointRequest,
+  signal,
+}: JobRun): Promise<number> {
+  let hasStarted = false;
+  try {
+    const job = parseTrainerJobText(await readJob(jobFile), jobFile);
+    requireOwnPlace(jobFile, job.output_folder);
+    const identity = await identifyBase(job.base_model, job.cache_folder, {
+      expected: job.base_identity,
+      onProgress: ({ doneBytes, totalBytes }) =>
+        onMessage({ type: 'progress', stage: 'hash', done: doneBytes, total: totalBytes }),
+      signal,
+    });
+    const result = await trainAdapter(
+      {
+        baseModel: job.base_model,
+        baseModelName: job.base_model_name,
+        baseIdentity: identity,
+        trainingFile: job.training_file,
+        validationFile: job.validation_file,
+        lora: job.lora,
+        options: job.training,
+        initAdapter: job.init_adapter,
+        outputFolder: job.output_folder,
+        cacheFolder: job.cache_folder,
+        exclusive: job.exclusive,
+        resume: resume || job.resume,
+      },
+      {
+        onEvent: (event) => {
+          hasStarted ||= event.type === 'started';
+          onMessage(event);
+        },
+        openSampleWriter,
+        takeCheckpointRequest,
+      },
+      signal,
+    );
+    onMessage(
+      result.status === 'finished' ? { type: 'finished', summary: result.summary } : { type: 'cancelled' },
+    );
+    return result.status === 'finished' ? exitCodes.finished : exitCodes.cancelled;
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) {
+      onMessage({ type: 'cancelled' });
+      return exitCodes.cancelled;
+    }
+    const isTyped = error instanceof LowrankError;
+    const isBadJob = isTyped && !hasStarted && !machineFailures.includes(error.code);
+    if (!isTyped && !isFileError(error))
+      onMessage({ type: 'log', level: 'error', message: String((error as Error).stack ?? error) });
+    onMessage({ type: 'failed', error: describe(error), bad_job: isBadJob });
+    return isBadJob ? exitCodes.badJob : exitCodes.failed;
+  }
+}
+
+async function readJob(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    const message = `the job file ${file} cannot be read: ${(cause as Error).message}`;
+    throw new LowrankError('job_unreadable', message, { cause, details: { file } });
+  }
+}
+
+/** The run writes a job.json of its own. */
+function requireOwnPlace(jobFile: string, outputFolder: string): void {
+  if (resolve(jobFile) !== join(outputFolder, 'job.json')) return;
+  throw new LowrankError(
+    'job_file_in_output',
+    `the run writes a job.json of its own into ${outputFolder}: give the job file another name or the run another folder`,
+    { details: { file: jobFile } },
+  );
+}
+
+/** A refusal of the file system, whose message names the call and the path. */
+function isFileError(error: unknown): boolean {
+  return error instanceof Error && 'errno' in error && 'path' in error;
+}
+
+function describe(error: unknown): TrainerError {
+  if (error instanceof LowrankError) {
+    return { code: error.code, message: error.message, details: { ...error.details } };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: isFileError(error) ? 'file_access' : 'internal_error', message, details: {} };
+}

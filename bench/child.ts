@@ -1,0 +1,125 @@
+/** A program that takes turns: it makes ready, and then runs one step for every message and says how long it took. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { compileProgram, lowerProgram } from '#runtime/compile.js';
+import { encodeModel } from '#runtime/encode.js';
+import { cachedGraph } from '#runtime/graph-cache.js';
+import { type NumericArray, zerosFor } from '#runtime/numeric-array.js';
+import type { OnnxValue } from '#runtime/onnx-graph.js';
+import { Session } from '#runtime/session.js';
+import { adamWScalars } from '#training/adamw-scalars.js';
+import { createStepPrograms } from '#training/compile-step.js';
+import { stepInputs } from '#training/step-inputs.js';
+import { bareModel } from './bare-products.js';
+import type { BenchOptions } from './options.js';
+import { openWorkUnit, type WorkUnit } from './work-unit.js';
+
+/** What a child says when it is ready. */
+export interface Ready {
+  readonly traceMs: number;
+  readonly sessionMs: number;
+  /** Bytes that the plan predicts for a step beside the process itself, or 0. */
+  readonly planBytes: number;
+  /** Resident bytes before the session was made. */
+  readonly baseBytes: number;
+}
+
+/** What a child says after a turn. */
+export interface Turn {
+  readonly ms: number;
+  readonly peakBytes: number;
+}
+
+interface Prepared {
+  readonly ready: Ready;
+  readonly run: () => Promise<void>;
+}
+
+const fill = (value: OnnxValue): NumericArray => {
+  const array = zerosFor({ shape: value.shape, dtype: value.type });
+  return array instanceof Float32Array ? array.map((_, i) => ((i * 7) % 13) / 13 - 0.5) : array;
+};
+
+async function prepareBare(unit: WorkUnit, options: BenchOptions): Promise<Prepared> {
+  const { program, spec } = createStepPrograms(unit.source).train;
+  const model = bareModel(
+    lowerProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 }).model,
+    unit.rounds,
+  );
+  const weightFolder = unit.base.realFolders[0];
+  const session = await Session.create(encodeModel(model), {
+    device: 'cpu',
+    threads: options.threads,
+    spin: true,
+    weightFolder,
+  });
+  const inputs = model.inputs.map((value) => ({ value, array: fill(value) }));
+  const outputs = model.outputs.map((value) => ({ value, array: fill(value) }));
+  return {
+    ready: { traceMs: 0, sessionMs: 0, planBytes: 0, baseBytes: 0 },
+    run: () => session.run(inputs, outputs),
+  };
+}
+
+async function prepareStep(unit: WorkUnit, options: BenchOptions): Promise<Prepared> {
+  const recomputedBlocks = options.recompute === 'all' ? unit.base.config.layers : options.recompute;
+  const start = performance.now();
+  const { program, spec } = createStepPrograms(unit.source).train;
+  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks });
+  const { graph } = await cachedGraph(undefined, undefined, compile);
+  const traced = performance.now();
+  const baseBytes = process.memoryUsage.rss();
+  const { weightFolder } = graph;
+  const session = await Session.create(graph.bytes, {
+    device: 'cpu',
+    threads: options.threads,
+    spin: true,
+    weightFolder,
+  });
+  const sessionMs = performance.now() - traced;
+  const state: Record<string, NumericArray> = {
+    parameters: unit.parameters,
+    moment1: new Float32Array(unit.parameters.length),
+    moment2: new Float32Array(unit.parameters.length),
+  };
+  const data = stepInputs(unit.batch, unit.source.shape, unit.batch.lossCount);
+  let step = 0;
+  const run = async () => {
+    const scalars = adamWScalars(unit.source.optimizer, 1e-3, ++step) as unknown as Record<string, number>;
+    const inputs = graph.inputs.map((value) => ({
+      value,
+      array: state[value.name] ?? data[value.name] ?? Float32Array.of(scalars[value.name]!),
+    }));
+    const results = Object.values(graph.outputs).map((value) => ({ value, array: fill(value) }));
+    const next = Object.entries(graph.nextState).map(([name, value]) => ({
+      name,
+      value,
+      array: fill(value),
+    }));
+    await session.run(inputs, [...results, ...next]);
+    for (const { name, array } of next) state[name] = array;
+  };
+  const { activationBytes, weightBytes, boundaryBytes } = graph.plan;
+  const planBytes = activationBytes + weightBytes + boundaryBytes;
+  return { ready: { traceMs: traced - start, sessionMs, planBytes, baseBytes }, run };
+}
+
+/** Where the random model is kept between runs. */
+export const randomModelFolder = join(homedir(), '.cache/lowrank-bench/smollm2-135m-shapes');
+
+if (process.send) {
+  const [kind, folder, json] = process.argv.slice(2) as [string, string, string];
+  const options = JSON.parse(json) as BenchOptions;
+  const unit = await openWorkUnit(folder, options);
+  const { ready, run } = await (kind === 'bare' ? prepareBare : prepareStep)(unit, options);
+  await run();
+  process.on('message', () => {
+    void (async () => {
+      const start = performance.now();
+      await run();
+      const turn: Turn = { ms: performance.now() - start, peakBytes: process.resourceUsage().maxRSS * 1024 };
+      process.send?.(turn);
+    })();
+  });
+  process.send(ready);
+}

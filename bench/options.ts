@@ -1,0 +1,73 @@
+/** What the benchmark is asked for on the command line. */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+
+export interface BenchOptions {
+  /** Folder of a model; none = random weights in the shapes of SmolLM2-135M. */
+  readonly model: string | undefined;
+  readonly batch: number;
+  readonly length: number;
+  /** Share of the positions that have a target. */
+  readonly lossShare: number;
+  /** How many layers are recomputed in the backward pass; 'all' for every one. */
+  readonly recompute: number | 'all';
+  readonly threads: number;
+  readonly rounds: number;
+  /** A Python with torch, transformers and peft, to measure PEFT in turns with us. */
+  readonly peer: string | undefined;
+  readonly json: boolean;
+}
+
+export const usage = `npm run bench -- [options]
+  --model FOLDER      a model's folder; else random weights in the shapes of SmolLM2-135M
+  --tokens BxL        blocks and tokens of a block (2x256)
+  --loss-share S      share of the positions that have a target (1)
+  --recompute N|all   layers recomputed in the backward pass (0)
+  --threads N         threads of every program (all processors)
+  --rounds N          turns of each program (5)
+  --peer PYTHON       measure PEFT too, in this Python
+  --json              last line: one JSON object`;
+
+/** Reads the options; throws an Error that says what is wrong. */
+export function parseOptions(argv: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      model: { type: 'string' },
+      tokens: { type: 'string', default: '2x256' },
+      'loss-share': { type: 'string', default: '1' },
+      recompute: { type: 'string', default: '0' },
+      threads: { type: 'string' },
+      rounds: { type: 'string', default: '5' },
+      peer: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const [batch, length] = values.tokens.split('x').map(Number);
+  const options: BenchOptions = {
+    model: values.model,
+    batch: batch ?? 0,
+    length: length ?? 0,
+    lossShare: Number(values['loss-share']),
+    recompute: values.recompute === 'all' ? 'all' : Number(values.recompute),
+    threads: Number(values.threads ?? availableParallelism()),
+    rounds: Number(values.rounds),
+    peer: values.peer,
+    json: values.json,
+  };
+  const whole = {
+    batch: options.batch,
+    length: options.length,
+    threads: options.threads,
+    rounds: options.rounds,
+  };
+  for (const [name, value] of Object.entries(whole)) {
+    if (!Number.isInteger(value) || value < 1) throw new Error(`${name} must be a whole number from 1 on`);
+  }
+  if (!(options.lossShare > 0 && options.lossShare <= 1))
+    throw new Error('--loss-share must be over 0, at most 1');
+  if (options.recompute !== 'all' && !Number.isInteger(options.recompute)) {
+    throw new Error('--recompute must be a whole number or all');
+  }
+  return options;
+}

@@ -1,0 +1,79 @@
+/** The unit of work that is measured: one LoRA step (r = 8 on q and v) over random tokens. */
+import type { Batch } from '#data/batch.js';
+import { bitsAt, streamKey, uniformAt } from '#jit/random.js';
+import { initialiseAdapter } from '#adapters/initialise.js';
+import { flattenFactors } from '#adapters/flat-factors.js';
+import { adapterLayout } from '#lora/adapter-layout.js';
+import { parseLoraConfig } from '#lora/config.js';
+import { resolveTargetModules } from '#lora/target-modules.js';
+import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
+import type { AdamWOptions } from '#training/adamw-scalars.js';
+import { chooseChunkSize } from '#training/loss-chunk.js';
+import type { StepSource } from '#training/step-source.js';
+import type { BenchOptions } from './options.js';
+
+export const lora = { r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] };
+
+const optimizer: AdamWOptions = {
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradNorm: 1,
+};
+
+export interface WorkUnit {
+  readonly base: ModelFolder;
+  readonly source: StepSource;
+  readonly batch: Batch;
+  /** Rounds that the loss head's loop makes. */
+  readonly rounds: number;
+  readonly parameters: Float32Array;
+}
+
+/** Random tokens, the first positions with a target until the share is reached. */
+function randomBatch({ batch, length, lossShare }: BenchOptions, vocabulary: number): Batch {
+  const rows = batch * length;
+  const key = streamKey(0, 0, 'tokens');
+  const tokens = Int32Array.from(
+    { length: rows },
+    (_, i) => 5 + (bitsAt(key, i) % (Math.min(40_000, vocabulary) - 5)),
+  );
+  const wanted = Math.max(1, Math.floor(batch * (length - 1) * lossShare));
+  const lossRows = Int32Array.from({ length: rows }, (_, i) => i)
+    .filter((i) => (i + 1) % length !== 0)
+    .slice(0, wanted);
+  return {
+    tokens,
+    positions: tokens.map((_, i) => i % length),
+    segments: new Int32Array(rows).fill(1),
+    lossRows,
+    lossTargets: lossRows.map((row) => tokens[row + 1]!),
+    lossCount: lossRows.length,
+  };
+}
+
+/** The work unit on a model's folder. */
+export async function openWorkUnit(folder: string, options: BenchOptions): Promise<WorkUnit> {
+  const base = await openModelFolder(folder);
+  const { modules } = resolveTargetModules(base.spec, parseLoraConfig(lora));
+  const batch = randomBatch(options, base.config.vocabSize);
+  const rows = options.batch * options.length;
+  const chunkSize = chooseChunkSize(rows, batch.lossCount, base.config.vocabSize);
+  const factors = initialiseAdapter(modules, true, {
+    uniform: (site, index) => uniformAt(streamKey(0, 0, site), index),
+  });
+  return {
+    base,
+    source: {
+      base,
+      modules,
+      dropout: 0,
+      optimizer,
+      shape: { batch: options.batch, length: options.length, chunkSize },
+    },
+    batch,
+    rounds: Math.ceil(batch.lossCount / chunkSize),
+    parameters: flattenFactors(adapterLayout(modules), factors),
+  };
+}

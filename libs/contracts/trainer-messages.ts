@@ -1,0 +1,35 @@
+/** What the trainer process and its parent say to each other over IPC. */
+import { z } from 'zod';
+import { trainingEvent, trainingSummary } from '#training/events.js';
+
+/** An error as it crosses a process border: a code for programs, a message for people. */
+export const trainerError = z.object({
+  code: z.string(),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()),
+});
+export type TrainerError = z.infer<typeof trainerError>;
+
+/** What a trainer tells its parent; the last message is `finished`, `failed` or `cancelled`. */
+export const trainerMessage = z.discriminatedUnion('type', [
+  ...trainingEvent.options,
+  z.object({ type: z.literal('finished'), summary: trainingSummary }),
+  z.object({
+    type: z.literal('failed'),
+    error: trainerError,
+    /** Whether the job itself is at fault, so that trying again is of no use. */
+    bad_job: z.boolean(),
+  }),
+  z.object({ type: z.literal('cancelled') }),
+  z.object({ type: z.literal('log'), level: z.enum(['info', 'warn', 'error']), message: z.string() }),
+]);
+export type TrainerMessage = z.infer<typeof trainerMessage>;
+
+/** What a parent asks of its trainer. */
+export const trainerCommand = z.discriminatedUnion('type', [
+  /** Stop between two micro-batches, after a checkpoint of the steps that are done if `checkpoint` says so. */
+  z.object({ type: z.literal('cancel'), checkpoint: z.boolean() }),
+  /** Write a checkpoint after the running step. */
+  z.object({ type: z.literal('checkpoint-now') }),
+]);
+export type TrainerCommand = z.infer<typeof trainerCommand>;

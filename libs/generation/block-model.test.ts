@@ -1,0 +1,171 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import '@tensorflow/tfjs-backend-cpu';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { flatAdapter } from '#adapters/flat-factors.js';
+import { readAdapter } from '#adapters/read-adapter.js';
+import { BlockModel, blockLengths, type RunnerChoice } from '#generation/block-model.js';
+import { generateTokens } from '#generation/generate-tokens.js';
+import { greedy } from '#generation/sampling.js';
+import { bitsAt, streamKey } from '#jit/random.js';
+import { openModelFolder } from '#models/model-folder.js';
+import { readSafetensorsHeader, readTensorI32 } from '#models/safetensors.js';
+import { absoluteError, tolerances } from '../../test/tolerances.js';
+
+const fixtures = join(import.meta.dirname, '../../test/fixtures');
+const compiled: RunnerChoice = {
+  kind: 'compiled',
+  device: 'cpu',
+  threads: 2,
+  spin: false,
+  cacheFolder: undefined,
+};
+const eager: RunnerChoice = { kind: 'eager', backend: 'cpu' };
+
+let scratch: string;
+beforeAll(async () => void (scratch = await mkdtemp(join(tmpdir(), 'generation-'))));
+afterAll(() => rm(scratch, { recursive: true }));
+
+const openFamily = (name: string) => openModelFolder(join(fixtures, 'families', name));
+
+function someTokens(length: number, vocabulary: number): number[] {
+  const key = streamKey(3, 0, 'tokens');
+  return Array.from({ length }, (_, i) => bitsAt(key, i) % vocabulary);
+}
+
+async function loadAdapter(name: string) {
+  const model = await openFamily('llama');
+  const adapter = await readAdapter(join(fixtures, 'lora', name, 'final'), { spec: model.spec });
+  return { model, ...flatAdapter(adapter) };
+}
+
+test('lengths of blocks double up to the limit', () => {
+  expect(blockLengths(300)).toEqual([64, 128, 256, 300]);
+  expect(blockLengths(256)).toEqual([64, 128, 256]);
+  expect(blockLengths(20)).toEqual([20]);
+});
+
+describe('greedy tokens are those of transformers', () => {
+  const families = ['llama', 'llama-untied', 'llama3-rope', 'llama-linear-rope-bias', 'mistral', 'qwen2'];
+
+  test.each([
+    ...families.map((family) => ({ family, runner: compiled })),
+    { family: 'llama', runner: eager },
+    { family: 'qwen2-yarn', runner: compiled },
+  ])('of $family, $runner.kind', async ({ family, runner }) => {
+    const model = await openFamily(family);
+    const golden = await readSafetensorsHeader(join(model.folder, 'expected.safetensors'));
+    const expected = await readTensorI32(golden, golden.tensors.get('greedy')!);
+    const prompt = [...expected.subarray(0, expected.length - 10)];
+    const blocks = await BlockModel.create({ model, modules: [], runner });
+    const tokens = [...prompt];
+    const options = { sampling: greedy, request: 0, maxTokens: 10, stopIds: [], parameters: undefined };
+    for await (const { token } of generateTokens(blocks, prompt, options)) tokens.push(token);
+    expect(tokens).toEqual([...expected]);
+    await blocks.close();
+  });
+});
+
+test('a sequence gives the same logits in blocks of different length', async () => {
+  const model = await openFamily('llama');
+  const long = { ...model, config: { ...model.config, maxPositionEmbeddings: 200 } };
+  const tokens = someTokens(70, model.config.vocabSize);
+  const results = [];
+  for (const maxLength of [70, 100, undefined]) {
+    const blocks = await BlockModel.create({ model: long, modules: [], runner: compiled, maxLength });
+    expect(blocks.maxLength).toBe(maxLength ?? 200);
+    results.push(await blocks.logitsAfter(tokens, undefined));
+    await blocks.close();
+  }
+  for (const other of results.slice(1))
+    expect(absoluteError(other, results[0]!)).toBeLessThan(tolerances.logits);
+});
+
+describe('with an adapter', () => {
+  test.each([compiled, eager])(
+    'that is off the logits are the base model’s to the bit, $kind',
+    async (runner) => {
+      const { model, modules, parameters } = await loadAdapter('all-linear-rslora');
+      const tokens = someTokens(9, model.config.vocabSize);
+      const base = await BlockModel.create({ model, modules: [], runner });
+      const adapted = await BlockModel.create({ model, modules, runner });
+      const expected = await base.logitsAfter(tokens, undefined);
+      const on = await adapted.logitsAfter(tokens, parameters);
+      expect(await adapted.logitsAfter(tokens, undefined)).toEqual(expected);
+      expect(on).not.toEqual(expected);
+      expect(await adapted.logitsAfter(tokens, parameters)).toEqual(on);
+      await Promise.all([base.close(), adapted.close()]);
+    },
+  );
+
+  test('answers that alternate between two adapters are what each gives alone', async () => {
+    const { model, modules, parameters } = await loadAdapter('qv');
+    const other = parameters.map((value) => -2 * value);
+    const blocks = await BlockModel.create({ model, modules, runner: compiled });
+    const options = { sampling: greedy, request: 0, maxTokens: 12, stopIds: [] };
+    const run = async (parameters: Float32Array | undefined) => {
+      const tokens: number[] = [];
+      const prompt = someTokens(5, model.config.vocabSize);
+      for await (const { token } of generateTokens(blocks, prompt, { ...options, parameters })) {
+        tokens.push(token);
+      }
+      return tokens;
+    };
+    const all = [parameters, other, undefined];
+    const alone = [];
+    for (const one of all) alone.push(await run(one));
+    expect(new Set(alone.map(String)).size).toBeGreaterThan(1);
+    expect(await Promise.all(all.map(run))).toEqual(alone);
+    await blocks.close();
+  });
+});
+
+test('adapters of one layout share one graph', async () => {
+  const cacheFolder = join(scratch, 'shared');
+  const { model, modules, parameters } = await loadAdapter('qv');
+  const others = modules.map((module) => ({ ...module, A: new Float32Array(3) }));
+  for (const layers of [modules, others]) {
+    const runner = { ...compiled, cacheFolder };
+    const blocks = await BlockModel.create({ model, modules: layers, runner });
+    await blocks.logitsAfter([1, 2, 3], parameters);
+    await blocks.close();
+  }
+  expect(await readdir(cacheFolder)).toHaveLength(1);
+});
+
+test('a token outside of the vocabulary is refused', async () => {
+  const model = await openFamily('llama');
+  const blocks = await BlockModel.create({ model, modules: [], runner: compiled });
+  await expect(blocks.logitsAfter([1, 96], undefined)).rejects.toMatchObject({
+    code: 'token_out_of_range',
+    details: { token: 96, vocabSize: 96 },
+  });
+  await blocks.close();
+});
+
+test('a graph from the cache answers without TensorFlow.js', async () => {
+  const cacheFolder = join(scratch, 'cache');
+  const answerWith = async (cacheFolder: string) => {
+    const { BlockModel } = await import('#generation/block-model.js');
+    const model = await openFamily('llama');
+    const runner = { ...compiled, cacheFolder };
+    const blocks = await BlockModel.create({ model, modules: [], runner });
+    const logits = await blocks.logitsAfter([1, 2, 3], undefined);
+    await blocks.close();
+    return logits;
+  };
+  const first = await answerWith(cacheFolder);
+  expect(await readdir(cacheFolder)).toEqual([expect.stringMatching(/\.graph$/)]);
+  vi.resetModules();
+  vi.doMock('#jit/ops.js', () => {
+    throw new Error('TensorFlow.js was loaded');
+  });
+  try {
+    expect(await answerWith(cacheFolder)).toEqual(first);
+    await expect(answerWith(join(scratch, 'empty'))).rejects.toThrow(/mocking a module/);
+  } finally {
+    vi.doUnmock('#jit/ops.js');
+    vi.resetModules();
+  }
+});

@@ -1,0 +1,18 @@
+/** The trainable numbers of an adapter as one vector; plain numbers, no tensors. */
+import { adapterTensorName, type TargetModule } from '#lora/target-modules.js';
+import { type FlatLayout, layOut } from '#nn/flat-layout.js';
+
+/** The place of every factor of an adapter in the flat state, A before B, modules in the given order. */
+export function adapterLayout(modules: readonly TargetModule[]): FlatLayout {
+  return layOut(
+    modules.flatMap(({ path, r, inFeatures, outFeatures }) => [
+      { name: `${path}.lora_A.weight`, shape: [r, inFeatures] },
+      { name: `${path}.lora_B.weight`, shape: [outFeatures, r] },
+    ]),
+  );
+}
+
+/** Names of the dropout streams of a model's layers, in the order of their sites. */
+export function dropoutSiteNames(modules: readonly TargetModule[]): string[] {
+  return modules.map(({ path }) => `${adapterTensorName(path, 'A')} dropout`);
+}

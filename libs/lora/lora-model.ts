@@ -1,0 +1,33 @@
+/** A base model with LoRA layers injected, its trainable numbers laid out in one vector. */
+import { adapterLayout } from '#lora/adapter-layout.js';
+import { type DropoutStreams, LoraLinear } from '#lora/lora-linear.js';
+import type { TargetModule } from '#lora/target-modules.js';
+import type { DecoderConfig } from '#models/config.js';
+import { Decoder } from '#models/decoder.js';
+import type { FlatLayout } from '#nn/flat-layout.js';
+import type { RowMap } from '#nn/module.js';
+
+/** What the step functions need of a model. */
+export interface LoraModel {
+  readonly decoder: Decoder;
+  /** Names and places of the trainable weights in the flat state. */
+  readonly layout: FlatLayout;
+  readonly streams: DropoutStreams;
+  /** Number of layers with dropout, 0 for none. */
+  readonly dropoutSites: number;
+}
+
+/** Builds the decoder and puts a LoRA layer in the place of every target; without targets it is the base model. */
+export function createLoraModel(
+  config: DecoderConfig,
+  modules: readonly TargetModule[],
+  dropout: number,
+): LoraModel {
+  const decoder = new Decoder(config);
+  const streams: DropoutStreams = { keys: undefined };
+  for (const [site, { path, r, scale }] of modules.entries()) {
+    const slot = decoder.slotOf(path);
+    slot.module = new LoraLinear(slot.module as RowMap, { r, scale, dropout, site, streams });
+  }
+  return { decoder, layout: adapterLayout(modules), streams, dropoutSites: dropout > 0 ? modules.length : 0 };
+}

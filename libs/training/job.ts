@@ -1,0 +1,29 @@
+/** A training job as the library takes it: folders that exist, options that were checked. */
+import type { LoraConfig } from '#lora/config.js';
+import type { TrainingOptions } from '#training/options.js';
+
+export interface TrainingJob {
+  /** Folder of the base model. */
+  readonly baseModel: string;
+  /** What the adapter calls its base model. */
+  readonly baseModelName: string;
+  /** Digest of the base model's files; a checkpoint of another one is refused. */
+  readonly baseIdentity: string;
+  /** JSON lines to learn from. */
+  readonly trainingFile: string;
+  /** JSON lines to measure the loss on, or null. */
+  readonly validationFile: string | null;
+  /** Null = as the initial adapter has it. */
+  readonly lora: LoraConfig | null;
+  readonly options: TrainingOptions;
+  /** Folder of an adapter to go on training, or null for a new one. */
+  readonly initAdapter: string | null;
+  /** Takes everything that the run yields. */
+  readonly outputFolder: string;
+  /** Takes what other runs can use again: compiled steps and prepared data. */
+  readonly cacheFolder: string;
+  /** Whether the machine is the run's alone: idle threads then wait busily, which is faster and rude beside others. */
+  readonly exclusive: boolean;
+  /** Whether to go on from the newest sound checkpoint in the output folder, if there is one. */
+  readonly resume: boolean;
+}

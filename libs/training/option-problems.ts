@@ -1,0 +1,86 @@
+/** From zod's issues to problems that name the field and say what to write instead. */
+import type { z } from 'zod';
+import { LowrankError, UnsupportedError } from '#jit/errors.js';
+
+/** What is wrong with one field and what to write instead. */
+export interface OptionProblem {
+  readonly field: string;
+  readonly problem: string;
+  readonly fix: string;
+}
+
+/** Options or a job with every problem they have. */
+export class OptionsError extends LowrankError {
+  constructor(
+    code: string,
+    what: string,
+    readonly problems: readonly OptionProblem[],
+  ) {
+    const list = problems.map(({ field, problem, fix }) => `${field}: ${problem}; ${fix}`);
+    super(code, `${what} cannot be used: ${list.join('. ')}`, { details: { problems } });
+  }
+}
+
+/** What is known of the fields of an object beside their types. */
+export interface FieldGuide {
+  /** What to write into each known field. */
+  readonly fixes: Readonly<Record<string, string>>;
+  /** Names that other programs have for a field here. */
+  readonly aliases: Readonly<Record<string, string>>;
+  /** Fields that other programs have and that are not done here. */
+  readonly unsupported: readonly string[];
+}
+
+/** The problems of an object, and the fields in it that are known of but not done. */
+export interface Findings {
+  readonly problems: readonly OptionProblem[];
+  readonly refused: readonly string[];
+}
+
+/** Sorts the issues of a failed parse; a rule between fields brings its own fix as `params.fix`. */
+export function findProblems(error: z.ZodError, input: unknown, guide: FieldGuide): Findings {
+  const problems: OptionProblem[] = [];
+  const refused: string[] = [];
+  for (const issue of error.issues) {
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) {
+        const field = [...issue.path, key].map(String).join('.');
+        if (issue.path.length === 0 && guide.unsupported.includes(key)) refused.push(field);
+        else problems.push(unknownField(field, key, guide));
+      }
+      continue;
+    }
+    const field = issue.path.map(String).join('.');
+    const params = (issue.code === 'custom' ? (issue.params ?? {}) : {}) as { fix?: string };
+    const value = JSON.stringify(valueAt(input, issue.path))?.slice(0, 100) ?? 'nothing';
+    problems.push({
+      field: field || '(all)',
+      // "Invalid input" alone says less than the value does.
+      problem: issue.message === 'Invalid input' ? `${value} is not understood` : issue.message,
+      fix: params.fix ?? guide.fixes[String(issue.path[0] ?? '')] ?? 'give an object',
+    });
+  }
+  return { problems, refused };
+}
+
+/** Throws what was found: problems first, since they can be put right. */
+export function throwFindings(code: string, what: string, { problems, refused }: Findings): never {
+  if (problems.length > 0) throw new OptionsError(code, what, problems);
+  throw new UnsupportedError(
+    `${what} asks for what is not supported: ${refused.join(', ')}; leave these fields out`,
+    { options: refused },
+  );
+}
+
+function unknownField(field: string, key: string, { fixes, aliases }: FieldGuide): OptionProblem {
+  const alias = aliases[key];
+  const fix = alias ? `write ${alias}` : `known fields: ${Object.keys(fixes).join(', ')}`;
+  return { field, problem: 'is no field here', fix };
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key],
+    input,
+  );
+}

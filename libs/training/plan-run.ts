@@ -1,0 +1,153 @@
+/** Decides how a prepared run is carried out: every value that was left to the program, the steps, the memory. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { AdamWOptions } from '#training/adamw-scalars.js';
+import { type ChosenOptions, chooseBatchSize, chooseSchedule } from '#training/auto-options.js';
+import type { MemoryPrediction, TrainingEvent } from '#training/events.js';
+import { fitMemory } from '#training/fit-memory.js';
+import type { TrainingJob } from '#training/job.js';
+import { chooseChunkSize } from '#training/loss-chunk.js';
+import { memoryLimit } from '#training/memory.js';
+import type { TrainingOptions } from '#training/options.js';
+import type { RunRecord } from '#training/output-folder.js';
+import type { PreparedRun } from '#training/prepare-run.js';
+import { StepGraphs } from '#training/step-graphs.js';
+import { type StepName, type StepSource, stepsOf } from '#training/step-source.js';
+
+export interface RunPlan {
+  readonly chosen: ChosenOptions;
+  readonly source: StepSource;
+  /** The steps that are used, in the order in which they are needed. */
+  readonly steps: readonly StepName[];
+  /** Undefined where TensorFlow.js itself runs the steps. */
+  readonly graphs: StepGraphs | undefined;
+  readonly memory: MemoryPrediction | null;
+  readonly record: RunRecord;
+}
+
+/** AdamW's options under the names of the step functions. */
+function optimizerOptions(options: TrainingOptions): AdamWOptions {
+  return {
+    beta1: options.adam_beta1,
+    beta2: options.adam_beta2,
+    epsilon: options.adam_epsilon,
+    weightDecay: options.weight_decay,
+    maxGradNorm: options.max_grad_norm,
+  };
+}
+
+/**
+ * Plans a run; the compiled steps are made or read on the way, since they tell what memory they need. A run that goes
+ * on keeps what was chosen at its start.
+ *
+ * Throws LowrankError `out_of_memory_predicted`.
+ */
+export async function planRun(
+  job: TrainingJob,
+  run: PreparedRun,
+  onEvent: (event: TrainingEvent) => void,
+): Promise<RunPlan> {
+  const { options } = job;
+  const { base, adapter, layout, training, validation, book, blockLength } = run;
+  const earlier = run.checkpoint?.state.chosen ?? run.record?.chosen;
+  const accumulation = options.gradient_accumulation_steps;
+  const sourceFor = (batchSize: number): StepSource => ({
+    base,
+    modules: adapter.plan.modules,
+    dropout: adapter.plan.config.lora_dropout,
+    shape: {
+      batch: batchSize,
+      length: blockLength,
+      chunkSize: chooseChunkSize(
+        batchSize * blockLength,
+        Math.ceil((batchSize * training.report.trainedTokens) / training.blockCount),
+        base.config.vocabSize,
+      ),
+    },
+    optimizer: optimizerOptions(options),
+  });
+  const wanted = earlier?.batch_size ?? chooseBatchSize(book, blockLength, training.blockCount, accumulation);
+  const steps = stepsOf(accumulation, validation !== undefined);
+  const limit = memoryLimit(options.memory_limit_bytes, process.memoryUsage.rss());
+  book.pick('memory_limit_bytes', () => ({ value: limit.bytes, reason: limit.source }));
+  const threads = book.pick('threads', () => ({
+    value: availableParallelism(),
+    reason: 'what the machine has for this process',
+  }));
+  const { device } = options;
+  const fit =
+    device === 'eager'
+      ? undefined
+      : await fitMemory({
+          // What was chosen at the start of a run is kept, whatever memory is free now.
+          options: earlier ? { ...options, batch_size: wanted, recompute: earlier.recompute } : options,
+          book,
+          layers: base.config.layers,
+          steps,
+          batchSize: wanted,
+          graphsFor: (batchSize) =>
+            new StepGraphs(sourceFor(batchSize), {
+              device,
+              cacheFolder: join(job.cacheFolder, 'graphs'),
+              scratchFolder: join(job.cacheFolder, 'weights'),
+              onCompile: (name) =>
+                onEvent({
+                  type: 'progress',
+                  stage: 'compile',
+                  done: steps.indexOf(name),
+                  total: steps.length,
+                }),
+            }),
+          // Of each vector two are held, since a step reads one and writes the other.
+          stateBytes: 8 * layout.size * (accumulation === 1 ? 3 : 4),
+          limit,
+          heldBytes: () => process.memoryUsage.rss(),
+        });
+  if (fit?.warning) onEvent({ type: 'warning', code: 'memory_over_limit', message: fit.warning });
+  const batchSize = fit?.batchSize ?? wanted;
+  const { stepsPerEpoch, ...schedule } = chooseSchedule(book, options, {
+    hiddenSize: base.config.hiddenSize,
+    blocks: training.blockCount,
+    batchSize,
+    validationBatches: Math.ceil((validation?.blockCount ?? 0) / batchSize),
+  });
+  const chosen: ChosenOptions = {
+    ...(earlier ?? {
+      ...schedule,
+      batch_size: batchSize,
+      block_length: blockLength,
+      recompute: fit?.recompute ?? 0,
+    }),
+    memory_limit_bytes: limit.bytes,
+    threads,
+  };
+  const record: RunRecord = {
+    format: 1,
+    base_model: job.baseModel,
+    training_file: job.trainingFile,
+    validation_file: job.validationFile,
+    init_adapter: job.initAdapter,
+    identity: run.identity,
+    chosen,
+    choices: [...(run.record?.choices ?? book.choices)],
+    template_date: run.templateDate,
+  };
+  onEvent({
+    type: 'plan',
+    total_steps: chosen.max_steps,
+    steps_per_epoch: stepsPerEpoch,
+    trainable_parameters: adapter.plan.trainableParameters,
+    adapter_bytes: adapter.plan.adapterBytes,
+    modules: adapter.plan.modules.map(({ path, r, scale }) => ({ path, r, scale })),
+    choices: record.choices,
+    memory: fit?.prediction ?? null,
+  });
+  return {
+    chosen,
+    source: sourceFor(batchSize),
+    steps,
+    graphs: fit?.graphs,
+    memory: fit?.prediction ?? null,
+    record,
+  };
+}

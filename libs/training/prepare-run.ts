@@ -1,0 +1,181 @@
+/** What a run needs before its steps can be made: model, data, adapter, and whether it goes on from a checkpoint. */
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BlockStore } from '#data/block-store.js';
+import { loadChatTemplate } from '#data/chat-template.js';
+import { loadTokenizer } from '#data/load-tokenizer.js';
+import { prepareDataset } from '#data/prepare.js';
+import { LowrankError } from '#jit/errors.js';
+import { adapterLayout } from '#lora/adapter-layout.js';
+import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
+import type { FlatLayout } from '#nn/flat-layout.js';
+import { ChoiceBook, chooseBlockLength } from '#training/auto-options.js';
+import { readVectors, type TrainedVectors } from '#training/checkpoint.js';
+import type { SoundCheckpoint } from '#training/checkpoint-store.js';
+import { engineVersion } from '#training/engine-version.js';
+import type { TrainingEvent } from '#training/events.js';
+import type { TrainingJob } from '#training/job.js';
+import { OptionsError } from '#training/option-problems.js';
+import type { OutputFolder, RunRecord } from '#training/output-folder.js';
+import { requireSameRun, type RunIdentity } from '#training/run-state.js';
+import { type StartingAdapter, startingAdapter } from '#training/starting-adapter.js';
+import { surveyDataset, type TextCodec } from '#training/training-data.js';
+
+export interface PreparedRun {
+  readonly base: ModelFolder;
+  readonly codec: TextCodec;
+  readonly adapter: StartingAdapter;
+  readonly layout: FlatLayout;
+  readonly training: BlockStore;
+  readonly validation: BlockStore | undefined;
+  readonly book: ChoiceBook;
+  readonly blockLength: number;
+  readonly identity: RunIdentity;
+  readonly templateDate: string;
+  /** What was chosen when the run was first started. */
+  readonly record: RunRecord | undefined;
+  readonly checkpoint: SoundCheckpoint | undefined;
+  readonly vectors: TrainedVectors;
+}
+
+/**
+ * Opens and checks everything that a job names. Nothing is written but the caches.
+ *
+ * Throws the errors of `openModelFolder`, `loadTokenizer`, `prepareDataset`, `startingAdapter` and `requireSameRun`,
+ * OptionsError for blocks longer than the model's context, LowrankError `file_not_found` and `tokenizer_mismatch`.
+ */
+export async function prepareRun(
+  job: TrainingJob,
+  output: OutputFolder,
+  { onEvent, now }: { onEvent: (event: TrainingEvent) => void; now: Date },
+  signal?: AbortSignal,
+): Promise<PreparedRun> {
+  const { options } = job;
+  const warn = (code: string, message: string) => onEvent({ type: 'warning', code, message });
+  const checkpoint = job.resume
+    ? await output.checkpoints.newest(({ code, message }) => warn(code, `${message}; an older one is used`))
+    : undefined;
+  const record = job.resume ? await output.readRecord() : undefined;
+  const templateDate =
+    checkpoint?.state.template_date ?? record?.template_date ?? now.toISOString().slice(0, 10);
+
+  const base = await openModelFolder(job.baseModel, { tokenizer: 'required' });
+  for (const message of base.warnings) warn('model_warning', message);
+  const tokenizer = await loadTokenizer(job.baseModel);
+  const template = await loadChatTemplate(job.baseModel, tokenizer, { now: new Date(templateDate) });
+  const codec = { tokenizer, template };
+  const adapter = await startingAdapter(base.spec, job.lora, job.initAdapter, options.seed);
+  warnOfUnmatched(adapter, warn);
+
+  await requireFile('training_file', job.trainingFile);
+  if (job.validationFile !== null) await requireFile('validation_file', job.validationFile);
+  const dataFolder = join(job.cacheFolder, 'data');
+  const survey = await surveyDataset(job.trainingFile, codec, dataFolder, signal);
+  const book = new ChoiceBook(options);
+  const contextLength = base.config.maxPositionEmbeddings;
+  const earlier = checkpoint?.state.chosen ?? record?.chosen;
+  const blockLength =
+    earlier?.block_length ?? chooseBlockLength(book, survey, options.packing, contextLength);
+  requireContext(options.block_length, contextLength);
+  const prepare = async (file: string) => {
+    const store = await prepareDataset({
+      ...codec,
+      file,
+      blockLength,
+      packing: options.packing,
+      cacheFolder: dataFolder,
+      onProgress: (done, total) => onEvent({ type: 'progress', stage: 'data', done, total }),
+      signal,
+    });
+    requireKnownTokens(store, tokenizer.vocabularySize, base.config.vocabSize);
+    for (const { code, message } of store.report.warnings) warn(code, message);
+    return store;
+  };
+  const training = await prepare(job.trainingFile);
+  const validation = job.validationFile === null ? undefined : await prepare(job.validationFile);
+
+  const identity: RunIdentity = {
+    engine: engineVersion(),
+    base: job.baseIdentity,
+    training: { ...options },
+    lora: { ...adapter.plan.config },
+    init_adapter: adapter.digest,
+    tokenizer: tokenizer.digest,
+    chat_template: template.digest,
+    training_file: training.digest,
+    validation_file: validation?.digest ?? null,
+  };
+  if (checkpoint) requireSameRun(checkpoint.folder, checkpoint.state.identity, identity);
+  else if (record) requireSameRun(output.folder, record.identity, identity);
+  onEvent({
+    type: 'prepared',
+    training: training.report,
+    validation: validation?.report ?? null,
+    block_length: blockLength,
+    example: [...survey.example],
+  });
+
+  const layout = adapterLayout(adapter.plan.modules);
+  const zeros = () => new Float32Array(layout.size);
+  const vectors = checkpoint
+    ? await readVectors(checkpoint.folder, base.spec, layout)
+    : { parameters: adapter.parameters(layout), moment1: zeros(), moment2: zeros() };
+  return {
+    base,
+    codec,
+    adapter,
+    layout,
+    training,
+    validation,
+    book,
+    blockLength,
+    identity,
+    templateDate,
+    record,
+    checkpoint,
+    vectors,
+  };
+}
+
+async function requireFile(field: string, file: string): Promise<void> {
+  try {
+    await access(file, constants.R_OK);
+  } catch (cause) {
+    throw new LowrankError('file_not_found', `${field}: ${file} cannot be read; check the path`, {
+      cause,
+      details: { field, file },
+    });
+  }
+}
+
+function warnOfUnmatched({ plan }: StartingAdapter, warn: (code: string, message: string) => void): void {
+  for (const [field, names] of Object.entries(plan.unmatched)) {
+    if (names.length === 0) continue;
+    warn('unmatched_names', `lora.${field}: ${names.join(', ')} names nothing in this model`);
+  }
+}
+
+function requireContext(written: number | 'auto', contextLength: number): void {
+  if (written === 'auto' || written <= contextLength) return;
+  throw new OptionsError('training_options_invalid', 'the training options', [
+    {
+      field: 'block_length',
+      problem: `is ${written}, but the model's context has ${contextLength} tokens`,
+      fix: `give at most ${contextLength}`,
+    },
+  ]);
+}
+
+/** Tokenizers may know more ids than the model has rows, as long as the data do not use them. */
+function requireKnownTokens(store: BlockStore, known: number, rows: number): void {
+  if (known <= rows) return;
+  for (let index = 0; index < store.blockCount; index++) {
+    const stranger = store.readBlock(index).tokens.find((token) => token >= rows);
+    if (stranger === undefined) continue;
+    throw new LowrankError(
+      'tokenizer_mismatch',
+      `the data have token ${stranger}, but the model knows ${rows} tokens only: the tokenizer belongs to another model`,
+      { details: { token: stranger, modelTokens: rows, tokenizerTokens: known } },
+    );
+  }
+}

@@ -1,0 +1,221 @@
+/** From a training job to an adapter. */
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { dropoutSiteNames } from '#lora/adapter-layout.js';
+import { CompiledRunner } from '#runtime/compiled-runner.js';
+import type { Runner } from '#runtime/runner.js';
+import type { TrainedVectors } from '#training/checkpoint.js';
+import type { TrainingEvent, TrainingSummary } from '#training/events.js';
+import type { TrainingJob } from '#training/job.js';
+import { MemoryMeter } from '#training/memory-meter.js';
+import { type LogRecord, MetricsLog } from '#training/metrics-log.js';
+import { OutputFolder } from '#training/output-folder.js';
+import { planRun, type RunPlan } from '#training/plan-run.js';
+import { type PreparedRun, prepareRun } from '#training/prepare-run.js';
+import { publish } from '#training/publish.js';
+import {
+  type CheckpointState,
+  type MachineFacts,
+  type RunProgress,
+  startOfRun,
+} from '#training/run-state.js';
+import type { OpenSampleWriter, SampleWriter } from '#training/samples.js';
+import { StepEngine } from '#training/step-engine.js';
+import { TrainingLoop } from '#training/training-loop.js';
+
+/** What a run tells and asks its caller. */
+export interface TrainingHooks {
+  readonly onEvent: (event: TrainingEvent) => void;
+  /** Makes sample answers possible; without it none are written. */
+  readonly openSampleWriter?: OpenSampleWriter;
+  /** Whether a checkpoint was asked for since the last call. */
+  readonly takeCheckpointRequest?: () => boolean;
+}
+
+/** How a run ended; what failed is thrown. */
+export type TrainingResult =
+  { readonly status: 'finished'; readonly summary: TrainingSummary } | { readonly status: 'cancelled' };
+
+/**
+ * Trains an adapter: reads the model and the data, takes the steps, and leaves in the output folder `adapter/`,
+ * `checkpoints/`, metrics.jsonl, samples.jsonl, job.json and summary.json. Nothing else is written but the caches.
+ *
+ * A run that is resumed gives the bits of one that was never stopped, on a machine of the same kind. When the signal is
+ * aborted the run stops between two micro-batches; a `CancelRequest` as its reason says whether a checkpoint is kept.
+ * Throws typed errors: those of `prepareRun`, `planRun` and `TrainingLoop.run`, and `output_not_empty`.
+ */
+export async function trainAdapter(
+  job: TrainingJob,
+  hooks: TrainingHooks,
+  signal?: AbortSignal,
+): Promise<TrainingResult> {
+  const output = new OutputFolder(job.outputFolder);
+  await output.open(job.resume);
+  try {
+    const summary = await carryOut(job, output, hooks, signal);
+    return { status: 'finished', summary };
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return { status: 'cancelled' };
+    throw error;
+  }
+}
+
+async function carryOut(
+  job: TrainingJob,
+  output: OutputFolder,
+  hooks: TrainingHooks,
+  signal: AbortSignal | undefined,
+): Promise<TrainingSummary> {
+  const { options } = job;
+  const { onEvent } = hooks;
+  const resources: { close: () => void | Promise<void> }[] = [];
+  const held = <T extends { close: () => void | Promise<void> }>(resource: T): T => {
+    resources.push(resource);
+    return resource;
+  };
+  try {
+    const run = await prepareRun(job, output, { onEvent, now: new Date() }, signal);
+    held(run.training);
+    if (run.validation) held(run.validation);
+    signal?.throwIfAborted();
+    const plan = await planRun(job, run, onEvent);
+    await setImmediate();
+    signal?.throwIfAborted();
+    const machine = machineFacts(job, plan);
+    warnOfOtherMachine(run, machine, onEvent);
+    if (!run.record) await output.writeRecord(plan.record);
+    const progress = run.checkpoint?.state.progress ?? startOfRun;
+    const isSampled = ({ step }: LogRecord) => (step as number) <= progress.sampled_step;
+    const metrics = held(await MetricsLog.open(output.metrics, (line) => isDone(line, progress)));
+    const samplesLog = held(await MetricsLog.open(output.samples, isSampled));
+    const engine = new StepEngine(held(await createRunner(job, run, plan)), {
+      shape: plan.source.shape,
+      optimizer: plan.source.optimizer,
+      seed: options.seed,
+      dropoutSites: plan.source.dropout > 0 ? dropoutSiteNames(plan.source.modules) : [],
+    });
+    const meter = new MemoryMeter(plan.memory?.weight_bytes ?? 0);
+    const sampleWriter = await openSamples(job, run, plan, hooks);
+    if (sampleWriter) held(sampleWriter);
+    onEvent({ type: 'progress', stage: 'load', done: 0, total: 1 });
+    await engine.prepare(plan.steps);
+    plan.graphs?.release();
+    onEvent({
+      type: 'started',
+      step: progress.step,
+      total_steps: plan.chosen.max_steps,
+      resumed_from: run.checkpoint?.folder ?? null,
+    });
+    const config = { ...run.adapter.plan.config, base_model_name_or_path: job.baseModelName };
+    const { layout, training, validation, identity, templateDate } = run;
+    const { chosen } = plan;
+    const writeCheckpoint = async (progress: RunProgress, vectors: TrainedVectors): Promise<string> => {
+      const state: CheckpointState = {
+        format: 1,
+        identity,
+        chosen,
+        template_date: templateDate,
+        progress,
+        metrics_step: progress.step,
+        machine,
+      };
+      const folder = await output.checkpoints.write({ ...vectors, config, layout, state });
+      await output.checkpoints.prune(options.keep_checkpoints, progress.best?.step);
+      return folder;
+    };
+    const takeCheckpointRequest = hooks.takeCheckpointRequest ?? (() => false);
+    const parts = { engine, training, validation, options, chosen, metrics, samplesLog, sampleWriter, meter };
+    const loop = new TrainingLoop({ ...parts, writeCheckpoint, onEvent, takeCheckpointRequest }, progress);
+    const end = await loop.run(signal);
+    return await publish({
+      output,
+      onEvent,
+      config,
+      spec: run.base.spec,
+      layout,
+      progress: end,
+      parameters: engine.readVectors().parameters,
+      wantsBest: chosen.load_best_model_at_end,
+      seconds: process.uptime(),
+      peakBytes: meter.peakBytes,
+      predictedPeakBytes: plan.memory?.peak_bytes ?? null,
+    });
+  } finally {
+    for (const resource of resources.reverse()) await resource.close();
+  }
+}
+
+/** Whether a line of the metrics tells of what the checkpoint holds already. */
+function isDone({ type, step }: LogRecord, progress: RunProgress): boolean {
+  return (step as number) <= (type === 'evaluation' ? progress.evaluated_step : progress.step);
+}
+
+async function createRunner(job: TrainingJob, run: PreparedRun, plan: RunPlan): Promise<Runner> {
+  const initial = {
+    ...run.vectors,
+    ...(plan.steps.includes('apply') ? { accumulator: new Float32Array(run.layout.size) } : {}),
+  };
+  const { graphs, steps, chosen } = plan;
+  const { device } = job.options;
+  if (!graphs || device === 'eager') {
+    const { createEagerRunner } = await import('#training/eager-steps.js');
+    return createEagerRunner(plan.source, initial);
+  }
+  const programs = steps.map((name) => [name, graphs.program(name, chosen.recompute)] as const);
+  return new CompiledRunner(Object.fromEntries(programs), initial, {
+    device,
+    threads: chosen.threads,
+    spin: job.exclusive,
+    cacheFolder: join(job.cacheFolder, 'graphs'),
+  });
+}
+
+async function openSamples(
+  job: TrainingJob,
+  run: PreparedRun,
+  { chosen }: RunPlan,
+  { onEvent, openSampleWriter }: TrainingHooks,
+): Promise<SampleWriter | undefined> {
+  const { options } = job;
+  if (options.sample_prompts.length === 0) return undefined;
+  if (!openSampleWriter) {
+    onEvent({ type: 'warning', code: 'no_samples', message: 'this program writes no sample answers' });
+    return undefined;
+  }
+  return openSampleWriter({
+    ...run.codec,
+    base: run.base,
+    modules: run.adapter.plan.modules,
+    layout: run.layout,
+    device: options.device,
+    threads: chosen.threads,
+    seed: options.seed,
+    maxTokens: options.sample_max_tokens,
+    temperature: options.sample_temperature,
+    cacheFolder: job.cacheFolder,
+  });
+}
+
+function machineFacts(job: TrainingJob, { chosen }: RunPlan): MachineFacts {
+  return {
+    device: job.options.device,
+    threads: chosen.threads,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    arch: process.arch,
+  };
+}
+
+function warnOfOtherMachine(
+  { checkpoint }: PreparedRun,
+  now: MachineFacts,
+  onEvent: (event: TrainingEvent) => void,
+): void {
+  const then = checkpoint?.state.machine;
+  if (!then || (then.cpu === now.cpu && then.arch === now.arch)) return;
+  onEvent({
+    type: 'warning',
+    code: 'other_machine',
+    message: `the checkpoint was written on ${then.cpu} (${then.arch}), this is ${now.cpu} (${now.arch}): the last bits of the result may differ`,
+  });
+}

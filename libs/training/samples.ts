@@ -1,0 +1,36 @@
+/** Sample answers: what a run needs of whoever can generate text. */
+import type { ChatTemplate } from '#data/chat-template.js';
+import type { Tokenizer } from '#data/tokenizer.js';
+import type { TargetModule } from '#lora/target-modules.js';
+import type { ModelFolder } from '#models/model-folder.js';
+import type { FlatLayout } from '#nn/flat-layout.js';
+import type { Sample } from '#training/events.js';
+import type { SamplePrompt, TrainingDevice } from '#training/options.js';
+
+/** Answers prompts with the model as an adapter makes it. */
+export interface SampleWriter {
+  /**
+   * `parameters` are the adapter's numbers in the run's layout; the same numbers give the same answers. Throws the
+   * signal's reason when it aborts.
+   */
+  write(prompts: readonly SamplePrompt[], parameters: Float32Array, signal?: AbortSignal): Promise<Sample[]>;
+  close(): Promise<void>;
+}
+
+/** What a sample writer is made from. */
+export interface SampleContext {
+  readonly base: ModelFolder;
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+  readonly modules: readonly TargetModule[];
+  readonly layout: FlatLayout;
+  readonly device: TrainingDevice;
+  readonly threads: number;
+  readonly seed: number;
+  readonly maxTokens: number;
+  /** 0 = always the likeliest token. */
+  readonly temperature: number;
+  readonly cacheFolder: string;
+}
+
+export type OpenSampleWriter = (context: SampleContext) => Promise<SampleWriter>;

@@ -1,0 +1,91 @@
+/** The adapter that a run starts from: new factors, or those of another adapter. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ADAPTER_FILES } from '#adapters/adapter.js';
+import { flattenFactors } from '#adapters/flat-factors.js';
+import { initialiseAdapter } from '#adapters/initialise.js';
+import { readAdapter } from '#adapters/read-adapter.js';
+import { LowrankError } from '#jit/errors.js';
+import { type StreamKey, streamKey, uniformAt } from '#jit/random.js';
+import { type LoraConfig, parseLoraConfig } from '#lora/config.js';
+import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
+import type { DecoderSpec } from '#models/spec.js';
+import type { FlatLayout } from '#nn/flat-layout.js';
+
+export interface StartingAdapter {
+  readonly plan: TargetPlan;
+  /** SHA-256 of the weight file of the adapter to go on with, or null. */
+  readonly digest: string | null;
+  /** The factors as a flat vector. */
+  readonly parameters: (layout: FlatLayout) => Float32Array;
+}
+
+/**
+ * Finds the layers to adapt and what their factors start from. Without a LoRA configuration the initial adapter's
+ * own is used.
+ *
+ * Throws the errors of `resolveTargetModules` and `readAdapter`, and LowrankError `init_adapter_mismatch` if the
+ * configuration names other layers, ranks or scales than the initial adapter has.
+ */
+export async function startingAdapter(
+  spec: DecoderSpec,
+  lora: LoraConfig | null,
+  initAdapter: string | null,
+  seed: number,
+): Promise<StartingAdapter> {
+  if (initAdapter === null) {
+    const plan = resolveTargetModules(spec, lora ?? parseLoraConfig({}));
+    return {
+      plan,
+      digest: null,
+      parameters: (layout) => {
+        const init = plan.config.init_lora_weights;
+        return flattenFactors(layout, initialiseAdapter(plan.modules, init, randomSource(seed)));
+      },
+    };
+  }
+  const adapter = await readAdapter(initAdapter, { spec });
+  const plan = resolveTargetModules(spec, lora ?? { ...adapter.config, inference_mode: false });
+  requireSameLayers(initAdapter, plan, adapter.modules);
+  const weights = await readFile(join(initAdapter, ADAPTER_FILES.weights));
+  return {
+    plan,
+    digest: createHash('sha256').update(weights).digest('hex'),
+    parameters: (layout) => flattenFactors(layout, adapter.modules),
+  };
+}
+
+function randomSource(seed: number) {
+  const keys = new Map<string, StreamKey>();
+  return {
+    uniform(site: string, index: number): number {
+      const key = keys.get(site) ?? streamKey(seed, 0, site);
+      keys.set(site, key);
+      return uniformAt(key, index);
+    },
+  };
+}
+
+function requireSameLayers(
+  folder: string,
+  { modules }: TargetPlan,
+  given: ReadonlyMap<string, { readonly r: number; readonly scale: number }>,
+): void {
+  const wanted = new Map(modules.map((module) => [module.path, module]));
+  const differences = [...new Set([...wanted.keys(), ...given.keys()])].flatMap((path) => {
+    const [a, b] = [wanted.get(path), given.get(path)];
+    if (!a) return [`${path} is not among the target modules`];
+    if (!b) return [`${path} is not adapted`];
+    if (a.r !== b.r) return [`${path} has r ${b.r}, not ${a.r}`];
+    return a.scale === b.scale ? [] : [`${path} has scale ${b.scale}, not ${a.scale}`];
+  });
+  if (differences.length === 0) return;
+  const more = differences.length > 5 ? ` and ${differences.length - 5} more` : '';
+  throw new LowrankError(
+    'init_adapter_mismatch',
+    `the adapter ${folder} is not what the lora configuration describes: ${differences.slice(0, 5).join('; ')}${more}. ` +
+      "Leave lora out to use the adapter's own configuration",
+    { details: { folder, differences } },
+  );
+}

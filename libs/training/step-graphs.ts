@@ -1,0 +1,85 @@
+/**
+ * The compiled steps of a run: which there are, what each depends on, and where they come from. TensorFlow.js is loaded
+ * only when one has to be compiled.
+ */
+import { frozenWeights } from '#models/frozen-weights.js';
+import type { CompiledGraph } from '#runtime/compile.js';
+import type { CompilableProgram } from '#runtime/compiled-runner.js';
+import type { Device } from '#runtime/device.js';
+import { cachedGraph } from '#runtime/graph-cache.js';
+import { engineVersion } from '#training/engine-version.js';
+import type { StepName, StepSource } from '#training/step-source.js';
+
+export interface StepGraphOptions {
+  readonly device: Device;
+  /** Where compiled steps are kept. */
+  readonly cacheFolder: string;
+  /** Where weights of several folders are linked together. */
+  readonly scratchFolder: string;
+  /** Told before a step is compiled, which takes seconds and blocks the thread. */
+  readonly onCompile: (name: StepName) => void;
+}
+
+/** The compiled steps of one source on one device, each made at most once. */
+export class StepGraphs {
+  private readonly made = new Map<string, Promise<CompiledGraph>>();
+
+  constructor(
+    private readonly source: StepSource,
+    private readonly options: StepGraphOptions,
+  ) {}
+
+  /** A step by what it depends on; `recompute` is the number of layers that compute activations twice. */
+  program(name: StepName, recompute: number): CompilableProgram {
+    return { key: this.keyOf(name, recompute), compile: () => this.graph(name, recompute) };
+  }
+
+  /** A compiled step, from the cache if it is there. */
+  graph(name: StepName, recompute: number): Promise<CompiledGraph> {
+    const id = `${name} ${recompute}`;
+    const known = this.made.get(id);
+    if (known) return known;
+    const making = this.load(name, recompute);
+    this.made.set(id, making);
+    return making;
+  }
+
+  /** Forgets the graphs: their bytes are not needed once they are loaded. */
+  release(): void {
+    this.made.clear();
+  }
+
+  private async load(name: StepName, recompute: number): Promise<CompiledGraph> {
+    const { device, cacheFolder, scratchFolder, onCompile } = this.options;
+    const { graph } = await cachedGraph(cacheFolder, this.keyOf(name, recompute), async () => {
+      onCompile(name);
+      const { compileStep } = await import('#training/compile-step.js');
+      return compileStep(name, this.source, {
+        device,
+        recomputedBlocks: hasBackwardPass(name) ? recompute : 0,
+        scratchFolder,
+      });
+    });
+    return graph;
+  }
+
+  private keyOf(name: StepName, recompute: number): unknown {
+    const { base, modules, dropout, shape, optimizer } = this.source;
+    const common = { engine: engineVersion(), device: this.options.device, name };
+    const layers = modules.map(({ path, r, scale, inFeatures, outFeatures }) => ({
+      path,
+      r,
+      scale,
+      inFeatures,
+      outFeatures,
+    }));
+    if (name === 'apply') return { ...common, layers, optimizer };
+    const model = { config: base.config, weights: frozenWeights(base.parameters), layers, shape };
+    if (name === 'evaluate') return { ...common, ...model };
+    return { ...common, ...model, dropout, recompute, ...(name === 'train' ? { optimizer } : {}) };
+  }
+}
+
+function hasBackwardPass(name: StepName): boolean {
+  return name === 'train' || name === 'micro';
+}

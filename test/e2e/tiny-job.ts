@@ -1,0 +1,86 @@
+/** A whole job that takes a second or two: a generated model, a fixture's tokenizer, sums to learn. */
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TrainerJobInput } from '#contracts/trainer-job.js';
+import { normalAt, streamKey } from '#jit/random.js';
+import { parseModelConfig } from '#models/config.js';
+import { writeSafetensors } from '#models/safetensors-write.js';
+import { decoderSpec, elementCount } from '#models/spec.js';
+
+const tokenizerFolder = join(import.meta.dirname, '../fixtures/tokenizers/byte-level-llama3');
+
+const modelConfig = {
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  hidden_size: 32,
+  intermediate_size: 48,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  vocab_size: 720,
+  max_position_embeddings: 128,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10_000,
+  tie_word_embeddings: true,
+  bos_token_id: 1,
+  eos_token_id: 2,
+  pad_token_id: 0,
+};
+
+/** Writes a model folder with random weights. */
+export async function writeTinyModel(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'config.json'), JSON.stringify(modelConfig));
+  for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
+    await copyFile(join(tokenizerFolder, name), join(folder, name));
+  }
+  const { parameters } = decoderSpec(parseModelConfig(modelConfig));
+  const tensors = parameters.map(({ name, shape }) => {
+    const key = streamKey(1, 0, name);
+    const data = Float32Array.from({ length: elementCount(shape) }, (_, i) =>
+      shape.length === 1 ? 1 : 0.1 * normalAt(key, i),
+    );
+    return [name, { shape, data }] as const;
+  });
+  await writeSafetensors(join(folder, 'model.safetensors'), new Map(tensors));
+}
+
+function sums(from: number, to: number): string {
+  const rows = Array.from({ length: to - from }, (_, i) => {
+    const [a, b] = [from + i, (from + i) % 7];
+    return JSON.stringify({
+      messages: [
+        { role: 'user', content: `What is ${a} plus ${b}?` },
+        { role: 'assistant', content: `It is ${a + b}.` },
+      ],
+    });
+  });
+  return `${rows.join('\n')}\n`;
+}
+
+/** Steps of the tiny job. */
+export const tinySteps = 20;
+
+/** Writes model and data into a folder and yields a job for them, with dropout and accumulation. */
+export async function writeTinyJob(folder: string): Promise<TrainerJobInput> {
+  await writeTinyModel(join(folder, 'model'));
+  await writeFile(join(folder, 'train.jsonl'), sums(0, 50));
+  await writeFile(join(folder, 'validation.jsonl'), sums(50, 60));
+  return {
+    base_model: 'model',
+    base_model_name: 'tiny/model',
+    training_file: 'train.jsonl',
+    validation_file: 'validation.jsonl',
+    output_folder: 'out',
+    cache_folder: 'cache',
+    lora: { r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: ['q_proj', 'v_proj'] },
+    training: {
+      learning_rate: 0.01,
+      max_steps: tinySteps,
+      gradient_accumulation_steps: 2,
+      eval_steps: 4,
+      checkpoint_steps: 3,
+      seed: 7,
+    },
+  };
+}

@@ -1,0 +1,128 @@
+/**
+ * Trains the same adapter on the same packed chats in this engine and in PEFT and compares every step.
+ *
+ *     node dist/tools/check/compare-with-peft.js --model FOLDER --data chats.jsonl --python PYTHON [--steps 20]
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { flattenFactors } from '#adapters/flat-factors.js';
+import { initialiseAdapter } from '#adapters/initialise.js';
+import { writeAdapter } from '#adapters/write-adapter.js';
+import { makeBatch } from '#data/batch.js';
+import { loadChatTemplate } from '#data/chat-template.js';
+import { loadTokenizer } from '#data/load-tokenizer.js';
+import { prepareDataset } from '#data/prepare.js';
+import { BlockOrder } from '#data/shuffle.js';
+import { streamKey, uniformAt } from '#jit/random.js';
+import { adapterLayout } from '#lora/adapter-layout.js';
+import { parseLoraConfig } from '#lora/config.js';
+import { resolveTargetModules } from '#lora/target-modules.js';
+import { openModelFolder } from '#models/model-folder.js';
+import { compileProgram } from '#runtime/compile.js';
+import { CompiledRunner } from '#runtime/compiled-runner.js';
+import { adamWScalars } from '#training/adamw-scalars.js';
+import { createStepPrograms } from '#training/compile-step.js';
+import { stepInputs } from '#training/step-inputs.js';
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    data: { type: 'string' },
+    python: { type: 'string' },
+    steps: { type: 'string', default: '20' },
+  },
+});
+const { model, data, python } = values;
+if (!model || !data || !python) throw new Error('--model, --data and --python are needed');
+
+const steps = Number(values.steps);
+const [batchSize, blockLength] = [2, 256];
+const optimizer = {
+  learningRate: 1e-3,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradNorm: 1,
+};
+const folder = mkdtempSync(join(tmpdir(), 'lowrank-peft-'));
+
+const base = await openModelFolder(resolve(model), { tokenizer: 'required' });
+const tokenizer = await loadTokenizer(base.folder);
+const template = await loadChatTemplate(base.folder, tokenizer);
+const store = await prepareDataset({
+  file: resolve(data),
+  tokenizer,
+  template,
+  blockLength,
+  packing: true,
+  cacheFolder: folder,
+});
+const { modules, config } = resolveTargetModules(
+  base.spec,
+  parseLoraConfig({ r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'], task_type: 'CAUSAL_LM' }),
+);
+const factors = initialiseAdapter(modules, true, {
+  uniform: (site, index) => uniformAt(streamKey(1, 0, site), index),
+});
+await writeAdapter(join(folder, 'init'), { config, factors });
+
+const order = new BlockOrder(1, store.blockCount);
+const batches = Array.from({ length: steps }, () =>
+  makeBatch(order.next(batchSize).map((i) => store.readBlock(i))),
+);
+const rows = (values: Int32Array) =>
+  Array.from({ length: batchSize }, (_, i) => [...values.subarray(i * blockLength, (i + 1) * blockLength)]);
+const blocks = batches.map(({ tokens, positions, segments, lossRows, lossTargets }) => ({
+  tokens: rows(tokens),
+  positions: rows(positions),
+  segments: rows(segments),
+  lossRows: [...lossRows],
+  lossTargets: [...lossTargets],
+}));
+writeFileSync(join(folder, 'blocks.json'), JSON.stringify(blocks));
+writeFileSync(join(folder, 'job.json'), JSON.stringify({ model: base.folder, optimizer }));
+
+const shape = { batch: batchSize, length: blockLength, chunkSize: 64 };
+const programs = createStepPrograms({ base, modules, dropout: 0, shape, optimizer });
+const { program, spec } = programs.train;
+const parameters = flattenFactors(adapterLayout(modules), factors);
+const zeros = () => new Float32Array(parameters.length);
+const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 });
+const runner = new CompiledRunner(
+  { train: { key: 'train', compile } },
+  { parameters, moment1: zeros(), moment2: zeros() },
+  { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined },
+);
+const ours: { loss: number; norm: number }[] = [];
+for (const [i, batch] of batches.entries()) {
+  const scalars = { ...adamWScalars(optimizer, optimizer.learningRate, i + 1) };
+  const out = await runner.run('train', { data: stepInputs(batch, shape, batch.lossCount), scalars });
+  ours.push({ loss: out['loss']![0]!, norm: out['gradNorm']![0]! });
+}
+await runner.close();
+
+const script = join(import.meta.dirname, '../../../tools/check/train_in_peft.py');
+const { status } = spawnSync(python, [script, folder], { stdio: ['ignore', 'inherit', 'inherit'] });
+if (status !== 0) throw new Error(`${python} ${script} ${folder} ended with ${status}`);
+const theirs = JSON.parse(readFileSync(join(folder, 'peft.json'), 'utf8')) as {
+  loss: number;
+  grad_norm: number;
+}[];
+
+let [worstLoss, worstNorm] = [0, 0];
+for (const [i, { loss, norm }] of ours.entries()) {
+  const peft = theirs[i]!;
+  worstLoss = Math.max(worstLoss, Math.abs(loss - peft.loss));
+  worstNorm = Math.max(worstNorm, Math.abs(norm - peft.grad_norm) / peft.grad_norm);
+  console.log(
+    `step ${i + 1}: loss ${loss.toFixed(6)} (PEFT ${peft.loss.toFixed(6)}), norm ${norm.toFixed(5)} (${peft.grad_norm.toFixed(5)})`,
+  );
+}
+console.log(
+  `largest difference: loss ${worstLoss.toExponential(1)}, gradient norm ${worstNorm.toExponential(1)} relative`,
+);
+process.exitCode = worstLoss <= 1e-4 && worstNorm <= 1e-3 ? 0 : 1;
