@@ -11,6 +11,8 @@ const libs = [
   'training',
   'hub',
   'contracts',
+  'platform',
+  'jobs',
 ];
 /** Libraries that a person could use alone: pure numbers, no framework, no database, no environment. */
 const numerical = ['jit', 'runtime', 'data', 'nn', 'models', 'lora', 'adapters', 'generation', 'training'];
@@ -31,6 +33,16 @@ export default {
       severity: 'error',
       from: { path: `^libs/(${numerical.join('|')})/` },
       to: { path: 'node_modules/(@nestjs|bullmq|ioredis|pg|typeorm|minio|express)/' },
+    },
+    {
+      name: 'the-api-never-loads-the-engine',
+      comment: 'planning a job needs specifications only; numbers are computed by workers',
+      severity: 'error',
+      from: { path: '^apps/api/' },
+      to: {
+        path: '(node_modules/(@tensorflow|onnxruntime)|^libs/(jit/ops|runtime/session))',
+        reachable: true,
+      },
     },
     {
       name: 'one-door-to-tensorflow',

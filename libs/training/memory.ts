@@ -44,7 +44,7 @@ export function predictMemory(
 ): MemoryPrediction {
   const sum = (part: keyof MemoryPlan) => plans.reduce((total, plan) => total + plan[part], 0);
   const weightBytes = Math.max(0, ...plans.map(({ weightBytes }) => weightBytes));
-  const activationBytes = Math.ceil(fragmentation * sum('activationBytes'));
+  const activationBytes = Math.round(fragmentation * sum('activationBytes'));
   const state = stateBytes + sum('boundaryBytes');
   return {
     base_bytes: baseBytes,

@@ -3,7 +3,7 @@
  *
  *     node dist/tools/pretrain/main.js data        examples/quickstart/*.jsonl
  *     node dist/tools/pretrain/main.js tokenizer   the model folder without its weights
- *     node dist/tools/pretrain/main.js weights     trains the weights (about an hour on two cores) and writes the card
+ *     node dist/tools/pretrain/main.js weights     trains the weights (about half an hour on two cores) and writes the card
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

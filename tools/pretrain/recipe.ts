@@ -26,7 +26,7 @@ export const pretrainingRecipe: PretrainingRecipe = {
   // Few tokens a step: trials in PyTorch had a held-out loss of 5.09 after 0.4 million tokens in steps of 1,024 (rate
   // 1.5e-3, blocks of 256), and of 5.27 after 0.7 million in steps of 4,096 (rate 2e-3, blocks of 512).
   batchSize: 4,
-  steps: 6000,
+  steps: 3000,
   warmupSteps: 100,
   learningRate: 2e-3,
   finalLearningRateRatio: 0.05,
