@@ -1,0 +1,144 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+export const jobStates = [
+  'validating_files',
+  'queued',
+  'running',
+  'paused',
+  'succeeded',
+  'failed',
+  'cancelled',
+] as const;
+export type JobState = (typeof jobStates)[number];
+export const terminalStates = ['succeeded', 'failed', 'cancelled'] as const satisfies readonly JobState[];
+
+export interface JobError {
+  readonly code: string;
+  readonly message: string;
+  readonly param: string | null;
+}
+
+/** A fine-tuning job: what was asked for, and where it stands. */
+@Entity()
+@Index(['projectId', 'createdAt', 'id'])
+@Index(['state', 'heartbeatAt'])
+export class Job {
+  /** `ftjob-` and 24 letters or digits. */
+  @PrimaryColumn('text')
+  id: string;
+
+  @Column('text')
+  projectId: string;
+
+  @Column('text')
+  state: JobState;
+
+  /** Name of the base model. */
+  @Column('text')
+  model: string;
+
+  /** The base's digest when the job was made. */
+  @Column('text')
+  baseIdentity: string;
+
+  @Column('text')
+  trainingFileId: string;
+
+  @Column('text', { nullable: true })
+  validationFileId: string | null;
+
+  /** Id of an adapter to go on training. */
+  @Column('text', { nullable: true })
+  initAdapterId: string | null;
+
+  /** PEFT's LoraConfig as it was asked for (libs/lora/config.ts); null for the defaults. */
+  @Column('jsonb', { nullable: true })
+  lora: Record<string, unknown> | null;
+
+  /** Training options as they were asked for (libs/training/options.ts). */
+  @Column('jsonb')
+  training: Record<string, unknown>;
+
+  /** `auto`, or a device that the job wants: cpu, webgpu, cuda, eager, tfjs-node, tfjs-node-gpu. */
+  @Column('text', { default: 'auto' })
+  device: string;
+
+  @Column('text', { nullable: true })
+  suffix: string | null;
+
+  @Column('jsonb', { nullable: true })
+  metadata: Record<string, string> | null;
+
+  @Column('bigint', { transformer: { to: (value: number) => value, from: Number } })
+  seed: number;
+
+  /** Hyperparameters as they were chosen for `auto`, once known. */
+  @Column('jsonb', { nullable: true })
+  choices: Record<string, unknown>[] | null;
+
+  /** The trainer's plan: modules, parameters, adapter bytes, memory. */
+  @Column('jsonb', { nullable: true })
+  plan: Record<string, unknown> | null;
+
+  /** The newest step that is in the metrics. */
+  @Column('int', { default: 0 })
+  step: number;
+
+  @Column('int', { nullable: true })
+  totalSteps: number | null;
+
+  @Column('double precision', { nullable: true })
+  tokensPerSecond: number | null;
+
+  /** Fencing token: goes up with every claim; a write with another number changes nothing. */
+  @Column('int', { default: 0 })
+  attempt: number;
+
+  /** Attempts that ended by the job's own fault; at 3 it fails. */
+  @Column('int', { default: 0 })
+  ownFailures: number;
+
+  /** Worker that runs the current attempt. */
+  @Column('text', { nullable: true })
+  workerId: string | null;
+
+  @Column('timestamptz', { nullable: true })
+  heartbeatAt: Date | null;
+
+  @Column('timestamptz', { nullable: true })
+  cancelRequestedAt: Date | null;
+
+  @Column('timestamptz', { nullable: true })
+  pauseRequestedAt: Date | null;
+
+  /** Goes up with every event; the next event's number. */
+  @Column('int', { default: 0 })
+  eventCount: number;
+
+  @Column('bigint', {
+    nullable: true,
+    transformer: {
+      to: (value: number | null) => value,
+      from: (text: string | null) => (text === null ? null : Number(text)),
+    },
+  })
+  trainedTokens: number | null;
+
+  @Column('text', { nullable: true })
+  adapterId: string | null;
+
+  @Column('jsonb', { nullable: true })
+  error: JobError | null;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  createdAt: Date;
+
+  @Column('timestamptz', { nullable: true })
+  queuedAt: Date | null;
+
+  @Column('timestamptz', { nullable: true })
+  startedAt: Date | null;
+
+  @Column('timestamptz', { nullable: true })
+  finishedAt: Date | null;
+}

@@ -1,0 +1,31 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+export type MetricKind = 'step' | 'evaluation' | 'samples';
+
+/** What was measured at one step: written once, whichever attempt got there first. */
+@Entity()
+@Index(['jobId', 'seq'], { unique: true })
+export class Metric {
+  @PrimaryColumn('text')
+  jobId: string;
+
+  @PrimaryColumn('int')
+  step: number;
+
+  @PrimaryColumn('text')
+  kind: MetricKind;
+
+  /** 1, 2, 3 ... within the job, in the order of writing: the id of stream events. */
+  @Column('int')
+  seq: number;
+
+  /** The fields of libs/training/events.ts without `type` and `step`. */
+  @Column('jsonb')
+  values: Record<string, unknown>;
+
+  @Column('int')
+  attempt: number;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  createdAt: Date;
+}

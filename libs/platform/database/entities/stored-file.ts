@@ -1,0 +1,40 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** An uploaded file; its bytes lie in the object store. */
+@Entity()
+@Index(['projectId', 'createdAt', 'id'])
+export class StoredFile {
+  /** `file-` and 24 letters or digits. */
+  @PrimaryColumn('text')
+  id: string;
+
+  @Column('text')
+  projectId: string;
+
+  @Column('text')
+  filename: string;
+
+  /** `fine-tune`, or `fine-tune-results` for what a job left. */
+  @Column('text')
+  purpose: string;
+
+  @Column('bigint', { transformer: { to: (value: number) => value, from: Number } })
+  bytes: number;
+
+  @Column('text')
+  sha256: string;
+
+  @Column('text')
+  objectKey: string;
+
+  /** What the validation of the upload found: rows, kinds, warnings; `error` files are not kept. */
+  @Column('jsonb', { nullable: true })
+  report: Record<string, unknown> | null;
+
+  @Column('timestamptz', { default: () => 'now()' })
+  createdAt: Date;
+
+  /** Deleted for its owner; the row and object go when no job needs them. */
+  @Column('timestamptz', { nullable: true })
+  deletedAt: Date | null;
+}
