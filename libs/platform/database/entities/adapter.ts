@@ -7,44 +7,44 @@ import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 export class Adapter {
   /** `adapter-` and 24 letters or digits. */
   @PrimaryColumn('text')
-  id: string;
+  id!: string;
 
   @Column('text')
-  projectId: string;
+  projectId!: string;
 
   /** The model name that clients see: `ft:BASE:PROJECT:SUFFIX:ID`. */
   @Index({ unique: true })
   @Column('text')
-  name: string;
+  name!: string;
 
   @Column('text', { nullable: true })
-  jobId: string | null;
+  jobId!: string | null;
 
   /** Name of the base model. */
   @Column('text')
-  model: string;
+  model!: string;
 
   @Column('text', { nullable: true })
-  baseIdentity: string | null;
+  baseIdentity!: string | null;
 
   /** adapter_config.json. */
   @Column('jsonb')
-  config: Record<string, unknown>;
+  config!: Record<string, unknown>;
 
   @Column('jsonb')
-  files: ManifestFile[];
+  files!: ManifestFile[];
 
   /** Of all files. */
   @Column('bigint', { transformer: { to: (value: number) => value, from: Number } })
-  bytes: number;
+  bytes!: number;
 
   /** Of adapter_model.safetensors. */
   @Column('text')
-  sha256: string;
+  sha256!: string;
 
   @Column('timestamptz', { default: () => 'now()' })
-  createdAt: Date;
+  createdAt!: Date;
 
   @Column('timestamptz', { nullable: true })
-  deletedAt: Date | null;
+  deletedAt!: Date | null;
 }

@@ -5,26 +5,26 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 export class ApiKey {
   /** `key_` and 24 letters or digits; not the secret. */
   @PrimaryColumn('text')
-  id: string;
+  id!: string;
 
   @Column('text')
-  projectId: string;
+  projectId!: string;
 
   @Column('text')
-  name: string;
+  name!: string;
 
   /** sha256 of the whole secret, hexadecimal. */
   @Index({ unique: true })
   @Column('text')
-  digest: string;
+  digest!: string;
 
   /** The secret's first characters, for people to tell keys apart. */
   @Column('text')
-  prefix: string;
+  prefix!: string;
 
   @Column('timestamptz', { default: () => 'now()' })
-  createdAt: Date;
+  createdAt!: Date;
 
   @Column('timestamptz', { nullable: true })
-  revokedAt: Date | null;
+  revokedAt!: Date | null;
 }

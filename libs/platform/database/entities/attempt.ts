@@ -13,26 +13,26 @@ export type AttemptEnd =
 @Entity()
 export class Attempt {
   @PrimaryColumn('text')
-  jobId: string;
+  jobId!: string;
 
   @PrimaryColumn('int')
-  attempt: number;
+  attempt!: number;
 
   @Column('text')
-  workerId: string;
+  workerId!: string;
 
   @Column('text')
-  device: string;
+  device!: string;
 
   @Column('timestamptz', { default: () => 'now()' })
-  startedAt: Date;
+  startedAt!: Date;
 
   @Column('timestamptz', { nullable: true })
-  endedAt: Date | null;
+  endedAt!: Date | null;
 
   @Column('text', { nullable: true })
-  end: AttemptEnd | null;
+  end!: AttemptEnd | null;
 
   @Column('jsonb', { nullable: true })
-  error: { code: string; message: string } | null;
+  error!: { code: string; message: string } | null;
 }

@@ -5,25 +5,25 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 export class BaseModel {
   /** What jobs call it, such as `prose-4m`. */
   @PrimaryColumn('text')
-  name: string;
+  name!: string;
 
   @Column('text')
-  folder: string;
+  folder!: string;
 
   /** `sha256:` and 64 hexadecimal digits over its files (libs/hub/model-identity.ts). */
   @Column('text')
-  identity: string;
+  identity!: string;
 
   @Column('text')
-  architecture: string;
+  architecture!: string;
 
   @Column('bigint', { transformer: { to: (value: number) => value, from: Number } })
-  parameters: number;
+  parameters!: number;
 
   /** Whether it came with the program. */
   @Column('boolean', { default: false })
-  bundled: boolean;
+  bundled!: boolean;
 
   @Column('timestamptz', { default: () => 'now()' })
-  createdAt: Date;
+  createdAt!: Date;
 }

@@ -15,27 +15,27 @@ export interface ManifestFile {
 export class Checkpoint {
   /** `ftckpt_` and 24 letters or digits. */
   @PrimaryColumn('text')
-  id: string;
+  id!: string;
 
   @Column('text')
-  jobId: string;
+  jobId!: string;
 
   @Column('int')
-  step: number;
+  step!: number;
 
   @Column('int')
-  attempt: number;
+  attempt!: number;
 
   @Column('boolean', { default: false })
-  best: boolean;
+  best!: boolean;
 
   @Column('jsonb')
-  files: ManifestFile[];
+  files!: ManifestFile[];
 
   /** Metrics as OpenAI names them: step, train_loss, train_mean_token_accuracy, full_valid_loss ... */
   @Column('jsonb')
-  metrics: Record<string, number>;
+  metrics!: Record<string, number>;
 
   @Column('timestamptz', { default: () => 'now()' })
-  createdAt: Date;
+  createdAt!: Date;
 }

@@ -4,21 +4,21 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 @Entity()
 export class IdempotencyKey {
   @PrimaryColumn('text')
-  projectId: string;
+  projectId!: string;
 
   @PrimaryColumn('text')
-  key: string;
+  key!: string;
 
   /** sha256 of method, path and body: the same key with another request is an error. */
   @Column('text')
-  requestDigest: string;
+  requestDigest!: string;
 
   @Column('int')
-  status: number;
+  status!: number;
 
   @Column('jsonb')
-  body: Record<string, unknown>;
+  body!: Record<string, unknown>;
 
   @Column('timestamptz', { default: () => 'now()' })
-  createdAt: Date;
+  createdAt!: Date;
 }

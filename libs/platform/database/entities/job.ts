@@ -25,95 +25,95 @@ export interface JobError {
 export class Job {
   /** `ftjob-` and 24 letters or digits. */
   @PrimaryColumn('text')
-  id: string;
+  id!: string;
 
   @Column('text')
-  projectId: string;
+  projectId!: string;
 
   @Column('text')
-  state: JobState;
+  state!: JobState;
 
   /** Name of the base model. */
   @Column('text')
-  model: string;
+  model!: string;
 
   /** The base's digest when the job was made. */
   @Column('text')
-  baseIdentity: string;
+  baseIdentity!: string;
 
   @Column('text')
-  trainingFileId: string;
+  trainingFileId!: string;
 
   @Column('text', { nullable: true })
-  validationFileId: string | null;
+  validationFileId!: string | null;
 
   /** Id of an adapter to go on training. */
   @Column('text', { nullable: true })
-  initAdapterId: string | null;
+  initAdapterId!: string | null;
 
   /** PEFT's LoraConfig as it was asked for (libs/lora/config.ts); null for the defaults. */
   @Column('jsonb', { nullable: true })
-  lora: Record<string, unknown> | null;
+  lora!: Record<string, unknown> | null;
 
   /** Training options as they were asked for (libs/training/options.ts). */
   @Column('jsonb')
-  training: Record<string, unknown>;
+  training!: Record<string, unknown>;
 
   /** `auto`, or a device that the job wants: cpu, webgpu, cuda, eager, tfjs-node, tfjs-node-gpu. */
   @Column('text', { default: 'auto' })
-  device: string;
+  device!: string;
 
   @Column('text', { nullable: true })
-  suffix: string | null;
+  suffix!: string | null;
 
   @Column('jsonb', { nullable: true })
-  metadata: Record<string, string> | null;
+  metadata!: Record<string, string> | null;
 
   @Column('bigint', { transformer: { to: (value: number) => value, from: Number } })
-  seed: number;
+  seed!: number;
 
   /** Hyperparameters as they were chosen for `auto`, once known. */
   @Column('jsonb', { nullable: true })
-  choices: Record<string, unknown>[] | null;
+  choices!: Record<string, unknown>[] | null;
 
   /** The trainer's plan: modules, parameters, adapter bytes, memory. */
   @Column('jsonb', { nullable: true })
-  plan: Record<string, unknown> | null;
+  plan!: Record<string, unknown> | null;
 
   /** The newest step that is in the metrics. */
   @Column('int', { default: 0 })
-  step: number;
+  step!: number;
 
   @Column('int', { nullable: true })
-  totalSteps: number | null;
+  totalSteps!: number | null;
 
   @Column('double precision', { nullable: true })
-  tokensPerSecond: number | null;
+  tokensPerSecond!: number | null;
 
   /** Fencing token: goes up with every claim; a write with another number changes nothing. */
   @Column('int', { default: 0 })
-  attempt: number;
+  attempt!: number;
 
   /** Attempts that ended by the job's own fault; at 3 it fails. */
   @Column('int', { default: 0 })
-  ownFailures: number;
+  ownFailures!: number;
 
   /** Worker that runs the current attempt. */
   @Column('text', { nullable: true })
-  workerId: string | null;
+  workerId!: string | null;
 
   @Column('timestamptz', { nullable: true })
-  heartbeatAt: Date | null;
+  heartbeatAt!: Date | null;
 
   @Column('timestamptz', { nullable: true })
-  cancelRequestedAt: Date | null;
+  cancelRequestedAt!: Date | null;
 
   @Column('timestamptz', { nullable: true })
-  pauseRequestedAt: Date | null;
+  pauseRequestedAt!: Date | null;
 
   /** Goes up with every event; the next event's number. */
   @Column('int', { default: 0 })
-  eventCount: number;
+  eventCount!: number;
 
   @Column('bigint', {
     nullable: true,
@@ -122,23 +122,23 @@ export class Job {
       from: (text: string | null) => (text === null ? null : Number(text)),
     },
   })
-  trainedTokens: number | null;
+  trainedTokens!: number | null;
 
   @Column('text', { nullable: true })
-  adapterId: string | null;
+  adapterId!: string | null;
 
   @Column('jsonb', { nullable: true })
-  error: JobError | null;
+  error!: JobError | null;
 
   @Column('timestamptz', { default: () => 'now()' })
-  createdAt: Date;
+  createdAt!: Date;
 
   @Column('timestamptz', { nullable: true })
-  queuedAt: Date | null;
+  queuedAt!: Date | null;
 
   @Column('timestamptz', { nullable: true })
-  startedAt: Date | null;
+  startedAt!: Date | null;
 
   @Column('timestamptz', { nullable: true })
-  finishedAt: Date | null;
+  finishedAt!: Date | null;
 }

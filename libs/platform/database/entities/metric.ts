@@ -7,25 +7,25 @@ export type MetricKind = 'step' | 'evaluation' | 'samples';
 @Index(['jobId', 'seq'], { unique: true })
 export class Metric {
   @PrimaryColumn('text')
-  jobId: string;
+  jobId!: string;
 
   @PrimaryColumn('int')
-  step: number;
+  step!: number;
 
   @PrimaryColumn('text')
-  kind: MetricKind;
+  kind!: MetricKind;
 
   /** 1, 2, 3 ... within the job, in the order of writing: the id of stream events. */
   @Column('int')
-  seq: number;
+  seq!: number;
 
   /** The fields of libs/training/events.ts without `type` and `step`. */
   @Column('jsonb')
-  values: Record<string, unknown>;
+  values!: Record<string, unknown>;
 
   @Column('int')
-  attempt: number;
+  attempt!: number;
 
   @Column('timestamptz', { default: () => 'now()' })
-  createdAt: Date;
+  createdAt!: Date;
 }

@@ -4,11 +4,11 @@ import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 @Entity()
 export class Outbox {
   @PrimaryGeneratedColumn('identity', { type: 'bigint' })
-  id: string;
+  id!: string;
 
   @Column('text')
-  jobId: string;
+  jobId!: string;
 
   @Column('timestamptz', { default: () => 'now()' })
-  createdAt: Date;
+  createdAt!: Date;
 }

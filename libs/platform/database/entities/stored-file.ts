@@ -6,35 +6,35 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 export class StoredFile {
   /** `file-` and 24 letters or digits. */
   @PrimaryColumn('text')
-  id: string;
+  id!: string;
 
   @Column('text')
-  projectId: string;
+  projectId!: string;
 
   @Column('text')
-  filename: string;
+  filename!: string;
 
   /** `fine-tune`, or `fine-tune-results` for what a job left. */
   @Column('text')
-  purpose: string;
+  purpose!: string;
 
   @Column('bigint', { transformer: { to: (value: number) => value, from: Number } })
-  bytes: number;
+  bytes!: number;
 
   @Column('text')
-  sha256: string;
+  sha256!: string;
 
   @Column('text')
-  objectKey: string;
+  objectKey!: string;
 
   /** What the validation of the upload found: rows, kinds, warnings; `error` files are not kept. */
   @Column('jsonb', { nullable: true })
-  report: Record<string, unknown> | null;
+  report!: Record<string, unknown> | null;
 
   @Column('timestamptz', { default: () => 'now()' })
-  createdAt: Date;
+  createdAt!: Date;
 
   /** Deleted for its owner; the row and object go when no job needs them. */
   @Column('timestamptz', { nullable: true })
-  deletedAt: Date | null;
+  deletedAt!: Date | null;
 }

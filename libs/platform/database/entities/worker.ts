@@ -5,27 +5,27 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 export class Worker {
   /** `worker-` and 24 letters or digits; new with every start. */
   @PrimaryColumn('text')
-  id: string;
+  id!: string;
 
   @Column('text')
-  host: string;
+  host!: string;
 
   @Column('int')
-  pid: number;
+  pid!: number;
 
   @Column('text')
-  version: string;
+  version!: string;
 
   /** For each device: name, index, memory, what it runs. */
   @Column('jsonb')
-  devices: Record<string, unknown>[];
+  devices!: Record<string, unknown>[];
 
   @Column('timestamptz', { default: () => 'now()' })
-  startedAt: Date;
+  startedAt!: Date;
 
   @Column('timestamptz', { default: () => 'now()' })
-  heartbeatAt: Date;
+  heartbeatAt!: Date;
 
   @Column('timestamptz', { nullable: true })
-  stoppedAt: Date | null;
+  stoppedAt!: Date | null;
 }
