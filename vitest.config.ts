@@ -21,7 +21,7 @@ export default defineConfig({
             'bench/**/*.test.ts',
             'libs/**/*.test.ts',
             'tools/**/*.test.ts',
-            'test/{golden,integration,kernels}/**/*.test.ts',
+            'test/{contract,golden,integration,kernels}/**/*.test.ts',
           ],
         },
       },

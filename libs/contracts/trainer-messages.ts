@@ -27,6 +27,8 @@ export type TrainerMessage = z.infer<typeof trainerMessage>;
 
 /** What a parent asks of its trainer. */
 export const trainerCommand = z.discriminatedUnion('type', [
+  /** The job of a trainer that was started with `--wait`. */
+  z.object({ type: z.literal('run'), job_file: z.string(), resume: z.boolean() }),
   /** Stop between two micro-batches, after a checkpoint of the steps that are done if `checkpoint` says so. */
   z.object({ type: z.literal('cancel'), checkpoint: z.boolean() }),
   /** Write a checkpoint after the running step. */

@@ -77,6 +77,9 @@ export const {
   registerKernel,
 } = tf;
 
+/** All of it, for a package that asks for TensorFlow.js and must get this very copy. */
+export { tf as tensorflow };
+
 /** Name of the TensorFlow.js backend that is set now, or undefined when none is. */
 export function currentBackend(): string | undefined {
   return tf.engine().backendName || undefined;

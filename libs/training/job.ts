@@ -22,6 +22,8 @@ export interface TrainingJob {
   readonly outputFolder: string;
   /** Takes what other runs can use again: compiled steps and prepared data. */
   readonly cacheFolder: string;
+  /** Folder of the installations of tfjs-node; those devices alone look into it. */
+  readonly tfjsNodeFolder: string;
   /** Whether the machine is the run's alone: idle threads then wait busily, which is faster and rude beside others. */
   readonly exclusive: boolean;
   /** Whether to go on from the newest sound checkpoint in the output folder, if there is one. */

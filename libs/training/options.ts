@@ -1,11 +1,11 @@
 /** The options of a training run: their names, ranges and defaults, in one place. */
 import { z } from 'zod';
-import { devices } from '#runtime/device.js';
+import { devices, eagerDevices, isEagerDevice } from '#runtime/device.js';
 import { type FieldGuide, type Findings, findProblems, throwFindings } from '#training/option-problems.js';
 import { scheduleKinds } from '#training/schedule.js';
 
 /** Where a run computes: ONNX Runtime's CPU, WebGPU or CUDA, or TensorFlow.js operation by operation. */
-export const trainingDevices = [...devices, 'eager'] as const;
+export const trainingDevices = [...devices, ...eagerDevices] as const;
 export type TrainingDevice = (typeof trainingDevices)[number];
 
 const auto = <T extends z.ZodType>(value: T) => z.union([z.literal('auto'), value]);
@@ -177,8 +177,12 @@ export const trainingOptionsSchema = z
     rule('warmup_steps', 'is larger than max_steps', 'give a smaller number'),
   )
   .refine(
-    ({ device, recompute }) => device !== 'eager' || recompute === 'auto' || recompute === false,
-    rule('recompute', 'cannot be done on the device eager', 'leave it out, or choose another device'),
+    ({ device, recompute }) => !isEagerDevice(device) || recompute === 'auto' || recompute === false,
+    rule(
+      'recompute',
+      `cannot be done on the devices ${eagerDevices.join(', ')}`,
+      'leave it out, or choose another device',
+    ),
   );
 
 /** The options of a run, every default filled in; 'auto' still stands where the program is to choose. */

@@ -1,6 +1,7 @@
 /** Decides how a prepared run is carried out: every value that was left to the program, the steps, the memory. */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { isEagerDevice } from '#runtime/device.js';
 import type { AdamWOptions } from '#training/adamw-scalars.js';
 import { type ChosenOptions, chooseBatchSize, chooseSchedule } from '#training/auto-options.js';
 import type { MemoryPrediction, TrainingEvent } from '#training/events.js';
@@ -75,34 +76,33 @@ export async function planRun(
     reason: 'what the machine has for this process',
   }));
   const { device } = options;
-  const fit =
-    device === 'eager'
-      ? undefined
-      : await fitMemory({
-          // What was chosen at the start of a run is kept, whatever memory is free now.
-          options: earlier ? { ...options, batch_size: wanted, recompute: earlier.recompute } : options,
-          book,
-          layers: base.config.layers,
-          steps,
-          batchSize: wanted,
-          graphsFor: (batchSize) =>
-            new StepGraphs(sourceFor(batchSize), {
-              device,
-              cacheFolder: join(job.cacheFolder, 'graphs'),
-              scratchFolder: join(job.cacheFolder, 'weights'),
-              onCompile: (name) =>
-                onEvent({
-                  type: 'progress',
-                  stage: 'compile',
-                  done: steps.indexOf(name),
-                  total: steps.length,
-                }),
-            }),
-          // Of each vector two are held, since a step reads one and writes the other.
-          stateBytes: 8 * layout.size * (accumulation === 1 ? 3 : 4),
-          limit,
-          heldBytes: () => process.memoryUsage.rss(),
-        });
+  const fit = isEagerDevice(device)
+    ? undefined
+    : await fitMemory({
+        // What was chosen at the start of a run is kept, whatever memory is free now.
+        options: earlier ? { ...options, batch_size: wanted, recompute: earlier.recompute } : options,
+        book,
+        layers: base.config.layers,
+        steps,
+        batchSize: wanted,
+        graphsFor: (batchSize) =>
+          new StepGraphs(sourceFor(batchSize), {
+            device,
+            cacheFolder: join(job.cacheFolder, 'graphs'),
+            scratchFolder: join(job.cacheFolder, 'weights'),
+            onCompile: (name) =>
+              onEvent({
+                type: 'progress',
+                stage: 'compile',
+                done: steps.indexOf(name),
+                total: steps.length,
+              }),
+          }),
+        // Of each vector two are held, since a step reads one and writes the other.
+        stateBytes: 8 * layout.size * (accumulation === 1 ? 3 : 4),
+        limit,
+        heldBytes: () => process.memoryUsage.rss(),
+      });
   if (fit?.warning) onEvent({ type: 'warning', code: 'memory_over_limit', message: fit.warning });
   const batchSize = fit?.batchSize ?? wanted;
   const { stepsPerEpoch, ...schedule } = chooseSchedule(book, options, {

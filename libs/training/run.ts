@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { dropoutSiteNames } from '#lora/adapter-layout.js';
+import { isEagerDevice } from '#runtime/device.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import type { Runner } from '#runtime/runner.js';
 import type { TrainedVectors } from '#training/checkpoint.js';
@@ -89,14 +90,15 @@ async function carryOut(
     const isSampled = ({ step }: LogRecord) => (step as number) <= progress.sampled_step;
     const metrics = held(await MetricsLog.open(output.metrics, (line) => isDone(line, progress)));
     const samplesLog = held(await MetricsLog.open(output.samples, isSampled));
-    const engine = new StepEngine(held(await createRunner(job, run, plan)), {
+    const backend = await eagerBackend(job);
+    const engine = new StepEngine(held(await createRunner(job, run, plan, backend)), {
       shape: plan.source.shape,
       optimizer: plan.source.optimizer,
       seed: options.seed,
       dropoutSites: plan.source.dropout > 0 ? dropoutSiteNames(plan.source.modules) : [],
     });
     const meter = new MemoryMeter(plan.memory?.weight_bytes ?? 0);
-    const sampleWriter = await openSamples(job, run, plan, hooks);
+    const sampleWriter = await openSamples(job, run, plan, backend, hooks);
     if (sampleWriter) held(sampleWriter);
     onEvent({ type: 'progress', stage: 'load', done: 0, total: 1 });
     await engine.prepare(plan.steps);
@@ -151,16 +153,27 @@ function isDone({ type, step }: LogRecord, progress: RunProgress): boolean {
   return (step as number) <= (type === 'evaluation' ? progress.evaluated_step : progress.step);
 }
 
-async function createRunner(job: TrainingJob, run: PreparedRun, plan: RunPlan): Promise<Runner> {
+async function eagerBackend({ options, tfjsNodeFolder }: TrainingJob): Promise<string | undefined> {
+  if (!isEagerDevice(options.device)) return undefined;
+  const { openEagerBackend } = await import('#training/eager-steps.js');
+  return openEagerBackend(options.device, tfjsNodeFolder);
+}
+
+async function createRunner(
+  job: TrainingJob,
+  run: PreparedRun,
+  plan: RunPlan,
+  backend: string | undefined,
+): Promise<Runner> {
   const initial = {
     ...run.vectors,
     ...(plan.steps.includes('apply') ? { accumulator: new Float32Array(run.layout.size) } : {}),
   };
   const { graphs, steps, chosen } = plan;
   const { device } = job.options;
-  if (!graphs || device === 'eager') {
+  if (!graphs || isEagerDevice(device)) {
     const { createEagerRunner } = await import('#training/eager-steps.js');
-    return createEagerRunner(plan.source, initial);
+    return createEagerRunner(plan.source, initial, backend!);
   }
   const programs = steps.map((name) => [name, graphs.program(name, chosen.recompute)] as const);
   return new CompiledRunner(Object.fromEntries(programs), initial, {
@@ -175,6 +188,7 @@ async function openSamples(
   job: TrainingJob,
   run: PreparedRun,
   { chosen }: RunPlan,
+  backend: string | undefined,
   { onEvent, openSampleWriter }: TrainingHooks,
 ): Promise<SampleWriter | undefined> {
   const { options } = job;
@@ -189,6 +203,7 @@ async function openSamples(
     modules: run.adapter.plan.modules,
     layout: run.layout,
     device: options.device,
+    backend,
     threads: chosen.threads,
     seed: options.seed,
     maxTokens: options.sample_max_tokens,

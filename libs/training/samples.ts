@@ -25,6 +25,8 @@ export interface SampleContext {
   readonly modules: readonly TargetModule[];
   readonly layout: FlatLayout;
   readonly device: TrainingDevice;
+  /** The TensorFlow.js backend of an eager device. */
+  readonly backend: string | undefined;
   readonly threads: number;
   readonly seed: number;
   readonly maxTokens: number;

@@ -7,10 +7,11 @@ test('a job file and its flags', () => {
     resume: true,
     json: false,
   });
+  expect(parseArguments(['--wait'])).toMatchObject({ jobFile: undefined });
   expect(parseArguments(['--help'])).toBe('help');
 });
 
-test.each([[[]], [['a.json', 'b.json']], [['job.json', '--verbose']]])(
+test.each([[[]], [['a.json', 'b.json']], [['job.json', '--verbose']], [['job.json', '--wait']]])(
   '%j is refused with the usage',
   (args) => {
     expect(() => parseArguments(args)).toThrow(/Usage: node main.js JOB.json/);

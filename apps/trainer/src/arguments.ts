@@ -3,11 +3,13 @@ import { parseArgs } from 'node:util';
 import { LowrankError } from '#jit/errors.js';
 
 export const usage = `Usage: node main.js JOB.json [--resume] [--json]
+       node main.js --wait
 
 Trains one adapter as the job file says. Everything is written into the job's output folder and cache folder.
 
   --resume  go on from the newest checkpoint in the output folder, if there is one
   --json    end with one line of JSON: the summary, or the error
+  --wait    for a parent process with a channel: load everything, then wait to be told the job file
   --help    show this text
 
 The smallest job:
@@ -22,7 +24,8 @@ Exit codes: 0 done, 1 failed, 2 the job cannot be run as it is, 130 cancelled.
 `;
 
 export interface TrainerArguments {
-  readonly jobFile: string;
+  /** Undefined: the parent process will tell. */
+  readonly jobFile: string | undefined;
   readonly resume: boolean;
   readonly json: boolean;
 }
@@ -32,6 +35,7 @@ export function parseArguments(args: readonly string[]): TrainerArguments | 'hel
   const options = {
     resume: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    wait: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   } as const;
   let parsed;
@@ -43,7 +47,7 @@ export function parseArguments(args: readonly string[]): TrainerArguments | 'hel
   const { values, positionals } = parsed;
   if (values.help) return 'help';
   const [jobFile, ...rest] = positionals;
-  if (jobFile === undefined || rest.length > 0) {
+  if (rest.length > 0 || (jobFile === undefined) !== values.wait) {
     throw new LowrankError('usage', `exactly one job file is needed\n\n${usage}`);
   }
   return { jobFile, resume: values.resume, json: values.json };

@@ -12,6 +12,12 @@ import type { Reporter } from './reporter.js';
 import { exitCodes, runJob } from './run-job.js';
 import { TerminalReporter } from './terminal-reporter.js';
 
+/** Which job to run, and whether to go on from its newest checkpoint. */
+interface JobOrder {
+  readonly jobFile: string;
+  readonly resume: boolean;
+}
+
 async function main(args: readonly string[]): Promise<number> {
   let parsed: TrainerArguments | 'help';
   try {
@@ -25,15 +31,19 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(usage);
     return exitCodes.finished;
   }
-  const { jobFile, resume, json } = parsed;
+  const { json } = parsed;
   const reporter: Reporter = process.send
     ? new ParentReporter()
     : new TerminalReporter(process.stdout, { json });
   const abort = new AbortController();
   const cancel = (checkpoint: boolean) => abort.abort(new CancelRequest(checkpoint));
   let wantsCheckpoint = false;
+  let begin: (order: JobOrder | undefined) => void = () => undefined;
+  const ordered = new Promise<JobOrder | undefined>((resolve) => (begin = resolve));
+  if (parsed.jobFile !== undefined) begin({ jobFile: parsed.jobFile, resume: parsed.resume });
   const obey = (command: TrainerCommand) => {
-    if (command.type === 'cancel') cancel(command.checkpoint);
+    if (command.type === 'run') begin({ jobFile: command.job_file, resume: command.resume });
+    else if (command.type === 'cancel') cancel(command.checkpoint);
     else wantsCheckpoint = true;
   };
   if (process.send) {
@@ -44,12 +54,20 @@ async function main(args: readonly string[]): Promise<number> {
     });
     // Nobody waits for the result any more.
     process.once('disconnect', () => cancel(false));
+  } else if (parsed.jobFile === undefined) {
+    console.error('--wait needs a parent process with a channel');
+    return exitCodes.badJob;
   }
+  abort.signal.addEventListener('abort', () => begin(undefined));
   // Once only: the second Ctrl-C finds no handler and ends the process.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => cancel(true));
+  const order = await ordered;
+  if (!order) {
+    await reporter.close();
+    return exitCodes.cancelled;
+  }
   const code = await runJob({
-    jobFile,
-    resume,
+    ...order,
     onMessage: (message) => reporter.report(message),
     takeCheckpointRequest: () => {
       const wanted = wantsCheckpoint;

@@ -7,6 +7,7 @@ import { LowrankError } from '#jit/errors.js';
 import { trainAdapter } from '#training/run.js';
 import { identifyBase } from './base-identity.js';
 import { openSampleWriter } from './sample-writer.js';
+import { setTensorflowVariables, tfjsNodeFolder } from './tensorflow.js';
 
 /** The exit codes of the trainer. */
 export const exitCodes = { finished: 0, failed: 1, badJob: 2, cancelled: 130 } as const;
@@ -35,6 +36,7 @@ export async function runJob({
   try {
     const job = parseTrainerJobText(await readJob(jobFile), jobFile);
     requireOwnPlace(jobFile, job.output_folder);
+    setTensorflowVariables(process.env, job.training);
     const identity = await identifyBase(job.base_model, job.cache_folder, {
       expected: job.base_identity,
       onProgress: ({ doneBytes, totalBytes }) =>
@@ -53,6 +55,7 @@ export async function runJob({
         initAdapter: job.init_adapter,
         outputFolder: job.output_folder,
         cacheFolder: job.cache_folder,
+        tfjsNodeFolder: tfjsNodeFolder(process.env),
         exclusive: job.exclusive,
         resume: resume || job.resume,
       },

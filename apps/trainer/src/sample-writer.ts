@@ -2,26 +2,26 @@
 import { join } from 'node:path';
 import type { ChatMessage } from '#data/chat-template.js';
 import { createGenerator } from '#generation/generator.js';
+import { isEagerDevice } from '#runtime/device.js';
 import type { SampleContext, SampleWriter } from '#training/samples.js';
 
 /** A writer on the device of the run. TensorFlow.js is loaded only to compile, or for the eager device. */
 export async function openSampleWriter(context: SampleContext): Promise<SampleWriter> {
-  const { base, modules, layout, device, threads, tokenizer, template } = context;
+  const { base, modules, layout, device, backend, threads, tokenizer, template } = context;
   const generator = await createGenerator({
     model: base,
     tokenizer,
     template,
     adapter: { modules, parameters: new Float32Array(layout.size) },
-    runner:
-      device === 'eager'
-        ? { kind: 'eager', backend: 'cpu' }
-        : {
-            kind: 'compiled',
-            device,
-            threads,
-            spin: false,
-            cacheFolder: join(context.cacheFolder, 'graphs'),
-          },
+    runner: isEagerDevice(device)
+      ? { kind: 'eager', backend: backend! }
+      : {
+          kind: 'compiled',
+          device,
+          threads,
+          spin: false,
+          cacheFolder: join(context.cacheFolder, 'graphs'),
+        },
   });
   return {
     async write(prompts, parameters, signal) {

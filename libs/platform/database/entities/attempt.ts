@@ -1,16 +1,13 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
+import { oneOf } from '#platform/database/entities/one-of.js';
 
-export type AttemptEnd =
-  | 'succeeded'
-  | 'failed'
-  | 'cancelled'
-  | 'paused'
-  | 'handed_over'
-  /** Its worker or trainer died; not the job's fault. */
-  | 'lost';
+/** `lost`: its worker or trainer died, which is not the job's fault. */
+export const attemptEnds = ['succeeded', 'failed', 'cancelled', 'paused', 'handed_over', 'lost'] as const;
+export type AttemptEnd = (typeof attemptEnds)[number];
 
 /** One try of a job by one worker. */
 @Entity()
+@Check(oneOf('end', attemptEnds))
 export class Attempt {
   @PrimaryColumn('text')
   jobId!: string;
@@ -24,10 +21,10 @@ export class Attempt {
   @Column('text')
   device!: string;
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   startedAt!: Date;
 
-  @Column('timestamptz', { nullable: true })
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
   endedAt!: Date | null;
 
   @Column('text', { nullable: true })

@@ -24,6 +24,6 @@ export class BaseModel {
   @Column('boolean', { default: false })
   bundled!: boolean;
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 }

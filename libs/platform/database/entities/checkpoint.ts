@@ -36,6 +36,6 @@ export class Checkpoint {
   @Column('jsonb')
   metrics!: Record<string, number>;
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 }

@@ -19,6 +19,6 @@ export class IdempotencyKey {
   @Column('jsonb')
   body!: Record<string, unknown>;
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 }

@@ -1,7 +1,12 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
+import { oneOf } from '#platform/database/entities/one-of.js';
+
+export const eventLevels = ['info', 'warn', 'error'] as const;
+export type EventLevel = (typeof eventLevels)[number];
 
 /** Something that happened to a job, in order. */
 @Entity()
+@Check(oneOf('level', eventLevels))
 export class JobEvent {
   @PrimaryColumn('text')
   jobId!: string;
@@ -11,7 +16,7 @@ export class JobEvent {
   seq!: number;
 
   @Column('text')
-  level!: 'info' | 'warn' | 'error';
+  level!: EventLevel;
 
   /** A stable word, such as `job.queued`, `job.started`, `data.prepared`, `checkpoint.saved`. */
   @Column('text')
@@ -23,6 +28,6 @@ export class JobEvent {
   @Column('jsonb', { nullable: true })
   data!: Record<string, unknown> | null;
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 }

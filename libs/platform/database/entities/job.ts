@@ -1,4 +1,5 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { oneOf } from '#platform/database/entities/one-of.js';
 
 export const jobStates = [
   'validating_files',
@@ -22,6 +23,7 @@ export interface JobError {
 @Entity()
 @Index(['projectId', 'createdAt', 'id'])
 @Index(['state', 'heartbeatAt'])
+@Check(oneOf('state', jobStates))
 export class Job {
   /** `ftjob-` and 24 letters or digits. */
   @PrimaryColumn('text')
@@ -102,13 +104,13 @@ export class Job {
   @Column('text', { nullable: true })
   workerId!: string | null;
 
-  @Column('timestamptz', { nullable: true })
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
   heartbeatAt!: Date | null;
 
-  @Column('timestamptz', { nullable: true })
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
   cancelRequestedAt!: Date | null;
 
-  @Column('timestamptz', { nullable: true })
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
   pauseRequestedAt!: Date | null;
 
   /** Goes up with every event; the next event's number. */
@@ -130,15 +132,15 @@ export class Job {
   @Column('jsonb', { nullable: true })
   error!: JobError | null;
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 
-  @Column('timestamptz', { nullable: true })
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
   queuedAt!: Date | null;
 
-  @Column('timestamptz', { nullable: true })
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
   startedAt!: Date | null;
 
-  @Column('timestamptz', { nullable: true })
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
   finishedAt!: Date | null;
 }

@@ -1,10 +1,13 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { oneOf } from '#platform/database/entities/one-of.js';
 
-export type MetricKind = 'step' | 'evaluation' | 'samples';
+export const metricKinds = ['step', 'evaluation', 'samples'] as const;
+export type MetricKind = (typeof metricKinds)[number];
 
 /** What was measured at one step: written once, whichever attempt got there first. */
 @Entity()
 @Index(['jobId', 'seq'], { unique: true })
+@Check(oneOf('kind', metricKinds))
 export class Metric {
   @PrimaryColumn('text')
   jobId!: string;
@@ -26,6 +29,6 @@ export class Metric {
   @Column('int')
   attempt!: number;
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 }

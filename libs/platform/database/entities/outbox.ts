@@ -9,6 +9,6 @@ export class Outbox {
   @Column('text')
   jobId!: string;
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 }

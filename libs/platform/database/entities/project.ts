@@ -10,6 +10,6 @@ export class Project {
   @Column('text')
   name!: string;
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 }

@@ -31,10 +31,10 @@ export class StoredFile {
   @Column('jsonb', { nullable: true })
   report!: Record<string, unknown> | null;
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 
   /** Deleted for its owner; the row and object go when no job needs them. */
-  @Column('timestamptz', { nullable: true })
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
   deletedAt!: Date | null;
 }

@@ -20,12 +20,12 @@ export class Worker {
   @Column('jsonb')
   devices!: Record<string, unknown>[];
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   startedAt!: Date;
 
-  @Column('timestamptz', { default: () => 'now()' })
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   heartbeatAt!: Date;
 
-  @Column('timestamptz', { nullable: true })
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
   stoppedAt!: Date | null;
 }

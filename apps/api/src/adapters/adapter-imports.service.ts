@@ -1,0 +1,144 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import path from 'node:path';
+import { Inject, Injectable } from '@nestjs/common';
+import { ADAPTER_FILES } from '#adapters/adapter.js';
+import { readAdapter } from '#adapters/read-adapter.js';
+import type { AdapterObject } from '#contracts/http/adapters.js';
+import { LowrankError } from '#jit/errors.js';
+import { adapterName } from '#jobs/endings.js';
+import { knownModel } from '#jobs/known-models.js';
+import { Adapter } from '#platform/database/entities/adapter.js';
+import { BaseModel } from '#platform/database/entities/base-model.js';
+import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
+import { newId } from '#platform/ids.js';
+import type { Platform } from '#platform/platform.js';
+import { ApiError } from '../errors/api-error.js';
+import { PLATFORM } from '../tokens.js';
+import { findUnsound } from '../http/sound-values.js';
+import { receiveUpload } from '../uploads/receive-upload.js';
+import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
+import { viewAdapter } from './adapter-view.js';
+import { unpackAdapter } from './unpack.js';
+
+const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/** Adapters that were trained elsewhere: checked against their base model before anything of them is kept. */
+@Injectable()
+export class AdapterImports {
+  constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
+
+  async import(projectId: string, request: IncomingMessage): Promise<AdapterObject> {
+    const { home, maxFileBytes } = this.platform.configuration;
+    await using spool = await SpoolFolder.make(spoolRoot(home));
+    const archive = spool.file('archive');
+    const { fields } = await receiveUpload(request, {
+      place: archive,
+      maxBytes: maxFileBytes,
+      fields: ['model', 'suffix'],
+      onField: checkField,
+    });
+    const folder = spool.file('adapter');
+    await mkdir(folder);
+    await unpackAdapter(archive, folder, maxFileBytes);
+    const config = await readConfig(folder);
+    const base = await this.findBase(fields.get('model') ?? config['base_model_name_or_path']);
+    await checkAdapter(folder, base);
+    // Before the folder goes.
+    return await this.keep(projectId, { folder, config, base, suffix: fields.get('suffix') ?? null });
+  }
+
+  private async findBase(name: unknown): Promise<BaseModel> {
+    const base =
+      typeof name === 'string' ? await this.platform.database.manager.findOneBy(BaseModel, { name }) : null;
+    if (base) return base;
+    const shown = JSON.stringify(name ?? null).slice(0, 200);
+    throw new ApiError(
+      400,
+      'model_not_found',
+      `model: there is no base model ${shown} here; name the one that the adapter was trained on, GET /v1/models lists them`,
+      { param: 'model' },
+    );
+  }
+
+  private async keep(
+    projectId: string,
+    { folder, config, base, suffix }: CheckedAdapter,
+  ): Promise<AdapterObject> {
+    const { objects, database } = this.platform;
+    const id = newId('adapter');
+    const files: ManifestFile[] = [];
+    try {
+      for (const name of (await readdir(folder)).sort()) {
+        const { key, bytes, sha256 } = await objects.put(
+          `adapters/${id}/${name}`,
+          createReadStream(path.join(folder, name)),
+        );
+        files.push({ path: name, key, bytes, sha256 });
+      }
+      await database.manager.insert(Adapter, {
+        id,
+        projectId,
+        name: adapterName({ model: base.name, projectId, suffix }, id),
+        jobId: null,
+        model: base.name,
+        baseIdentity: base.identity,
+        config: config as never,
+        files,
+        bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+        sha256: files.find(({ path: name }) => name === ADAPTER_FILES.weights)!.sha256,
+      });
+    } catch (error) {
+      for (const { key } of files) await objects.delete(key);
+      throw error;
+    }
+    return viewAdapter(await database.manager.findOneByOrFail(Adapter, { id }));
+  }
+}
+
+interface CheckedAdapter {
+  readonly folder: string;
+  readonly config: Record<string, unknown>;
+  readonly base: BaseModel;
+  readonly suffix: string | null;
+}
+
+function checkField(name: string, value: string): void {
+  if (name !== 'suffix' || suffixSyntax.test(value)) return;
+  const message = 'suffix: give at most 64 letters, digits, ".", "_" or "-", the first a letter or digit';
+  throw new ApiError(400, 'invalid_request', message, { param: 'suffix' });
+}
+
+const mostConfigBytes = 1 << 20;
+
+async function readConfig(folder: string): Promise<Record<string, unknown>> {
+  const text = await readFile(path.join(folder, ADAPTER_FILES.config));
+  const refuse = (problem: string) =>
+    new ApiError(400, 'adapter_config_invalid', `${ADAPTER_FILES.config} ${problem}`, { param: 'file' });
+  if (text.length > mostConfigBytes) throw refuse(`has more than ${mostConfigBytes} bytes`);
+  let config: unknown;
+  try {
+    config = JSON.parse(text.toString('utf8'));
+  } catch (cause) {
+    throw refuse(`is not JSON: ${(cause as Error).message.slice(0, 200)}`);
+  }
+  if (typeof config !== 'object' || config === null || Array.isArray(config))
+    throw refuse('is no JSON object');
+  const unsound = findUnsound(config);
+  if (unsound) throw refuse(`: ${unsound.field} ${unsound.problem}`);
+  return config as Record<string, unknown>;
+}
+
+/** Layers, ranks and sizes must be those of the configuration and of the base model. */
+async function checkAdapter(folder: string, { folder: baseFolder, identity }: BaseModel): Promise<void> {
+  const { base } = await knownModel(baseFolder, identity);
+  try {
+    await readAdapter(folder, { spec: base.spec });
+  } catch (cause) {
+    if (!(cause instanceof LowrankError)) throw cause;
+    // The folder is the server's own affair.
+    const message = cause.message.replaceAll(`${folder}${path.sep}`, '').replaceAll(folder, 'that was sent');
+    throw new ApiError(400, cause.code, message, { param: 'file', cause });
+  }
+}

@@ -1,0 +1,20 @@
+import type { AdapterObject } from '#contracts/http/adapters.js';
+import type { Adapter } from '#platform/database/entities/adapter.js';
+import { unixSeconds } from '../http/unix-seconds.js';
+
+/** An adapter as it is answered. */
+export function viewAdapter(adapter: Adapter): AdapterObject {
+  return {
+    id: adapter.id,
+    object: 'adapter',
+    created_at: unixSeconds(adapter.createdAt),
+    name: adapter.name,
+    model: adapter.model,
+    base_identity: adapter.baseIdentity,
+    job: adapter.jobId,
+    config: adapter.config,
+    files: adapter.files.map(({ path, bytes, sha256 }) => ({ name: path, bytes, sha256 })),
+    bytes: adapter.bytes,
+    sha256: adapter.sha256,
+  };
+}

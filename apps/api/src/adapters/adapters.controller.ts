@@ -1,0 +1,61 @@
+import { Controller, Delete, Get, Inject, Param, Post, Query, Req } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import type { Request } from 'express';
+import type { z } from 'zod';
+import { adapterImport, adapterListQuery, adapterObject, adapterPage } from '#contracts/http/adapters.js';
+import { deleted } from '#contracts/http/pages.js';
+import { Endpoint } from '../http/endpoint.js';
+import { formBody } from '../http/openapi-schemas.js';
+import { ProjectId } from '../keys/caller.js';
+import { AdapterImports } from './adapter-imports.service.js';
+import { AdaptersService } from './adapters.service.js';
+
+@ApiTags('adapters')
+@Controller('v1/adapters')
+export class AdaptersController {
+  constructor(
+    @Inject(AdaptersService) private readonly adapters: AdaptersService,
+    @Inject(AdapterImports) private readonly imports: AdapterImports,
+  ) {}
+
+  @Post()
+  @ApiConsumes('multipart/form-data')
+  @ApiBody(formBody(adapterImport))
+  @Endpoint({ summary: "Import a PEFT adapter's folder as .tar, .tar.gz or .zip", answer: adapterObject })
+  import(@ProjectId() project: string, @Req() request: Request) {
+    return this.imports.import(project, request);
+  }
+
+  @Get()
+  @Endpoint({ summary: 'List adapters, newest first', answer: adapterPage })
+  list(
+    @ProjectId() project: string,
+    @Query({ schema: adapterListQuery }) query: z.output<typeof adapterListQuery>,
+  ) {
+    return this.adapters.list(project, query);
+  }
+
+  @Get(':id')
+  @Endpoint({ summary: 'Get an adapter and its manifest', answer: adapterObject })
+  get(@ProjectId() project: string, @Param('id') id: string) {
+    return this.adapters.get(project, id);
+  }
+
+  @Get(':id/files/:name')
+  @Endpoint({ summary: 'Get one file of an adapter', produces: 'application/octet-stream' })
+  file(@ProjectId() project: string, @Param('id') id: string, @Param('name') name: string) {
+    return this.adapters.file(project, id, name);
+  }
+
+  @Get(':id/archive')
+  @Endpoint({ summary: 'Get an adapter as one tar, always the same bytes', produces: 'application/x-tar' })
+  archive(@ProjectId() project: string, @Param('id') id: string) {
+    return this.adapters.archive(project, id);
+  }
+
+  @Delete(':id')
+  @Endpoint({ summary: 'Delete an adapter', answer: deleted })
+  delete(@ProjectId() project: string, @Param('id') id: string) {
+    return this.adapters.delete(project, id);
+  }
+}

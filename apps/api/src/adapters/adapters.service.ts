@@ -1,0 +1,84 @@
+import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
+import type { z } from 'zod';
+import type { adapterListQuery, AdapterObject } from '#contracts/http/adapters.js';
+import type { Deleted, Page } from '#contracts/http/pages.js';
+import { Adapter } from '#platform/database/entities/adapter.js';
+import type { Platform } from '#platform/platform.js';
+import { ApiError, notFound } from '../errors/api-error.js';
+import { keysetPage } from '../http/keyset-page.js';
+import { streamed } from '../http/streamed.js';
+import { verifiedContent } from '../http/verified-content.js';
+import { PLATFORM } from '../tokens.js';
+import { adapterArchive } from './adapter-archive.js';
+import { viewAdapter } from './adapter-view.js';
+
+/** Adapters: listed, handed out, deleted. */
+@Injectable()
+export class AdaptersService {
+  constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
+
+  async list(projectId: string, query: z.output<typeof adapterListQuery>): Promise<Page<AdapterObject>> {
+    const rows = this.adapters(projectId);
+    if (query.model !== undefined) rows.andWhere('row.model = :model', { model: query.model });
+    return keysetPage(rows, query, viewAdapter);
+  }
+
+  async get(projectId: string, id: string): Promise<AdapterObject> {
+    return viewAdapter(await this.find(projectId, id));
+  }
+
+  async file(projectId: string, id: string, name: string): Promise<StreamableFile> {
+    const { files } = await this.find(projectId, id);
+    const file = files.find(({ path }) => path === name);
+    if (!file) {
+      const names = files.map(({ path }) => path).join(', ');
+      throw new ApiError(
+        404,
+        'file_not_found',
+        `the adapter ${id} has no file of this name; it has ${names}`,
+        { param: 'name' },
+      );
+    }
+    const content = await verifiedContent(this.platform.objects, file);
+    return streamed(content, this.platform.log, { length: file.bytes, disposition: attachment(name) });
+  }
+
+  async archive(projectId: string, id: string): Promise<StreamableFile> {
+    const { files } = await this.find(projectId, id);
+    const { bytes, content } = adapterArchive(this.platform.objects, id, files);
+    return streamed(content, this.platform.log, {
+      length: bytes,
+      type: 'application/x-tar',
+      disposition: attachment(`${id}.tar`),
+    });
+  }
+
+  /** The bytes go when no job needs them any more. */
+  async delete(projectId: string, id: string): Promise<Deleted> {
+    const { affected } = await this.platform.database.manager
+      .createQueryBuilder()
+      .update(Adapter)
+      .set({ deletedAt: () => 'now()' })
+      .where('id = :id AND project_id = :projectId AND deleted_at IS NULL', { id, projectId })
+      .execute();
+    if (affected === 0) throw notFound('adapter', id);
+    return { id, object: 'adapter', deleted: true };
+  }
+
+  private adapters(projectId: string) {
+    return this.platform.database.manager
+      .createQueryBuilder(Adapter, 'row')
+      .where('row.projectId = :projectId AND row.deletedAt IS NULL', { projectId });
+  }
+
+  private async find(projectId: string, id: string): Promise<Adapter> {
+    const adapter = await this.adapters(projectId).andWhere('row.id = :id', { id }).getOne();
+    if (!adapter) throw notFound('adapter', id);
+    return adapter;
+  }
+}
+
+/** Names here are of the manifest: letters, digits, dots and underscores. */
+function attachment(name: string): string {
+  return `attachment; filename="${name.replaceAll(/[^A-Za-z0-9._-]/g, '_')}"`;
+}

@@ -1,0 +1,40 @@
+/** Takes the files of an adapter out of an archive that somebody sent, and nothing else. */
+import { open } from 'node:fs/promises';
+import { ApiError } from '../errors/api-error.js';
+import { AdapterGate, refusal } from './entry-gate.js';
+import { unpackTar } from './unpack-tar.js';
+import { unpackZip } from './unpack-zip.js';
+
+/**
+ * Unpacks a .tar, .tar.gz or .zip into a folder: adapter_config.json, adapter_model.safetensors and README.md, at the top
+ * or within one folder. Names come from that list, never from the archive.
+ *
+ * Throws ApiError 400 for anything else in it and for paths that lead out, links, pickles, too many entries and content
+ * that is larger than `maxBytes` when it is unpacked.
+ */
+export async function unpackAdapter(archive: string, folder: string, maxBytes: number): Promise<void> {
+  const gate = new AdapterGate(folder, maxBytes);
+  const unpack = (await isZip(archive)) ? unpackZip : unpackTar;
+  try {
+    await unpack(archive, gate.admit);
+  } catch (cause) {
+    if (cause instanceof ApiError) throw cause;
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    if (syscall !== undefined && code !== undefined && code !== 'ENOENT') throw cause;
+    throw refusal(
+      `the archive cannot be read: ${(cause as Error).message}; send a .tar, .tar.gz or .zip`,
+      cause,
+    );
+  }
+  gate.requireAll();
+}
+
+async function isZip(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    return bytesRead === 4 && buffer.readUInt32BE() === 0x504b0304;
+  } finally {
+    await handle.close();
+  }
+}

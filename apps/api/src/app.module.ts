@@ -1,0 +1,112 @@
+import {
+  type DynamicModule,
+  Inject,
+  Module,
+  type OnApplicationBootstrap,
+  type Provider,
+} from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { LoggerModule } from 'nestjs-pino';
+import { ApiKeys } from '#jobs/api-keys.js';
+import { JobHistory } from '#jobs/job-history.js';
+import { JobStore } from '#jobs/job-store.js';
+import { OutboxRelay } from '#jobs/outbox.js';
+import type { Platform } from '#platform/platform.js';
+import { AdapterImports } from './adapters/adapter-imports.service.js';
+import { AdaptersController } from './adapters/adapters.controller.js';
+import { AdaptersService } from './adapters/adapters.service.js';
+import { ErrorFilter } from './errors/error.filter.js';
+import { FilesController } from './files/files.controller.js';
+import { FilesService } from './files/files.service.js';
+import { HealthController } from './health/health.controller.js';
+import { HealthService } from './health/health.service.js';
+import { requestLog } from './http/request-log.js';
+import { RequestPipe } from './http/request-pipe.js';
+import { JobCare } from './jobs/job-care.service.js';
+import { JobRequests } from './jobs/job-request.service.js';
+import { JobsController } from './jobs/jobs.controller.js';
+import { JobsService } from './jobs/jobs.service.js';
+import { AuthGuard } from './keys/auth.guard.js';
+import { BaseModelsController } from './models/base-models.controller.js';
+import { BaseModels } from './models/base-models.js';
+import { BundledModels } from './models/bundled-models.js';
+import { ModelsController } from './models/models.controller.js';
+import { ModelsService } from './models/models.service.js';
+import { RegistrationsService } from './models/registrations.service.js';
+import { PlanController } from './plan/plan.controller.js';
+import { PlanService } from './plan/plan.service.js';
+import { PrometheusController } from './prometheus/prometheus.controller.js';
+import { PrometheusService } from './prometheus/prometheus.service.js';
+import { HistoryService } from './streams/history.service.js';
+import { JobWakes } from './streams/job-wakes.js';
+import { StreamsController } from './streams/streams.controller.js';
+import { StreamsService } from './streams/streams.service.js';
+import { PLATFORM } from './tokens.js';
+import { spoolRoot, sweepSpool } from './uploads/spool-folder.js';
+import { WorkersController } from './workers/workers.controller.js';
+import { WorkersService } from './workers/workers.service.js';
+
+/** The classes of libs/jobs know no Nest: they are given their parts here. */
+function jobProviders({ database, queue, notifications, log }: Platform): Provider[] {
+  const parts = { database, queue, notifications };
+  return [
+    { provide: ApiKeys, useValue: new ApiKeys(database) },
+    { provide: JobHistory, useValue: new JobHistory(database) },
+    { provide: JobStore, useValue: new JobStore(parts, log) },
+    { provide: OutboxRelay, useValue: new OutboxRelay(parts, log) },
+  ];
+}
+
+@Module({})
+export class AppModule implements OnApplicationBootstrap {
+  constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
+
+  /** The application on an open platform, which is not closed with it. */
+  static on(platform: Platform): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [LoggerModule.forRoot({ pinoHttp: requestLog(platform.log) })],
+      controllers: [
+        FilesController,
+        JobsController,
+        StreamsController,
+        PlanController,
+        ModelsController,
+        BaseModelsController,
+        AdaptersController,
+        WorkersController,
+        HealthController,
+        PrometheusController,
+      ],
+      providers: [
+        { provide: PLATFORM, useValue: platform },
+        ...jobProviders(platform),
+        { provide: APP_GUARD, useClass: AuthGuard },
+        { provide: APP_PIPE, useClass: RequestPipe },
+        { provide: APP_FILTER, useValue: new ErrorFilter(platform.log) },
+        AdapterImports,
+        AdaptersService,
+        BaseModels,
+        BundledModels,
+        FilesService,
+        HealthService,
+        HistoryService,
+        JobCare,
+        JobRequests,
+        JobsService,
+        JobWakes,
+        ModelsService,
+        PlanService,
+        PrometheusService,
+        RegistrationsService,
+        StreamsService,
+        WorkersService,
+      ],
+    };
+  }
+
+  /** Uploads of a process that died. */
+  async onApplicationBootstrap(): Promise<void> {
+    await sweepSpool(spoolRoot(this.platform.configuration.home));
+  }
+}

@@ -1,0 +1,56 @@
+/** The application on an open platform: for the server, and for tests. */
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import helmet from 'helmet';
+import { Logger } from 'nestjs-pino';
+import type { Platform } from '#platform/platform.js';
+import { AppModule } from './app.module.js';
+import { serveDocument } from './http/openapi.js';
+import { nameRequests } from './http/request-id.js';
+import { type BodyPace, limitSlowBodies, usualPace } from './http/slow-bodies.js';
+import { measureRequests } from './prometheus/measure-requests.js';
+import { PrometheusService } from './prometheus/prometheus.service.js';
+
+export interface AppOptions {
+  readonly pace?: BodyPace;
+}
+
+/** JSON bodies are jobs: names, options and at most 16 sample prompts. */
+const mostJsonBytes = '1mb';
+
+/** Makes the application; it does not listen yet. */
+export async function createApp(
+  platform: Platform,
+  { pace = usualPace }: AppOptions = {},
+): Promise<NestExpressApplication> {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.on(platform), {
+    bodyParser: false,
+    bufferLogs: true,
+    abortOnError: false,
+    forceCloseConnections: true,
+  });
+  app.useLogger(app.get(Logger));
+  app.disable('x-powered-by');
+  app.use(nameRequests);
+  app.use(measureRequests(app.get(PrometheusService)));
+  app.use(helmet(headers));
+  app.use(limitSlowBodies(pace));
+  app.useBodyParser('json', { limit: mostJsonBytes, strict: false });
+  serveDocument(app);
+  // Long uploads are allowed; slow ones are cut by their pace.
+  app.getHttpServer().requestTimeout = 0;
+  return app;
+}
+
+const headers: Parameters<typeof helmet>[0] = {
+  contentSecurityPolicy: {
+    directives: {
+      // The server speaks plain HTTP by itself; helmet's default would send pages to https.
+      upgradeInsecureRequests: null,
+      // The page at /docs has scripts and styles of its own.
+      scriptSrc: ["'self'", "'unsafe-inline'"],
+    },
+  },
+  strictTransportSecurity: false,
+};

@@ -1,0 +1,227 @@
+/** From anything that was thrown to the answer that a client gets. */
+import { HttpException } from '@nestjs/common';
+import { DataError, describeProblem } from '#data/data-error.js';
+import type { ErrorBody, RequestProblem } from '#contracts/http/errors.js';
+import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { PlanError } from '#jobs/plan.js';
+import { LoraConfigError } from '#lora/config.js';
+import { OptionsError } from '#training/option-problems.js';
+import { ApiError } from './api-error.js';
+
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: ErrorBody;
+}
+
+/** Statuses of the codes that the rooms below throw; a code that stands nowhere is our own fault. */
+const statuses: Readonly<Record<string, number>> = {
+  adapter_config_invalid: 400,
+  adapter_mismatch: 400,
+  adapter_not_finite: 400,
+  adapter_weights_pickled: 400,
+  base_changed: 400,
+  checkpoint_not_found: 404,
+  file_not_found: 404,
+  idempotency_mismatch: 422,
+  invalid_data: 400,
+  invalid_request: 400,
+  job_finished: 400,
+  job_not_found: 404,
+  job_transition: 400,
+  lora_config_invalid: 400,
+  no_target_modules: 400,
+  rank_too_large: 400,
+  training_options_invalid: 400,
+  unsupported: 400,
+  database_unavailable: 503,
+  queue_unavailable: 503,
+  store_unavailable: 503,
+  disk_full: 507,
+  store_full: 507,
+};
+
+/** Fields of a job that these codes are about where the error does not say it. */
+const params: Readonly<Record<string, string>> = {
+  no_target_modules: 'lora.target_modules',
+  rank_too_large: 'lora.r',
+  lora_config_invalid: 'lora',
+  training_options_invalid: 'training',
+  invalid_data: 'file',
+};
+
+const mostShown = 5;
+const mostProblems = 50;
+const mostMessage = 4000;
+
+/** Refusals that clients may send again as they are. */
+const worthRetrying = [408, 409, 425, 429];
+
+/** The answer to an error; what is not meant for clients becomes a plain 500. */
+export function answerFor(error: unknown): ErrorAnswer {
+  const { status, code, message, param = null, problems } = describe(error);
+  const headers: Record<string, string> = {};
+  if (status < 500 && !worthRetrying.includes(status)) headers['x-should-retry'] = 'false';
+  if (status === 503 || status === 429) headers['retry-after'] = '2';
+  if (status === 401) headers['www-authenticate'] = 'Bearer';
+  return {
+    status,
+    headers,
+    body: {
+      error: {
+        message: message.slice(0, mostMessage),
+        type: typeOf(status),
+        param: param?.slice(0, 200) ?? null,
+        code,
+        ...(problems ? { problems: problems.slice(0, mostProblems).map(short) } : {}),
+      },
+    },
+  };
+}
+
+/** A client's own text comes back in messages, and must not make them endless. */
+function short(problem: RequestProblem): RequestProblem {
+  return { ...problem, field: problem.field.slice(0, 200), message: problem.message.slice(0, 1000) };
+}
+
+interface Description {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly param?: string | null;
+  readonly problems?: readonly RequestProblem[];
+}
+
+function describe(error: unknown): Description {
+  if (error instanceof ApiError) return error;
+  if (error instanceof DataError) return describeData(error);
+  if (error instanceof PlanError) return describePlan(error);
+  if (error instanceof OptionsError || error instanceof LoraConfigError) return describeFields(error);
+  if (error instanceof LowrankError && statuses[error.code] !== undefined) {
+    return {
+      status: statuses[error.code]!,
+      code: error.code,
+      message: error.message,
+      param: paramOf(error),
+    };
+  }
+  if (isDatabaseGone(error)) {
+    return {
+      status: 503,
+      code: 'database_unavailable',
+      message: 'the database does not answer: try again soon',
+    };
+  }
+  if (isDiskFull(error)) {
+    return {
+      status: 507,
+      code: 'disk_full',
+      message: "the server's disk is full: make room there, then try again",
+    };
+  }
+  if (error instanceof HttpException) return describeHttp(error.getStatus(), error.message);
+  const { status, type, message } = (error ?? {}) as { status?: unknown; type?: unknown; message?: unknown };
+  // Express and its parsers throw plain errors with a status.
+  if (error instanceof Error && typeof status === 'number' && status >= 400 && status < 500) {
+    return describeHttp(
+      status,
+      typeof type === 'string' ? parserMessage(type, String(message)) : String(message),
+    );
+  }
+  return { status: 500, code: 'internal_error', message: 'the server failed; its log says why' };
+}
+
+function describeFields(error: OptionsError | LoraConfigError): Description {
+  const problems = error.problems.map(({ field, problem, fix }) => ({ field, message: problem, fix }));
+  return {
+    status: 400,
+    code: error.code,
+    message: error.message,
+    param: problems[0]?.field ?? null,
+    problems,
+  };
+}
+
+function describePlan({ code, message, problems }: PlanError): Description {
+  return {
+    status: 400,
+    code,
+    message,
+    param: problems[0]?.field ?? null,
+    problems,
+  };
+}
+
+function describeData({ code, problems, isComplete, details }: DataError): Description {
+  const shown = problems.slice(0, mostShown).map(describeProblem).join('; ');
+  const hidden = problems.length - mostShown;
+  const more =
+    hidden > 0 || !isComplete ? ` (and ${Math.max(hidden, 0)}${isComplete ? '' : ' or'} more)` : '';
+  return {
+    status: 400,
+    code,
+    message: `${shown}${more}`,
+    param: typeof details['field'] === 'string' ? details['field'] : 'file',
+    problems: problems.map(({ line, field, code, message }) => ({ field, line, code, message })),
+  };
+}
+
+function paramOf(error: LowrankError): string | null {
+  const { field, options } = error.details;
+  if (typeof field === 'string') return field;
+  if (error instanceof UnsupportedError && Array.isArray(options)) return String(options[0]);
+  return params[error.code] ?? null;
+}
+
+function describeHttp(status: number, message: string): Description {
+  const codes: Readonly<Record<number, string>> = {
+    400: 'invalid_request',
+    404: 'unknown_url',
+    408: 'request_timeout',
+    413: 'body_too_large',
+    415: 'unsupported_media_type',
+  };
+  return { status, code: codes[status] ?? 'invalid_request', message };
+}
+
+function parserMessage(type: string, message: string): string {
+  if (type === 'entity.parse.failed') return `the body is not JSON: ${message.slice(0, 200)}`;
+  if (type === 'entity.too.large') return 'the body is larger than a JSON body may be here';
+  return message;
+}
+
+function typeOf(status: number): ErrorBody['error']['type'] {
+  if (status === 401) return 'authentication_error';
+  if (status === 404) return 'not_found_error';
+  if (status === 429) return 'rate_limit_error';
+  return status >= 500 ? 'server_error' : 'invalid_request_error';
+}
+
+/** Postgres refuses, is starting or stopping, or the connection broke. */
+const goneCodes = /^(08...|57P0[1235]|53300|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/;
+const goneMessages =
+  /connection (terminated|ended|closed)|timeout exceeded when trying to connect|client has encountered a connection error|not queryable|Driver not Connected/i;
+
+function isDatabaseGone(error: unknown): boolean {
+  const { name, code, driverError } = (error ?? {}) as {
+    name?: string;
+    code?: unknown;
+    driverError?: unknown;
+  };
+  const isOfDriver =
+    name === 'QueryFailedError' || name === 'AggregateError' || name === 'ConnectionIsNotSetError';
+  const inner = driverError ?? error ?? {};
+  const {
+    code: innerCode,
+    message,
+    errors,
+  } = inner as { code?: unknown; message?: unknown; errors?: unknown[] };
+  const codes = [code, innerCode, ...(errors ?? []).map((each) => (each as { code?: unknown }).code)];
+  if (codes.some((each) => typeof each === 'string' && goneCodes.test(each))) return true;
+  return (isOfDriver || inner instanceof Error) && typeof message === 'string' && goneMessages.test(message);
+}
+
+function isDiskFull(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}

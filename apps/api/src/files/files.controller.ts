@@ -1,0 +1,52 @@
+import { Controller, Delete, Get, Inject, Param, Post, Query, Req } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import type { Request } from 'express';
+import type { z } from 'zod';
+import { fileListQuery, fileObject, filePage, fileUpload } from '#contracts/http/files.js';
+import { deleted } from '#contracts/http/pages.js';
+import { Endpoint } from '../http/endpoint.js';
+import { IdempotencyKey } from '../http/idempotency.js';
+import { formBody } from '../http/openapi-schemas.js';
+import { ProjectId } from '../keys/caller.js';
+import { FilesService } from './files.service.js';
+
+@ApiTags('files')
+@Controller('v1/files')
+export class FilesController {
+  constructor(@Inject(FilesService) private readonly files: FilesService) {}
+
+  @Post()
+  @ApiConsumes('multipart/form-data')
+  @ApiBody(formBody(fileUpload))
+  @Endpoint({ summary: 'Upload a training file; it is checked line by line', answer: fileObject })
+  upload(@ProjectId() project: string, @Req() request: Request, @IdempotencyKey() key?: string) {
+    return this.files.upload(project, request, key);
+  }
+
+  @Get()
+  @Endpoint({ summary: 'List files, newest first', answer: filePage })
+  list(
+    @ProjectId() project: string,
+    @Query({ schema: fileListQuery }) query: z.output<typeof fileListQuery>,
+  ) {
+    return this.files.list(project, query);
+  }
+
+  @Get(':id')
+  @Endpoint({ summary: 'Get a file', answer: fileObject })
+  get(@ProjectId() project: string, @Param('id') id: string) {
+    return this.files.get(project, id);
+  }
+
+  @Get(':id/content')
+  @Endpoint({ summary: 'Get the content of a file', produces: 'application/octet-stream' })
+  content(@ProjectId() project: string, @Param('id') id: string) {
+    return this.files.content(project, id);
+  }
+
+  @Delete(':id')
+  @Endpoint({ summary: 'Delete a file; jobs that use it keep it until they end', answer: deleted })
+  delete(@ProjectId() project: string, @Param('id') id: string) {
+    return this.files.delete(project, id);
+  }
+}

@@ -1,0 +1,51 @@
+/** What every route says of itself in the API's document, in one decorator. */
+import { applyDecorators, HttpCode } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiResponse } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { errorBody } from '#contracts/http/errors.js';
+
+export interface EndpointOptions {
+  /** What the route does, in one line. */
+  readonly summary: string;
+  /** Schema of the answer; left out for bytes and streams. */
+  readonly answer?: z.ZodType;
+  /** 200, as OpenAI answers every request that worked. */
+  readonly status?: number;
+  /** Content type of an answer that is no JSON. */
+  readonly produces?: string;
+  /** Whether no key is needed. */
+  readonly isPublic?: boolean;
+}
+
+const refusals = {
+  400: 'The request is wrong; `param` and `problems` name the fields',
+  401: 'No key, or one that is not known',
+  404: "There is no such object, or it is another project's",
+};
+
+export function Endpoint({
+  summary,
+  answer,
+  produces,
+  status = 200,
+  isPublic = false,
+}: EndpointOptions): MethodDecorator {
+  return applyDecorators(
+    HttpCode(status),
+    ApiOperation({ summary }),
+    ApiResponse({
+      status,
+      description: 'Done',
+      ...(answer ? { standardSchema: answer } : {}),
+      ...(produces ? { content: { [produces]: { schema: { type: 'string', format: 'binary' } } } } : {}),
+    }),
+    ...(isPublic
+      ? []
+      : [
+          ApiBearerAuth(),
+          ...Object.entries(refusals).map(([code, description]) =>
+            ApiResponse({ status: Number(code), description, standardSchema: errorBody }),
+          ),
+        ]),
+  );
+}

@@ -1,0 +1,27 @@
+/** The API's document and its page. */
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { INestApplication } from '@nestjs/common';
+import { z } from 'zod';
+import { programVersion } from '../program.js';
+import { toOpenApi } from './openapi-schemas.js';
+
+export function buildDocument(app: INestApplication): OpenAPIObject {
+  const description =
+    'Fine-tuning with LoRA in the shapes of the OpenAI API: files, fine-tuning jobs and models, and beside them plans, metrics, streams and adapters.';
+  const builder = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Lowrank')
+    .setDescription(description)
+    .setVersion(programVersion)
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'A key that `lowrank keys create` made' });
+  return SwaggerModule.createDocument(app, builder.build(), {
+    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+    standardSchemaConverter: (schema, { schemaType }) =>
+      schema instanceof z.ZodType ? toOpenApi(schema, schemaType) : undefined,
+  });
+}
+
+/** Serves the document at /docs-json and a page for it at /docs. */
+export function serveDocument(app: INestApplication): void {
+  SwaggerModule.setup('docs', app, () => buildDocument(app), { jsonDocumentUrl: 'docs-json', raw: ['json'] });
+}

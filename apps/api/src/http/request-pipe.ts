@@ -1,0 +1,63 @@
+/** Reads bodies, queries and ids by their zod schemas; every problem is named by its field. */
+import { type ArgumentMetadata, Injectable, type PipeTransform } from '@nestjs/common';
+import { z } from 'zod';
+import { ApiError } from '../errors/api-error.js';
+import { type FieldGuide, findProblems, throwFindings } from '#training/option-problems.js';
+import { jobCreate, parseJobCreate } from '#contracts/http/job-create.js';
+import { findUnsound } from './sound-values.js';
+
+/** Bodies with a reader of their own, which knows more than the schema. */
+const readers = new Map<unknown, (input: unknown) => unknown>([[jobCreate, parseJobCreate]]);
+
+@Injectable()
+export class RequestPipe implements PipeTransform {
+  transform(value: unknown, metadata: ArgumentMetadata): unknown {
+    const { schema, type } = metadata;
+    if (type === 'custom') return value;
+    const unsound = findUnsound(value);
+    if (unsound) {
+      const field = unsound.field || (metadata.data ?? type);
+      const message = `${field}: ${unsound.problem}; leave it out`;
+      throw new ApiError(400, 'invalid_request', message, {
+        param: field,
+        problems: [{ field, message: unsound.problem, fix: 'leave it out' }],
+      });
+    }
+    if (!(schema instanceof z.ZodType)) return value;
+    if (type === 'body' && value === undefined) {
+      throw new ApiError(
+        400,
+        'invalid_request',
+        'the request needs a JSON object as its body: send it with Content-Type: application/json',
+      );
+    }
+    const read = readers.get(schema);
+    return read ? read(value) : readBySchema(schema, value, type);
+  }
+}
+
+function readBySchema(schema: z.ZodType, value: unknown, type: ArgumentMetadata['type']): unknown {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const what = type === 'query' ? 'the query' : 'the request';
+  throwFindings('invalid_request', what, findProblems(parsed.error, value, guideOf(schema)));
+}
+
+/** What a schema itself tells about its fields. */
+function guideOf(schema: z.ZodType): FieldGuide {
+  const shape = schema instanceof z.ZodObject ? (schema.shape as Record<string, z.ZodType>) : {};
+  const fixes = Object.entries(shape).map(([name, field]) => [name, describeField(field)]);
+  return { fixes: Object.fromEntries(fixes), aliases: {}, unsupported: [] };
+}
+
+function describeField(field: z.ZodType): string {
+  const {
+    type,
+    enum: values,
+    minimum,
+    maximum,
+  } = z.toJSONSchema(field, { io: 'input', unrepresentable: 'any' });
+  if (values) return `give one of ${values.map(String).join(', ')}`;
+  if (type === 'integer' && minimum !== undefined) return `give a whole number from ${minimum} to ${maximum}`;
+  return typeof type === 'string' ? `give a ${type}` : 'see the API documentation';
+}

@@ -1,0 +1,44 @@
+/** Content of the object store, checked while it goes out. */
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
+import { LowrankError } from '#jit/errors.js';
+import type { ObjectStore } from '#platform/objects/object-store.js';
+
+/**
+ * The bytes of an object. The last of them are held back until all are known to be right: an object that was damaged
+ * gives a broken download, never a wrong one. Throws `object_missing` before the first byte; fails with LowrankError
+ * `object_corrupt` after the last.
+ */
+export async function verifiedContent(
+  objects: ObjectStore,
+  file: Pick<ManifestFile, 'key' | 'bytes' | 'sha256'>,
+): Promise<Readable> {
+  const content = await objects.get(file.key);
+  return Readable.from(verify(content, file), { objectMode: false });
+}
+
+async function* verify(
+  content: Readable,
+  { key, bytes, sha256 }: Pick<ManifestFile, 'key' | 'bytes' | 'sha256'>,
+) {
+  const hash = createHash('sha256');
+  let seen = 0;
+  let held: Buffer | undefined;
+  for await (const chunk of content as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    seen += chunk.length;
+    if (held) yield held;
+    held = chunk;
+  }
+  if (seen !== bytes || hash.digest('hex') !== sha256) {
+    throw new LowrankError(
+      'object_corrupt',
+      `the object ${key} is not what was written: restore it from a copy`,
+      {
+        details: { key },
+      },
+    );
+  }
+  if (held) yield held;
+}

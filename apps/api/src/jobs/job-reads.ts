@@ -1,0 +1,53 @@
+/** Jobs with what can only be told by looking at others or at the clock: one query for each answer. */
+import type { DataSource, EntityManager, SelectQueryBuilder } from 'typeorm';
+import { Job } from '#platform/database/entities/job.js';
+
+/** A job, its place among those that wait and its speed. */
+export interface JobReading {
+  readonly job: Job;
+  /** 1 is the next; null for a job that does not wait. */
+  readonly position: number | null;
+  /** Of the last steps, pauses for evaluation and checkpoints included; null for a job that does not run. */
+  readonly secondsPerStep: number | null;
+}
+
+const position = `CASE WHEN job.state = 'queued' THEN 1 + (SELECT count(*) FROM job ahead
+  WHERE ahead.state = 'queued' AND (ahead.queued_at, ahead.id) < (job.queued_at, job.id)) END`;
+
+/** Steps are written in batches, so their times are coarse: many of them, and a second at least, make a speed. */
+const secondsPerStep = `CASE WHEN job.state = 'running' THEN (SELECT
+  CASE WHEN max(recent.created_at) - min(recent.created_at) > interval '1 second' THEN
+    extract(epoch FROM max(recent.created_at) - min(recent.created_at)) / nullif(max(recent.step) - min(recent.step), 0) END
+  FROM (SELECT created_at, step FROM metric WHERE metric.job_id = job.id AND metric.attempt = job.attempt
+    ORDER BY metric.seq DESC LIMIT 100) recent) END`;
+
+/** Adds what `readJobs` needs to a query over `job`. */
+function withReadings(query: SelectQueryBuilder<Job>): SelectQueryBuilder<Job> {
+  return query.addSelect(position, 'position').addSelect(secondsPerStep, 'seconds_per_step');
+}
+
+/** Runs a query over jobs named `job`, without joins. */
+export async function readJobs(query: SelectQueryBuilder<Job>): Promise<JobReading[]> {
+  const { entities, raw } = await withReadings(query).getRawAndEntities<{
+    position: string | null;
+    seconds_per_step: string | null;
+  }>();
+  const numberOrNull = (text: string | null = null) => (text === null ? null : Number(text));
+  return entities.map((job, i) => ({
+    job,
+    position: numberOrNull(raw[i]?.position),
+    secondsPerStep: numberOrNull(raw[i]?.seconds_per_step),
+  }));
+}
+
+/** One job of a project; undefined if there is none. */
+export async function readJob(
+  manager: EntityManager | DataSource,
+  projectId: string,
+  jobId: string,
+): Promise<JobReading | undefined> {
+  const query = manager
+    .createQueryBuilder(Job, 'job')
+    .where('job.id = :jobId AND job.projectId = :projectId', { jobId, projectId });
+  return (await readJobs(query))[0];
+}

@@ -1,0 +1,72 @@
+import type { ShownHyperparameters } from '#contracts/http/hyperparameters.js';
+import type { JobObject } from '#contracts/http/jobs.js';
+import { adapterName } from '#jobs/endings.js';
+import type { Job } from '#platform/database/entities/job.js';
+import { unixSeconds, unixSecondsOrNull } from '../http/unix-seconds.js';
+import type { JobReading } from './job-reads.js';
+
+/** A job as it is answered. */
+export function viewJob({ job, position, secondsPerStep }: JobReading, now = new Date()): JobObject {
+  const secondsLeft = timeLeft(job, secondsPerStep);
+  const hyperparameters = shownHyperparameters(job);
+  return {
+    id: job.id,
+    object: 'fine_tuning.job',
+    created_at: unixSeconds(job.createdAt),
+    finished_at: unixSecondsOrNull(job.finishedAt),
+    model: job.model,
+    fine_tuned_model: job.adapterId === null ? null : adapterName(job, job.adapterId),
+    organization_id: job.projectId,
+    result_files: [],
+    status: job.state,
+    trained_tokens: job.trainedTokens,
+    training_file: job.trainingFileId,
+    validation_file: job.validationFileId,
+    hyperparameters,
+    seed: job.seed,
+    error: job.error,
+    estimated_finish: secondsLeft === null ? null : unixSeconds(now) + Math.ceil(secondsLeft),
+    method: { type: 'supervised', supervised: { hyperparameters } },
+    integrations: [],
+    metadata: job.metadata,
+    suffix: job.suffix,
+    lora: job.lora,
+    training: job.training,
+    device: job.device,
+    init_adapter: job.initAdapterId,
+    adapter: job.adapterId,
+    progress: {
+      step: job.step,
+      total_steps: job.totalSteps,
+      tokens_per_second: job.tokensPerSecond,
+      seconds_left: secondsLeft,
+    },
+    position,
+    attempt: job.attempt,
+    started_at: unixSecondsOrNull(job.startedAt),
+    cancel_requested: job.state === 'running' && job.cancelRequestedAt !== null,
+    pause_requested: job.state === 'running' && job.pauseRequestedAt !== null,
+    plan: job.plan,
+    choices: job.choices,
+  };
+}
+
+function timeLeft({ state, step, totalSteps }: Job, secondsPerStep: number | null): number | null {
+  if (state !== 'running' || totalSteps === null || secondsPerStep === null) return null;
+  return Math.round(10 * Math.max(0, totalSteps - step) * secondsPerStep) / 10;
+}
+
+/** What was written, or what was chosen for `auto` once that is known. */
+function shownHyperparameters({ training, choices }: Job): ShownHyperparameters {
+  const value = (option: string): number | 'auto' => {
+    const chosen = choices?.find((choice) => choice['option'] === option)?.['value'];
+    const written = training[option];
+    if (typeof written === 'number') return written;
+    return typeof chosen === 'number' ? chosen : 'auto';
+  };
+  return {
+    batch_size: value('batch_size'),
+    learning_rate_multiplier: 'auto',
+    n_epochs: value('n_epochs'),
+  };
+}

@@ -1,0 +1,114 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { z } from 'zod';
+import type { JobRequest } from '#contracts/http/job-create.js';
+import { type JobObject, type jobListQuery, metadataFilter } from '#contracts/http/jobs.js';
+import type { Page } from '#contracts/http/pages.js';
+import { answerOnce } from '#jobs/idempotency.js';
+import { JobStore, type NewJob } from '#jobs/job-store.js';
+import { OutboxRelay } from '#jobs/outbox.js';
+import { IdempotencyKey } from '#platform/database/entities/idempotency-key.js';
+import { Job } from '#platform/database/entities/job.js';
+import type { Platform } from '#platform/platform.js';
+import { notFound } from '../errors/api-error.js';
+import { digestOfRequest } from '../http/idempotency.js';
+import { pageOfRows, unknownAfter } from '../http/keyset-page.js';
+import { PLATFORM } from '../tokens.js';
+import { readJob, readJobs } from './job-reads.js';
+import { JobRequests } from './job-request.service.js';
+import { viewJob } from './job-view.js';
+
+/** Jobs: made, read, steered. */
+@Injectable()
+export class JobsService {
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(JobRequests) private readonly requests: JobRequests,
+    @Inject(JobStore) private readonly store: JobStore,
+    @Inject(OutboxRelay) private readonly relay: OutboxRelay,
+  ) {}
+
+  async create(projectId: string, request: JobRequest, idempotencyKey?: string): Promise<JobObject> {
+    const answer =
+      idempotencyKey === undefined
+        ? await this.createNew(projectId, request)
+        : await this.createOnce(projectId, request, idempotencyKey);
+    this.relay.wake();
+    return answer;
+  }
+
+  /** By one query. */
+  async get(projectId: string, id: string): Promise<JobObject> {
+    const reading = await readJob(this.platform.database.manager, projectId, id);
+    if (!reading) throw notFound('fine-tuning job', id);
+    return viewJob(reading);
+  }
+
+  async list(projectId: string, query: z.output<typeof jobListQuery>): Promise<Page<JobObject>> {
+    const { limit, after, status } = query;
+    const rows = this.platform.database.manager
+      .createQueryBuilder(Job, 'job')
+      .where('job.projectId = :projectId', { projectId })
+      .orderBy('job.createdAt', 'DESC')
+      .addOrderBy('job.id', 'DESC')
+      .limit(limit + 1);
+    if (after !== undefined) {
+      if (!(await readJob(this.platform.database.manager, projectId, after))) throw unknownAfter(after);
+      // In SQL, since a Date has not all the digits of the column.
+      rows.andWhere(
+        '(job.createdAt, job.id) < (SELECT last.created_at, last.id FROM job last WHERE last.id = :after)',
+        { after },
+      );
+    }
+    if (status !== undefined) rows.andWhere('job.state = :status', { status });
+    const metadata = metadataFilter(query);
+    if (metadata === null) rows.andWhere('job.metadata IS NULL');
+    else if (metadata !== undefined) {
+      rows.andWhere('job.metadata @> :pairs::jsonb', { pairs: JSON.stringify(metadata) });
+    }
+    const found = await readJobs(rows);
+    return pageOfRows(
+      found.slice(0, limit).map((reading) => viewJob(reading)),
+      found.length > limit,
+    );
+  }
+
+  async cancel(projectId: string, id: string): Promise<JobObject> {
+    await this.store.requestCancel(projectId, id);
+    return this.get(projectId, id);
+  }
+
+  async pause(projectId: string, id: string): Promise<JobObject> {
+    await this.store.requestPause(projectId, id);
+    return this.get(projectId, id);
+  }
+
+  async resume(projectId: string, id: string): Promise<JobObject> {
+    await this.store.resumeJob(projectId, id);
+    this.relay.wake();
+    return this.get(projectId, id);
+  }
+
+  private async createNew(projectId: string, request: JobRequest): Promise<JobObject> {
+    const { job } = await this.requests.check(projectId, request);
+    return this.platform.database.transaction((manager) => this.insert(manager, projectId, job));
+  }
+
+  private async createOnce(projectId: string, request: JobRequest, key: string): Promise<JobObject> {
+    const { database } = this.platform;
+    const digest = digestOfRequest('POST /v1/fine_tuning/jobs', request);
+    // What was answered stays so, whatever became of its files since; and checking takes longer than a lock should.
+    const isKnown = await database.manager.existsBy(IdempotencyKey, { projectId, key });
+    const checked = isKnown ? undefined : await this.requests.check(projectId, request);
+    const answer = await answerOnce(database, { projectId, key, digest }, async (manager) => {
+      const { job } = checked ?? (await this.requests.check(projectId, request));
+      return { status: 200, body: await this.insert(manager, projectId, job) };
+    });
+    return answer.body as unknown as JobObject;
+  }
+
+  private async insert(manager: EntityManager, projectId: string, job: NewJob): Promise<JobObject> {
+    const { id } = await this.store.createJob(projectId, job, manager);
+    return viewJob((await readJob(manager, projectId, id))!);
+  }
+}

@@ -1,0 +1,17 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { Request } from 'express';
+import type { Caller } from '#jobs/api-keys.js';
+
+const callers = new WeakMap<object, Caller>();
+
+/** Notes whose request it is. */
+export function setCaller(request: object, caller: Caller): void {
+  callers.set(request, caller);
+}
+
+/** The id of the project that asks; the guard has seen to it. */
+export const ProjectId = createParamDecorator((_: unknown, context: ExecutionContext): string => {
+  const caller = callers.get(context.switchToHttp().getRequest<Request>());
+  if (!caller) throw new Error('a route asks for its project but is not guarded');
+  return caller.projectId;
+});

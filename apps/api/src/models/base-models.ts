@@ -1,0 +1,90 @@
+/** The base models of this server: a row for each, and a record of its files' hashes in the home. */
+import path from 'node:path';
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { HashOptions } from '#hub/model-identity.js';
+import { getModel, type ModelRecord, registerModel, verifyModel } from '#hub/model-registry.js';
+import { LowrankError } from '#jit/errors.js';
+import { BaseModel } from '#platform/database/entities/base-model.js';
+import type { Platform } from '#platform/platform.js';
+import { PLATFORM } from '../tokens.js';
+
+export interface RegisterWish extends HashOptions {
+  readonly name?: string;
+  readonly replace?: boolean;
+}
+
+@Injectable()
+export class BaseModels {
+  private readonly registry: string;
+
+  constructor(@Inject(PLATFORM) private readonly platform: Platform) {
+    this.registry = path.join(platform.configuration.home, 'models');
+  }
+
+  /**
+   * Reads the whole model and gives it a name that jobs can use. Throws the errors of `registerModel`, LowrankError
+   * `model_name_taken` if the name stands for another model and `replace` does not say so.
+   */
+  async register(folder: string, { name, replace = false, ...options }: RegisterWish): Promise<BaseModel> {
+    // Models whose rows are elsewhere must not stop this one: what counts is the row.
+    const record = await registerModel(folder, this.registry, { ...options, name, replace: true });
+    return this.platform.database.transaction((manager) =>
+      write(manager, record, { bundled: false, replace }),
+    );
+  }
+
+  /** Registers a model that came with the program; reads it only if its files look changed since the last time. */
+  async registerBundled(folder: string): Promise<BaseModel> {
+    const record =
+      (await this.known(folder)) ?? (await registerModel(folder, this.registry, { replace: true }));
+    return this.platform.database.transaction((manager) =>
+      write(manager, record, { bundled: true, replace: true }),
+    );
+  }
+
+  private async known(folder: string): Promise<ModelRecord | undefined> {
+    try {
+      const record = await getModel(this.registry, path.basename(folder));
+      return record.folder === folder ? await verifyModel(record) : undefined;
+    } catch (error) {
+      if (!(error instanceof LowrankError)) throw error;
+      return undefined;
+    }
+  }
+}
+
+async function write(
+  manager: EntityManager,
+  { name, folder, identity, architecture, parameterCount }: ModelRecord,
+  { bundled, replace }: { bundled: boolean; replace: boolean },
+): Promise<BaseModel> {
+  const row = { name, folder, identity, architecture, parameters: parameterCount, bundled };
+  const { raw } = await manager
+    .createQueryBuilder()
+    .insert()
+    .into(BaseModel)
+    .values(row)
+    .orIgnore()
+    .returning('name')
+    .execute();
+  if ((raw as unknown[]).length === 0) {
+    const known = await manager.findOneOrFail(BaseModel, {
+      where: { name },
+      lock: { mode: 'pessimistic_write' },
+    });
+    if (!replace && known.identity !== identity) {
+      throw new LowrankError(
+        'model_name_taken',
+        `the name ${name} is taken by ${known.identity} in ${known.folder}: register ${folder} under another name, or replace it`,
+        { details: { name, existing: known.identity, identity } },
+      );
+    }
+    await manager.update(
+      BaseModel,
+      { name },
+      { ...row, bundled: bundled || (known.bundled && known.folder === folder) },
+    );
+  }
+  return manager.findOneByOrFail(BaseModel, { name });
+}

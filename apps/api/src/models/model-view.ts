@@ -1,0 +1,34 @@
+import type { ModelObject } from '#contracts/http/models.js';
+import type { Adapter } from '#platform/database/entities/adapter.js';
+import type { BaseModel } from '#platform/database/entities/base-model.js';
+import { unixSeconds } from '../http/unix-seconds.js';
+
+/** A base model as it is answered. */
+export function viewBaseModel(model: BaseModel): ModelObject {
+  return {
+    id: model.name,
+    object: 'model',
+    created: unixSeconds(model.createdAt),
+    owned_by: 'lowrank',
+    kind: 'base',
+    architecture: model.architecture,
+    parameters: model.parameters,
+    identity: model.identity,
+    bundled: model.bundled,
+  };
+}
+
+/** An adapter on its base, as the model that clients see. */
+export function viewTunedModel(adapter: Adapter): ModelObject {
+  return {
+    id: adapter.name,
+    object: 'model',
+    created: unixSeconds(adapter.createdAt),
+    owned_by: adapter.projectId,
+    kind: 'fine-tuned',
+    identity: adapter.baseIdentity,
+    base_model: adapter.model,
+    adapter: adapter.id,
+    job: adapter.jobId,
+  };
+}

@@ -1,0 +1,55 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { IsNull } from 'typeorm';
+import type { ModelObject } from '#contracts/http/models.js';
+import type { Deleted } from '#contracts/http/pages.js';
+import { Adapter } from '#platform/database/entities/adapter.js';
+import { BaseModel } from '#platform/database/entities/base-model.js';
+import type { Platform } from '#platform/platform.js';
+import { AdaptersService } from '../adapters/adapters.service.js';
+import { ApiError, notFound } from '../errors/api-error.js';
+import { PLATFORM } from '../tokens.js';
+import { viewBaseModel, viewTunedModel } from './model-view.js';
+
+/** Models that jobs can name: base models, and what a project's jobs made of them. */
+@Injectable()
+export class ModelsService {
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(AdaptersService) private readonly adapters: AdaptersService,
+  ) {}
+
+  async list(projectId: string): Promise<{ object: 'list'; data: ModelObject[] }> {
+    const { manager } = this.platform.database;
+    const bases = await manager.find(BaseModel, { order: { name: 'ASC' } });
+    const adapters = await manager.find(Adapter, {
+      where: { projectId, deletedAt: IsNull() },
+      order: { createdAt: 'DESC', id: 'DESC' },
+    });
+    return { object: 'list', data: [...bases.map(viewBaseModel), ...adapters.map(viewTunedModel)] };
+  }
+
+  async get(projectId: string, id: string): Promise<ModelObject> {
+    const base = await this.platform.database.manager.findOneBy(BaseModel, { name: id });
+    return base ? viewBaseModel(base) : viewTunedModel(await this.findTuned(projectId, id));
+  }
+
+  async delete(projectId: string, id: string): Promise<Deleted> {
+    if (await this.platform.database.manager.existsBy(BaseModel, { name: id })) {
+      const message = `${id} is a base model: only fine-tuned models are deleted here; base models stay until the server forgets them`;
+      throw new ApiError(400, 'base_model', message, { param: 'id' });
+    }
+    const adapter = await this.findTuned(projectId, id);
+    await this.adapters.delete(projectId, adapter.id);
+    return { id, object: 'model', deleted: true };
+  }
+
+  private async findTuned(projectId: string, name: string): Promise<Adapter> {
+    const adapter = await this.platform.database.manager.findOneBy(Adapter, {
+      name,
+      projectId,
+      deletedAt: IsNull(),
+    });
+    if (!adapter) throw notFound('model', name);
+    return adapter;
+  }
+}

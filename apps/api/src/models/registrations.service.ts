@@ -1,0 +1,96 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import path from 'node:path';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import type { z } from 'zod';
+import type { baseModelRegister, BaseModelRegistration } from '#contracts/http/models.js';
+import { LowrankError } from '#jit/errors.js';
+import { openModelFolder } from '#models/model-folder.js';
+import type { Platform } from '#platform/platform.js';
+import { randomText } from '#platform/ids.js';
+import { ApiError, blaming, notFound } from '../errors/api-error.js';
+import { PLATFORM } from '../tokens.js';
+import { BaseModels } from './base-models.js';
+import { viewBaseModel } from './model-view.js';
+
+/** How long an answer waits for a registration that may be done soon. */
+const patienceMs = 500;
+const mostKept = 100;
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Registrations of base models: checked at once, read in the background, one after another. */
+@Injectable()
+export class RegistrationsService implements OnModuleDestroy {
+  private readonly registrations = new Map<string, Writable<BaseModelRegistration>>();
+  private readonly shutdown = new AbortController();
+  private last: Promise<void> = Promise.resolve();
+
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(BaseModels) private readonly models: BaseModels,
+  ) {}
+
+  async onModuleDestroy(): Promise<void> {
+    this.shutdown.abort();
+    await this.last;
+  }
+
+  async register(wish: z.output<typeof baseModelRegister>): Promise<BaseModelRegistration> {
+    if (!path.isAbsolute(wish.folder)) {
+      throw new ApiError(
+        400,
+        'invalid_request',
+        'folder: must be a whole path on the server, from its root',
+        { param: 'folder' },
+      );
+    }
+    await blaming('folder', () => openModelFolder(wish.folder, { tokenizer: 'required' }));
+    const registration: Writable<BaseModelRegistration> = {
+      id: `registration-${randomText(24)}`,
+      object: 'base_model.registration',
+      status: 'running',
+      folder: wish.folder,
+      done_bytes: 0,
+      total_bytes: 0,
+      model: null,
+      error: null,
+    };
+    this.registrations.set(registration.id, registration);
+    for (const old of [...this.registrations.keys()].slice(0, -mostKept)) this.registrations.delete(old);
+    this.last = this.last.then(() => this.run(registration, wish));
+    await Promise.race([this.last, delay(patienceMs, undefined, { ref: false })]);
+    return registration;
+  }
+
+  get(id: string): BaseModelRegistration {
+    const registration = this.registrations.get(id);
+    if (!registration) throw notFound('registration', id);
+    return registration;
+  }
+
+  private async run(
+    registration: Writable<BaseModelRegistration>,
+    { folder, name, replace }: z.output<typeof baseModelRegister>,
+  ): Promise<void> {
+    try {
+      const model = await this.models.register(folder, {
+        name,
+        replace,
+        signal: this.shutdown.signal,
+        onProgress: ({ doneBytes, totalBytes }) => {
+          registration.done_bytes = doneBytes;
+          registration.total_bytes = totalBytes;
+        },
+      });
+      registration.model = viewBaseModel(model);
+      registration.status = 'done';
+    } catch (error) {
+      const isTyped = error instanceof LowrankError;
+      if (!isTyped) this.platform.log.error({ err: error, folder }, 'a base model was not registered');
+      registration.error = isTyped
+        ? { code: error.code, message: error.message }
+        : { code: 'internal_error', message: 'the server failed; its log says why' };
+      registration.status = 'failed';
+    }
+  }
+}

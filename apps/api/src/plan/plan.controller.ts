@@ -1,0 +1,19 @@
+import { Body, Controller, Inject, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { jobCreate, type JobRequest } from '#contracts/http/job-create.js';
+import { planObject } from '#contracts/http/plans.js';
+import { Endpoint } from '../http/endpoint.js';
+import { ProjectId } from '../keys/caller.js';
+import { PlanService } from './plan.service.js';
+
+@ApiTags('fine-tuning')
+@Controller('v1/fine_tuning/plan')
+export class PlanController {
+  constructor(@Inject(PlanService) private readonly plans: PlanService) {}
+
+  @Post()
+  @Endpoint({ summary: 'Tell what a job would come to, without making it', answer: planObject })
+  plan(@ProjectId() project: string, @Body({ schema: jobCreate }) request: JobRequest) {
+    return this.plans.plan(project, request);
+  }
+}

@@ -1,0 +1,64 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { jobStates } from '#platform/database/entities/job.js';
+import type { Platform } from '#platform/platform.js';
+import { PLATFORM } from '../tokens.js';
+
+const latencySeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Numbers for Prometheus. What the database knows is read when it is asked for. */
+@Injectable()
+export class PrometheusService {
+  private readonly registry = new Registry();
+  private readonly requests = new Histogram({
+    name: 'lowrank_http_request_duration_seconds',
+    help: 'Time from the head of a request to the end of its answer.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: latencySeconds,
+    registers: [this.registry],
+  });
+  private readonly jobs = this.gauge('lowrank_jobs', 'Jobs in each state.', ['state']);
+  private readonly queue = this.gauge('lowrank_queue_entries', 'Entries of the queue.', ['kind']);
+  private readonly steps = this.gauge('lowrank_trained_steps', 'Optimizer steps of all jobs.');
+  private readonly tokens = this.gauge('lowrank_trained_tokens', 'Tokens that finished jobs trained on.');
+  private readonly workers = this.gauge('lowrank_workers', 'Workers with a fresh heartbeat.');
+
+  constructor(@Inject(PLATFORM) private readonly platform: Platform) {
+    collectDefaultMetrics({ register: this.registry, prefix: 'lowrank_api_' });
+  }
+
+  /** Notes an answered request; `route` is its pattern, so that ids make no labels. */
+  observe(method: string, route: string, status: number, seconds: number): void {
+    this.requests.observe({ method, route, status: String(status) }, seconds);
+  }
+
+  get contentType(): string {
+    return this.registry.contentType;
+  }
+
+  async text(): Promise<string> {
+    const { database, queue, configuration } = this.platform;
+    const states = await database.query<{ state: string; jobs: string; steps: string; tokens: string }[]>(
+      'SELECT state, count(*) AS jobs, sum(step) AS steps, coalesce(sum(trained_tokens), 0) AS tokens FROM job GROUP BY state',
+    );
+    const [alive] = await database.query<{ count: string }[]>(
+      'SELECT count(*) AS count FROM worker WHERE stopped_at IS NULL AND heartbeat_at > now() - make_interval(secs => $1)',
+      [configuration.workerLostSeconds],
+    );
+    const { waiting, active } = await queue.counts();
+    for (const state of jobStates) {
+      this.jobs.set({ state }, Number(states.find((row) => row.state === state)?.jobs ?? 0));
+    }
+    const sum = (values: readonly string[]) => values.reduce((total, value) => total + Number(value), 0);
+    this.steps.set(sum(states.map(({ steps }) => steps)));
+    this.tokens.set(sum(states.map(({ tokens }) => tokens)));
+    this.workers.set(Number(alive!.count));
+    this.queue.set({ kind: 'waiting' }, waiting);
+    this.queue.set({ kind: 'active' }, active);
+    return this.registry.metrics();
+  }
+
+  private gauge(name: string, help: string, labelNames: string[] = []): Gauge {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+}

@@ -1,0 +1,2 @@
+/** What the application is given from outside: the open `Platform`. */
+export const PLATFORM = Symbol('platform');

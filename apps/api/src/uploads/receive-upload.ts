@@ -1,0 +1,227 @@
+/** A multipart body read as it comes: one file onto the disk, short fields into memory. */
+import { createWriteStream } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { type Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import busboy from 'busboy';
+import { ApiError } from '../errors/api-error.js';
+
+export interface UploadRules {
+  /** Where the file's bytes go. */
+  readonly place: string;
+  readonly maxBytes: number;
+  /** Names of the fields beside `file`. */
+  readonly fields: readonly string[];
+  /** Looks at a field as soon as it is there; what it throws ends the upload. */
+  readonly onField?: (name: string, value: string) => void;
+  /** Looks at the first bytes of the file; what it throws ends the upload. */
+  readonly onStart?: (bytes: Buffer) => void;
+}
+
+export interface Upload {
+  readonly fields: ReadonlyMap<string, string>;
+  readonly filename: string;
+  readonly bytes: number;
+}
+
+const maxFieldBytes = 4096;
+/** Room for field values, headers and boundaries beside the file. */
+const overheadBytes = 64 * 1024;
+
+/**
+ * Receives an upload. Not a byte of the file is written beyond the limit, declared or not.
+ *
+ * Throws ApiError 400 for a body that is no such form, 413 `file_too_large`, and what the rules throw.
+ */
+export async function receiveUpload(request: IncomingMessage, rules: UploadRules): Promise<Upload> {
+  const declared = Number(request.headers['content-length'] ?? 0);
+  if (declared > rules.maxBytes + overheadBytes) throw tooLarge(rules.maxBytes);
+  const form = openForm(request, rules);
+  const reader = new FormReader(form, rules);
+  const checkEnd = () => {
+    if (!request.complete) reader.fail(broken());
+  };
+  request.once('close', checkEnd);
+  // It may have broken before anyone listened.
+  if (request.destroyed) checkEnd();
+  request.pipe(form);
+  try {
+    return await reader.result;
+  } finally {
+    request.unpipe(form);
+    form.destroy();
+    await reader.written();
+  }
+}
+
+function openForm({ headers }: IncomingMessage, { maxBytes, fields }: UploadRules): busboy.Busboy {
+  const form = 'send the file as multipart/form-data with a field "file"';
+  if (!/^multipart\/form-data\b/i.test(headers['content-type'] ?? '')) {
+    throw new ApiError(400, 'not_multipart', form, { param: 'file' });
+  }
+  try {
+    return busboy({
+      headers,
+      defParamCharset: 'utf8',
+      limits: {
+        // One byte more than allowed tells a file that is too large from one that just fits.
+        fileSize: maxBytes + 1,
+        files: 2,
+        fields: fields.length + 8,
+        fieldSize: maxFieldBytes,
+        fieldNameSize: 200,
+        headerPairs: 100,
+      },
+    });
+  } catch (cause) {
+    throw new ApiError(400, 'not_multipart', `${form}: ${(cause as Error).message}`, {
+      param: 'file',
+      cause,
+    });
+  }
+}
+
+function tooLarge(maxBytes: number): ApiError {
+  return new ApiError(
+    413,
+    'file_too_large',
+    `the file is larger than ${maxBytes} bytes, the most that this server takes: split it`,
+    {
+      param: 'file',
+    },
+  );
+}
+
+function broken(): ApiError {
+  return new ApiError(
+    400,
+    'upload_aborted',
+    'the connection broke before the upload was complete: send it again',
+  );
+}
+
+class FormReader {
+  readonly result: Promise<Upload>;
+  private readonly fields = new Map<string, string>();
+  private readonly stop = new AbortController();
+  private file: Promise<{ filename: string; bytes: number }> | undefined;
+  private reject!: (error: unknown) => void;
+
+  constructor(
+    form: busboy.Busboy,
+    private readonly rules: UploadRules,
+  ) {
+    this.result = new Promise((resolve, reject) => {
+      this.reject = reject;
+      form.on('error', (cause) => this.fail(malformed(cause)));
+      form.on('field', (name, value, info) => this.guard(() => this.takeField(name, value, info)));
+      form.on('file', (name, stream, { filename }) => this.takeFile(name, stream, filename));
+      form.on('close', () => void this.finish().then(resolve, (error: unknown) => this.fail(error)));
+    });
+  }
+
+  /** Ends the upload with the first thing that went wrong. */
+  fail(error: unknown): void {
+    this.reject(error);
+    this.stop.abort(error);
+  }
+
+  /** Resolves when nothing more is written. */
+  async written(): Promise<void> {
+    await this.file?.catch(() => undefined);
+  }
+
+  private guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private takeField(name: string, value: string, info: busboy.FieldInfo): void {
+    const invalid = (message: string) =>
+      new ApiError(400, 'invalid_request', `${name}: ${message}`, { param: name });
+    if (name === 'file') throw invalid('must be a file, not a text: give it a file name');
+    if (!this.rules.fields.includes(name)) {
+      throw invalid(`is no field here; known fields: file, ${this.rules.fields.join(', ')}`);
+    }
+    if (this.fields.has(name)) throw invalid('is there twice');
+    if (info.valueTruncated) throw invalid(`is longer than ${maxFieldBytes} bytes`);
+    this.fields.set(name, value);
+    this.rules.onField?.(name, value);
+  }
+
+  private takeFile(
+    name: string,
+    stream: Readable & { truncated?: boolean },
+    filename: string | undefined,
+  ): void {
+    // Without a listener a form that ends in the middle of its file would throw where nobody catches it.
+    stream.on('error', (cause) => this.fail(malformed(cause)));
+    if (name !== 'file' || this.file !== undefined) {
+      stream.resume();
+      const problem =
+        name === 'file' ? 'is there twice: send one file at a time' : 'is no file field here: name it "file"';
+      this.fail(new ApiError(400, 'invalid_request', `${name}: ${problem}`, { param: name }));
+      return;
+    }
+    this.file = this.write(stream, filename);
+    this.file.catch((error: unknown) => this.fail(error));
+  }
+
+  private async write(
+    stream: Readable,
+    filename: string | undefined,
+  ): Promise<{ filename: string; bytes: number }> {
+    const { maxBytes, onStart, place } = this.rules;
+    const { signal } = this.stop;
+    let bytes = 0;
+    const meter = new Transform({
+      transform: (chunk: Buffer, _, done) => {
+        try {
+          if (bytes === 0) onStart?.(chunk);
+          bytes += chunk.length;
+          if (bytes > maxBytes) throw tooLarge(maxBytes);
+          done(null, chunk);
+        } catch (error) {
+          // At once: what the streams make of it says less.
+          this.fail(error);
+          done(error as Error);
+        }
+      },
+    });
+    await pipeline(stream, meter, createWriteStream(place, { flags: 'wx', mode: 0o600 }), { signal });
+    return { filename: soundName(filename), bytes };
+  }
+
+  private async finish(): Promise<Upload> {
+    if (!this.file)
+      throw new ApiError(400, 'missing_file', 'the form has no file: send one in the field "file"', {
+        param: 'file',
+      });
+    return { fields: this.fields, ...(await this.file) };
+  }
+}
+
+/** What the form's reader says of a body; what was refused for another reason comes back through its streams too. */
+function malformed(cause: unknown): unknown {
+  if (cause instanceof ApiError || (cause as NodeJS.ErrnoException).syscall !== undefined) return cause;
+  return new ApiError(400, 'invalid_form', `the form cannot be read: ${(cause as Error).message}`, {
+    param: 'file',
+    cause,
+  });
+}
+
+/** The last part of a path, without control characters, 255 characters at most. */
+function soundName(name: string | undefined): string {
+  const last = (name ?? '')
+    .split(/[/\\]/)
+    .at(-1)!
+    .replaceAll(/\p{Surrogate}/gu, '');
+  const clean = last
+    .replaceAll(/\p{Control}/gu, '')
+    .trim()
+    .slice(0, 255);
+  return clean === '' || clean === '.' || clean === '..' ? 'file' : clean;
+}

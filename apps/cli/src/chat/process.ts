@@ -1,0 +1,76 @@
+/** The process that answers one prompt: the command itself never loads the engine. */
+import { availableParallelism } from 'node:os';
+import { flatAdapter } from '#adapters/flat-factors.js';
+import { readAdapter } from '#adapters/read-adapter.js';
+import { loadChatTemplate } from '#data/chat-template.js';
+import { loadTokenizer } from '#data/load-tokenizer.js';
+import { createGenerator } from '#generation/generator.js';
+import { hashFiles, modelFileNames, modelIdentity } from '#hub/model-identity.js';
+import { LowrankError } from '#jit/errors.js';
+import { openModelFolder } from '#models/model-folder.js';
+import { type ChatMessageOut, type ChatTask, chatTask } from './messages.js';
+
+const mostThreads = 8;
+
+async function answer(task: ChatTask): Promise<ChatMessageOut> {
+  const base = await openModelFolder(task.base, { tokenizer: 'required' });
+  if (task.baseIdentity !== null) await requireIdentity(task.base, task.baseIdentity);
+  const tokenizer = await loadTokenizer(task.base);
+  const template = await loadChatTemplate(task.base, tokenizer);
+  const adapter =
+    task.adapter === null ? undefined : flatAdapter(await readAdapter(task.adapter, { spec: base.spec }));
+  const generator = await createGenerator({
+    model: base,
+    tokenizer,
+    template,
+    adapter,
+    runner: {
+      kind: 'compiled',
+      device: 'cpu',
+      threads: Math.min(availableParallelism(), mostThreads),
+      spin: true,
+      cacheFolder: task.cache,
+    },
+  });
+  try {
+    const { text, tokens, finishReason, promptTokens } = await generator.complete(task.prompt, {
+      maxTokens: task.maxTokens,
+      temperature: task.temperature,
+      seed: task.seed,
+      onToken: ({ text }) => send({ type: 'text', text }),
+    });
+    return {
+      type: 'done',
+      text,
+      finish_reason: finishReason,
+      prompt_tokens: promptTokens,
+      completion_tokens: tokens.length,
+    };
+  } finally {
+    await generator.close();
+  }
+}
+
+async function requireIdentity(folder: string, identity: string): Promise<void> {
+  const found = modelIdentity(await hashFiles(folder, await modelFileNames(folder)));
+  if (found === identity) return;
+  throw new LowrankError(
+    'base_changed',
+    `the adapter was trained on ${identity}, but ${folder} is ${found}: name the right folder with --base`,
+  );
+}
+
+function send(message: ChatMessageOut): void {
+  process.send?.(message);
+}
+
+process.once('message', (message) => {
+  void answer(chatTask.parse(message))
+    .catch((error: unknown): ChatMessageOut => {
+      const code = error instanceof LowrankError ? error.code : 'internal';
+      return { type: 'failed', code, message: error instanceof Error ? error.message : String(error) };
+    })
+    .then((end) => process.send?.(end, () => process.disconnect()));
+});
+// Nobody waits for the answer any more.
+process.once('disconnect', () => process.exit());

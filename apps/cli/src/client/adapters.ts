@@ -1,0 +1,117 @@
+/** Adapters: their files are fetched whole or not at all. */
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream } from 'node:stream/web';
+import { type AdapterObject, adapterObject, adapterPage } from '#contracts/http/adapters.js';
+import { LowrankError } from '#jit/errors.js';
+import type { Connection } from './connection.js';
+import { eachOf } from './pages.js';
+
+export interface DownloadOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+}
+
+export class AdaptersClient {
+  constructor(private readonly connection: Connection) {}
+
+  /** By its id. */
+  async get(id: string): Promise<AdapterObject> {
+    return this.connection.json('GET', pathOf(id), adapterObject);
+  }
+
+  /** Newest first. */
+  list(query: { readonly model?: string } = {}): AsyncGenerator<AdapterObject> {
+    return eachOf(this.connection, '/v1/adapters', adapterPage, query);
+  }
+
+  /** Finds an adapter by its id, by the name of its model, or by the job that made it. Throws `adapter_not_found`. */
+  async find(reference: string): Promise<AdapterObject> {
+    if (reference.startsWith('adapter-')) return this.get(reference);
+    for await (const adapter of this.list()) {
+      if (adapter.name === reference || adapter.job === reference) return adapter;
+    }
+    throw new LowrankError(
+      'adapter_not_found',
+      `there is no adapter ${reference}: give an id, a job or a name that "lowrank adapters" lists`,
+      { details: { reference } },
+    );
+  }
+
+  /**
+   * Puts an adapter's files into a new folder, each checked by its SHA-256.
+   *
+   * Throws ApiError, LowrankError `output_exists` (there is something in the folder) and `download_damaged`. Whatever
+   * it throws, the folder is not made.
+   */
+  async download(adapter: AdapterObject, folder: string, options: DownloadOptions = {}): Promise<void> {
+    const target = resolve(folder);
+    await requireEmpty(target);
+    await mkdir(dirname(target), { recursive: true });
+    const partial = await mkdtemp(join(dirname(target), `.${basename(target)}-`));
+    try {
+      let done = 0;
+      for (const file of adapter.files) {
+        const path = join(partial, file.name);
+        if (dirname(path) !== partial) await mkdir(dirname(path), { recursive: true });
+        await this.fetchFile(adapter.id, file, path, options, (bytes) => {
+          done += bytes;
+          options.onProgress?.(done, adapter.bytes);
+        });
+      }
+      // An empty folder may be in the place.
+      await rmdir(target).catch(() => undefined);
+      await rename(partial, target);
+    } catch (error) {
+      await rm(partial, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  private async fetchFile(
+    id: string,
+    { name, bytes, sha256 }: AdapterObject['files'][number],
+    path: string,
+    { signal }: DownloadOptions,
+    onBytes: (bytes: number) => void,
+  ): Promise<void> {
+    const url = `${pathOf(id)}/files/${name.split('/').map(encodeURIComponent).join('/')}`;
+    const response = await this.connection.send('GET', url, { signal, headers: { accept: '*/*' } });
+    const hash = createHash('sha256');
+    let size = 0;
+    const meter = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        hash.update(chunk);
+        size += chunk.length;
+        onBytes(chunk.length);
+        done(null, chunk);
+      },
+    });
+    const body = Readable.fromWeb(response.body as ReadableStream<Uint8Array>);
+    await pipeline(body, meter, createWriteStream(path), { signal });
+    if (size === bytes && hash.digest('hex') === sha256) return;
+    throw new LowrankError(
+      'download_damaged',
+      `${name} of ${id} arrived with ${size} bytes that are not those of the adapter (${bytes}, sha256 ${sha256}): fetch it again`,
+      { details: { adapter: id, file: name, size, bytes, sha256 } },
+    );
+  }
+}
+
+const pathOf = (id: string) => `/v1/adapters/${encodeURIComponent(id)}`;
+
+async function requireEmpty(folder: string): Promise<void> {
+  const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    if (error.code === 'ENOTDIR') return ['a file'];
+    throw error;
+  });
+  if (entries.length === 0) return;
+  throw new LowrankError('output_exists', `${folder} is there already: name a new folder with --out`, {
+    details: { folder },
+  });
+}

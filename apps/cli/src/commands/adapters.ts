@@ -1,0 +1,74 @@
+/** `lowrank adapters`: what jobs made, and its files. */
+import type { Command } from 'commander';
+import { firstOf } from '../client/pages.js';
+import type { CommandContext, Run } from '../context.js';
+import { byteSize, dateTime } from '../format.js';
+import { table } from '../output.js';
+import { StatusLine } from '../progress-bar.js';
+import { wholeNumber } from './arguments.js';
+
+interface ListOptions {
+  readonly limit: number;
+  readonly model?: string;
+}
+
+interface GetOptions {
+  readonly out: string;
+}
+
+export function addAdapters(program: Command, run: Run): void {
+  const adapters = program
+    .command('adapters')
+    .description('list adapters, newest first')
+    .option('--limit <number>', 'how many', wholeNumber(1, 10_000), 20)
+    .option('--model <name>', 'only those on this base model')
+    .action(run<ListOptions>(list));
+  adapters
+    .command('get')
+    .description("put an adapter's files into a folder, each checked by its SHA-256")
+    .argument('<adapter>', 'id or name of the adapter, or the job that made it')
+    .requiredOption('--out <folder>', 'a new folder')
+    .action(run<GetOptions>(get));
+}
+
+async function list(
+  { client, output }: CommandContext,
+  _: readonly string[],
+  { limit, model }: ListOptions,
+): Promise<void> {
+  const adapters = await firstOf(client.adapters.list({ model }), limit);
+  if (output.json) {
+    for (const adapter of adapters) output.record(adapter);
+    return;
+  }
+  const rows = adapters.map(({ id, name, model, bytes, created_at: created }) => {
+    return [id, name, model, byteSize(bytes), dateTime(created)];
+  });
+  const headings = ['ADAPTER', 'NAME', 'BASE MODEL', 'SIZE', 'CREATED'];
+  output.say(rows.length > 0 ? table(headings, rows) : 'No adapters.');
+}
+
+async function get(
+  { client, output, signal }: CommandContext,
+  [reference]: readonly string[],
+  { out }: GetOptions,
+): Promise<void> {
+  const adapter = await client.adapters.find(reference!);
+  const bar = output.isTerminal
+    ? new StatusLine(
+        (text) => output.raw(text),
+        () => output.width,
+      )
+    : undefined;
+  const onProgress = (done: number, total: number) => bar?.show(`${byteSize(done)} of ${byteSize(total)}`);
+  try {
+    await client.adapters.download(adapter, out, { signal, onProgress });
+  } finally {
+    bar?.clear();
+  }
+  output.result(
+    { adapter: adapter.id, folder: out, files: adapter.files },
+    () =>
+      `${adapter.id} is in ${out}: ${adapter.files.map(({ name }) => name).join(', ')} (checked by SHA-256)`,
+  );
+}

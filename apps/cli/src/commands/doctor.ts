@@ -1,0 +1,59 @@
+/** `lowrank doctor`: what works on this machine, and what the rest lacks. */
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { LowrankError } from '#jit/errors.js';
+import type { CommandContext, Run } from '../context.js';
+import { exitCodes } from '../exit-codes.js';
+
+const kinds = ['tfjs-node', 'tfjs-node-gpu'] as const;
+
+interface DoctorOptions {
+  readonly install?: (typeof kinds)[number];
+}
+
+export function addDoctor(program: Command, run: Run): void {
+  program
+    .command('doctor')
+    .description('try every device and part of the service on this machine, and say what is missing')
+    .addOption(new Option('--install <kind>', 'build a TensorFlow backend and try it').choices(kinds))
+    .action(
+      run<DoctorOptions>((context, _, { install }) =>
+        install ? installKind(context, install) : examine(context),
+      ),
+    );
+}
+
+async function examine({ environment, output, signal }: CommandContext): Promise<number> {
+  const { parseConfiguration } = await import('#platform/config.js');
+  const { checkDevices, isBuilt } = await import('../doctor/device-checks.js');
+  const { checkMachine } = await import('../doctor/machine-checks.js');
+  if (!isBuilt()) throw new LowrankError('not_built', 'the program is not built: run "npm run build" first');
+  const configuration = parseConfiguration(environment);
+  const tfjsFolder = join(configuration.home, 'tfjs-node');
+  const machine = await checkMachine(configuration);
+  output.note('trying the devices ...');
+  const devices = await checkDevices({ environment, tfjsFolder, signal });
+  output.result({ machine, devices }, () => {
+    const lines = [...machine, ...devices].flatMap(({ name, ok, about, fix }) => {
+      const mark = ok ? output.paint('ok', 'green') : output.paint('no', 'yellow');
+      return [`${name.padEnd(14)} ${mark}  ${about}`, ...(ok || !fix ? [] : [`${''.padEnd(18)}${fix}`])];
+    });
+    return lines.join('\n');
+  });
+  const canTrain = devices.some(({ name, ok }) => name === 'cpu' && ok);
+  return canTrain && machine.every(({ ok }) => ok) ? exitCodes.done : exitCodes.failed;
+}
+
+async function installKind(
+  { environment, output, signal }: CommandContext,
+  kind: (typeof kinds)[number],
+): Promise<void> {
+  const { parseConfiguration } = await import('#platform/config.js');
+  const { installTfjsNode } = await import('../../../../tools/tfjs-node/install.js');
+  const folder = join(parseConfiguration(environment).home, 'tfjs-node');
+  const done = await installTfjsNode({ kind, folder, environment, signal, say: (line) => output.note(line) });
+  output.result({ kind, ...done }, () => {
+    const where = done.isNew ? `is installed in ${done.folder}` : `is in ${done.folder} already`;
+    return `${kind} ${where} and works: TensorFlow ${done.tensorflow} on ${done.gpu ? 'a GPU' : 'the CPU'}`;
+  });
+}

@@ -1,0 +1,112 @@
+/** `lowrank models`: what jobs can start from. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { ModelObject } from '#contracts/http/models.js';
+import { LowrankError } from '#jit/errors.js';
+import type { CommandContext, Run } from '../context.js';
+import { exitCodes } from '../exit-codes.js';
+import { byteSize, count } from '../format.js';
+import { modelRegistry } from '../installation.js';
+import { table } from '../output.js';
+import { StatusLine } from '../progress-bar.js';
+
+interface AddOptions {
+  readonly name?: string;
+  readonly replace?: boolean;
+}
+
+interface VerifyOptions {
+  readonly quick?: boolean;
+}
+
+export function addModels(program: Command, run: Run): void {
+  const models = program
+    .command('models')
+    .description('list base models and fine-tuned models')
+    .action(run(list));
+  models
+    .command('add')
+    .description('register a folder in the format of Hugging Face as a base model')
+    .argument('<folder>', 'a folder that the server and its workers reach under this path')
+    .option('--name <name>', "what jobs call it (default: the folder's name)")
+    .option('--replace', 'replace a model of this name')
+    .action(run<AddOptions>(add));
+  models
+    .command('verify')
+    .description("read the base models of this machine's service again and compare them with their digests")
+    .argument('[name]', 'one model (default: all)')
+    .option('--quick', 'look at sizes and times only')
+    .action(run<VerifyOptions>(verify));
+}
+
+async function list({ client, output }: CommandContext): Promise<void> {
+  const models = await client.models.list();
+  if (output.json) {
+    for (const model of models) output.record(model);
+    return;
+  }
+  output.say(models.length > 0 ? table(['MODEL', 'KIND', 'ABOUT'], models.map(rowOf)) : 'No models.');
+}
+
+function rowOf(model: ModelObject): string[] {
+  const { id, kind, architecture, parameters, base_model: base } = model;
+  if (kind === 'fine-tuned') return [id, kind, `on ${base ?? '?'}`];
+  const size = parameters === undefined ? '' : `, ${count(parameters)} parameters`;
+  return [id, kind, `${architecture ?? ''}${size}${model.bundled ? ', bundled' : ''}`];
+}
+
+async function add(
+  { client, output, signal }: CommandContext,
+  [folder]: readonly string[],
+  { name, replace }: AddOptions,
+): Promise<void> {
+  const bar = output.isTerminal
+    ? new StatusLine(
+        (text) => output.raw(text),
+        () => output.width,
+      )
+    : undefined;
+  try {
+    const body = { folder: resolve(folder!), name, replace };
+    const model = await client.models.add(body, {
+      signal,
+      onProgress: ({ done_bytes: done, total_bytes: total }) => {
+        bar?.show(`reading ${byteSize(done)} of ${byteSize(total)}`);
+      },
+    });
+    bar?.clear();
+    output.result(model, () => `${model.id} is registered: ${rowOf(model)[2]}, ${model.identity}`);
+  } finally {
+    bar?.clear();
+  }
+}
+
+/** Not through the API: what is on this disk is in question. */
+async function verify(
+  { environment, output, signal }: CommandContext,
+  [name]: readonly string[],
+  { quick }: VerifyOptions,
+): Promise<number> {
+  const { parseConfiguration } = await import('#platform/config.js');
+  const { getModel, listModels, verifyModel } = await import('#hub/model-registry.js');
+  const registry = modelRegistry(parseConfiguration(environment));
+  const { models, broken } = name
+    ? { models: [await getModel(registry, name)], broken: [] }
+    : await listModels(registry);
+  const problems: LowrankError[] = [...broken];
+  for (const model of models) {
+    try {
+      await verifyModel(model, { full: !quick, signal });
+      output.result(
+        { model: model.name, ok: true, identity: model.identity },
+        () => `${model.name}: as registered`,
+      );
+    } catch (error) {
+      if (!(error instanceof LowrankError)) throw error;
+      problems.push(error);
+    }
+  }
+  for (const { code, message } of problems) output.error({ error: { code, message } }, `error: ${message}`);
+  if (models.length + broken.length === 0) output.note('No base models are registered on this machine.');
+  return problems.length > 0 ? exitCodes.failed : exitCodes.done;
+}

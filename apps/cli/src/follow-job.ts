@@ -1,0 +1,173 @@
+/** A job as it runs, for a person or a program. */
+import { type JobObject } from '#contracts/http/jobs.js';
+import type { EventObject, JobStreamMessage, MetricObject } from '#contracts/http/streams.js';
+import type { LowrankClient } from './client/client.js';
+import { unexpectedAnswer } from './client/errors.js';
+import { isOver } from './client/jobs.js';
+import type { Output } from './output.js';
+import { barText, StatusLine } from './progress-bar.js';
+
+export interface FollowJobOptions {
+  readonly signal?: AbortSignal;
+  /** Told of everything as it comes. */
+  readonly onMessage?: (message: JobStreamMessage) => void;
+}
+
+/** Shortest time between two lines about steps, where there is no bar. */
+const lineSeconds = 1;
+const longestAnswer = 300;
+
+/**
+ * Shows a job until it is over and yields how it ended: a bar on a terminal, lines elsewhere, JSON with --json.
+ * Throws what `JobsClient.follow` throws, and the signal's reason.
+ */
+export async function followJob(
+  client: LowrankClient,
+  id: string,
+  output: Output,
+  options: FollowJobOptions = {},
+): Promise<JobObject> {
+  const view = new JobView(output);
+  let last: JobObject | undefined;
+  try {
+    for await (const message of client.jobs.follow(id, {
+      signal: options.signal,
+      onBreak: () => view.broken(),
+    })) {
+      options.onMessage?.(message);
+      if (message.event === 'job') last = message.data;
+      view.show(message);
+    }
+  } finally {
+    view.close();
+  }
+  if (!last || !isOver(last)) last = await client.jobs.get(id);
+  if (!isOver(last))
+    throw unexpectedAnswer(client.url, `the stream of ${id} ended while it is ${last.status}`);
+  return last;
+}
+
+class JobView {
+  private readonly bar: StatusLine | undefined;
+  private job: JobObject | undefined;
+  private loss: number | undefined;
+  private lastLineAt = -Infinity;
+
+  constructor(private readonly output: Output) {
+    if (output.isTerminal)
+      this.bar = new StatusLine(
+        (text) => output.raw(text),
+        () => output.width,
+      );
+  }
+
+  show(message: JobStreamMessage): void {
+    this.output.record(message);
+    switch (message.event) {
+      case 'event':
+        this.lines(eventLines(message.data, this.output));
+        break;
+      case 'metric':
+        this.metric(message.data);
+        break;
+      case 'job':
+        this.update(message.data);
+        break;
+      case 'progress':
+        if (this.job) this.update(withProgress(this.job, message.data));
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  broken(): void {
+    this.output.note('The connection to the server broke; trying again.');
+  }
+
+  close(): void {
+    this.bar?.clear();
+  }
+
+  private metric(metric: MetricObject): void {
+    if (metric.kind !== 'step') {
+      this.lines(metricLines(metric));
+      return;
+    }
+    const { loss } = metric.values;
+    if (typeof loss === 'number') this.loss = loss;
+    if (this.bar) {
+      this.draw(metric);
+      return;
+    }
+    const now = performance.now() / 1000;
+    const isLast = metric.step === this.job?.progress.total_steps;
+    if (!isLast && now - this.lastLineAt < lineSeconds) return;
+    this.lastLineAt = now;
+    const speed = metric.values['tokens_per_second'];
+    const total = this.job?.progress.total_steps;
+    this.lines([
+      `step ${metric.step}${total ? `/${total}` : ''} loss ${number(loss, 4)}` +
+        (typeof speed === 'number' ? ` ${Math.round(speed)} tokens/s` : ''),
+    ]);
+  }
+
+  private update(job: JobObject): void {
+    const before = this.job;
+    this.job = job;
+    if (job.status === 'queued' && job.position !== null && job.position !== before?.position) {
+      if (this.bar) this.bar.show(`waiting, number ${job.position} in the queue`);
+      else if (job.position > 1) this.lines([`waiting, number ${job.position} in the queue`]);
+    }
+    if (job.status === 'running') this.draw();
+  }
+
+  private draw(metric?: MetricObject): void {
+    if (!this.bar || !this.job || this.job.status !== 'running') return;
+    const { progress } = this.job;
+    const step = Math.max(progress.step, metric?.step ?? 0);
+    this.bar.show(barText({ ...progress, step }, this.loss));
+  }
+
+  private lines(lines: readonly string[]): void {
+    if (this.bar) this.bar.above(lines);
+    else for (const line of lines) this.output.say(line);
+  }
+}
+
+function withProgress(
+  job: JobObject,
+  { status, position, ...progress }: Extract<JobStreamMessage, { event: 'progress' }>['data'],
+): JobObject {
+  return { ...job, status, position, progress };
+}
+
+/** An event as a line; what metrics say already is left out. */
+export function eventLines(event: EventObject, output: Output): string[] {
+  if (event.type === 'metrics') return [];
+  if (event.level === 'error') return [output.paint(`error: ${event.message}`, 'red')];
+  if (event.level === 'warn') return [output.paint(`warning: ${event.message}`, 'yellow')];
+  return [event.message];
+}
+
+function metricLines({ kind, step, values }: MetricObject): string[] {
+  if (kind === 'evaluation') {
+    const best = values['best'] === true ? ', the best so far' : '';
+    return [
+      `evaluation after step ${step}: loss ${number(values['loss'], 4)}, ` +
+        `perplexity ${number(values['perplexity'], 2)}, accuracy ${number(values['accuracy'], 3)}${best}`,
+    ];
+  }
+  const samples = Array.isArray(values['samples']) ? values['samples'] : [];
+  return (samples as { prompt?: unknown; answer?: unknown }[]).flatMap(({ prompt, answer }) => [
+    `sample after step ${step}: ${JSON.stringify(String(prompt).slice(-200))}`,
+    ...String(answer)
+      .slice(0, longestAnswer)
+      .split('\n')
+      .map((line) => `  > ${line}`),
+  ]);
+}
+
+function number(value: unknown, digits: number): string {
+  return typeof value === 'number' ? value.toFixed(digits) : '?';
+}

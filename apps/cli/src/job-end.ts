@@ -1,0 +1,17 @@
+/** What is said when a job is over. */
+import type { JobObject } from '#contracts/http/jobs.js';
+import { LowrankError } from '#jit/errors.js';
+
+/** Text about a job that succeeded, or the error `job_failed` or `job_cancelled`. */
+export function endOf(job: JobObject): string | LowrankError {
+  const details = { job: job.id, error: job.error };
+  if (job.status === 'succeeded') {
+    const fetch = job.adapter ? `\nfetch it:  lowrank adapters get ${job.adapter} --out FOLDER` : '';
+    const ask = job.adapter ? `\ntry it:    lowrank chat ${job.adapter} "PROMPT"` : '';
+    return `done: ${job.fine_tuned_model ?? job.id}${fetch}${ask}`;
+  }
+  if (job.status === 'cancelled')
+    return new LowrankError('job_cancelled', `${job.id} was cancelled`, { details });
+  const reason = job.error ? `${job.error.code}: ${job.error.message}` : job.status;
+  return new LowrankError('job_failed', `${job.id} failed: ${reason}`, { details });
+}

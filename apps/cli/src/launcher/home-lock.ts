@@ -1,0 +1,112 @@
+/** One launcher for each home: a file that names the process that holds it. */
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LowrankError } from '#jit/errors.js';
+import { isAlive, processStart } from './process-identity.js';
+
+const holderSchema = z.object({
+  pid: z.int().positive(),
+  start: z.string().optional(),
+  url: z.string().optional(),
+});
+
+/** The launcher that runs on a home. */
+export type Holder = z.infer<typeof holderSchema>;
+
+export interface HomeLock {
+  /** Whether a launcher before this one did not clear away: what it started may live for another moment. */
+  readonly wasLeftBehind: boolean;
+  /** Notes the address, for people who try to start a second one. */
+  note(url: string): Promise<void>;
+  release(): Promise<void>;
+}
+
+const fileOf = (home: string) => join(home, 'launcher.json');
+
+/** The launcher that runs on a home, or undefined. */
+export async function findHolder(home: string): Promise<Holder | undefined> {
+  const holder = parseHolder(await readText(fileOf(home)));
+  return holder && isAlive(holder.pid, holder.start) ? holder : undefined;
+}
+
+/** Takes a home. Throws LowrankError `home_in_use` (pid, url) if another launcher runs on it, `home_unusable`. */
+export async function lockHome(home: string): Promise<HomeLock> {
+  const file = fileOf(home);
+  const own = `${file}.${randomBytes(6).toString('hex')}`;
+  const me: Holder = { pid: process.pid, start: processStart(process.pid) };
+  try {
+    await mkdir(home, { recursive: true });
+    await writeFile(own, JSON.stringify(me));
+  } catch (cause) {
+    const message = `the folder ${home} cannot be used (${(cause as Error).message}): set LOWRANK_HOME to one that can be written`;
+    throw new LowrankError('home_unusable', message, { cause, details: { home } });
+  }
+  try {
+    const wasLeftBehind = await take(home, file, own);
+    return {
+      wasLeftBehind,
+      note: (url) => replace(file, { ...me, url }),
+      release: async () => {
+        if (parseHolder(await readText(file))?.pid === process.pid) await rm(file, { force: true });
+      },
+    };
+  } finally {
+    await rm(own, { force: true });
+  }
+}
+
+async function take(home: string, file: string, own: string): Promise<boolean> {
+  for (let wasLeftBehind = false; ; wasLeftBehind = true) {
+    try {
+      // Fails if the file is there, and shows it only with its content.
+      await link(own, file);
+      return wasLeftBehind;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const text = await readText(file);
+    const holder = parseHolder(text);
+    if (holder && isAlive(holder.pid, holder.start)) throw inUse(home, holder);
+    // One renaming wins; had somebody else taken the home since it was read, it goes back.
+    const aside = `${own}.left`;
+    await rename(file, aside).catch(ignoreMissing);
+    if ((await readText(aside)) !== text) await link(aside, file).catch(() => undefined);
+    await rm(aside, { force: true });
+  }
+}
+
+async function replace(file: string, holder: Holder): Promise<void> {
+  const next = `${file}.${randomBytes(6).toString('hex')}`;
+  await writeFile(next, JSON.stringify(holder));
+  await rename(next, file);
+}
+
+function inUse(home: string, { pid, url }: Holder): LowrankError {
+  const where = url ? ` and listens on ${url}` : '';
+  return new LowrankError(
+    'home_in_use',
+    `process ${pid} runs Lowrank on ${home} already${where}: use that one, stop it with "kill ${pid}", or set LOWRANK_HOME to another folder and PORT to another number`,
+    { details: { pid, home, url } },
+  );
+}
+
+function parseHolder(text: string | undefined): Holder | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return holderSchema.parse(JSON.parse(text));
+  } catch {
+    // Written by nothing of ours, or damaged: as good as left behind.
+    return undefined;
+  }
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch(ignoreMissing);
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT') return undefined;
+  throw error;
+}

@@ -1,0 +1,34 @@
+/** Whether a process that was noted down still lives: a number alone may belong to another process by now. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/** When a process was started, in a form to compare; undefined if it does not live or nobody can tell. */
+export function processStart(pid: number): string | undefined {
+  try {
+    if (process.platform === 'linux') return linuxProcess(pid).start;
+    if (process.platform === 'win32') return undefined;
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the process lives and was started then (if that is known). */
+export function isAlive(pid: number, start?: string): boolean {
+  try {
+    process.kill(pid, 0);
+    // One that ended, but whose parent has not asked how, still has its number.
+    if (process.platform === 'linux' && 'ZX'.includes(linuxProcess(pid).state)) return false;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  return start === undefined || (processStart(pid) ?? start) === start;
+}
+
+function linuxProcess(pid: number): { state: string; start: string } {
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The name, in parentheses, may hold anything; state and start are the 3rd and 22nd of all fields.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', start: `${boot} ${fields[19]}` };
+}

@@ -1,0 +1,134 @@
+/** Brings checkpoints to the object store while training goes on, one after another. */
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Claim } from '#jobs/claims.js';
+import type { Log } from '#jobs/parts.js';
+import type { NewCheckpoint } from '#jobs/progress.js';
+import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
+import type { ObjectStore } from '#platform/objects/object-store.js';
+import { checkpointState, type RunProgress } from '#training/run-state.js';
+import { isPlainName, linkFolder, uploadFolder, whenStoreAnswers } from './transfer.js';
+
+export interface UploaderParts {
+  readonly objects: ObjectStore;
+  readonly log: Log;
+  readonly claim: Claim;
+  /** Holds checkpoints until they are uploaded, whatever the trainer removes. */
+  readonly folder: string;
+  readonly signal: AbortSignal;
+  /** Steps that the store has already. */
+  readonly stored: ReadonlySet<number>;
+  /** Writes the row and yields files that are no longer kept. */
+  readonly onUploaded: (checkpoint: NewCheckpoint) => Promise<readonly ManifestFile[]>;
+}
+
+interface Waiting {
+  readonly step: number;
+  readonly best: boolean;
+  readonly folder: string;
+  readonly accuracy: number | undefined;
+}
+
+export class CheckpointUploader {
+  private waiting: Waiting[] = [];
+  private linking: Promise<void> = Promise.resolve();
+  private running: Promise<void> | undefined;
+
+  constructor(private readonly parts: UploaderParts) {}
+
+  /** Takes a checkpoint that the trainer wrote; `accuracy` is that of its last step, if it was heard. */
+  add({ step, best, folder }: { step: number; best: boolean; folder: string }, accuracy?: number): void {
+    if (this.parts.stored.has(step)) return;
+    const copy = join(this.parts.folder, `step-${step}`);
+    this.linking = this.keep({ step, best, folder: copy, accuracy }, folder, this.linking);
+  }
+
+  /** Resolves when everything is uploaded, or given up. */
+  async finish(): Promise<void> {
+    await this.linking;
+    while (this.running) await this.running;
+  }
+
+  private async keep(checkpoint: Waiting, from: string, after: Promise<void>): Promise<void> {
+    const { log, claim, signal } = this.parts;
+    await after;
+    try {
+      await linkFolder(from, (await readdir(from)).filter(isPlainName), checkpoint.folder);
+    } catch (error) {
+      // The trainer has newer ones by now.
+      const { message } = error as Error;
+      if (!signal.aborted)
+        log.warn({ job: claim.jobId, step: checkpoint.step, message }, 'a checkpoint is not uploaded');
+      return;
+    }
+    await this.dropOutdated(checkpoint.best);
+    this.waiting.push(checkpoint);
+    this.wake();
+  }
+
+  private wake(): void {
+    this.running ??= this.work().finally(() => {
+      this.running = undefined;
+      // Something may have come after the last look.
+      if (this.waiting.length > 0 && !this.parts.signal.aborted) this.wake();
+    });
+  }
+
+  /** If checkpoints are made faster than uploaded, those in between are left out; the best one stays. */
+  private async dropOutdated(isBest: boolean): Promise<void> {
+    const dropped = this.waiting.filter(({ best }) => !best || isBest);
+    this.waiting = this.waiting.filter((entry) => !dropped.includes(entry));
+    for (const { folder } of dropped) await rm(folder, { recursive: true, force: true });
+  }
+
+  private async work(): Promise<void> {
+    const { signal, log, claim } = this.parts;
+    for (let next = this.waiting.shift(); next && !signal.aborted; next = this.waiting.shift()) {
+      const { step } = next;
+      try {
+        await this.upload(next);
+      } catch (err) {
+        if (signal.aborted) return;
+        log.error({ err, job: claim.jobId, step }, 'a checkpoint could not be uploaded');
+      } finally {
+        await rm(next.folder, { recursive: true, force: true });
+      }
+    }
+  }
+
+  private async upload({ step, best, folder, accuracy }: Waiting): Promise<void> {
+    const { objects, log, claim, signal, onUploaded } = this.parts;
+    const prefix = `jobs/${claim.jobId}/attempts/${claim.attempt}/checkpoints/${step}`;
+    const names = (await readdir(folder)).sort();
+    const state = checkpointState.parse(JSON.parse(await readFile(join(folder, 'state.json'), 'utf8')));
+    const files = await whenStoreAnswers(
+      () => uploadFolder(objects, folder, names, prefix, signal),
+      signal,
+      (err) => log.warn({ err, job: claim.jobId, step }, 'a checkpoint waits for the object store'),
+    );
+    const released = await onUploaded({ step, best, files, metrics: metricsOf(state.progress, accuracy) });
+    for (const { key } of released) {
+      // What stays is swept later.
+      await objects
+        .delete(key)
+        .catch((err: unknown) => log.warn({ err, key }, 'an object could not be deleted'));
+    }
+  }
+}
+
+/** The numbers of a checkpoint under OpenAI's names. */
+function metricsOf(progress: RunProgress, accuracy: number | undefined): Record<string, number> {
+  const { step, last_loss, last_evaluation, evaluated_step } = progress;
+  const evaluation = evaluated_step === step ? last_evaluation : null;
+  return {
+    step,
+    ...(last_loss === null ? {} : { train_loss: last_loss }),
+    ...(accuracy === undefined ? {} : { train_mean_token_accuracy: accuracy }),
+    ...(evaluation === null
+      ? {}
+      : {
+          full_valid_loss: evaluation.loss,
+          full_valid_mean_token_accuracy: evaluation.accuracy,
+        }),
+  };
+}

@@ -1,0 +1,118 @@
+/** Everything that a job names, brought to this machine, and the job file that says so to the trainer. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DataSource } from 'typeorm';
+import type { TrainerJobInput } from '#contracts/trainer-job.js';
+import { LowrankError } from '#jit/errors.js';
+import type { Log } from '#jobs/parts.js';
+import { Adapter } from '#platform/database/entities/adapter.js';
+import { BaseModel } from '#platform/database/entities/base-model.js';
+import type { Job } from '#platform/database/entities/job.js';
+import { StoredFile } from '#platform/database/entities/stored-file.js';
+import type { ObjectStore } from '#platform/objects/object-store.js';
+import type { TrainingOptionsInput } from '#training/options.js';
+import { download, downloadFolder, whenStoreAnswers } from './transfer.js';
+import type { WorkFolder } from './work-folder.js';
+
+export interface InputParts {
+  readonly database: DataSource;
+  readonly objects: ObjectStore;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Something that a job needs and that is not there or not whole: trying again is of no use. */
+export class InputError extends LowrankError {
+  constructor(
+    code: string,
+    readonly field: string,
+    message: string,
+    cause?: unknown,
+  ) {
+    super(code, `${field}: ${message}`, { cause, details: { field } });
+  }
+}
+
+/** Fetches what is not here yet and yields the trainer's job. Throws InputError. */
+export async function prepareInputs(
+  job: Job,
+  work: WorkFolder,
+  device: string,
+  cacheFolder: string,
+  parts: InputParts,
+): Promise<TrainerJobInput> {
+  const base = await parts.database.manager.findOneBy(BaseModel, { name: job.model });
+  if (!base)
+    throw new InputError(
+      'model_not_found',
+      'model',
+      `the base model ${job.model} is not registered any more`,
+    );
+  const training = await fetchFile('training_file', job.trainingFileId, work, parts);
+  const validation =
+    job.validationFileId === null
+      ? null
+      : await fetchFile('validation_file', job.validationFileId, work, parts);
+  const initAdapter = job.initAdapterId === null ? null : await fetchAdapter(job.initAdapterId, work, parts);
+  return {
+    base_model: base.folder,
+    base_model_name: job.model,
+    base_identity: job.baseIdentity,
+    training_file: training,
+    validation_file: validation,
+    lora: job.lora,
+    training: { ...job.training, seed: job.seed, device } as TrainingOptionsInput,
+    init_adapter: initAdapter,
+    output_folder: work.out,
+    cache_folder: cacheFolder,
+    resume: true,
+  };
+}
+
+async function fetchFile(
+  field: string,
+  fileId: string,
+  work: WorkFolder,
+  parts: InputParts,
+): Promise<string> {
+  const row = await parts.database.manager.findOneBy(StoredFile, { id: fileId });
+  if (!row) throw new InputError('file_not_found', field, `the file ${fileId} is gone`);
+  const file = join(work.data, fileId);
+  const { size } = await stat(file).catch(() => ({ size: -1 }));
+  if (size === row.bytes) return file;
+  const object = { key: row.objectKey, sha256: row.sha256 };
+  await fetching(field, parts, () => download(parts.objects, object, file, parts.signal));
+  return file;
+}
+
+async function fetchAdapter(adapterId: string, work: WorkFolder, parts: InputParts): Promise<string> {
+  const row = await parts.database.manager.findOneBy(Adapter, { id: adapterId });
+  if (!row || row.files.length === 0) {
+    throw new InputError('adapter_not_found', 'init_adapter', `the adapter ${adapterId} is gone`);
+  }
+  const folder = work.initAdapter;
+  const { size } = await stat(join(folder, 'adapter_model.safetensors')).catch(() => ({ size: -1 }));
+  if (size < 0) {
+    await fetching('init_adapter', parts, () =>
+      downloadFolder(parts.objects, row.files, folder, parts.signal),
+    );
+  }
+  return folder;
+}
+
+async function fetching(
+  field: string,
+  { log, signal }: InputParts,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await whenStoreAnswers(work, signal, (err) =>
+      log.warn({ err, field }, 'an input waits for the object store'),
+    );
+  } catch (error) {
+    if (error instanceof LowrankError && ['object_missing', 'object_corrupt'].includes(error.code)) {
+      throw new InputError(error.code, field, error.message, error);
+    }
+    throw error;
+  }
+}

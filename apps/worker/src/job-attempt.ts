@@ -1,0 +1,301 @@
+/** One attempt of a job, from the claim to the transaction that ends it. */
+import { join } from 'node:path';
+import type { TrainerMessage } from '#contracts/trainer-messages.js';
+import { LowrankError } from '#jit/errors.js';
+import type { Claim, Claims, Wishes } from '#jobs/claims.js';
+import type { AttemptOutcome } from '#jobs/endings.js';
+import type { JobsParts, Log } from '#jobs/parts.js';
+import { whenReachable } from '#jobs/retrying.js';
+import { isTerminal } from '#jobs/transitions.js';
+import { Checkpoint } from '#platform/database/entities/checkpoint.js';
+import type { Job } from '#platform/database/entities/job.js';
+import type { ObjectStore } from '#platform/objects/object-store.js';
+import type { TrainingSummary } from '#training/events.js';
+import { uploadAdapter } from './adapter-upload.js';
+import { restoreCheckpoint } from './checkpoint-restore.js';
+import { CheckpointUploader } from './checkpoint-uploader.js';
+import type { TakenSlot } from './device-slots.js';
+import { InputError, prepareInputs } from './input-files.js';
+import { memoryNeed } from './memory-need.js';
+import {
+  outcomeOfEnd,
+  outcomeOfError,
+  outcomeOfMemory,
+  outcomeOfWish,
+  type Wish,
+  wishes,
+} from './outcomes.js';
+import { ProgressWriter } from './progress-writer.js';
+import { missingMetrics } from './replay-metrics.js';
+import { recordsOf } from './run-records.js';
+import type { TrainerPool } from './trainer-pool.js';
+import { type SilenceLimits, silenceLimits, type TrainerEnd, TrainerRun } from './trainer-run.js';
+import { WorkFolder } from './work-folder.js';
+
+export interface AttemptParts extends JobsParts {
+  readonly objects: ObjectStore;
+  readonly claims: Claims;
+  readonly pool: TrainerPool;
+  readonly log: Log;
+  readonly home: string;
+  /** Bytes that a process may take on this machine. */
+  readonly memoryBytes: number;
+  /** Whether another worker has room for a job that does not fit here. */
+  readonly fitsElsewhere: (bytes: number) => Promise<boolean>;
+  readonly silence?: SilenceLimits;
+}
+
+/** A step may take this long and is still stopped by force. */
+const cancelSeconds = 3;
+/** A pause has time: what is lost would be computed again. */
+const pauseSeconds = 900;
+
+export class JobAttempt {
+  private wish: Wish = 'go on';
+  private trainer: TrainerRun | undefined;
+  private writer: ProgressWriter | undefined;
+  private uploader: CheckpointUploader | undefined;
+  private readonly log: Log;
+  private tokensPerSecond: number | undefined;
+  private accuracy: number | undefined;
+  /** Bytes that the run would need, if that is more than the machine has. */
+  private tooLarge: number | undefined;
+  private failure: unknown;
+  /** Aborted by every wish: nothing is to be started any more. */
+  private readonly starting = new AbortController();
+  /** Aborted when results are not wanted, or there is no time left for them. */
+  private readonly saving = new AbortController();
+  /** Aborted when the database is not waited for any more. */
+  private readonly ending = new AbortController();
+
+  constructor(
+    private readonly parts: AttemptParts,
+    readonly job: Job,
+    readonly attempt: number,
+    private readonly slot: Pick<TakenSlot, 'device' | 'environment'>,
+  ) {
+    this.log = parts.log;
+  }
+
+  /** Does everything and resolves when the attempt has ended; never throws. */
+  async run(): Promise<void> {
+    let outcome: AttemptOutcome;
+    try {
+      outcome = await this.work();
+    } catch (error) {
+      outcome = this.outcomeOfFailure(error);
+    }
+    this.writer?.stop();
+    if (this.wish === 'lost') return;
+    await this.finish(outcome);
+  }
+
+  /** Told what the job's owner wants. */
+  obey({ cancel, pause }: Wishes): void {
+    if (cancel) this.want('cancel', () => this.trainer?.stop({ checkpoint: false, seconds: cancelSeconds }));
+    else if (pause) this.want('pause', () => this.trainer?.stop({ checkpoint: true, seconds: pauseSeconds }));
+  }
+
+  /** Stops at a checkpoint and gives the job back. `seconds` are left for training to stop. */
+  handOver(seconds: number): void {
+    this.want('hand over', () => this.trainer?.stop({ checkpoint: true, seconds }));
+  }
+
+  /** Another worker has the job, or nobody may have it: nothing more is written. */
+  lose(): void {
+    if (this.wish !== 'lost')
+      this.log.warn({ job: this.job.id, attempt: this.attempt }, 'an attempt has lost its job');
+    this.want('lost', () => this.trainer?.kill());
+    this.writer?.stop();
+  }
+
+  /** Saves nothing more; the job is still given back. */
+  stopSaving(): void {
+    this.trainer?.kill();
+    this.saving.abort(new LowrankError('attempt_stopped', 'there was no time left to save more'));
+  }
+
+  /** Ends now, whether the database was told or not. */
+  giveUp(): void {
+    this.stopSaving();
+    this.ending.abort(new LowrankError('attempt_stopped', 'there was no time left to wait for the database'));
+  }
+
+  private want(wish: Wish, stop: () => void): void {
+    if (wishes.indexOf(wish) <= wishes.indexOf(this.wish)) return;
+    this.wish = wish;
+    const reason = new LowrankError('attempt_stopped', `the attempt was stopped: ${wish}`);
+    this.starting.abort(reason);
+    if (wish === 'cancel' || wish === 'lost') this.saving.abort(reason);
+    if (wish === 'lost') this.ending.abort(reason);
+    stop();
+  }
+
+  get claim(): Claim {
+    return { jobId: this.job.id, attempt: this.attempt };
+  }
+
+  private async work(): Promise<AttemptOutcome> {
+    const { parts, job, claim } = this;
+    const { signal } = this.starting;
+    const work = await WorkFolder.open(parts.home, claim, this.slot.device);
+    const writer = new ProgressWriter(parts, claim, this.log, {
+      onLost: () => this.lose(),
+      onError: (error) => this.fail(error),
+      signal: this.ending.signal,
+    });
+    this.writer = writer;
+    const stored = await this.restore(work, writer);
+    const { device } = this.slot;
+    const inputParts = { ...parts, signal };
+    const input = await this.reaching(() =>
+      prepareInputs(job, work, device, join(parts.home, 'cache'), inputParts),
+    );
+    await work.writeJob(input);
+    this.uploader = new CheckpointUploader({
+      objects: parts.objects,
+      log: this.log,
+      claim,
+      folder: work.upload,
+      signal: this.saving.signal,
+      stored,
+      onUploaded: (checkpoint) => writer.addCheckpoint(checkpoint),
+    });
+    const end = await this.train(work);
+    await this.uploader.finish();
+    await writer.flush();
+    if (this.failure !== undefined) throw this.failure;
+    return end.kind === 'finished' ? this.publish(work, end.summary) : this.outcomeOf(end);
+  }
+
+  /** Finds the checkpoint to go on from, and yields the steps that the store has. */
+  private async restore(work: WorkFolder, writer: ProgressWriter): Promise<Set<number>> {
+    const { database, objects } = this.parts;
+    const { signal } = this.starting;
+    const { jobId } = this.claim;
+    const stored = await this.reaching(() =>
+      database.manager.find(Checkpoint, { where: { jobId }, order: { step: 'DESC' } }),
+    );
+    const steps = new Set(stored.map(({ step }) => step));
+    const { step, from } = await restoreCheckpoint(work.out, stored, {
+      objects,
+      log: this.log,
+      signal,
+      onCorrupt: async ({ id, step }, error) => {
+        await this.reaching(() => database.manager.delete(Checkpoint, { id, jobId }));
+        steps.delete(step);
+        const message = `The checkpoint of step ${step} is damaged and is not used: ${error.message}`;
+        writer.add({ events: [{ level: 'warn', code: 'checkpoint.corrupt', message, at: new Date() }] });
+      },
+    });
+    this.log.info({ job: jobId, attempt: this.attempt, step, from }, 'an attempt begins');
+    writer.add({ metrics: await this.reaching(() => missingMetrics(database, jobId, work.out, step)) });
+    return steps;
+  }
+
+  private async train(work: WorkFolder): Promise<TrainerEnd> {
+    const { pool, claims, silence } = this.parts;
+    const { signal } = this.starting;
+    const process = pool.take(this.slot.environment);
+    try {
+      if (process.pid !== undefined) await work.noteTrainer(process.pid);
+      // Long preparations may have cost the claim; what follows is expensive, and writes to the work folder.
+      const answer = await this.reaching(() => claims.heartbeat(this.claim));
+      if (answer === 'lost') this.lose();
+      else this.obey(answer);
+      signal.throwIfAborted();
+    } catch (error) {
+      process.kill();
+      throw error;
+    }
+    this.trainer = new TrainerRun(
+      process,
+      (message) => this.hear(message),
+      silence ?? silenceLimits(this.job.training),
+    );
+    return this.trainer.run(work.jobFile);
+  }
+
+  private hear(message: TrainerMessage): void {
+    if (message.type === 'step') {
+      this.accuracy = message.accuracy;
+      const now = message.tokens_per_second;
+      this.tokensPerSecond = 0.8 * (this.tokensPerSecond ?? now) + 0.2 * now;
+    }
+    const { facts, ...records } = recordsOf(message);
+    const speed = message.type === 'step' ? { tokensPerSecond: this.tokensPerSecond } : {};
+    this.writer?.add(facts ? { ...records, facts: { ...facts, ...speed } } : records);
+    // While results are saved the next trainer can load its modules.
+    if (message.type === 'finished' || message.type === 'cancelled') this.parts.pool.warm();
+    if (message.type === 'checkpoint') this.uploader?.add(message, this.accuracy);
+    if (message.type === 'plan') {
+      const need = memoryNeed({ plan: message, training: this.job.training });
+      if (need <= this.parts.memoryBytes) return;
+      this.tooLarge = need;
+      this.trainer?.stop({ checkpoint: false, seconds: cancelSeconds });
+    }
+  }
+
+  private async publish(work: WorkFolder, summary: TrainingSummary): Promise<AttemptOutcome> {
+    const { objects, database } = this.parts;
+    const { jobId } = this.claim;
+    const adapter = await uploadAdapter(objects, this.claim, summary, this.saving.signal, (err) =>
+      this.log.warn({ err, job: jobId }, 'the adapter waits for the object store'),
+    );
+    this.writer!.add({
+      metrics: await this.reaching(() => missingMetrics(database, jobId, work.out, summary.steps)),
+    });
+    await this.writer!.flush();
+    return { end: 'succeeded', adapter, trainedTokens: summary.trained_tokens };
+  }
+
+  private async outcomeOf(end: Exclude<TrainerEnd, { kind: 'finished' }>): Promise<AttemptOutcome> {
+    const { tooLarge, wish, parts } = this;
+    if (tooLarge === undefined || wish !== 'go on') return outcomeOfEnd(end, wish);
+    const hasPlace = await this.reaching(() => parts.fitsElsewhere(tooLarge));
+    return hasPlace ? { end: 'handed_over' } : outcomeOfMemory(tooLarge, parts.memoryBytes);
+  }
+
+  private outcomeOfFailure(error: unknown): AttemptOutcome {
+    const wished = outcomeOfWish(this.wish);
+    if (wished) return wished;
+    const fields = { err: error, job: this.job.id, attempt: this.attempt };
+    if (error instanceof LowrankError && error.code === 'claim_lost') this.lose();
+    else if (error instanceof InputError) this.log.warn(fields, 'a job cannot be run');
+    else this.log.error(fields, 'an attempt failed');
+    return outcomeOfError(error);
+  }
+
+  /** An error of what goes on beside the training: the training makes no sense without it. */
+  private fail(error: unknown): void {
+    this.failure ??= error;
+    this.trainer?.kill();
+  }
+
+  private async finish(outcome: AttemptOutcome): Promise<void> {
+    const { claims, home } = this.parts;
+    const fields = { job: this.job.id, attempt: this.attempt, end: outcome.end };
+    try {
+      const ended = await this.reaching(() => claims.finish(this.claim, outcome));
+      if (ended === 'lost') {
+        this.log.warn(fields, 'an attempt ended that had lost its job');
+        return;
+      }
+      this.log.info({ ...fields, state: ended.state }, 'an attempt ended');
+      if (isTerminal(ended.state)) await WorkFolder.removeAll(home, this.job.id);
+    } catch (err) {
+      this.log.error({ ...fields, err }, 'the end of an attempt could not be written down');
+      // Otherwise the job would be found without heartbeats and tried again for ever.
+      if (outcome.end !== 'failed' && !this.ending.signal.aborted) await this.finish(outcomeOfError(err));
+    }
+  }
+
+  /** Database calls wait for the database. */
+  private reaching<T>(work: () => Promise<T>): Promise<T> {
+    return whenReachable(work, {
+      seconds: Infinity,
+      signal: this.ending.signal,
+      onWaiting: (err) => this.log.warn({ err, job: this.job.id }, 'an attempt waits for the database'),
+    });
+  }
+}

@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest';
+import { InputError } from './input-files.js';
+import { outcomeOfEnd, outcomeOfError, outcomeOfMemory } from './outcomes.js';
+
+const error = { code: 'x', message: 'y' };
+
+describe('the end of a trainer', () => {
+  test.each([
+    ['that failed', { kind: 'failed', error, badJob: true }, 'go on', 'failed'],
+    ['that failed while it was cancelled', { kind: 'failed', error, badJob: false }, 'cancel', 'failed'],
+    ['that stopped as it was told', { kind: 'cancelled' }, 'cancel', 'cancelled'],
+    ['that stopped for a pause', { kind: 'cancelled' }, 'pause', 'paused'],
+    ['that stopped because the worker stops', { kind: 'cancelled' }, 'hand over', 'handed_over'],
+    ['that somebody stopped', { kind: 'cancelled' }, 'go on', 'handed_over'],
+    ['that had to be killed to cancel it', { kind: 'killed', error }, 'cancel', 'cancelled'],
+    ['that had to be killed because the worker stops', { kind: 'killed', error }, 'hand over', 'handed_over'],
+    ['that somebody killed', { kind: 'killed', error }, 'go on', 'lost'],
+  ] as const)('%s', (_, end, wish, expected) => expect(outcomeOfEnd(end, wish).end).toBe(expected));
+});
+
+test('only what the job names can be its own fault', () => {
+  const missing = new InputError('file_not_found', 'training_file', 'is gone');
+  expect(outcomeOfError(missing)).toMatchObject({
+    badJob: true,
+    error: { code: 'file_not_found', param: 'training_file' },
+  });
+  expect(outcomeOfError(new TypeError('oops'))).toMatchObject({
+    badJob: false,
+    error: { code: 'internal_error', message: 'oops', param: null },
+  });
+});
+
+test('too little memory is told with what to do', () => {
+  expect(outcomeOfMemory(2e9, 1e9)).toMatchObject({
+    badJob: true,
+    error: { message: expect.stringContaining('2,000 MB') as string },
+  });
+});

@@ -1,0 +1,52 @@
+/** What an attempt's end means for its job, given what was wanted of it. */
+import { LowrankError } from '#jit/errors.js';
+import type { AttemptOutcome } from '#jobs/endings.js';
+import { InputError } from './input-files.js';
+import { cleanText } from './run-records.js';
+import type { TrainerEnd } from './trainer-run.js';
+
+/** What is to become of a running attempt; a later one in this list replaces an earlier one. */
+export const wishes = ['go on', 'pause', 'hand over', 'cancel', 'lost'] as const;
+export type Wish = (typeof wishes)[number];
+
+/** The outcome of an attempt that was stopped as wished; undefined if it was not to be stopped. */
+export function outcomeOfWish(wish: Wish): AttemptOutcome | undefined {
+  if (wish === 'cancel') return { end: 'cancelled' };
+  if (wish === 'pause') return { end: 'paused' };
+  return wish === 'go on' ? undefined : { end: 'handed_over' };
+}
+
+/** The outcome of a trainer's end that is no success. */
+export function outcomeOfEnd(end: Exclude<TrainerEnd, { kind: 'finished' }>, wish: Wish): AttemptOutcome {
+  if (end.kind === 'failed') {
+    const { code, message } = end.error;
+    return { end: 'failed', error: { code, message: cleanText(message) }, badJob: end.badJob };
+  }
+  const wished = outcomeOfWish(wish);
+  if (wished) return wished;
+  // Somebody asked the trainer itself to stop, or killed it.
+  return end.kind === 'cancelled' ? { end: 'handed_over' } : { end: 'lost', error: end.error, killed: true };
+}
+
+/** The outcome of an error in the worker: of the job if it names what is not there, else worth another try. */
+export function outcomeOfError(error: unknown): AttemptOutcome {
+  const isInput = error instanceof InputError;
+  return {
+    end: 'failed',
+    badJob: isInput,
+    error: {
+      code: error instanceof LowrankError ? error.code : 'internal_error',
+      message: cleanText(error instanceof Error ? error.message : String(error)),
+      param: isInput ? error.field : null,
+    },
+  };
+}
+
+/** The outcome of a run that no worker has room for. */
+export function outcomeOfMemory(neededBytes: number, availableBytes: number): AttemptOutcome {
+  const megabytes = (bytes: number) => Math.round(bytes / 1e6).toLocaleString('en');
+  const message =
+    `the run needs about ${megabytes(neededBytes)} MB of memory and no worker has more than ${megabytes(availableBytes)}: ` +
+    'lower block_length or batch_size, choose a smaller base model, or start a worker on a larger machine';
+  return { end: 'failed', error: { code: 'out_of_memory_predicted', message }, badJob: true };
+}

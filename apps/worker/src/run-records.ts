@@ -1,0 +1,85 @@
+/** What a trainer says, as rows of the database. */
+import type { TrainerMessage } from '#contracts/trainer-messages.js';
+import type { NewMetric, RunFacts } from '#jobs/progress.js';
+import type { NewEvent } from '#jobs/transitions.js';
+
+export interface RunRecords {
+  readonly metrics?: readonly NewMetric[];
+  readonly events?: readonly NewEvent[];
+  readonly facts?: RunFacts;
+}
+
+/** Records of a message; none for what only the worker itself needs. */
+export function recordsOf(message: TrainerMessage): RunRecords {
+  switch (message.type) {
+    case 'step':
+      return { metrics: [metricOf(message)], facts: { tokensPerSecond: message.tokens_per_second } };
+    case 'evaluation':
+    case 'samples':
+      return { metrics: [metricOf(message)] };
+    case 'warning':
+      return { events: [event('warn', message.code, message.message)] };
+    case 'log':
+      return message.level === 'info'
+        ? {}
+        : { events: [event(message.level, 'trainer.log', message.message)] };
+    case 'prepared': {
+      const { training, validation, block_length, example } = message;
+      const text = `Training data: ${training.examples} examples, ${training.tokens} tokens`;
+      return {
+        events: [event('info', 'data.prepared', text, { training, validation, block_length, example })],
+      };
+    }
+    case 'plan': {
+      const { type: _, choices, total_steps, ...plan } = message;
+      const text = `${plan.trainable_parameters} parameters to train in ${plan.modules.length} layers, ${total_steps} steps`;
+      return {
+        facts: { plan: { ...plan, total_steps }, choices, totalSteps: total_steps },
+        events: [event('info', 'job.planned', text)],
+      };
+    }
+    case 'started': {
+      const text = message.step === 0 ? 'Training started' : `Training goes on after step ${message.step}`;
+      return { events: [event('info', 'training.started', text, { step: message.step })] };
+    }
+    case 'progress':
+    case 'checkpoint':
+    case 'finished':
+    case 'failed':
+    case 'cancelled':
+      return {};
+    default:
+      return message satisfies never;
+  }
+}
+
+/** A line of the trainer's logs, or a message, without what stands in other columns. */
+export function metricOf(record: Readonly<Record<string, unknown>>): NewMetric {
+  const { type, step, ...values } = record;
+  return {
+    step: step as number,
+    kind: type as NewMetric['kind'],
+    values: clean(values) as NewMetric['values'],
+  };
+}
+
+function event(
+  level: NewEvent['level'],
+  code: string,
+  message: string,
+  data?: Record<string, unknown>,
+): NewEvent {
+  return { level, code, message: cleanText(message), data: clean(data) as NewEvent['data'], at: new Date() };
+}
+
+/** Postgres refuses texts with NUL and halves of surrogate pairs, which a model may well write. */
+export function cleanText(text: string): string {
+  return text.replaceAll(/\0|\p{Surrogate}/gu, '\ufffd');
+}
+
+function clean(value: unknown): unknown {
+  if (typeof value === 'string') return cleanText(value);
+  if (Array.isArray(value)) return value.map(clean);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [cleanText(name), clean(inner)]));
+}

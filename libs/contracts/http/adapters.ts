@@ -1,0 +1,45 @@
+/** Adapters: what jobs made and what was imported, in PEFT's files. */
+import { z } from 'zod';
+import { pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
+
+export const adapterFile = z.object({
+  name: z.string(),
+  bytes: z.int(),
+  /** Hexadecimal. */
+  sha256: z.string(),
+});
+
+export const adapterObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('adapter'),
+    created_at: unixSeconds,
+    /** The model name that clients use: `ft:BASE:PROJECT:SUFFIX:ID`. */
+    name: z.string(),
+    /** Name of the base model. */
+    model: z.string(),
+    base_identity: z.string().nullable(),
+    /** The job that made it; null for an import. */
+    job: z.string().nullable(),
+    /** adapter_config.json. */
+    config: z.record(z.string(), z.unknown()),
+    files: z.array(adapterFile),
+    bytes: z.int(),
+    /** Of adapter_model.safetensors. */
+    sha256: z.string(),
+  })
+  .meta({ id: 'Adapter' });
+export type AdapterObject = z.infer<typeof adapterObject>;
+
+export const adapterPage = pageOf(adapterObject).meta({ id: 'AdapterPage' });
+export const adapterListQuery = z.strictObject({ ...pageQuery(20), model: z.string().max(200).optional() });
+
+/** The fields of the multipart body. For documents: imports are read as they come. */
+export const adapterImport = z.object({
+  /** A PEFT folder as .tar, .tar.gz or .zip: adapter_config.json, adapter_model.safetensors, perhaps README.md. */
+  file: z.string().meta({ format: 'binary' }),
+  /** Name of the base model; default: what adapter_config.json says. */
+  model: z.string().optional(),
+  /** Part of the adapter's name. */
+  suffix: z.string().optional(),
+});

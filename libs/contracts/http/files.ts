@@ -1,0 +1,44 @@
+/** Uploaded files: OpenAI's file object, and what the check of the upload found. */
+import { z } from 'zod';
+import { order, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
+
+/** What a training file holds, told by the check of its upload. */
+export const fileReport = z
+  .object({
+    kind: z.enum(['chat', 'completion', 'text']),
+    rows: z.int(),
+    /** Top-level fields that nothing reads, with the number of rows that have them. */
+    unknown_fields: z.record(z.string(), z.int()),
+  })
+  .meta({ id: 'FileReport' });
+
+export const fileObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('file'),
+    bytes: z.int(),
+    created_at: unixSeconds,
+    filename: z.string(),
+    purpose: z.enum(['fine-tune', 'fine-tune-results']),
+    /** Always `processed`: a file is checked while it comes, and one that is wrong is not kept. */
+    status: z.enum(['uploaded', 'processed', 'error']),
+    /** Of the content, hexadecimal. */
+    sha256: z.string(),
+    report: fileReport.nullable(),
+  })
+  .meta({ id: 'File' });
+export type FileObject = z.infer<typeof fileObject>;
+
+export const filePage = pageOf(fileObject).meta({ id: 'FilePage' });
+
+export const fileListQuery = z.strictObject({
+  ...pageQuery(100, 10_000),
+  order: order.default('desc'),
+  purpose: z.string().max(64).optional(),
+});
+
+/** The fields of the multipart body; `file` must be one file. For documents: uploads are read as they come. */
+export const fileUpload = z.object({
+  file: z.string().meta({ format: 'binary' }),
+  purpose: z.literal('fine-tune'),
+});

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import { parseJobCreate } from '#contracts/http/job-create.js';
+import { metadataFilter } from '#contracts/http/jobs.js';
+import { UnsupportedError } from '#jit/errors.js';
+import { OptionsError } from '#training/option-problems.js';
+
+const smallest = { model: 'm', training_file: 'file-1' };
+
+function refusalOf(body: unknown): unknown {
+  try {
+    return parseJobCreate(body);
+  } catch (error) {
+    return error;
+  }
+}
+
+function problemsOf(body: unknown): string[] {
+  const refusal = refusalOf(body);
+  if (refusal instanceof OptionsError) return refusal.problems.map(({ field }) => field);
+  return refusal instanceof UnsupportedError ? (refusal.details['options'] as string[]) : [];
+}
+
+test('the smallest job says nothing but its model and its file', () => {
+  expect(parseJobCreate(smallest)).toEqual({
+    model: 'm',
+    trainingFile: 'file-1',
+    validationFile: null,
+    suffix: null,
+    seed: null,
+    metadata: null,
+    lora: null,
+    training: {},
+    learningRateMultiplier: null,
+    device: 'auto',
+    initAdapter: null,
+  });
+});
+
+test('what asks for nothing is passed over', () => {
+  const idle = {
+    validation_file: null,
+    suffix: null,
+    seed: null,
+    metadata: null,
+    method: null,
+    hyperparameters: null,
+    lora: null,
+    training: null,
+    device: null,
+    init_adapter: null,
+    integrations: [],
+  };
+  expect(parseJobCreate({ ...smallest, ...idle })).toEqual(parseJobCreate(smallest));
+});
+
+test('lora and training stay as they were written; seed and device come out of training', () => {
+  const job = parseJobCreate({
+    ...smallest,
+    lora: { r: 4 },
+    training: { seed: 3, device: 'eager', max_steps: 5 },
+  });
+  expect(job).toMatchObject({ lora: { r: 4 }, training: { max_steps: 5 }, seed: 3, device: 'eager' });
+  expect(Object.keys(job.training)).toEqual(['max_steps']);
+});
+
+describe("OpenAI's hyperparameters", () => {
+  const inMethod = (hyperparameters: object) => ({
+    ...smallest,
+    method: { type: 'supervised', supervised: { hyperparameters } },
+  });
+
+  test('become training options, `auto` becomes nothing', () => {
+    expect(
+      parseJobCreate(inMethod({ n_epochs: 2, batch_size: 'auto', learning_rate_multiplier: 0.1 })),
+    ).toMatchObject({
+      training: { n_epochs: 2 },
+      learningRateMultiplier: 0.1,
+    });
+    expect(parseJobCreate({ ...smallest, hyperparameters: { batch_size: 4 } }).training).toEqual({
+      batch_size: 4,
+    });
+  });
+
+  test('may be said twice if they are the same', () => {
+    const body = {
+      ...inMethod({ n_epochs: 2 }),
+      hyperparameters: { n_epochs: 2 },
+      training: { n_epochs: 2 },
+    };
+    expect(problemsOf(body)).toEqual([]);
+    expect(problemsOf({ ...body, hyperparameters: { n_epochs: 3 } })).toContain('hyperparameters.n_epochs');
+  });
+
+  test('of other methods are not done', () => {
+    expect(problemsOf({ ...smallest, method: { type: 'reinforcement', reinforcement: {} } })).toEqual([
+      'method.type',
+    ]);
+    expect(problemsOf({ ...smallest, method: { type: 'guess' } })).toEqual(['method.type']);
+    expect(problemsOf(inMethod({ beta: 1 }))).toEqual(['method.supervised.hyperparameters.beta']);
+  });
+});
+
+test('every problem of all parts is named, and a fix for each', () => {
+  const body = {
+    model: 7,
+    lora: { r: 0 },
+    training: { epochs: 1, learning_rate: 7 },
+    seed: -1,
+    colour: 'red',
+  };
+  const { problems } = refusalOf(body) as OptionsError;
+  expect(problems.map(({ field }) => field).toSorted()).toEqual([
+    'colour',
+    'lora.r',
+    'model',
+    'seed',
+    'training.epochs',
+    'training.learning_rate',
+    'training_file',
+  ]);
+  for (const { fix } of problems) expect(fix.length).toBeGreaterThan(5);
+});
+
+test('problems come before what is not done', () => {
+  expect(problemsOf({ ...smallest, seed: 'x', integrations: [{ type: 'wandb' }] })).toEqual(['seed']);
+  expect(problemsOf({ ...smallest, integrations: [{ type: 'wandb' }] })).toEqual(['integrations']);
+});
+
+test.each([[null], [[]], ['text'], [7]])('%j is no job', (body) => {
+  expect(problemsOf(body).length).toBeGreaterThan(0);
+});
+
+test('the list of jobs is filtered by the metadata that its query names', () => {
+  expect(metadataFilter({ limit: 3 })).toBeUndefined();
+  expect(metadataFilter({ metadata: 'null' })).toBeNull();
+  expect(metadataFilter({ 'metadata[a]': '1', 'metadata[b c]': 'x', limit: 3 })).toEqual({
+    a: '1',
+    'b c': 'x',
+  });
+});

@@ -1,0 +1,260 @@
+/** The body that makes a job, or plans one: OpenAI's fields, and ours beside them. */
+import { z } from 'zod';
+import { type Hyperparameters, hyperparameters, supervisedMethod } from '#contracts/http/hyperparameters.js';
+import { UnsupportedError } from '#jit/errors.js';
+import { LoraConfigError, loraConfigSchema, parseLoraConfig } from '#lora/config.js';
+import {
+  type FieldGuide,
+  type Findings,
+  findProblems,
+  type OptionProblem,
+  throwFindings,
+} from '#training/option-problems.js';
+import { checkTrainingOptions, trainingOptionsSchema } from '#training/options.js';
+
+/** Where a job can be asked to run; `auto` leaves it to the workers. */
+export const jobDevices = ['auto', 'cpu', 'webgpu', 'cuda', 'eager', 'tfjs-node', 'tfjs-node-gpu'] as const;
+export type JobDevice = (typeof jobDevices)[number];
+
+const reference = z.string().min(1).max(200);
+const mostSeed = Number.MAX_SAFE_INTEGER;
+
+const fields = {
+  /** Name of a base model, or of a fine-tuned one to go on training. */
+  model: reference,
+  /** Id of an uploaded file. */
+  training_file: reference,
+  /** Id of an uploaded file to measure the loss on. */
+  validation_file: reference.nullish(),
+  /** Part of the fine-tuned model's name. */
+  suffix: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+    .nullish(),
+  seed: z.int().min(0).max(mostSeed).nullish(),
+  metadata: z
+    .record(z.string().min(1).max(64), z.string().max(512))
+    .refine((entries) => Object.keys(entries).length <= 16)
+    .nullish(),
+  method: supervisedMethod.nullish(),
+  /** As in `method`; OpenAI calls it deprecated. */
+  hyperparameters: hyperparameters.nullish(),
+  /** PEFT's LoraConfig; null for PEFT's defaults, or for what the initial adapter has. */
+  lora: loraConfigSchema.nullish(),
+  /** Training options under our names. */
+  training: trainingOptionsSchema.nullish(),
+  device: z.enum(jobDevices).nullish(),
+  /** Id of an adapter to go on training. */
+  init_adapter: reference.nullish(),
+};
+
+/** For documents and types; `parseJobCreate` reads it with one message for each problem. */
+export const jobCreate = z.strictObject(fields).meta({ id: 'CreateFineTuningJob' });
+export type JobCreate = z.input<typeof jobCreate>;
+
+/** What a job was asked to be: one place for each thing that OpenAI's fields and ours say. */
+export interface JobRequest {
+  readonly model: string;
+  readonly trainingFile: string;
+  readonly validationFile: string | null;
+  readonly suffix: string | null;
+  /** Null where nothing was said. */
+  readonly seed: number | null;
+  readonly metadata: Record<string, string> | null;
+  /** As it was written; null for the defaults. */
+  readonly lora: Record<string, unknown> | null;
+  /** As they were written, with OpenAI's hyperparameters among them; without `seed` and `device`. */
+  readonly training: Record<string, unknown>;
+  /** Of the learning rate that would be chosen; null where nothing was said. */
+  readonly learningRateMultiplier: number | null;
+  readonly device: JobDevice;
+  readonly initAdapter: string | null;
+}
+
+const id = (prefix: string) => `give the id of an uploaded file, such as "${prefix}-..."`;
+const hyper =
+  'give {"batch_size": 1 to 256, "learning_rate_multiplier": above 0 and at most 1000, "n_epochs": above 0 and at most 1000}, each a number or "auto"';
+const guide: FieldGuide = {
+  fixes: {
+    model: 'give the name of a model that GET /v1/models lists',
+    training_file: id('file'),
+    validation_file: `${id('file')}, or null`,
+    suffix: 'give at most 64 letters, digits, ".", "_" or "-", the first a letter or digit',
+    seed: `give a whole number from 0 to ${mostSeed}`,
+    metadata: 'give at most 16 texts of at most 512 characters under names of at most 64',
+    method: `give {"type": "supervised", "supervised": {"hyperparameters": {...}}}; as hyperparameters ${hyper}`,
+    hyperparameters: hyper,
+    lora: 'give an object, or null',
+    training: 'give an object, or null',
+    device: `give one of ${jobDevices.join(', ')}`,
+    init_adapter: 'give the id of an adapter that GET /v1/adapters lists, or null',
+  },
+  aliases: {
+    base_model: 'model',
+    training_file_id: 'training_file',
+    validation_file_id: 'validation_file',
+    lora_config: 'lora',
+    peft_config: 'lora',
+    training_options: 'training',
+    n_epochs: 'training.n_epochs',
+    learning_rate: 'training.learning_rate',
+    batch_size: 'training.batch_size',
+    r: 'lora.r',
+    lora_alpha: 'lora.lora_alpha',
+    lora_dropout: 'lora.lora_dropout',
+    target_modules: 'lora.target_modules',
+  },
+  unsupported: ['integrations'],
+};
+
+/** Methods of OpenAI's that are not done here. */
+const otherMethods = ['dpo', 'reinforcement'];
+
+type Loose = Readonly<Record<string, unknown>>;
+const objectOf = (value: unknown): Loose =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {};
+
+/**
+ * Reads the body of a job.
+ *
+ * Throws OptionsError `invalid_request` with every problem of the body, its lora configuration and its training options,
+ * or UnsupportedError if nothing is wrong but things are asked for that are not done.
+ */
+export function parseJobCreate(input: unknown): JobRequest {
+  const body = withoutIdleFields(input);
+  const found = collectProblems(body);
+  if (found.problems.length + found.refused.length > 0) throwFindings('invalid_request', 'the job', found);
+  const job = body as z.output<z.ZodObject<typeof fields>>;
+  const hyper = writtenHyperparameters(job);
+  const { seed: trainingSeed, device: trainingDevice, ...training } = objectOf(job.training);
+  return {
+    model: job.model,
+    trainingFile: job.training_file,
+    validationFile: job.validation_file ?? null,
+    suffix: job.suffix ?? null,
+    seed: job.seed ?? (trainingSeed as number | undefined) ?? null,
+    metadata: job.metadata ?? null,
+    lora: (job.lora as Record<string, unknown> | null | undefined) ?? null,
+    training: { ...training, ...withoutAuto({ batch_size: hyper.batch_size, n_epochs: hyper.n_epochs }) },
+    learningRateMultiplier:
+      typeof hyper.learning_rate_multiplier === 'number' ? hyper.learning_rate_multiplier : null,
+    device: job.device ?? (trainingDevice as JobDevice | undefined) ?? 'auto',
+    initAdapter: job.init_adapter ?? null,
+  };
+}
+
+/** OpenAI's clients may send fields that ask for nothing. */
+function withoutIdleFields(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
+  const { integrations, ...rest } = input as Record<string, unknown>;
+  const isIdle = integrations === undefined || integrations === null || isEmptyList(integrations);
+  return isIdle ? rest : input;
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+function collectProblems(body: unknown): Findings {
+  const all = { problems: [] as OptionProblem[], refused: [] as string[] };
+  const parsed = jobCreate.safeParse(body);
+  const method = objectOf(objectOf(body)['method']);
+  const isOtherMethod = otherMethods.includes(String(method['type']));
+  if (isOtherMethod) all.refused.push('method.type');
+  if (!parsed.success) {
+    // The rooms below describe their own parts best.
+    const apart = ['lora', 'training', ...(isOtherMethod ? ['method'] : [])];
+    const own = parsed.error.issues.filter(({ path: [part] }) => !apart.includes(String(part)));
+    const { problems, refused } = findProblems(new z.ZodError(own), body, guide);
+    all.problems.push(...problems);
+    all.refused.push(...refused);
+  }
+  const { lora, training, device } = objectOf(body) as {
+    lora?: unknown;
+    training?: unknown;
+    device?: unknown;
+  };
+  addLoraProblems(lora ?? {}, all);
+  // What the eager device cannot do is known only with the device beside the options.
+  const options = training ?? {};
+  const isEager = device === 'eager' && typeof options === 'object' && !Array.isArray(options);
+  const checked = checkTrainingOptions(isEager ? { device, ...options } : options);
+  if ('findings' in checked) addWithin(all, 'training', checked.findings);
+  else if (parsed.success) all.problems.push(...contradictions(body as Loose));
+  return all;
+}
+
+interface Collected {
+  problems: OptionProblem[];
+  refused: string[];
+}
+
+function addWithin(all: Collected, part: string, { problems, refused }: Findings): void {
+  const under = (field: string) =>
+    field === '(all)' || field === '(configuration)' ? part : `${part}.${field}`;
+  all.problems.push(...problems.map((problem) => ({ ...problem, field: under(problem.field) })));
+  all.refused.push(...refused.map(under));
+}
+
+function addLoraProblems(lora: unknown, all: Collected): void {
+  try {
+    parseLoraConfig(lora);
+  } catch (error) {
+    if (error instanceof LoraConfigError) {
+      addWithin(all, 'lora', { problems: error.problems, refused: [] });
+    } else if (error instanceof UnsupportedError) {
+      addWithin(all, 'lora', { problems: [], refused: error.details['options'] as string[] });
+    } else throw error;
+  }
+}
+
+function writtenHyperparameters({ method, hyperparameters }: Loose): Hyperparameters {
+  const inMethod = objectOf(objectOf(objectOf(method)['supervised'])['hyperparameters']);
+  return { ...objectOf(hyperparameters), ...inMethod };
+}
+
+/** The same thing said twice, and not the same. */
+function contradictions(body: Loose): OptionProblem[] {
+  const problems: OptionProblem[] = [];
+  const differ = (field: string, value: unknown, otherField: string, other: unknown) => {
+    if (!isSaid(value) || !isSaid(other) || value === other) return;
+    problems.push({ field, problem: `contradicts ${otherField}`, fix: 'give one of them' });
+  };
+  const training = objectOf(body['training']);
+  const deprecated = objectOf(body['hyperparameters']);
+  const inMethod = objectOf(objectOf(objectOf(body['method'])['supervised'])['hyperparameters']);
+  const methodPath = 'method.supervised.hyperparameters';
+  for (const key of ['batch_size', 'learning_rate_multiplier', 'n_epochs'] as const) {
+    differ(`hyperparameters.${key}`, deprecated[key], `${methodPath}.${key}`, inMethod[key]);
+  }
+  for (const [path, written] of [
+    ['hyperparameters', deprecated],
+    [methodPath, inMethod],
+  ] as const) {
+    for (const key of ['batch_size', 'n_epochs']) {
+      differ(`${path}.${key}`, written[key], `training.${key}`, training[key]);
+    }
+    if (isSaid(written['learning_rate_multiplier']) && isSaid(training['learning_rate'])) {
+      const field = `${path}.learning_rate_multiplier`;
+      problems.push({ field, problem: 'contradicts training.learning_rate', fix: 'give one of them' });
+    }
+    if (isSaid(written['n_epochs']) && isSaid(training['max_steps'])) {
+      problems.push({
+        field: `${path}.n_epochs`,
+        problem: 'contradicts training.max_steps',
+        fix: 'give one of them',
+      });
+    }
+  }
+  differ('seed', body['seed'], 'training.seed', training['seed']);
+  differ('device', body['device'], 'training.device', training['device']);
+  return problems;
+}
+
+function isSaid(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== 'auto';
+}
+
+function withoutAuto(entries: Loose): Loose {
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => isSaid(value)));
+}

@@ -1,0 +1,112 @@
+/** Fine-tuning jobs as they are answered: OpenAI's object, and ours beside its fields. */
+import { z } from 'zod';
+import { shownHyperparameters } from '#contracts/http/hyperparameters.js';
+import { pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
+
+/** OpenAI's states and `paused`, which OpenAI's own example uses. */
+export const jobStatus = z.enum([
+  'validating_files',
+  'queued',
+  'running',
+  'paused',
+  'succeeded',
+  'failed',
+  'cancelled',
+]);
+export type JobStatus = z.infer<typeof jobStatus>;
+
+/** How far a job has come. */
+export const jobProgress = z
+  .object({
+    /** Optimizer steps that are done. */
+    step: z.int(),
+    total_steps: z.int().nullable(),
+    tokens_per_second: z.number().nullable(),
+    /** Judged by the speed so far; null while that is not known, and when nothing runs. */
+    seconds_left: z.number().nullable(),
+  })
+  .meta({ id: 'JobProgress' });
+
+const loose = z.record(z.string(), z.unknown());
+
+export const jobObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('fine_tuning.job'),
+    created_at: unixSeconds,
+    finished_at: unixSeconds.nullable(),
+    /** Name of the base model. */
+    model: z.string(),
+    fine_tuned_model: z.string().nullable(),
+    organization_id: z.string(),
+    result_files: z.array(z.string()),
+    status: jobStatus,
+    trained_tokens: z.int().nullable(),
+    training_file: z.string(),
+    validation_file: z.string().nullable(),
+    hyperparameters: shownHyperparameters,
+    seed: z.int(),
+    error: z.object({ code: z.string(), message: z.string(), param: z.string().nullable() }).nullable(),
+    estimated_finish: unixSeconds.nullable(),
+    method: z.object({
+      type: z.literal('supervised'),
+      supervised: z.object({ hyperparameters: shownHyperparameters }),
+    }),
+    integrations: z.array(z.unknown()),
+    metadata: z.record(z.string(), z.string()).nullable(),
+    suffix: z.string().nullable(),
+    /** PEFT's LoraConfig as it was asked for; null for the defaults. */
+    lora: loose.nullable(),
+    /** Training options as they were asked for. */
+    training: loose,
+    device: z.string(),
+    init_adapter: z.string().nullable(),
+    /** Id of the adapter that the job made. */
+    adapter: z.string().nullable(),
+    progress: jobProgress,
+    /** Place in the queue of a queued job: 1 is the next; null otherwise. */
+    position: z.int().nullable(),
+    /** Tries so far; more than one after a worker died or handed over. */
+    attempt: z.int(),
+    started_at: unixSeconds.nullable(),
+    /** Whether a running job was asked to stop and has not stopped yet. */
+    cancel_requested: z.boolean(),
+    pause_requested: z.boolean(),
+    /** What the trainer planned: modules, parameters, adapter bytes, memory; null until it is known. */
+    plan: loose.nullable(),
+    /** Values that were chosen where the options said `auto`, with reasons; null until they are known. */
+    choices: z.array(loose).nullable(),
+  })
+  .meta({ id: 'FineTuningJob' });
+export type JobObject = z.infer<typeof jobObject>;
+
+export const jobPage = pageOf(jobObject).meta({ id: 'FineTuningJobPage' });
+
+const metadataKey = /^metadata\[([^[\]]{1,64})\]$/;
+
+const listFields = {
+  ...pageQuery(20),
+  status: jobStatus.optional(),
+  metadata: z.literal('null').optional(),
+};
+
+/** `metadata[key]=value` filters by one entry, `metadata=null` by having none; `metadataFilter` takes them apart. */
+export const jobListQuery = z
+  .object(listFields)
+  .catchall(z.string().max(512))
+  .superRefine((query, context) => {
+    const strangers = Object.keys(query).filter((name) => !(name in listFields) && !metadataKey.test(name));
+    if (strangers.length > 0) context.addIssue({ code: 'unrecognized_keys', keys: strangers, input: query });
+  });
+
+/** The metadata that a query asks for; undefined where it asks for none, null where it asks for jobs without. */
+export function metadataFilter(
+  query: Readonly<Record<string, unknown>>,
+): Record<string, string> | null | undefined {
+  if (query['metadata'] === 'null') return null;
+  const entries = Object.entries(query).flatMap(([name, value]) => {
+    const key = metadataKey.exec(name)?.[1];
+    return key === undefined ? [] : [[key, String(value)] as const];
+  });
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}

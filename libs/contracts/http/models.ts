@@ -1,0 +1,64 @@
+/** Models that jobs can name, and the base models of this server. */
+import { z } from 'zod';
+import { unixSeconds } from '#contracts/http/pages.js';
+
+/** OpenAI's model object, and ours beside its fields. */
+export const modelObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('model'),
+    created: unixSeconds,
+    /** `lowrank` for base models, the project for fine-tuned ones. */
+    owned_by: z.string(),
+    kind: z.enum(['base', 'fine-tuned']),
+    /** Base models only. */
+    architecture: z.string().optional(),
+    parameters: z.int().optional(),
+    /** `sha256:` and 64 hexadecimal digits over the base model's files. */
+    identity: z.string().nullable(),
+    bundled: z.boolean().optional(),
+    /** Fine-tuned models only: the base, the adapter that makes the difference, the job that made it. */
+    base_model: z.string().optional(),
+    adapter: z.string().optional(),
+    job: z.string().nullable().optional(),
+  })
+  .meta({ id: 'Model' });
+export type ModelObject = z.infer<typeof modelObject>;
+
+/** OpenAI lists models without pages. */
+export const modelList = z
+  .object({ object: z.literal('list'), data: z.array(modelObject) })
+  .meta({ id: 'ModelList' });
+
+const name = z
+  .string()
+  .max(200)
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)?$/);
+
+/** A folder on the server, in Hugging Face's format; every worker must reach it under the same path. */
+export const baseModelRegister = z
+  .strictObject({
+    folder: z.string().min(1).max(4096),
+    /** Default: the folder's own name. */
+    name: name.optional(),
+    /** Whether a model of the same name with other content is replaced. */
+    replace: z.boolean().default(false),
+  })
+  .meta({ id: 'RegisterBaseModel' });
+export type BaseModelRegister = z.input<typeof baseModelRegister>;
+
+/** A registration reads the whole model once, which takes a while: it goes on after the answer. */
+export const baseModelRegistration = z
+  .object({
+    id: z.string(),
+    object: z.literal('base_model.registration'),
+    status: z.enum(['running', 'done', 'failed']),
+    folder: z.string(),
+    done_bytes: z.int(),
+    /** 0 until it is known. */
+    total_bytes: z.int(),
+    model: modelObject.nullable(),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  })
+  .meta({ id: 'BaseModelRegistration' });
+export type BaseModelRegistration = z.infer<typeof baseModelRegistration>;

@@ -1,0 +1,82 @@
+/** What a job left behind: events, metrics, checkpoints. The caller has checked whose job it is. */
+import type { DataSource, SelectQueryBuilder } from 'typeorm';
+import { LowrankError } from '#jit/errors.js';
+import { Attempt } from '#platform/database/entities/attempt.js';
+import { Checkpoint } from '#platform/database/entities/checkpoint.js';
+import { JobEvent } from '#platform/database/entities/job-event.js';
+import { Metric, type MetricKind } from '#platform/database/entities/metric.js';
+
+/** A page of rows that are numbered within their job. */
+export interface SeqPage {
+  /** At most 1,000. */
+  readonly limit: number;
+  /** Rows after this number in the direction of the page. */
+  readonly after?: number;
+  /** Default 'ascending'. */
+  readonly order?: 'ascending' | 'descending';
+}
+
+export interface Page<T> {
+  readonly rows: T[];
+  readonly hasMore: boolean;
+}
+
+export class JobHistory {
+  constructor(private readonly database: DataSource) {}
+
+  async events(jobId: string, page: SeqPage): Promise<Page<JobEvent>> {
+    const query = this.database.manager
+      .createQueryBuilder(JobEvent, 'row')
+      .where('row.jobId = :jobId', { jobId });
+    return numberedPage(query, page);
+  }
+
+  async metrics(jobId: string, page: SeqPage & { readonly kind?: MetricKind }): Promise<Page<Metric>> {
+    const query = this.database.manager
+      .createQueryBuilder(Metric, 'row')
+      .where('row.jobId = :jobId', { jobId });
+    if (page.kind) query.andWhere('row.kind = :kind', { kind: page.kind });
+    return numberedPage(query, page);
+  }
+
+  /** Newest first. Throws LowrankError `checkpoint_not_found` if `after` names none of the job. */
+  async checkpoints(
+    jobId: string,
+    { limit, after }: { readonly limit: number; readonly after?: string },
+  ): Promise<Page<Checkpoint>> {
+    const query = this.database.manager
+      .createQueryBuilder(Checkpoint, 'row')
+      .where('row.jobId = :jobId', { jobId })
+      .orderBy('row.step', 'DESC')
+      .take(limit + 1);
+    if (after !== undefined) {
+      const last = await this.database.manager.findOneBy(Checkpoint, { id: after, jobId });
+      if (!last) {
+        throw new LowrankError('checkpoint_not_found', `job ${jobId} has no checkpoint ${after}`, {
+          details: { job: jobId, checkpoint: after },
+        });
+      }
+      query.andWhere('row.step < :step', { step: last.step });
+    }
+    return cut(await query.getMany(), limit);
+  }
+
+  /** First to last. */
+  async attempts(jobId: string): Promise<Attempt[]> {
+    return this.database.manager.find(Attempt, { where: { jobId }, order: { attempt: 'ASC' } });
+  }
+}
+
+async function numberedPage<T extends { seq: number }>(
+  query: SelectQueryBuilder<T>,
+  { limit, after, order = 'ascending' }: SeqPage,
+): Promise<Page<T>> {
+  const isAscending = order === 'ascending';
+  query.orderBy('row.seq', isAscending ? 'ASC' : 'DESC').take(limit + 1);
+  if (after !== undefined) query.andWhere(`row.seq ${isAscending ? '>' : '<'} :after`, { after });
+  return cut(await query.getMany(), limit);
+}
+
+function cut<T>(found: T[], limit: number): Page<T> {
+  return { rows: found.slice(0, limit), hasMore: found.length > limit };
+}

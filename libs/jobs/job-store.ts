@@ -1,0 +1,231 @@
+/** Jobs as their owners see and steer them. */
+import type { EntityManager } from 'typeorm';
+import { LowrankError } from '#jit/errors.js';
+import type { Log, QueueParts } from '#jobs/parts.js';
+import { addToOutbox, appendEvents, changeJob, isTerminal, type JobChange } from '#jobs/transitions.js';
+import { Job, type JobState } from '#platform/database/entities/job.js';
+import { StoredFile } from '#platform/database/entities/stored-file.js';
+import { newId } from '#platform/ids.js';
+
+/** A job before it is made: checked by `planJob`, files and adapter of the same project. */
+export interface NewJob {
+  /** Name of the base model. */
+  readonly model: string;
+  /** Digest of the base model. */
+  readonly baseIdentity: string;
+  readonly trainingFileId: string;
+  readonly validationFileId: string | null;
+  readonly initAdapterId: string | null;
+  /** PEFT's LoraConfig as it was asked for. */
+  readonly lora: Record<string, unknown> | null;
+  /** Training options as they were asked for, without `seed` and `device`, which stand on the job. */
+  readonly training: Record<string, unknown>;
+  readonly device: string;
+  readonly suffix: string | null;
+  readonly metadata: Record<string, string> | null;
+  readonly seed: number;
+}
+
+export interface JobPage {
+  /** 1 to 100. */
+  readonly limit: number;
+  /** Id of the last job of the page before. */
+  readonly after?: string;
+  /** Pairs that a job's metadata must have; null: jobs without metadata only. */
+  readonly metadata?: Readonly<Record<string, string>> | null;
+  readonly states?: readonly JobState[];
+}
+
+export class JobStore {
+  constructor(
+    private readonly parts: QueueParts,
+    private readonly log?: Log,
+  ) {}
+
+  /**
+   * Makes a job that waits for a worker, in the given transaction or one of its own. The caller wakes the outbox relay
+   * after the commit. Throws LowrankError `file_not_found` (details.field) if a file is gone.
+   */
+  async createJob(projectId: string, input: NewJob, within?: EntityManager): Promise<Job> {
+    const create = async (manager: EntityManager): Promise<Job> => {
+      await requireFile(manager, projectId, 'training_file', input.trainingFileId);
+      if (input.validationFileId !== null) {
+        await requireFile(manager, projectId, 'validation_file', input.validationFileId);
+      }
+      const id = newId('ftjob');
+      const events = [
+        { level: 'info', code: 'job.created', message: `Created fine-tuning job: ${id}` },
+        { level: 'info', code: 'job.queued', message: 'Waiting for a worker' },
+      ] as const;
+      const row = { ...input, id, projectId, state: 'queued' as const, eventCount: events.length };
+      await manager.insert(Job, { ...row, queuedAt: () => 'now()' } as never);
+      await appendEvents(manager, { id, eventCount: 0 }, events);
+      await addToOutbox(manager, id);
+      await this.parts.notifications.notify(manager, 'lowrank_job', id);
+      return manager.findOneByOrFail(Job, { id });
+    };
+    return within ? create(within) : this.parts.database.transaction(create);
+  }
+
+  /** Throws LowrankError `job_not_found`, also for a job of another project. */
+  async getJob(projectId: string, jobId: string): Promise<Job> {
+    const job = await this.parts.database.manager.findOneBy(Job, { id: jobId, projectId });
+    return job ?? notFound(jobId);
+  }
+
+  /** Newest first. Throws LowrankError `job_not_found` if `after` names no job of the project. */
+  async listJobs(projectId: string, page: JobPage): Promise<{ jobs: Job[]; hasMore: boolean }> {
+    const query = this.parts.database.manager
+      .createQueryBuilder(Job, 'job')
+      .where('job.projectId = :projectId', { projectId })
+      .orderBy('job.createdAt', 'DESC')
+      .addOrderBy('job.id', 'DESC')
+      .take(page.limit + 1);
+    if (page.after !== undefined) {
+      await this.getJob(projectId, page.after);
+      // In SQL, since a Date has not all the digits of the column.
+      query.andWhere(
+        '(job.createdAt, job.id) < (SELECT last.created_at, last.id FROM job last WHERE last.id = :after)',
+        { after: page.after },
+      );
+    }
+    if (page.states) query.andWhere('job.state IN (:...states)', { states: page.states });
+    if (page.metadata === null) query.andWhere('job.metadata IS NULL');
+    else if (page.metadata !== undefined) {
+      query.andWhere('job.metadata @> :pairs::jsonb', { pairs: JSON.stringify(page.metadata) });
+    }
+    const found = await query.getMany();
+    return { jobs: found.slice(0, page.limit), hasMore: found.length > page.limit };
+  }
+
+  /** How many jobs a waiting job is from the front, 1 = next; null for a job that does not wait. */
+  async queuePosition({ id, state }: Pick<Job, 'id' | 'state'>): Promise<number | null> {
+    if (state !== 'queued') return null;
+    const [row] = await this.parts.database.query<{ ahead: string }[]>(
+      `SELECT count(*) AS ahead FROM job own JOIN job other ON other.state = 'queued'
+       AND (other.queued_at, other.id) < (own.queued_at, own.id) WHERE own.id = $1`,
+      [id],
+    );
+    return Number(row?.ahead ?? 0) + 1;
+  }
+
+  /**
+   * Cancels a job: at once if it does not run, else its worker stops it within seconds. A cancelled job stays one.
+   * Throws LowrankError `job_not_found`, `job_finished`.
+   */
+  async requestCancel(projectId: string, jobId: string): Promise<Job> {
+    const job = await this.change(projectId, jobId, (change) => {
+      const { state, cancelRequestedAt } = change.job;
+      if (state === 'cancelled') return;
+      requireUnfinished(change.job, 'cancelled');
+      if (state !== 'running') {
+        change.move('cancelled');
+        change.tell({ level: 'info', code: 'job.cancelled', message: 'The job was cancelled' });
+      } else {
+        change.wakeWorker();
+        if (cancelRequestedAt !== null) return;
+        change.set({ cancelRequestedAt: () => 'now()' });
+        change.tell({ level: 'info', code: 'job.cancel_requested', message: 'The job is being cancelled' });
+      }
+    });
+    if (job.state === 'cancelled') await this.leaveQueue(jobId);
+    return job;
+  }
+
+  /**
+   * Pauses a job: at once if it waits, else its worker stops it at a checkpoint. Throws LowrankError `job_not_found`,
+   * `job_finished`.
+   */
+  async requestPause(projectId: string, jobId: string): Promise<Job> {
+    const job = await this.change(projectId, jobId, (change) => {
+      const { state, pauseRequestedAt } = change.job;
+      if (state === 'paused') return;
+      requireUnfinished(change.job, 'paused');
+      if (state !== 'running') {
+        change.move('paused', { pauseRequestedAt: null });
+        change.tell({ level: 'info', code: 'job.paused', message: 'The job is paused' });
+      } else {
+        change.wakeWorker();
+        if (pauseRequestedAt !== null) return;
+        change.set({ pauseRequestedAt: () => 'now()' });
+        change.tell({
+          level: 'info',
+          code: 'job.pause_requested',
+          message: 'The job pauses at a checkpoint',
+        });
+      }
+    });
+    if (job.state === 'paused') await this.leaveQueue(jobId);
+    return job;
+  }
+
+  /**
+   * Lets a paused job go on; one that is on its way to being paused will not be. The caller wakes the outbox relay.
+   * Throws LowrankError `job_not_found`, `job_finished`.
+   */
+  async resumeJob(projectId: string, jobId: string): Promise<Job> {
+    return this.change(projectId, jobId, (change) => {
+      const { state, pauseRequestedAt } = change.job;
+      requireUnfinished(change.job, 'resumed');
+      if (state === 'paused') {
+        change.enqueue();
+        change.set({ pauseRequestedAt: null });
+        change.tell({ level: 'info', code: 'job.queued', message: 'Resumed: waiting for a worker' });
+      } else if (pauseRequestedAt !== null) {
+        change.set({ pauseRequestedAt: null });
+        change.tell({ level: 'info', code: 'job.resumed', message: 'The job is not to be paused any more' });
+      }
+    });
+  }
+
+  private async change(projectId: string, jobId: string, work: (change: JobChange) => void): Promise<Job> {
+    const changed = await changeJob(this.parts, jobId, (change) => {
+      if (change.job.projectId !== projectId) notFound(jobId);
+      work(change);
+    });
+    return changed?.job ?? notFound(jobId);
+  }
+
+  /** An entry that stays does no harm: a worker finds that there is nothing to do. */
+  private async leaveQueue(jobId: string): Promise<void> {
+    try {
+      await this.parts.queue.remove(jobId);
+    } catch (error) {
+      this.log?.warn({ err: error, job: jobId }, 'a job that needs no worker is still in the queue');
+    }
+  }
+}
+
+function notFound(jobId: string): never {
+  throw new LowrankError('job_not_found', `there is no fine-tuning job ${jobId}`, {
+    details: { job: jobId },
+  });
+}
+
+function requireUnfinished({ id, state }: Readonly<Job>, wish: string): void {
+  if (!isTerminal(state)) return;
+  throw new LowrankError('job_finished', `job ${id} is ${state} and cannot be ${wish} any more`, {
+    details: { job: id, state },
+  });
+}
+
+/** The lock keeps the file's row until the job is there. */
+async function requireFile(
+  manager: EntityManager,
+  projectId: string,
+  field: string,
+  fileId: string,
+): Promise<void> {
+  const file = await manager
+    .createQueryBuilder(StoredFile, 'file')
+    .setLock('pessimistic_read')
+    .where('file.id = :fileId AND file.projectId = :projectId AND file.deletedAt IS NULL', {
+      fileId,
+      projectId,
+    })
+    .getOne();
+  if (file) return;
+  throw new LowrankError('file_not_found', `${field}: there is no file ${fileId}`, {
+    details: { field, file: fileId },
+  });
+}

@@ -1,0 +1,143 @@
+/** What a running attempt tells of itself, written in batches under its fencing number. */
+import type { EntityManager } from 'typeorm';
+import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
+import type { Claim } from '#jobs/claims.js';
+import type { JobsParts } from '#jobs/parts.js';
+import { keepCheckpoints } from '#jobs/retention.js';
+import { changeJob, type NewEvent } from '#jobs/transitions.js';
+import { Checkpoint, type ManifestFile } from '#platform/database/entities/checkpoint.js';
+import { JobEvent } from '#platform/database/entities/job-event.js';
+import type { Job } from '#platform/database/entities/job.js';
+import { Metric, type MetricKind } from '#platform/database/entities/metric.js';
+import { newId } from '#platform/ids.js';
+
+export interface NewMetric {
+  readonly step: number;
+  readonly kind: MetricKind;
+  /** The fields of libs/training/events.ts without `type` and `step`. */
+  readonly values: Record<string, unknown>;
+}
+
+/** A checkpoint whose files are in the object store. */
+export interface NewCheckpoint {
+  readonly step: number;
+  readonly best: boolean;
+  readonly files: readonly ManifestFile[];
+  /** Under OpenAI's names. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** Facts about the run that stand on the job. */
+export interface RunFacts {
+  readonly plan?: Record<string, unknown>;
+  readonly choices?: Record<string, unknown>[];
+  readonly totalSteps?: number;
+  readonly tokensPerSecond?: number;
+}
+
+export interface ProgressBatch {
+  readonly metrics?: readonly NewMetric[];
+  /** With `at`, by which an event is known again when a batch is repeated. */
+  readonly events?: readonly NewEvent[];
+  readonly facts?: RunFacts;
+  /** Every metric up to its step is in this batch or was written before. */
+  readonly checkpoint?: NewCheckpoint;
+}
+
+export interface WrittenProgress {
+  /** Files of checkpoints that are no longer kept; their objects may go. */
+  readonly released: readonly ManifestFile[];
+}
+
+/**
+ * Writes a batch in one transaction; 'lost' if the attempt does not hold the job any more, then nothing was written.
+ * Metrics that are there already are left as they are. Safe to repeat when the answer was lost.
+ */
+export async function writeProgress(
+  parts: JobsParts,
+  { jobId, attempt }: Claim,
+  batch: ProgressBatch,
+): Promise<WrittenProgress | 'lost'> {
+  const changed = await changeJob(parts, jobId, async (change): Promise<WrittenProgress | 'lost'> => {
+    const { job, manager } = change;
+    if (job.state !== 'running' || job.attempt !== attempt) return 'lost';
+    const newest = await insertMetrics(manager, job, batch.metrics ?? []);
+    if (newest > job.step) change.set({ step: newest });
+    if (batch.facts) change.set({ ...(batch.facts as QueryDeepPartialEntity<Job>) });
+    const events = await unknownEvents(manager, jobId, batch.events ?? []);
+    change.tell(...events);
+    if (!batch.checkpoint) return { released: [] };
+    const { checkpoint } = batch;
+    if (await manager.existsBy(Checkpoint, { jobId, step: checkpoint.step })) return { released: [] };
+    await manager.insert(Checkpoint, {
+      ...checkpoint,
+      id: newId('ftckpt'),
+      jobId,
+      attempt,
+      files: [...checkpoint.files],
+    });
+    change.tell({
+      level: 'info',
+      code: 'checkpoint.saved',
+      message: `Checkpoint created at step ${checkpoint.step}`,
+      data: { step: checkpoint.step, best: checkpoint.best },
+    });
+    return { released: await keepCheckpoints(manager, job) };
+  });
+  return changed?.result ?? 'lost';
+}
+
+/** Inserts what is not there and returns the newest step among the given; the caller holds the job's row. */
+async function insertMetrics(
+  manager: EntityManager,
+  { id: jobId, attempt }: Readonly<Job>,
+  metrics: readonly NewMetric[],
+): Promise<number> {
+  if (metrics.length === 0) return 0;
+  const known = await manager
+    .createQueryBuilder(Metric, 'metric')
+    .select(['metric.step', 'metric.kind'])
+    .where('metric.jobId = :jobId AND metric.step IN (:...steps)', {
+      jobId,
+      steps: [...new Set(metrics.map(({ step }) => step))],
+    })
+    .getMany();
+  const seen = new Set(known.map(({ step, kind }) => `${kind} ${step}`));
+  const fresh = metrics.filter(({ step, kind }) => {
+    const name = `${kind} ${step}`;
+    return !seen.has(name) && seen.add(name);
+  });
+  if (fresh.length > 0) {
+    const last = (await manager.maximum(Metric, 'seq', { jobId })) ?? 0;
+    const rows = fresh.map((metric, i) => ({ ...metric, jobId, attempt, seq: last + 1 + i }));
+    await manager
+      .createQueryBuilder()
+      .insert()
+      .into(Metric)
+      .values(rows as QueryDeepPartialEntity<Metric>[])
+      .orIgnore()
+      .execute();
+  }
+  return Math.max(0, ...metrics.filter(({ kind }) => kind === 'step').map(({ step }) => step));
+}
+
+/** Events that an earlier transaction, whose answer was lost, did not write. */
+async function unknownEvents(
+  manager: EntityManager,
+  jobId: string,
+  events: readonly NewEvent[],
+): Promise<NewEvent[]> {
+  const times = events.flatMap(({ at }) => at ?? []);
+  if (times.length === 0) return [...events];
+  const known = await manager
+    .createQueryBuilder(JobEvent, 'event')
+    .where('event.jobId = :jobId AND event.createdAt IN (:...times)', { jobId, times })
+    .getMany();
+  return events.filter(
+    ({ at, code, message }) =>
+      !known.some(
+        (event) =>
+          event.createdAt.getTime() === at?.getTime() && event.code === code && event.message === message,
+      ),
+  );
+}

@@ -1,0 +1,29 @@
+/** Which checkpoints of a job stay in the object store. */
+import { type EntityManager, In } from 'typeorm';
+import { Checkpoint, type ManifestFile } from '#platform/database/entities/checkpoint.js';
+import type { Job } from '#platform/database/entities/job.js';
+
+const defaultKept = 2;
+
+/**
+ * Removes the rows of all but the newest checkpoints and the best, and yields the files that no row names any more. As
+ * many are kept as the training option `keep_checkpoints` says. The caller holds the job's row.
+ */
+export async function keepCheckpoints(
+  manager: EntityManager,
+  { id: jobId, training }: Readonly<Pick<Job, 'id' | 'training'>>,
+): Promise<ManifestFile[]> {
+  const wanted = training['keep_checkpoints'];
+  const kept = typeof wanted === 'number' && wanted >= 1 ? wanted : defaultKept;
+  const all = await manager.find(Checkpoint, { where: { jobId }, order: { step: 'DESC' } });
+  // The newest that was the best when it was written is the best of all.
+  const best = all.find((checkpoint) => checkpoint.best);
+  const outdated = all.filter((checkpoint) => checkpoint.best && checkpoint !== best);
+  if (outdated.length > 0) {
+    await manager.update(Checkpoint, { id: In(outdated.map(({ id }) => id)) }, { best: false });
+  }
+  const released = all.slice(kept).filter(({ id }) => id !== best?.id);
+  if (released.length === 0) return [];
+  await manager.delete(Checkpoint, { id: In(released.map(({ id }) => id)) });
+  return released.flatMap(({ files }) => files);
+}

@@ -1,0 +1,152 @@
+/** Removes what nothing needs any more: from the object store first what no row names, from the database what has expired. */
+import { Adapter } from '#platform/database/entities/adapter.js';
+import { Checkpoint } from '#platform/database/entities/checkpoint.js';
+import { Job, terminalStates } from '#platform/database/entities/job.js';
+import type { ObjectStore, StoredObject } from '#platform/objects/object-store.js';
+import type { DataSource } from 'typeorm';
+import type { Log } from '#jobs/parts.js';
+
+export interface SweepParts {
+  readonly database: DataSource;
+  readonly objects: ObjectStore;
+}
+
+export interface SweepOptions {
+  /** Hours after which an object that no row names, and that no job's attempt may be writing, is taken for left over. */
+  readonly uploadHours?: number;
+  /** Hours that the answer to an Idempotency-Key is kept. */
+  readonly keyHours?: number;
+  /** Hours that a deleted file or adapter keeps its bytes. */
+  readonly deletedHours?: number;
+}
+
+/** What a sweep removed. */
+export interface SweepReport {
+  readonly objects: number;
+  readonly files: number;
+  readonly adapters: number;
+  readonly idempotencyKeys: number;
+  readonly workers: number;
+}
+
+/** One sweep. Several at the same time, of several processes, do no harm. */
+export async function sweep(
+  parts: SweepParts,
+  log: Log,
+  { uploadHours = 24, keyHours = 24, deletedHours = 1 }: SweepOptions = {},
+): Promise<SweepReport> {
+  const { database } = parts;
+  const files = await sweepDeletedFiles(parts, deletedHours);
+  const adapters = await sweepDeletedAdapters(parts, deletedHours);
+  const report = {
+    files,
+    adapters,
+    objects: (await sweepJobObjects(parts)) + (await sweepUploads(parts, uploadHours)),
+    idempotencyKeys: await deleteOlder(database, 'idempotency_key', 'created_at', keyHours),
+    workers: await deleteOlder(database, 'worker', 'heartbeat_at', 7 * 24),
+  };
+  if (Object.values(report).some((count) => count > 0)) log.info({ ...report }, 'swept');
+  return report;
+}
+
+async function deleteOlder(
+  database: DataSource,
+  table: string,
+  column: string,
+  hours: number,
+): Promise<number> {
+  const [, count] = await database.query<[unknown[], number]>(
+    `DELETE FROM ${table} WHERE ${column} < now() - make_interval(hours => $1)`,
+    [hours],
+  );
+  return count;
+}
+
+const unfinished = `job.state NOT IN (${terminalStates.map((state) => `'${state}'`).join(', ')})`;
+
+/** The row goes first: an object without a row is found again, a row without its object would be an error. */
+async function sweepDeletedFiles({ database, objects }: SweepParts, hours: number): Promise<number> {
+  const [rows] = await database.query<[{ object_key: string }[], number]>(
+    `DELETE FROM stored_file WHERE deleted_at < now() - make_interval(hours => $1) AND NOT EXISTS
+       (SELECT 1 FROM job WHERE ${unfinished}
+        AND (job.training_file_id = stored_file.id OR job.validation_file_id = stored_file.id))
+     RETURNING object_key`,
+    [hours],
+  );
+  for (const { object_key } of rows) await objects.delete(object_key);
+  return rows.length;
+}
+
+/** The row stays, so that jobs can still say what they made; only its bytes go. */
+async function sweepDeletedAdapters({ database, objects }: SweepParts, hours: number): Promise<number> {
+  const adapters = await database.manager
+    .createQueryBuilder(Adapter, 'adapter')
+    .where('adapter.deletedAt < now() - make_interval(hours => :hours)', { hours })
+    .andWhere("adapter.files <> '[]'::jsonb")
+    .andWhere(`NOT EXISTS (SELECT 1 FROM job WHERE ${unfinished} AND job.init_adapter_id = adapter.id)`)
+    .getMany();
+  for (const { id, files } of adapters) {
+    await database.manager.update(Adapter, { id }, { files: [] });
+    for (const { key } of files) await objects.delete(key);
+  }
+  return adapters.length;
+}
+
+/** Objects of attempts that are over and that no row names: of uploads that were cut off, or lost a race. */
+async function sweepJobObjects({ database, objects }: SweepParts): Promise<number> {
+  let count = 0;
+  for await (const group of groupedBy(objects.list('jobs/'), ({ key }) => key.split('/')[1] ?? '')) {
+    const jobId = group[0]!.key.split('/')[1] ?? '';
+    // The job first: whatever its attempt adds later is an object of an attempt that is left alone.
+    const job = await database.manager.findOneBy(Job, { id: jobId });
+    const named = await namedObjects(database, jobId);
+    for (const { key } of group) {
+      const attempt = /^jobs\/[^/]+\/attempts\/(\d+)\//.exec(key)?.[1];
+      const isLive = job?.state === 'running' && Number(attempt) === job.attempt;
+      if (named.has(key) || isLive) continue;
+      await objects.delete(key);
+      count++;
+    }
+  }
+  return count;
+}
+
+async function namedObjects(database: DataSource, jobId: string): Promise<Set<string>> {
+  const checkpoints = await database.manager.findBy(Checkpoint, { jobId });
+  const adapters = await database.manager.findBy(Adapter, { jobId });
+  return new Set([...checkpoints, ...adapters].flatMap(({ files }) => files.map(({ key }) => key)));
+}
+
+/** Objects of files and imported adapters whose upload was never finished. */
+async function sweepUploads({ database, objects }: SweepParts, hours: number): Promise<number> {
+  let count = 0;
+  const tables = { 'files/': 'stored_file', 'adapters/': 'adapter' };
+  for (const [prefix, table] of Object.entries(tables)) {
+    for await (const group of groupedBy(objects.list(prefix), ({ key }) => key.split('/')[1] ?? '')) {
+      const id = group[0]!.key.split('/')[1] ?? '';
+      const newest = Math.max(...group.map(({ modifiedAt }) => modifiedAt.getTime()));
+      if (newest > Date.now() - 3_600_000 * hours) continue;
+      const rows = await database.query<unknown[]>(`SELECT 1 FROM ${table} WHERE id = $1`, [id]);
+      if (rows.length > 0) continue;
+      for (const { key } of group) await objects.delete(key);
+      count += group.length;
+    }
+  }
+  return count;
+}
+
+/** Objects that follow each other and share a name. */
+async function* groupedBy(
+  objects: AsyncIterable<StoredObject>,
+  nameOf: (object: StoredObject) => string,
+): AsyncGenerator<StoredObject[]> {
+  let group: StoredObject[] = [];
+  for await (const object of objects) {
+    if (group[0] && nameOf(group[0]) !== nameOf(object)) {
+      yield group;
+      group = [];
+    }
+    group.push(object);
+  }
+  if (group.length > 0) yield group;
+}

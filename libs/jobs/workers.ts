@@ -1,0 +1,43 @@
+/** Which workers there are, for people to see and to find those that are gone. */
+import type { DataSource } from 'typeorm';
+import { Worker } from '#platform/database/entities/worker.js';
+
+export interface WorkerFacts {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly devices: readonly Record<string, unknown>[];
+}
+
+export class Workers {
+  constructor(private readonly database: DataSource) {}
+
+  async register({ devices, ...facts }: WorkerFacts): Promise<void> {
+    await this.database.manager.upsert(
+      Worker,
+      { ...facts, devices: [...devices], stoppedAt: null } as never,
+      ['id'],
+    );
+  }
+
+  async heartbeat(id: string): Promise<void> {
+    await this.database.query('UPDATE worker SET heartbeat_at = now() WHERE id = $1', [id]);
+  }
+
+  async stopped(id: string): Promise<void> {
+    await this.database.query('UPDATE worker SET stopped_at = now() WHERE id = $1 AND stopped_at IS NULL', [
+      id,
+    ]);
+  }
+
+  /** Those that gave a sign of life within the last seconds. */
+  async alive(seconds: number): Promise<Worker[]> {
+    return this.database.manager
+      .createQueryBuilder(Worker, 'worker')
+      .where('worker.stoppedAt IS NULL')
+      .andWhere('worker.heartbeatAt > now() - make_interval(secs => :seconds)', { seconds })
+      .orderBy('worker.startedAt')
+      .getMany();
+  }
+}

@@ -1,0 +1,176 @@
+/** What a process is told by its environment: read once, checked as a whole. */
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { LowrankError } from '#jit/errors.js';
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** An S3 API and the bucket in it. */
+export interface S3Configuration {
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly region: string;
+  /** Whether the bucket stands in the path (`HOST/BUCKET/KEY`) rather than in the host's name. */
+  readonly pathStyle: boolean;
+}
+
+export interface Configuration {
+  /** LOWRANK_HOME, an absolute path. */
+  readonly home: string;
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  /** Null for the Postgres that the launcher keeps in `home`. */
+  readonly databaseUrl: string | null;
+  /** Null for the queue in Postgres. */
+  readonly redisUrl: string | null;
+  /** Null for a folder in `home`. */
+  readonly s3: S3Configuration | null;
+  readonly logLevel: LogLevel;
+  readonly maxFileBytes: number;
+  readonly workerHeartbeatSeconds: number;
+  readonly workerLostSeconds: number;
+  readonly shutdownGraceSeconds: number;
+  /** Names of devices, or `auto` for all that work. */
+  readonly workerDevices: 'auto' | readonly string[];
+}
+
+/**
+ * Reads the configuration of a process.
+ *
+ * Throws one LowrankError `configuration` that lists every problem by the name of its variable; values, which may be
+ * secrets, are never shown.
+ */
+export function parseConfiguration(env: Readonly<Record<string, string | undefined>>): Configuration {
+  const variables = new Variables(env);
+  const home = variables.text('LOWRANK_HOME');
+  const heartbeat = variables.number('WORKER_HEARTBEAT_SECONDS', 5, { least: 0.1, most: 600 });
+  const configuration: Configuration = {
+    home: path.resolve(
+      home === null ? path.join(homedir(), '.lowrank') : home.replace(/^~(?=\/|$)/, homedir()),
+    ),
+    host: variables.text('HOST') ?? '127.0.0.1',
+    port: variables.number('PORT', 8010, { least: 0, most: 65_535, whole: true }),
+    databaseUrl: variables.url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    redisUrl: variables.url('REDIS_URL', ['redis:', 'rediss:']),
+    s3: s3Configuration(variables),
+    logLevel: variables.oneOf('LOG_LEVEL', logLevels, 'info'),
+    maxFileBytes: variables.number('MAX_FILE_BYTES', 2 ** 30, { least: 1, most: 2 ** 50, whole: true }),
+    workerHeartbeatSeconds: heartbeat,
+    workerLostSeconds: variables.number('WORKER_LOST_SECONDS', 20, { least: 0.2, most: 3600 }),
+    shutdownGraceSeconds: variables.number('SHUTDOWN_GRACE_SECONDS', 30, { least: 1, most: 3600 }),
+    workerDevices: variables.list('WORKER_DEVICES') ?? 'auto',
+  };
+  if (configuration.workerLostSeconds < 2 * heartbeat) {
+    variables.problem('WORKER_LOST_SECONDS', 'must be at least twice WORKER_HEARTBEAT_SECONDS');
+  }
+  variables.throwProblems();
+  return configuration;
+}
+
+/** Whether only this machine can reach a server that listens on this address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function s3Configuration(variables: Variables): S3Configuration | null {
+  const endpoint = variables.url('S3_ENDPOINT', ['http:', 'https:']);
+  const bucket = variables.text('S3_BUCKET');
+  const accessKey = variables.text('S3_ACCESS_KEY');
+  const secretKey = variables.text('S3_SECRET_KEY');
+  const region = variables.text('S3_REGION') ?? 'us-east-1';
+  const pathStyle = variables.oneOf('S3_PATH_STYLE', ['true', 'false'], 'true') === 'true';
+  const required = { S3_BUCKET: bucket, S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey };
+  if (!variables.isSet('S3_ENDPOINT')) {
+    for (const [name, value] of Object.entries(required)) {
+      if (value !== null)
+        variables.problem(name, 'has no effect without S3_ENDPOINT: set that too, or unset this');
+    }
+    return null;
+  }
+  for (const [name, value] of Object.entries(required)) {
+    if (value === null) variables.problem(name, 'must be set together with S3_ENDPOINT');
+  }
+  if (endpoint !== null && new URL(endpoint).pathname !== '/') {
+    variables.problem('S3_ENDPOINT', 'must be a host without a path; the bucket goes into S3_BUCKET');
+  }
+  if (endpoint === null || bucket === null || accessKey === null || secretKey === null) return null;
+  return { endpoint, bucket, accessKey, secretKey, region, pathStyle };
+}
+
+/** Reads variables and gathers what is wrong with them. An empty one counts as not set, as Compose files make them. */
+class Variables {
+  private readonly problems: string[] = [];
+
+  constructor(private readonly env: Readonly<Record<string, string | undefined>>) {}
+
+  isSet(name: string): boolean {
+    return this.text(name) !== null;
+  }
+
+  text(name: string): string | null {
+    const value = this.env[name]?.trim();
+    return value === undefined || value === '' ? null : value;
+  }
+
+  number(
+    name: string,
+    fallback: number,
+    { least, most, whole = false }: { least: number; most: number; whole?: boolean },
+  ): number {
+    const text = this.text(name);
+    if (text === null) return fallback;
+    const value = Number(text);
+    if (
+      /^\d+(\.\d+)?$/.test(text) &&
+      value >= least &&
+      value <= most &&
+      (!whole || Number.isInteger(value))
+    ) {
+      return value;
+    }
+    this.problem(name, `must be a ${whole ? 'whole ' : ''}number from ${least} to ${most}`);
+    return fallback;
+  }
+
+  oneOf<T extends string>(name: string, values: readonly T[], fallback: T): T {
+    const text = this.text(name)?.toLowerCase();
+    if (text === undefined) return fallback;
+    const value = values.find((candidate) => candidate === text);
+    if (value === undefined) this.problem(name, `must be one of ${values.join(', ')}`);
+    return value ?? fallback;
+  }
+
+  url(name: string, protocols: readonly string[]): string | null {
+    const text = this.text(name);
+    if (text === null) return null;
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (url !== null && protocols.includes(url.protocol) && url.hostname !== '') return text;
+    this.problem(name, `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+    return null;
+  }
+
+  /** Null for `auto`. */
+  list(name: string): readonly string[] | null {
+    const text = this.text(name);
+    if (text === null || text === 'auto') return null;
+    const entries = text.split(',').map((entry) => entry.trim());
+    if (entries.every((entry) => /^[a-z0-9:_-]+$/.test(entry))) return entries;
+    this.problem(name, 'must be auto, or names of devices with commas between them');
+    return null;
+  }
+
+  problem(name: string, text: string): void {
+    this.problems.push(`${name} ${text}`);
+  }
+
+  throwProblems(): void {
+    if (this.problems.length === 0) return;
+    throw new LowrankError('configuration', `the environment is not right: ${this.problems.join('; ')}`, {
+      details: { problems: this.problems },
+    });
+  }
+}

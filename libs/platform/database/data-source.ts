@@ -1,0 +1,64 @@
+/** The connection to Postgres that holds the truth, as TypeORM sees it. */
+import 'reflect-metadata';
+import { DataSource } from 'typeorm';
+import { Adapter } from '#platform/database/entities/adapter.js';
+import { ApiKey } from '#platform/database/entities/api-key.js';
+import { Attempt } from '#platform/database/entities/attempt.js';
+import { BaseModel } from '#platform/database/entities/base-model.js';
+import { Checkpoint } from '#platform/database/entities/checkpoint.js';
+import { IdempotencyKey } from '#platform/database/entities/idempotency-key.js';
+import { JobEvent } from '#platform/database/entities/job-event.js';
+import { Job } from '#platform/database/entities/job.js';
+import { Metric } from '#platform/database/entities/metric.js';
+import { Outbox } from '#platform/database/entities/outbox.js';
+import { Project } from '#platform/database/entities/project.js';
+import { StoredFile } from '#platform/database/entities/stored-file.js';
+import { Worker } from '#platform/database/entities/worker.js';
+import { migrations } from '#platform/database/migrations.js';
+import { SnakeCaseNames } from '#platform/database/naming-strategy.js';
+
+export const entities = [
+  Adapter,
+  ApiKey,
+  Attempt,
+  BaseModel,
+  Checkpoint,
+  IdempotencyKey,
+  Job,
+  JobEvent,
+  Metric,
+  Outbox,
+  Project,
+  StoredFile,
+  Worker,
+];
+
+/** What a connection must not do for longer than this, in milliseconds: a frozen process would hold its locks. */
+const IDLE_IN_TRANSACTION_MS = 15_000;
+const STATEMENT_MS = 60_000;
+const CONNECT_MS = 5000;
+
+/** A data source that is not connected yet; `name` shows in Postgres's list of connections. */
+export function createDataSource(url: string, name = 'lowrank', connections = 10): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    applicationName: name,
+    entities,
+    migrations,
+    migrationsTableName: 'migration',
+    namingStrategy: new SnakeCaseNames(),
+    synchronize: false,
+    logging: false,
+    installExtensions: false,
+    poolSize: connections,
+    connectTimeoutMS: CONNECT_MS,
+    poolErrorHandler: () => undefined,
+    extra: {
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      statement_timeout: STATEMENT_MS,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    },
+  });
+}

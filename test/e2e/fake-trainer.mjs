@@ -1,0 +1,84 @@
+/** A trainer that computes nothing and behaves as the name of its base model says. Started with --wait, as the real one. */
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const step = (number) => ({
+  type: 'step',
+  step: number,
+  epoch: 0,
+  loss: 1,
+  accuracy: 0.5,
+  grad_norm: 1,
+  learning_rate: 0.1,
+  tokens: 8,
+  loss_tokens: 8,
+  tokens_per_second: 100,
+});
+const plan = (peak) => ({
+  type: 'plan',
+  total_steps: 3,
+  steps_per_epoch: 1,
+  trainable_parameters: 1,
+  adapter_bytes: 1,
+  modules: [],
+  choices: [],
+  memory: {
+    base_bytes: 0,
+    weight_bytes: 0,
+    activation_bytes: peak,
+    state_bytes: 0,
+    peak_bytes: peak,
+    limit_bytes: 1,
+    limit_source: 'test',
+  },
+});
+const send = (message) => new Promise((resolve) => process.send(message, resolve));
+const forever = () => new Promise(() => setInterval(() => {}, 1000));
+const block = (seconds) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000 * seconds);
+
+const behaviours = {
+  /** One step takes half a minute, and the thread hears nothing meanwhile. */
+  async 'slow-step'() {
+    block(30);
+  },
+  /** Says nothing more and does nothing. */
+  async hang() {
+    await send(step(1));
+    await forever();
+  },
+  async crash() {
+    process.abort();
+  },
+  async exit() {
+    writeFileSync(2, 'something is missing\n');
+    process.exit(7);
+  },
+  /** As the kernel does it when there is no memory left. */
+  async killed() {
+    process.kill(process.pid, 'SIGKILL');
+  },
+  async greedy() {
+    await send(plan(1e15));
+    await forever();
+  },
+  async garbage() {
+    await send({ type: 'step', step: 'one' });
+    await send({
+      type: 'failed',
+      bad_job: true,
+      error: { code: 'nul', message: 'a \u0000 b \ud800', details: {} },
+    });
+    process.exit(2);
+  },
+};
+
+process.once('disconnect', () => process.exit(1));
+process.on('message', async (command) => {
+  if (command.type === 'cancel') {
+    await send({ type: 'cancelled' });
+    process.exit(130);
+  }
+  if (command.type !== 'run') return;
+  const { base_model_name: name } = JSON.parse(readFileSync(command.job_file, 'utf8'));
+  await send({ type: 'started', step: 0, total_steps: 3, resumed_from: null });
+  await behaviours[name]();
+});

@@ -1,0 +1,173 @@
+/** A job over HTTP, from its files to its adapter, and what can be done to it on the way. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readAdapter } from '#adapters/read-adapter.js';
+import type { JobCreate } from '#contracts/http/job-create.js';
+import type { JobObject } from '#contracts/http/jobs.js';
+import type { MetricObject } from '#contracts/http/streams.js';
+import type { ApiError } from '../../apps/cli/src/client/errors.js';
+import { LowrankClient } from '../../apps/cli/src/client/client.js';
+import { longJob, prepareTinyJob, startTestStack, type TestStack } from './stack.js';
+import { cuttingProxy } from './stack-proxy.js';
+import { collect, stepsOf, upTo, waitForEnd, waitForStatus, waitForStep } from './stack-watch.js';
+import { tinySteps } from './tiny-job.js';
+
+let stack: TestStack;
+let client: LowrankClient;
+let job: JobCreate;
+let done: JobObject;
+
+beforeAll(async () => {
+  stack = await startTestStack();
+  ({ client } = stack);
+  job = await prepareTinyJob(stack);
+}, 120_000);
+afterAll(() => stack?.close());
+
+test('a plan says what the job will be', async () => {
+  const plan = await client.jobs.plan(job);
+  expect(plan).toMatchObject({ model: 'tiny', total_steps: tinySteps, data: { training: { examples: 50 } } });
+  expect(plan.modules.map(({ path }) => path)).toContain('model.layers.1.self_attn.v_proj');
+  const trained = plan.data!.training.example.filter(({ trained }) => trained);
+  expect(trained.map(({ text }) => text).join('')).toContain('It is 0.');
+});
+
+test('a job followed over a connection that breaks 20 times tells each metric once and in order', async () => {
+  const proxy = await cuttingProxy(stack.url);
+  const created = await client.jobs.create(job);
+  expect(created).toMatchObject({ object: 'fine_tuning.job', fine_tuned_model: null, error: null });
+  const got: MetricObject[] = [];
+  let cuts = 0;
+  for await (const metric of new LowrankClient({ url: proxy.url }).jobs.followMetrics(created.id)) {
+    got.push(metric);
+    if (cuts++ < 20) proxy.cut();
+  }
+  await proxy.close();
+  expect(got.map(({ seq }) => seq)).toEqual(upTo(got.length));
+  expect(got).toEqual(await collect(client.jobs.metrics(created.id)));
+  expect(got.filter(({ kind }) => kind === 'step').map(({ step }) => step)).toEqual(upTo(tinySteps));
+  expect(got.filter(({ kind }) => kind === 'evaluation').map(({ step }) => step)).toEqual([
+    0, 4, 8, 12, 16, 20,
+  ]);
+  done = await client.jobs.get(created.id);
+  expect(done).toMatchObject({
+    status: 'succeeded',
+    progress: { step: tinySteps, total_steps: tinySteps },
+    fine_tuned_model: expect.stringMatching(/^ft:tiny:/) as unknown,
+  });
+});
+
+test('its events tell its life in order, with one end', async () => {
+  const events = await collect(client.jobs.events(done.id));
+  expect(events.map(({ seq }) => seq)).toEqual(upTo(events.length));
+  const codes = events.map(({ code }) => code);
+  expect(codes.slice(0, 2)).toEqual(['job.created', 'job.queued']);
+  expect(codes).toContain('job.started');
+  expect(codes.filter((code) => code === 'job.succeeded')).toHaveLength(1);
+  expect(codes.at(-1)).toBe('job.succeeded');
+});
+
+test('its checkpoints can be listed', async () => {
+  const checkpoints = await collect(client.jobs.checkpoints(done.id));
+  expect(checkpoints[0]).toMatchObject({
+    object: 'fine_tuning.job.checkpoint',
+    step_number: tinySteps,
+    fine_tuning_job_id: done.id,
+  });
+  expect(checkpoints[0]!.metrics.train_loss).toBeGreaterThan(0);
+});
+
+test('its adapter is downloaded whole and loads', async () => {
+  const adapter = await client.adapters.find(done.fine_tuned_model!);
+  expect(adapter).toMatchObject({ id: done.adapter, model: 'tiny', job: done.id });
+  const folder = join(stack.home, 'downloads', 'adapter');
+  await client.adapters.download(adapter, folder);
+  const { modules, config } = await readAdapter(folder);
+  expect(modules.size).toBe(4);
+  expect(config).toMatchObject({ r: 4, lora_alpha: 8, base_model_name_or_path: 'tiny' });
+  await expect(client.adapters.download(adapter, folder)).rejects.toMatchObject({ code: 'output_exists' });
+});
+
+test('the fine-tuned model is listed beside its base', async () => {
+  const ids = (await client.models.list()).map(({ id }) => id);
+  expect(ids).toEqual(expect.arrayContaining(['tiny', done.fine_tuned_model]) as unknown);
+});
+
+test('the same job again gives the same adapter, and its first step comes soon', async () => {
+  const begin = performance.now();
+  const again = await client.jobs.create(job);
+  await waitForStep(client, again.id, 1);
+  expect((performance.now() - begin) / 1000).toBeLessThan(3);
+  const { adapter } = await waitForEnd(client, again.id);
+  const [first, second] = await Promise.all([
+    client.adapters.get(done.adapter!),
+    client.adapters.get(adapter!),
+  ]);
+  expect(second.sha256).toBe(first.sha256);
+});
+
+test('while a job trains its status is answered quickly, and cancelling it takes seconds', async () => {
+  const running = await client.jobs.create(longJob(job));
+  const waiting = await client.jobs.create(longJob(job));
+  await waitForStep(client, running.id, 3);
+  const times: number[] = [];
+  for (let i = 0; i < 300; i++) {
+    const begin = performance.now();
+    await client.jobs.get(running.id);
+    times.push(performance.now() - begin);
+  }
+  const sorted = times.toSorted((a, b) => a - b);
+  expect(sorted[150]).toBeLessThan(50);
+  expect(sorted[297]).toBeLessThan(250);
+
+  expect(await client.jobs.get(waiting.id)).toMatchObject({ status: 'queued', position: 1 });
+  expect(await client.jobs.cancel(waiting.id)).toMatchObject({ status: 'cancelled', position: null });
+  const begin = performance.now();
+  await client.jobs.cancel(running.id);
+  expect(await waitForEnd(client, running.id)).toMatchObject({ status: 'cancelled', adapter: null });
+  expect((performance.now() - begin) / 1000).toBeLessThan(5);
+  await expect(client.jobs.pause(running.id)).rejects.toMatchObject({ code: 'job_finished' });
+});
+
+test('a job that is paused and resumed gives the adapter of one that was left alone', async () => {
+  const body = {
+    ...job,
+    training: { ...job.training, max_steps: 300, eval_steps: null, checkpoint_steps: 40 },
+  };
+  const [alone, paused] = [await client.jobs.create(body), await client.jobs.create(body)];
+  await waitForStep(client, paused.id, 10);
+  await client.jobs.pause(paused.id);
+  await waitForStatus(client, paused.id, 'paused');
+  const { progress } = await client.jobs.get(paused.id);
+  expect(progress.step).toBeLessThan(300);
+  await client.jobs.resume(paused.id);
+  const ends = [await waitForEnd(client, alone.id), await waitForEnd(client, paused.id)];
+  expect(ends.map(({ status }) => status)).toEqual(['succeeded', 'succeeded']);
+  expect(await stepsOf(client, paused.id)).toEqual(upTo(300));
+  const [a, b] = await Promise.all(ends.map(({ adapter }) => client.adapters.get(adapter!)));
+  expect(b!.sha256).toBe(a!.sha256);
+});
+
+test('bad data are refused with the line and the field', async () => {
+  const file = join(stack.home, 'bad.jsonl');
+  await writeFile(file, '{"messages":[{"role":"user","content":"a"}]}\n{"messages":7}\n');
+  await expect(client.files.upload(file)).rejects.toMatchObject({
+    status: 400,
+    message: expect.stringMatching(/line \d/) as unknown,
+  });
+});
+
+test('a job that cannot be is refused with every field that is wrong', async () => {
+  const bad = { ...job, model: 'none', training: { n_epochs: -1 }, lora: { r: 0 } };
+  const refused = client.jobs.create(bad);
+  await expect(refused).rejects.toMatchObject({ status: 400 });
+  const { details } = await refused.then(
+    () => Promise.reject(new Error('made')),
+    (error: ApiError) => error,
+  );
+  const problems = details['problems'] as { field: string }[];
+  expect(problems.map(({ field }) => field)).toEqual(
+    expect.arrayContaining(['training.n_epochs', 'lora.r']) as unknown,
+  );
+});

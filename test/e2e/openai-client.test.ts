@@ -1,0 +1,127 @@
+/** The stock `openai` client drives the service; only the base URL is ours. */
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import OpenAI, { type APIError, BadRequestError, NotFoundError } from 'openai';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestStack, type TestStack } from './stack.js';
+import { waitForEnd } from './stack-watch.js';
+import { writeTinyJob } from './tiny-job.js';
+
+let stack: TestStack;
+let openai: OpenAI;
+let folder: string;
+let fileId: string;
+let jobId: string;
+let fineTuned: string;
+
+beforeAll(async () => {
+  stack = await startTestStack();
+  openai = new OpenAI({ baseURL: `${stack.url}/v1`, apiKey: 'none' });
+  folder = join(stack.home, 'tiny');
+  await writeTinyJob(folder);
+  await stack.client.models.add({ folder: join(folder, 'model'), name: 'tiny' });
+}, 120_000);
+afterAll(() => stack?.close());
+
+test('a file is uploaded, waited for, listed and read back', async () => {
+  const file = createReadStream(join(folder, 'train.jsonl'));
+  const uploaded = await openai.files.create({ file, purpose: 'fine-tune' });
+  fileId = uploaded.id;
+  expect(await openai.files.waitForProcessing(fileId)).toMatchObject({
+    status: 'processed',
+    filename: 'train.jsonl',
+  });
+  const listed = [];
+  for await (const { id } of openai.files.list({ purpose: 'fine-tune' })) listed.push(id);
+  expect(listed).toEqual([fileId]);
+  const content = await (await openai.files.content(fileId)).text();
+  expect(content.split('\n')[0]).toContain('What is 0 plus 0?');
+});
+
+test('a job is made, followed to its end and found in the list', async () => {
+  const job = await openai.fineTuning.jobs.create({
+    model: 'tiny',
+    training_file: fileId,
+    suffix: 'sums',
+    seed: 7,
+    metadata: { team: 'a' },
+    method: { type: 'supervised', supervised: { hyperparameters: { n_epochs: 1, batch_size: 1 } } },
+  });
+  jobId = job.id;
+  await waitForEnd(stack.client, jobId);
+  const done = await openai.fineTuning.jobs.retrieve(jobId);
+  expect(done).toMatchObject({
+    object: 'fine_tuning.job',
+    status: 'succeeded',
+    seed: 7,
+    error: null,
+    metadata: { team: 'a' },
+    hyperparameters: { n_epochs: 1, batch_size: 1 },
+  });
+  expect(done.trained_tokens).toBeGreaterThan(0);
+  expect(done.finished_at).toBeGreaterThanOrEqual(done.created_at);
+  fineTuned = done.fine_tuned_model!;
+  expect(fineTuned).toMatch(/^ft:tiny:default:sums:/);
+  const found = await openai.fineTuning.jobs.list({ limit: 1, metadata: { team: 'a' } });
+  expect(found.data.map(({ id }) => id)).toEqual([jobId]);
+});
+
+test('its events come page by page, the newest first', async () => {
+  const messages = [];
+  for await (const event of openai.fineTuning.jobs.listEvents(jobId, { limit: 2 })) {
+    expect(event).toMatchObject({ object: 'fine_tuning.job.event', level: 'info' });
+    messages.push(event.message);
+  }
+  expect(messages.at(-1)).toBe(`Created fine-tuning job: ${jobId}`);
+  expect(messages.length).toBeGreaterThan(3);
+});
+
+test('its checkpoints are listed', async () => {
+  const checkpoints = await openai.fineTuning.jobs.checkpoints.list(jobId);
+  const [newest] = checkpoints.data;
+  expect(newest).toMatchObject({ object: 'fine_tuning.job.checkpoint', fine_tuning_job_id: jobId });
+  expect(newest!.fine_tuned_model_checkpoint).toContain(`ckpt-step-${newest!.step_number}`);
+  expect(newest!.metrics.train_loss).toBeGreaterThan(0);
+});
+
+test('models are listed, retrieved and deleted', async () => {
+  const ids = [];
+  for await (const { id } of openai.models.list()) ids.push(id);
+  expect(ids).toEqual(expect.arrayContaining(['tiny', fineTuned]));
+  expect(await openai.models.retrieve(fineTuned)).toMatchObject({ object: 'model', id: fineTuned });
+  expect(await openai.models.delete(fineTuned)).toMatchObject({ deleted: true });
+  await expect(openai.models.retrieve(fineTuned)).rejects.toBeInstanceOf(NotFoundError);
+});
+
+test('a running job is paused, resumed and cancelled', async () => {
+  const { id } = await openai.fineTuning.jobs.create({
+    model: 'tiny',
+    training_file: fileId,
+    hyperparameters: { n_epochs: 1000 },
+  });
+  expect(await openai.fineTuning.jobs.pause(id)).toMatchObject({ id });
+  expect(await openai.fineTuning.jobs.resume(id)).toMatchObject({ id });
+  await openai.fineTuning.jobs.cancel(id);
+  expect(await waitForEnd(stack.client, id)).toMatchObject({ status: 'cancelled' });
+  expect(await openai.fineTuning.jobs.retrieve(id)).toMatchObject({
+    status: 'cancelled',
+    fine_tuned_model: null,
+  });
+});
+
+test('errors are those of the client, with the field and the request', async () => {
+  const refused = openai.fineTuning.jobs.create({ model: 'none', training_file: fileId });
+  await expect(refused).rejects.toBeInstanceOf(BadRequestError);
+  const error = await refused.then(
+    () => Promise.reject(new Error('made')),
+    (error: APIError) => error,
+  );
+  expect(error).toMatchObject({ param: 'model', type: 'invalid_request_error' });
+  expect(error.requestID).toBeTruthy();
+  await expect(openai.fineTuning.jobs.retrieve('ftjob-none')).rejects.toBeInstanceOf(NotFoundError);
+});
+
+test('a file is deleted', async () => {
+  expect(await openai.files.delete(fileId)).toMatchObject({ id: fileId, deleted: true });
+  await expect(openai.files.retrieve(fileId)).rejects.toBeInstanceOf(NotFoundError);
+});

@@ -1,0 +1,148 @@
+/** The `lowrank` command as a person runs it, against a service that runs. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readAdapter } from '#adapters/read-adapter.js';
+import { startTestStack, type TestStack } from './stack.js';
+import { writeTinyJob } from './tiny-job.js';
+
+const main = join(import.meta.dirname, '../../dist/apps/cli/src/main.js');
+
+let stack: TestStack;
+let folder: string;
+let adapter: string;
+let jobId: string;
+
+beforeAll(async () => {
+  stack = await startTestStack();
+  folder = join(stack.home, 'tiny');
+  await writeTinyJob(folder);
+}, 120_000);
+afterAll(() => stack?.close());
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function lowrank(...args: string[]): Promise<Ran> {
+  const env = { ...stack.environment, LOWRANK_URL: stack.url };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], { env }, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
+    });
+  });
+}
+
+const train = () => {
+  const data = ['--data', join(folder, 'train.jsonl'), '--validation', join(folder, 'validation.jsonl')];
+  return ['train', '--model', 'tiny', ...data, '--r', '4', '--target-modules', 'q_proj,v_proj'];
+};
+
+test('a model is registered, listed and verified', async () => {
+  const added = await lowrank('models', 'add', join(folder, 'model'), '--name', 'tiny');
+  expect(added).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('tiny is registered: LlamaForCausalLM') as unknown,
+  });
+  expect((await lowrank('models')).stdout).toMatch(/^tiny +base +LlamaForCausalLM/m);
+  expect((await lowrank('models', 'verify', 'tiny')).stdout).toBe('tiny: as registered\n');
+  expect(await lowrank('models', 'verify', 'none')).toMatchObject({ code: 5 });
+});
+
+test('a plan is shown with the text that is learned marked', async () => {
+  const { code, stdout } = await lowrank('plan', ...train().slice(1), '--steps', '20');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/adapter: [\d,]+ parameters in 4 layers/);
+  expect(stdout).toContain('\u27e6It is 0.');
+  expect(stdout).toContain('steps: 20');
+});
+
+test('a job is trained to its end and its adapter fetched', async () => {
+  const out = join(stack.home, 'fetched');
+  const { code, stdout } = await lowrank(...train(), '--steps', '20', '--suffix', 'sums', '--out', out);
+  expect(code).toBe(0);
+  jobId = /^job: (ftjob-\w+)$/m.exec(stdout)![1]!;
+  adapter = /adapters get (adapter-\w+)/.exec(stdout)![1]!;
+  expect(stdout).toMatch(/step 20\/20 loss \d/);
+  expect((await readAdapter(out)).modules.size).toBe(4);
+  expect(await readdir(out)).toContain('README.md');
+});
+
+test('jobs, events and adapters are listed', async () => {
+  expect((await lowrank('jobs')).stdout).toMatch(new RegExp(`^${jobId} +succeeded +20/20 +tiny`, 'm'));
+  expect((await lowrank('events', jobId)).stdout).toContain('info   Created fine-tuning job');
+  expect((await lowrank('events', '-f', jobId)).code).toBe(0);
+  const [line] = (await lowrank('adapters', '--json')).stdout.trim().split('\n');
+  expect(JSON.parse(line!)).toMatchObject({ id: adapter, job: jobId });
+});
+
+test('the adapter and its base answer a prompt', async () => {
+  const asked = await lowrank('chat', adapter, 'What is 1 plus 1?', '--max-tokens', '4', '--json');
+  expect(asked.stderr).toBe('');
+  expect(JSON.parse(asked.stdout)).toMatchObject({
+    model: adapter,
+    completion_tokens: 4,
+    finish_reason: 'length',
+  });
+  expect(await lowrank('chat', 'tiny', 'One', '--raw', '--max-tokens', '3')).toMatchObject({
+    code: 0,
+    stderr: '',
+  });
+  expect(await lowrank('chat', 'nothing', 'One')).toMatchObject({ code: 5 });
+});
+
+test('Ctrl-C leaves the job running; it is then paused, resumed and cancelled', async () => {
+  const env = { ...stack.environment, LOWRANK_URL: stack.url };
+  const child = spawn(process.execPath, [main, ...train(), '--steps', '100000'], { env });
+  let stdout = '';
+  child.stdout.on('data', (text) => {
+    stdout += String(text);
+    // Once: the second one would end it on the spot.
+    if (/^step \d/m.test(stdout) && !child.killed) child.kill('SIGINT');
+  });
+  const [code] = await once(child, 'close');
+  expect(code).toBe(130);
+  const [, id] = /lowrank cancel (ftjob-\w+)/.exec(stdout)!;
+  expect(await lowrank('pause', id!)).toMatchObject({ code: 0 });
+  expect(await lowrank('resume', id!)).toMatchObject({ code: 0 });
+  expect(await lowrank('cancel', id!)).toMatchObject({ code: 0 });
+  const { code: end, stderr } = await lowrank('events', '-f', id!);
+  expect({ end, stderr }).toEqual({ end: 8, stderr: `error: ${id} was cancelled\n` });
+});
+
+test('keys are made, needed, and revoked, on the database that runs', async () => {
+  const created = await lowrank('keys', 'create', '--name', 'test', '--json');
+  const { id, secret } = JSON.parse(created.stdout) as { id: string; secret: string };
+  expect((await lowrank('keys', 'list')).stdout).toMatch(new RegExp(`^${id} +test +default`, 'm'));
+  expect(await lowrank('jobs')).toMatchObject({ code: 4 });
+  const { environment } = stack;
+  environment['LOWRANK_API_KEY'] = secret;
+  expect(await lowrank('jobs')).toMatchObject({ code: 0 });
+  expect(await lowrank('keys', 'revoke', id)).toMatchObject({ code: 0 });
+  delete environment['LOWRANK_API_KEY'];
+  expect(await lowrank('jobs')).toMatchObject({ code: 0 });
+});
+
+test('doctor finds the processor and what other devices lack', async () => {
+  const { code, stdout } = await lowrank('doctor', '--json');
+  const { devices, machine } = JSON.parse(stdout) as Record<
+    string,
+    { name: string; ok: boolean; fix?: string }[]
+  >;
+  expect(machine!.map(({ name, ok }) => [name, ok])).toEqual(
+    ['machine', 'home', 'service', 'database'].map((name) => [name, true]),
+  );
+  expect(devices!.find(({ name }) => name === 'cpu')).toMatchObject({ ok: true });
+  for (const { ok, fix } of devices!) expect(ok || fix !== undefined).toBe(true);
+  expect(code).toBe(0);
+});
+
+test('where tells what runs, and what is not there is an error with a code of its own', async () => {
+  expect((await lowrank('where')).stdout).toContain(`process ${process.pid} on ${stack.url}`);
+  expect(await lowrank('cancel', 'ftjob-none')).toMatchObject({ code: 5 });
+  expect(await lowrank('jobs', '--url', 'http://127.0.0.1:9', '--json')).toMatchObject({ code: 3 });
+}, 30_000);

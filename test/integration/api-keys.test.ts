@@ -1,0 +1,123 @@
+import { request } from 'node:http';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { requireKeys } from '../../apps/api/src/keys/require-keys.js';
+import { type ApiServer, startApi } from './api-server.js';
+
+let api: ApiServer;
+beforeAll(async () => {
+  api = await startApi();
+}, 120_000);
+afterAll(() => api[Symbol.asyncDispose]());
+afterEach(async () => {
+  await api.platform.database.query('DELETE FROM api_key');
+});
+
+const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` });
+const status = async (headers: Readonly<Record<string, string>> = {}) =>
+  (await api.call('GET', '/v1/files', undefined, headers)).status;
+
+/** With the headers as they stand: fetch would not send them. */
+function rawStatus(headers: Readonly<Record<string, string>>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request(`${api.url}/v1/files`, { headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode!);
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+describe('a server without keys', () => {
+  test('is open to its own machine, whatever key a client sends', async () => {
+    expect(await status()).toBe(200);
+    expect(await status(bearer('sk-anything'))).toBe(200);
+  });
+
+  test('takes nothing from pages of other sites, also under a name that they point here', async () => {
+    expect(await rawStatus({ host: 'evil.example' })).toBe(403);
+    expect(await rawStatus({ host: 'evil.example', authorization: 'Bearer x' })).toBe(403);
+    expect(await rawStatus({ origin: 'https://evil.example' })).toBe(403);
+    expect(await rawStatus({ origin: 'null' })).toBe(403);
+    expect(await rawStatus({ origin: 'http://localhost:5173' })).toBe(200);
+    expect(await rawStatus({ host: 'localhost' })).toBe(200);
+    expect(await rawStatus({ host: '[::1]:8010' })).toBe(200);
+  });
+
+  test('does not start where others can reach it', async () => {
+    await expect(requireKeys(api.keys, '0.0.0.0')).rejects.toMatchObject({ code: 'keys_required' });
+    await expect(requireKeys(api.keys, '127.0.0.1')).resolves.toBeUndefined();
+    const { key } = await api.keys.create({ name: 'a' });
+    await expect(requireKeys(api.keys, '0.0.0.0')).resolves.toBeUndefined();
+    await api.keys.revoke(key.id);
+    await expect(requireKeys(api.keys, '0.0.0.0')).rejects.toMatchObject({ code: 'keys_required' });
+  });
+});
+
+describe('a key', () => {
+  test('closes the server to everyone without one, until it is revoked', async () => {
+    const { key, secret } = await api.keys.create({ name: 'a' });
+    expect(secret).toMatch(/^lr-[A-Za-z0-9]{48}$/);
+    expect(await status()).toBe(401);
+    expect(await status(bearer(`${secret.slice(0, -1)}!`))).toBe(401);
+    expect(await status({ authorization: `Basic ${secret}` })).toBe(401);
+    expect(await status(bearer(secret))).toBe(200);
+    expect(await rawStatus({ host: 'any.example', ...bearer(secret) })).toBe(200);
+    const { body, headers } = await api.call('GET', '/v1/files');
+    expect(body.error).toMatchObject({ code: 'invalid_api_key', type: 'authentication_error' });
+    expect(headers.get('www-authenticate')).toBe('Bearer');
+    await api.keys.revoke(key.id);
+    expect(await status()).toBe(200);
+  });
+
+  test('that is revoked is refused while another one counts', async () => {
+    const first = await api.keys.create({ name: 'a' });
+    const second = await api.keys.create({ name: 'b' });
+    await api.keys.revoke(first.key.id);
+    await api.keys.revoke(first.key.id);
+    expect(await status(bearer(first.secret))).toBe(401);
+    expect(await status(bearer(second.secret))).toBe(200);
+    await expect(api.keys.revoke('key_none')).rejects.toMatchObject({ code: 'key_not_found' });
+  });
+
+  test('is kept as a digest, and listed without it', async () => {
+    const { secret, key } = await api.keys.create({ name: 'mine', project: 'team' });
+    const rows = await api.platform.database.query<object[]>('SELECT * FROM api_key');
+    expect(JSON.stringify(rows)).not.toContain(secret.slice(8));
+    const [listed] = await api.keys.list();
+    expect(listed).toMatchObject({ id: key.id, name: 'mine', prefix: secret.slice(0, 8), revokedAt: null });
+    expect(listed).not.toHaveProperty('digest');
+  });
+
+  test('of a project sees the objects of that project only', async () => {
+    const ours = await api.keys.create({ name: 'a', project: 'ours' });
+    const theirs = await api.keys.create({ name: 'b', project: 'theirs' });
+    const again = await api.keys.create({ name: 'c', project: 'ours' });
+    const job = await api.smallJob(bearer(ours.secret));
+    const path = `/v1/files/${job.training_file}`;
+    expect((await api.call('GET', path, undefined, bearer(ours.secret))).status).toBe(200);
+    expect((await api.call('GET', path, undefined, bearer(again.secret))).status).toBe(200);
+    const foreign = await api.call('GET', path, undefined, bearer(theirs.secret));
+    const missing = await api.call('GET', '/v1/files/file-none', undefined, bearer(theirs.secret));
+    expect(foreign.status).toBe(404);
+    expect(foreign.text.replace(job.training_file, 'file-none')).toBe(missing.text);
+    const made = await api.call('POST', '/v1/fine_tuning/jobs', job, bearer(theirs.secret));
+    expect(made.body.error).toMatchObject({ param: 'training_file' });
+    expect((await api.call('GET', '/v1/files', undefined, bearer(theirs.secret))).body.data).toEqual([]);
+  });
+
+  test('needs a name and a sound project', async () => {
+    await expect(api.keys.create({ name: '' })).rejects.toMatchObject({ code: 'key_name_invalid' });
+    await expect(api.keys.create({ name: 'a', project: 'a:b' })).rejects.toMatchObject({
+      code: 'project_name_invalid',
+    });
+  });
+
+  test('is needed for everything but health and documents', async () => {
+    await api.keys.create({ name: 'a' });
+    for (const path of ['/health', '/ready', '/docs-json', '/docs']) {
+      expect((await api.call('GET', path)).status, path).toBe(200);
+    }
+    expect((await api.call('GET', '/metrics')).status).toBe(401);
+  });
+});

@@ -1,0 +1,149 @@
+/** An API on a Postgres and a home of its own, with a small base model, for tests. */
+import { join } from 'node:path';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { pino } from 'pino';
+import { ApiKeys } from '#jobs/api-keys.js';
+import { type Configuration, parseConfiguration } from '#platform/config.js';
+import { openPlatform, type Platform } from '#platform/platform.js';
+import { type AppOptions, createApp } from '../../apps/api/src/create-app.js';
+import { writeTinyModel } from '../e2e/tiny-job.js';
+import { startTestPostgres, type TestPostgres } from '../embedded-postgres.js';
+
+export interface ApiServer extends AsyncDisposable {
+  readonly url: string;
+  readonly home: string;
+  readonly app: NestExpressApplication;
+  readonly platform: Platform;
+  readonly postgres: TestPostgres;
+  readonly keys: ApiKeys;
+  /** Sends a request; a body that is no form goes as JSON. */
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>;
+  /** Registers a model of two layers and uploads rows for it; yields the smallest body of a job. */
+  smallJob(headers?: Readonly<Record<string, string>>): Promise<{ model: string; training_file: string }>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: AnswerBody;
+  readonly text: string;
+}
+
+/** JSON of any answer: fields that tests look into, there where the answer has them. */
+export interface AnswerBody {
+  readonly id: string;
+  readonly status: string;
+  readonly data: readonly AnswerBody[];
+  readonly has_more: boolean;
+  readonly last_id: string;
+  readonly seq: number;
+  readonly step: number;
+  readonly position: number;
+  readonly adapter: string;
+  readonly estimated_finish: number;
+  readonly progress: { readonly seconds_left: number };
+  readonly error: {
+    readonly message: string;
+    readonly param: string | null;
+    readonly code: string;
+    readonly problems?: readonly { readonly field: string; readonly line?: number }[];
+  };
+  readonly [field: string]: unknown;
+}
+
+export interface ApiOptions extends AppOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Changes what the environment says. */
+  readonly configuration?: Partial<Configuration>;
+}
+
+export async function startApi({
+  environment,
+  configuration,
+  ...options
+}: ApiOptions = {}): Promise<ApiServer> {
+  const postgres = await startTestPostgres();
+  const { home, url: databaseUrl } = postgres;
+  const parsed = parseConfiguration({ LOWRANK_HOME: home, DATABASE_URL: databaseUrl, ...environment });
+  const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
+  const platform = await openPlatform({ ...parsed, ...configuration }, { name: 'test', log });
+  const app = await createApp(platform, options);
+  await app.listen(0, '127.0.0.1');
+  const { port } = app.getHttpServer().address() as { port: number };
+  const url = `http://127.0.0.1:${port}`;
+  const call: ApiServer['call'] = async (method, path, content, headers = {}) => {
+    const isForm = content instanceof FormData;
+    const body = content === undefined || isForm ? content : JSON.stringify(content);
+    const request = {
+      method,
+      headers: {
+        ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      body,
+    };
+    const response = await fetch(`${url}${path}`, request);
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, body: parse(text) };
+  };
+  return {
+    url,
+    home,
+    app,
+    platform,
+    postgres,
+    keys: new ApiKeys(platform.database),
+    call,
+    async smallJob(headers) {
+      const folder = join(home, 'models-of-tests', 'tiny');
+      await writeTinyModel(folder);
+      const registered = await call('POST', '/v1/base_models', { folder }, headers);
+      if (registered.body.status !== 'done') throw new Error(`not registered: ${registered.text}`);
+      const file = await call('POST', '/v1/files', fileForm(sums(40)), headers);
+      return { model: 'tiny', training_file: file.body.id };
+    },
+    async [Symbol.asyncDispose]() {
+      await app.close();
+      await platform.close();
+      await postgres.remove();
+    },
+  };
+}
+
+function parse(text: string): AnswerBody {
+  try {
+    return JSON.parse(text) as AnswerBody;
+  } catch {
+    return {} as AnswerBody;
+  }
+}
+
+/** Rows of a chat about sums. */
+export function sums(rows: number): string {
+  const lines = Array.from({ length: rows }, (_, a) =>
+    JSON.stringify({
+      messages: [
+        { role: 'user', content: `What is ${a} plus ${a % 7}?` },
+        { role: 'assistant', content: `It is ${a + (a % 7)}.` },
+      ],
+    }),
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+/** The form of an upload. */
+export function fileForm(
+  content: string | Uint8Array,
+  name = 'train.jsonl',
+  purpose = 'fine-tune',
+): FormData {
+  const form = new FormData();
+  form.set('purpose', purpose);
+  form.set('file', new Blob([content]), name);
+  return form;
+}

@@ -1,0 +1,178 @@
+/** Every route of the API's document, asked without a key, with a wrong one and for another project's objects. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Claims } from '#jobs/claims.js';
+import { type ApiServer, fileForm, startApi, sums } from './api-server.js';
+
+interface Document {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, unknown>> };
+}
+
+interface Operation {
+  readonly operationId: string;
+  readonly summary?: string;
+  readonly security?: readonly object[];
+  readonly responses: Readonly<Record<string, unknown>>;
+}
+
+interface Route {
+  readonly method: string;
+  readonly path: string;
+  readonly operation: Operation;
+}
+
+let api: ApiServer;
+let document: Document;
+let routes: Route[];
+let ours: Record<string, string>;
+let theirs: Record<string, string>;
+/** Ids of objects of the other project, for the paths of the document. */
+let foreign: Readonly<Record<string, string>>;
+
+const isPublic = (path: string) => path === '/health' || path === '/ready';
+
+beforeAll(async () => {
+  api = await startApi();
+  document = (await api.call('GET', '/docs-json')).body as unknown as Document;
+  routes = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, operation]) => ({
+      method: method.toUpperCase(),
+      path,
+      operation,
+    })),
+  );
+  const bearer = async (project: string) => {
+    const { secret } = await api.keys.create({ name: project, project });
+    return { authorization: `Bearer ${secret}` };
+  };
+  ours = await bearer('ours');
+  theirs = await bearer('theirs');
+  foreign = await makeForeign();
+}, 120_000);
+afterAll(() => api[Symbol.asyncDispose]());
+
+async function makeForeign(): Promise<Record<string, string>> {
+  const job = await api.smallJob(theirs);
+  const made = await api.call('POST', '/v1/fine_tuning/jobs', job, theirs);
+  const { id } = made.body;
+  const { attempt } = (await new Claims(api.platform).claimJob(id, 'worker-t', 'cpu'))!;
+  await new Claims(api.platform).finish(
+    { jobId: id, attempt },
+    { end: 'succeeded', trainedTokens: 1, adapter: { config: {}, files: [], sha256: '0' } },
+  );
+  const done = (await api.call('GET', `/v1/fine_tuning/jobs/${id}`, undefined, theirs)).body;
+  return {
+    '/v1/files': job.training_file,
+    '/v1/fine_tuning/jobs': id,
+    '/v1/adapters': done.adapter,
+    '/v1/models': encodeURIComponent(String(done['fine_tuned_model'])),
+    '/v1/base_models/registrations': 'registration-none',
+  };
+}
+
+/** A path with the ids of another project's objects in it. */
+function foreignPath(path: string): string {
+  const id = Object.entries(foreign).find(([start]) => path.startsWith(`${start}/{id}`))?.[1];
+  if (id === undefined) throw new Error(`the matrix knows no object of another project for ${path}: add one`);
+  return path.replace('{id}', id).replace('{name}', 'README.md');
+}
+
+const ask = ({ method, path }: { method: string; path: string }, headers: Record<string, string>) =>
+  api.call(method, path, method === 'POST' ? {} : undefined, headers);
+
+test('the document lists the routes that there are, each with a summary and its answers', () => {
+  expect(document.openapi).toBe('3.1.0');
+  expect(routes.length).toBeGreaterThan(30);
+  for (const { operation, path, method } of routes) {
+    expect(operation.summary, `${method} ${path}`).toMatch(/^[A-Z].{8,}/);
+    expect(Object.keys(operation.responses)).toContain('200');
+  }
+  expect(new Set(routes.map(({ operation }) => operation.operationId)).size).toBe(routes.length);
+});
+
+test('everything that the document refers to is in it', () => {
+  const text = JSON.stringify(document);
+  const references = [...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference!);
+  expect(references.length).toBeGreaterThan(20);
+  for (const reference of new Set(references)) {
+    const name = /^#\/components\/schemas\/(\w+)$/.exec(reference)?.[1];
+    expect(document.components.schemas, reference).toHaveProperty(String(name));
+  }
+});
+
+describe('every route', () => {
+  test('answers 401 without a key and with one that is not known', async () => {
+    for (const route of routes.filter(({ path }) => !isPublic(path))) {
+      const what = `${route.method} ${route.path}`;
+      const path = route.path.includes('{id}') ? foreignPath(route.path) : route.path;
+      for (const headers of [{}, { authorization: 'Bearer lr-wrong' }, { authorization: 'Bearer' }]) {
+        const { status, body } = await ask({ ...route, path }, headers as Record<string, string>);
+        expect(status, what).toBe(401);
+        expect(body.error.code, what).toBe('invalid_api_key');
+      }
+      expect(route.operation.security, what).toBeDefined();
+    }
+  });
+
+  test("answers 404 for another project's object, as for one that is not there", async () => {
+    const withIds = routes.filter(({ path }) => path.includes('{'));
+    expect(withIds.length).toBeGreaterThan(15);
+    for (const route of withIds) {
+      const what = `${route.method} ${route.path}`;
+      const path = foreignPath(route.path);
+      const { status, text } = await ask({ ...route, path }, ours);
+      expect(status, what).toBe(404);
+      const missing = path.replace(/(file|ftjob|adapter|registration)-\w+|ft%3A[^/]+/, 'absent');
+      const other = await ask({ ...route, path: missing }, ours);
+      expect(other.status, what).toBe(404);
+      const plain = (answer: string) =>
+        answer.replaceAll(/ft:[\w:.-]+|(file|ftjob|adapter|registration)-\w+|absent/g, 'ID');
+      expect(plain(text), what).toBe(plain(other.text));
+    }
+  });
+
+  test("that lists shows nothing of another project's", async () => {
+    const ids = Object.values(foreign).map(decodeURIComponent);
+    for (const route of routes.filter(({ method, path }) => method === 'GET' && !path.includes('{'))) {
+      const { text } = await ask(route, ours);
+      for (const id of ids) expect(text, route.path).not.toContain(id);
+    }
+  });
+
+  test("that takes ids takes none of another project's", async () => {
+    const { training_file: file } = await api.smallJob(ours);
+    const adapter = foreign['/v1/adapters']!;
+    const job = { model: 'tiny', training_file: file };
+    const bodies: readonly [object, string][] = [
+      [{ ...job, training_file: foreign['/v1/files'] }, 'training_file'],
+      [{ ...job, validation_file: foreign['/v1/files'] }, 'validation_file'],
+      [{ ...job, init_adapter: adapter }, 'init_adapter'],
+      [{ ...job, model: decodeURIComponent(foreign['/v1/models']!) }, 'model'],
+      [{ ...job, organization_id: 'theirs' }, 'organization_id'],
+      [{ ...job, status: 'succeeded' }, 'status'],
+    ];
+    for (const [body, param] of bodies) {
+      for (const path of ['/v1/fine_tuning/jobs', '/v1/fine_tuning/plan']) {
+        const answer = await api.call('POST', path, body, ours);
+        expect({ status: answer.status, param: answer.body.error.param }).toEqual({ status: 400, param });
+      }
+    }
+    for (const [path, after] of [
+      ['/v1/files', '/v1/files'],
+      ['/v1/fine_tuning/jobs', '/v1/fine_tuning/jobs'],
+      ['/v1/adapters', '/v1/adapters'],
+    ] as const) {
+      const answer = await api.call('GET', `${path}?after=${foreign[after]!}`, undefined, ours);
+      expect(answer.status, path).toBe(400);
+    }
+  });
+
+  test("of another project's objects left them as they were", async () => {
+    for (const path of ['/v1/files', '/v1/fine_tuning/jobs', '/v1/adapters', '/v1/models']) {
+      const { status } = await api.call('GET', `${path}/${foreign[path]!}`, undefined, theirs);
+      expect(status, path).toBe(200);
+    }
+    expect((await api.call('POST', '/v1/files', fileForm(sums(1)), theirs)).status).toBe(200);
+  });
+});

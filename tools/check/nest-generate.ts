@@ -1,0 +1,43 @@
+/**
+ * Fails unless `nest generate` works for both applications: each kind of file goes into the application's sources and
+ * into its module. Nothing is written.
+ *
+ *     node dist/tools/check/nest-generate.js
+ */
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { promisify, stripVTControlCharacters } from 'node:util';
+import { programRoot } from '../../apps/cli/src/installation.js';
+
+const applications = { api: 'app.module.ts', worker: 'worker.module.ts' } as const;
+const cli = dirname(createRequire(import.meta.url).resolve('@nestjs/cli/package.json'));
+
+/** What is missing in the plan that the command prints. */
+async function missingFor(application: keyof typeof applications): Promise<string[]> {
+  const name = 'generated';
+  const options = ['--project', application, '--type', 'rest', '--crud', '--dry-run'];
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [join(cli, 'bin/nest.js'), 'generate', 'resource', name, ...options],
+    { cwd: programRoot, maxBuffer: 2 ** 24 },
+  );
+  const plan = stripVTControlCharacters(stdout);
+  const sources = `apps/${application}/src`;
+  const wanted = [
+    ...['module', 'controller', 'service'].map((kind) => `CREATE ${sources}/${name}/${name}.${kind}.ts`),
+    `CREATE ${sources}/${name}/${name}.service.test.ts`,
+    `UPDATE ${sources}/${applications[application]}`,
+  ];
+  return wanted.filter((line) => !plan.includes(`${line} `));
+}
+
+for (const application of ['api', 'worker'] as const) {
+  const missing = await missingFor(application);
+  if (missing.length > 0) {
+    console.error(`nest generate for ${application} does not do this: ${missing.join(', ')}`);
+    process.exitCode = 1;
+  } else {
+    console.log(`nest generate works for ${application}`);
+  }
+}
