@@ -9,6 +9,7 @@ import type { OnnxValue } from '#runtime/onnx-graph.js';
 import { Session } from '#runtime/session.js';
 import { adamWScalars } from '#training/adamw-scalars.js';
 import { createStepPrograms } from '#training/compile-step.js';
+import { predictMemory, runtimeBytes } from '#training/memory.js';
 import { stepInputs } from '#training/step-inputs.js';
 import { bareModel } from './bare-products.js';
 import type { BenchOptions } from './options.js';
@@ -18,10 +19,8 @@ import { openWorkUnit, type WorkUnit } from './work-unit.js';
 export interface Ready {
   readonly traceMs: number;
   readonly sessionMs: number;
-  /** Bytes that the plan predicts for a step beside the process itself, or 0. */
-  readonly planBytes: number;
-  /** Resident bytes before the session was made. */
-  readonly baseBytes: number;
+  /** Peak as the memory plan of a training run predicts it, or 0. */
+  readonly predictedBytes: number;
 }
 
 /** What a child says after a turn. */
@@ -56,7 +55,7 @@ async function prepareBare(unit: WorkUnit, options: BenchOptions): Promise<Prepa
   const inputs = model.inputs.map((value) => ({ value, array: fill(value) }));
   const outputs = model.outputs.map((value) => ({ value, array: fill(value) }));
   return {
-    ready: { traceMs: 0, sessionMs: 0, planBytes: 0, baseBytes: 0 },
+    ready: { traceMs: 0, sessionMs: 0, predictedBytes: 0 },
     run: () => session.run(inputs, outputs),
   };
 }
@@ -99,9 +98,12 @@ async function prepareStep(unit: WorkUnit, options: BenchOptions): Promise<Prepa
     await session.run(inputs, [...results, ...next]);
     for (const { name, array } of next) state[name] = array;
   };
-  const { activationBytes, weightBytes, boundaryBytes } = graph.plan;
-  const planBytes = activationBytes + weightBytes + boundaryBytes;
-  return { ready: { traceMs: traced - start, sessionMs, planBytes, baseBytes }, run };
+  const { peak_bytes: predictedBytes } = predictMemory([graph.plan], {
+    baseBytes: baseBytes + runtimeBytes,
+    stateBytes: 3 * unit.parameters.byteLength,
+    limit: { bytes: Infinity, source: 'none', given: false },
+  });
+  return { ready: { traceMs: traced - start, sessionMs, predictedBytes }, run };
 }
 
 /** Where the random model is kept between runs. */

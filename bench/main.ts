@@ -54,9 +54,8 @@ async function bench(options: BenchOptions): Promise<void> {
   programs.forEach((program) => program.stop());
 
   const ratios = (other: number) => median(turns.map((row) => row[other]!.ms / row[1]!.ms));
-  const { traceMs, sessionMs, planBytes, baseBytes } = step.ready!;
+  const { traceMs, sessionMs, predictedBytes: predicted } = step.ready!;
   const peakBytes = turns.at(-1)![1]!.peakBytes;
-  const predicted = planBytes + baseBytes;
   const result = {
     tokens_per_second: (options.batch * options.length * 1000) / median(turns.map((row) => row[1]!.ms)),
     share_of_bare: ratios(0),

@@ -1,10 +1,9 @@
-/** A file that appears under its name only when it is whole and on the disk. */
-import { randomUUID } from 'node:crypto';
+/** A file that is written piece by piece and appears under its name only when it is whole and on the disk. */
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { dirname, join } from 'node:path';
+import { flushFolder, temporaryNeighbour, writeError } from '#runtime/atomic-file.js';
 
-const TEMPORARY = '.partial';
+const TEMPORARY = '.tmp';
 /** A crash can leave a partial file behind; after a day, nobody writes to it any more. */
 const LEFTOVER_MS = 24 * 60 * 60 * 1000;
 const BUFFERED_BYTES = 1 << 20;
@@ -24,7 +23,7 @@ export class AtomicFile {
     return explained(path, async () => {
       await mkdir(dirname(path), { recursive: true });
       await removeLeftovers(dirname(path));
-      const temporary = join(dirname(path), `${basename(path)}.${randomUUID()}${TEMPORARY}`);
+      const temporary = temporaryNeighbour(path);
       return new AtomicFile(path, temporary, await open(temporary, 'wx'));
     });
   }
@@ -51,7 +50,7 @@ export class AtomicFile {
       await this.file.sync();
       await this.file.close();
       await rename(this.temporary, this.path);
-      await syncFolder(dirname(this.path));
+      await flushFolder(dirname(this.path));
     });
   }
 
@@ -66,30 +65,8 @@ async function explained<T>(path: string, action: () => Promise<T>): Promise<T> 
   try {
     return await action();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EFBIG') throw error;
-    const what =
-      code === 'ENOSPC'
-        ? 'The disk is full'
-        : code === 'EDQUOT'
-          ? 'The quota is used up'
-          : 'The file is too large';
-    throw new LowrankError(
-      'disk_full',
-      `${what}: ${path} could not be written. Free some space and try again.`,
-      {
-        cause: error,
-        details: { path },
-      },
-    );
+    throw writeError(path, error);
   }
-}
-
-/** Makes the new name itself durable. Not every platform lets a folder be opened. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder).catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
 }
 
 async function removeLeftovers(folder: string): Promise<void> {

@@ -265,14 +265,14 @@ describe('prepareDataset', () => {
 
   it('sweeps partial files that a crash has left, but not those of others at work', async () => {
     (await prepare(chatLine('a', 'b'))).close();
-    const [old, young] = [join(cacheFolder, 'x.partial'), join(cacheFolder, 'y.partial')];
+    const [old, young] = [join(cacheFolder, 'x.tmp'), join(cacheFolder, 'y.tmp')];
     await writeFile(old, 'x');
     await writeFile(young, 'y');
     const lastWeek = new Date(Date.now() - 7 * 24 * 60 * 60 * 1000);
     await utimes(old, lastWeek, lastWeek);
     (await prepare(chatLine('c', 'd'))).close();
     const names = await readdir(cacheFolder);
-    expect(names).toContain('y.partial');
-    expect(names).not.toContain('x.partial');
+    expect(names).toContain('y.tmp');
+    expect(names).not.toContain('x.tmp');
   });
 });

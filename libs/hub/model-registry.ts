@@ -20,7 +20,7 @@ import {
 } from '#hub/model-identity.js';
 import type { FileStatus, HashOptions, ModelFile, ModelIdentity } from '#hub/model-identity.js';
 import { openModelFolder } from '#models/model-folder.js';
-import { writeFileAtomically, writeFlushed, writeFolderAtomically } from '#models/atomic-file.js';
+import { writeFileAtomically, writeFlushed, writeFolderAtomically } from '#runtime/atomic-file.js';
 
 /** A base model as it was when it was registered. */
 export interface ModelRecord {

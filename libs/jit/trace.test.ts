@@ -19,7 +19,8 @@ import {
 } from '#jit/ops.js';
 import * as tf from '#jit/ops.js';
 import { printGraph } from '#jit/print.js';
-import { inScope, type Program, type ProgramSpec, recomputable, trace, traceBackend } from '#jit/trace.js';
+import { traceBackend } from '#jit/trace-backend.js';
+import { inScope, type Program, type ProgramSpec, recomputable, trace } from '#jit/trace.js';
 import { f32, i32, kernelsOf, traceOf } from '../../test/trace-of.js';
 
 const nothing: ProgramSpec = { data: {}, scalars: [], state: {}, weights: {} };

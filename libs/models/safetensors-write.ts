@@ -1,5 +1,5 @@
 import { LowrankError } from '#jit/errors.js';
-import { writeFileAtomically } from '#models/atomic-file.js';
+import { writeFileAtomically } from '#runtime/atomic-file.js';
 import { compareDtypes, DTYPE_BITS, roundToBfloat16, roundToFloat16 } from '#models/safetensors-dtype.js';
 import type { Dtype, FloatDtype } from '#models/safetensors-dtype.js';
 

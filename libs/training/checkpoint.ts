@@ -15,7 +15,7 @@ import { readAdapter } from '#adapters/read-adapter.js';
 import { writeAdapterFiles } from '#adapters/write-adapter.js';
 import { LowrankError } from '#jit/errors.js';
 import type { LoraConfig } from '#lora/config.js';
-import { writeFlushed, writeFolderAtomically } from '#models/atomic-file.js';
+import { writeFlushed, writeFolderAtomically } from '#runtime/atomic-file.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import { fileChunks, floatSource } from '#models/safetensors-write.js';
 import type { DecoderSpec } from '#models/spec.js';

@@ -9,12 +9,10 @@ import {
   megabytes,
   predictMemory,
   type RecomputeChoice,
+  runtimeBytes,
 } from '#training/memory.js';
 import type { TrainingOptions } from '#training/options.js';
 import type { StepName } from '#training/step-source.js';
-
-/** What ONNX Runtime takes once for a process that trains: its threads, and its copy of what a graph says. */
-const runtimeBytes = 100_000_000;
 
 /** Compiled steps by the recomputed layers, for one size of micro-batch. */
 export interface GraphSource {

@@ -1,4 +1,5 @@
 /** A training job as the library takes it: folders that exist, options that were checked. */
+import { join } from 'node:path';
 import type { LoraConfig } from '#lora/config.js';
 import type { TrainingOptions } from '#training/options.js';
 
@@ -28,4 +29,25 @@ export interface TrainingJob {
   readonly exclusive: boolean;
   /** Whether to go on from the newest sound checkpoint in the output folder, if there is one. */
   readonly resume: boolean;
+}
+
+type Needed = 'baseModel' | 'baseIdentity' | 'trainingFile' | 'lora' | 'options' | 'outputFolder';
+
+/** A job without what has a usual value. */
+export type TrainingJobInput = Pick<TrainingJob, Needed> & Partial<TrainingJob>;
+
+/**
+ * Fills in the usual values: no validation file, a new adapter, a cache in the output folder, a shared machine, no
+ * resuming; the base model is called by its folder.
+ */
+export function completeJob(input: TrainingJobInput): TrainingJob {
+  return {
+    baseModelName: input.baseModel,
+    validationFile: null,
+    initAdapter: null,
+    cacheFolder: join(input.outputFolder, 'cache'),
+    exclusive: false,
+    resume: false,
+    ...input,
+  };
 }

@@ -34,6 +34,9 @@ export interface MemoryBase {
   readonly limit: MemoryLimit;
 }
 
+/** What ONNX Runtime takes once for a process that trains: its threads, and its copy of what a graph says. */
+export const runtimeBytes = 100_000_000;
+
 /** Measured: pieces of ONNX Runtime's memory that are too small for what comes next. */
 const fragmentation = 1.1;
 

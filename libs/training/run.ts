@@ -8,7 +8,7 @@ import { CompiledRunner } from '#runtime/compiled-runner.js';
 import type { Runner } from '#runtime/runner.js';
 import type { TrainedVectors } from '#training/checkpoint.js';
 import type { TrainingEvent, TrainingSummary } from '#training/events.js';
-import type { TrainingJob } from '#training/job.js';
+import { completeJob, type TrainingJob, type TrainingJobInput } from '#training/job.js';
 import { MemoryMeter } from '#training/memory-meter.js';
 import { type LogRecord, MetricsLog } from '#training/metrics-log.js';
 import { OutputFolder } from '#training/output-folder.js';
@@ -47,10 +47,11 @@ export type TrainingResult =
  * Throws typed errors: those of `prepareRun`, `planRun` and `TrainingLoop.run`, and `output_not_empty`.
  */
 export async function trainAdapter(
-  job: TrainingJob,
+  input: TrainingJobInput,
   hooks: TrainingHooks,
   signal?: AbortSignal,
 ): Promise<TrainingResult> {
+  const job = completeJob(input);
   const output = new OutputFolder(job.outputFolder);
   await output.open(job.resume);
   try {

@@ -3,7 +3,7 @@ import type { OnnxBuilder } from '#runtime/lowering/builder.js';
 import { type Lowering, resultShape } from '#runtime/lowering/rule.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
 
-/** The normalised rows, and the reciprocal root mean square [rows, 1] that the backward pass reads again. */
+/** The normalised rows and, [rows, 1], the reciprocal root mean square that the backward pass reads again. */
 function normalized(builder: OnnxBuilder, x: OnnxValue, weight: OnnxValue, epsilon: number) {
   return builder.kept(`rms ${x.name} ${weight.name}`, () => {
     const outputs = [x, { shape: x.shape.with(x.shape.length - 1, 1), type: x.type }];
@@ -13,13 +13,22 @@ function normalized(builder: OnnxBuilder, x: OnnxValue, weight: OnnxValue, epsil
   });
 }
 
+/** 1 / sqrt(mean(x^2) + epsilon), [rows, 1]. */
+function reciprocalRoot(builder: OnnxBuilder, x: OnnxValue, weight: OnnxValue, epsilon: number): OnnxValue {
+  // The kernel for WebGPU leaves its second result unwritten.
+  if (builder.device !== 'webgpu') return normalized(builder, x, weight, epsilon).inverse;
+  const squares = builder.reduceRows('ReduceMean', builder.binary('Mul', x, x));
+  const root = builder.unary('Sqrt', builder.binary('Add', squares, builder.float(epsilon)));
+  return builder.unary('Reciprocal', root);
+}
+
 const rmsNorm: Lowering = ({ builder, inputs: [x, weight], attributes }) =>
   normalized(builder, x!, weight!, Number(attributes['epsilon'])).y;
 
 /** dx = inverse * (w dy - x * inverse^2 * mean(w dy x)), with inverse = 1 / sqrt(mean(x^2) + epsilon). */
 const rmsNormGradient: Lowering = ({ builder, inputs, attributes }) => {
   const [x, weight, dy] = inputs as [OnnxValue, OnnxValue, OnnxValue];
-  const { inverse } = normalized(builder, x, weight, Number(attributes['epsilon']));
+  const inverse = reciprocalRoot(builder, x, weight, Number(attributes['epsilon']));
   const scaled = builder.binary('Mul', dy, weight);
   const projection = builder.reduceRows('ReduceSum', builder.binary('Mul', scaled, x));
   const inverseSquare = builder.binary('Mul', inverse, inverse);

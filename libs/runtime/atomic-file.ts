@@ -67,12 +67,13 @@ export async function writeFlushed(file: string, chunks: Chunks): Promise<void> 
   }
 }
 
-function temporaryNeighbour(target: string): string {
+/** A name beside a file or folder, for what will be renamed to it; hidden, and ending in `.tmp`. */
+export function temporaryNeighbour(target: string): string {
   return path.join(path.dirname(target), `.${path.basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
 }
 
 /** A rename is on the disk only when its folder is. */
-async function flushFolder(folder: string): Promise<void> {
+export async function flushFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   try {
     // Not every file system can flush a folder; then the rename is as safe as that file system makes it.
@@ -82,9 +83,10 @@ async function flushFolder(folder: string): Promise<void> {
   }
 }
 
-function writeError(target: string, cause: unknown): unknown {
+/** What the file system refused, as a typed error where people can do something about it. */
+export function writeError(target: string, cause: unknown): unknown {
   const { code } = cause as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
     return new LowrankError('disk_full', `no room to write ${target}: free some space and try again`, {
       cause,
       details: { file: target },
