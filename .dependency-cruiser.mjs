@@ -6,6 +6,7 @@ const libs = [
   'nn',
   'models',
   'lora',
+  'layers-model',
   'adapters',
   'generation',
   'training',
@@ -15,7 +16,18 @@ const libs = [
   'jobs',
 ];
 /** Libraries that a person could use alone: pure numbers, no framework, no database, no environment. */
-const numerical = ['jit', 'runtime', 'data', 'nn', 'models', 'lora', 'adapters', 'generation', 'training'];
+const numerical = [
+  'jit',
+  'runtime',
+  'data',
+  'nn',
+  'models',
+  'lora',
+  'layers-model',
+  'adapters',
+  'generation',
+  'training',
+];
 
 const upwards = libs.map((room, index) => ({
   name: `${room}-imports-only-downwards`,

@@ -9,6 +9,10 @@ export const tolerances = {
   trainedWeights: 2e-4,
   /** Merged and composed weights. */
   mergedWeights: 1e-5,
+  /** By how much the relative error of a truncation may be above the least that is possible. */
+  truncation: 1e-6,
+  /** Logits of a merged model against those of its base with the adapter. */
+  mergedLogits: 1e-5,
   /** Central differences in float32. */
   finiteDifferences: 2e-2,
 } as const;

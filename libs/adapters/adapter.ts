@@ -1,5 +1,6 @@
 import { LowrankError } from '#jit/errors.js';
 import type { LoraConfig } from '#lora/config.js';
+import { adapterTensorName } from '#lora/target-modules.js';
 import type { TargetModule } from '#lora/target-modules.js';
 
 /** The two trained factors of one linear layer, row by row. */
@@ -22,6 +23,22 @@ export interface Adapter {
   readonly metadata: Readonly<Record<string, string>>;
   /** Fields of adapter_config.json that mean nothing here. */
   readonly ignoredFields: readonly string[];
+}
+
+/** An adapter whose factors are read one layer at a time, for work on more of them than memory should hold. */
+export interface AdapterSource {
+  /** What messages call it: its folder, or a name of the caller's. */
+  readonly name: string;
+  readonly config: LoraConfig;
+  /** By the path of the adapted layer. */
+  readonly modules: ReadonlyMap<string, TargetModule>;
+  /** The factors of the layer at one of the paths of `modules`, not to be written to. */
+  readonly readFactors: (path: string) => Promise<LoraFactors>;
+}
+
+/** An adapter in memory as a source; its factors are not copied. */
+export function adapterSource(name: string, { config, modules }: Adapter): AdapterSource {
+  return { name, config, modules, readFactors: (path) => Promise.resolve(modules.get(path)!) };
 }
 
 /** Names of the files of an adapter in PEFT's save format. */
@@ -47,6 +64,19 @@ export class AdapterError extends LowrankError {
 }
 
 /** The index of the first NaN or infinity, or -1. */
-export function firstNonFinite(values: Float32Array): number {
-  return values.findIndex((value) => !Number.isFinite(value));
+function firstNonFinite(values: Float32Array): number {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i]!)) return i;
+  return -1;
+}
+
+/** Throws AdapterError `adapter_not_finite` with the tensor and the place. */
+export function checkFinite(folder: string, module: string, factors: LoraFactors): void {
+  for (const factor of ['A', 'B'] as const) {
+    const at = firstNonFinite(factors[factor]);
+    if (at < 0) continue;
+    const tensor = adapterTensorName(module, factor);
+    throw new AdapterError('adapter_not_finite', folder, `${tensor} holds ${factors[factor][at]} at ${at}`, {
+      details: { tensor, index: at },
+    });
+  }
 }

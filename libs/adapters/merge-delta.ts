@@ -8,24 +8,55 @@ export interface DeltaShape {
   readonly scale: number;
 }
 
-/**
- * W + scale * B A as f32 [outFeatures, inFeatures], in new memory.
- *
- * Sums in float32 over the rank and multiplies the sum once, as PEFT does.
- */
-export function mergeDelta(W: Float32Array, { A, B }: LoraFactors, shape: DeltaShape): Float32Array {
-  const { r, inFeatures, outFeatures, scale } = shape;
-  const merged = new Float32Array(W.length);
-  const row = new Float32Array(inFeatures);
-  for (let o = 0; o < outFeatures; o++) {
-    row.fill(0);
-    for (let k = 0; k < r; k++) {
-      const b = B[o * r + k]!;
-      for (let i = 0; i < inFeatures; i++) row[i] = row[i]! + b * A[k * inFeatures + i]!;
-    }
-    for (let i = 0; i < inFeatures; i++) {
-      merged[o * inFeatures + i] = W[o * inFeatures + i]! + Math.fround(scale * row[i]!);
-    }
-  }
+/** One update of a layer, scale * B A with A [r, inFeatures] and B [outFeatures, r]. */
+export interface DeltaTerm extends LoraFactors {
+  readonly r: number;
+  /** Of the configuration, times the weight in a composition. */
+  readonly scale: number;
+}
+
+/** W + scale * B A as f32 [outFeatures, inFeatures], in new memory, rounded once. */
+export function mergeDelta(W: Float32Array, factors: LoraFactors, shape: DeltaShape): Float32Array {
+  const { r, inFeatures, scale } = shape;
+  const merged = W.slice();
+  addDeltaRows(merged, 0, [{ ...factors, r, scale }], inFeatures);
   return merged;
+}
+
+/**
+ * Adds the sum of updates to the rows of W from `firstRow` on, in place: W is f32 [rows, inFeatures].
+ *
+ * Sums in float64, which costs nothing more here, so that an entry is rounded once whatever the rank.
+ */
+export function addDeltaRows(
+  W: Float32Array,
+  firstRow: number,
+  terms: readonly DeltaTerm[],
+  inFeatures: number,
+): void {
+  const row = new Float64Array(inFeatures);
+  for (let at = 0, o = firstRow; at < W.length; at += inFeatures, o++) {
+    row.fill(0);
+    for (const { A, B, r, scale } of terms) {
+      let k = 0;
+      // Four rows of A at a time: the sum is loaded and stored once for all of them.
+      for (; k + 3 < r; k += 4) {
+        const b0 = scale * B[o * r + k]!;
+        const b1 = scale * B[o * r + k + 1]!;
+        const b2 = scale * B[o * r + k + 2]!;
+        const b3 = scale * B[o * r + k + 3]!;
+        const [a0, a1] = [k * inFeatures, (k + 1) * inFeatures];
+        const [a2, a3] = [a1 + inFeatures, a1 + 2 * inFeatures];
+        for (let i = 0; i < inFeatures; i++) {
+          row[i] = row[i]! + (b0 * A[a0 + i]! + b1 * A[a1 + i]! + (b2 * A[a2 + i]! + b3 * A[a3 + i]!));
+        }
+      }
+      for (; k < r; k++) {
+        const b = scale * B[o * r + k]!;
+        const a = k * inFeatures;
+        for (let i = 0; i < inFeatures; i++) row[i] = row[i]! + b * A[a + i]!;
+      }
+    }
+    for (let i = 0; i < inFeatures; i++) W[at + i] = W[at + i]! + row[i]!;
+  }
 }

@@ -1,16 +1,17 @@
 import type { LoraConfig } from '#lora/config.js';
 
-/** The README.md of an adapter, as the hub shows it; a function of the configuration alone. */
-export function modelCard(config: LoraConfig): string {
+/** The README.md of an adapter, as the hub shows it; a function of the configuration and of more rows alone. */
+export function modelCard(config: LoraConfig, moreRows: readonly (readonly [string, string])[] = []): string {
   const base = config.base_model_name_or_path;
   const targets = [config.target_modules ?? []].flat();
-  const rows: [string, string][] = [
+  const rows: (readonly [string, string])[] = [
     ['base model', base ?? ''],
     ['rank r', `${config.r}${except(config.rank_pattern)}`],
     ['lora_alpha', `${config.lora_alpha}${except(config.alpha_pattern)}`],
     ['scale', config.use_rslora ? 'lora_alpha / sqrt(r)' : 'lora_alpha / r'],
     ['lora_dropout', String(config.lora_dropout)],
     ['target modules', targets.join(' ')],
+    ...moreRows,
   ];
   const lines = [
     '---',

@@ -1,8 +1,8 @@
 import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UnsupportedError } from '#jit/errors.js';
-import { ADAPTER_FILES, AdapterError, firstNonFinite } from '#adapters/adapter.js';
-import type { Adapter, AdapterModule } from '#adapters/adapter.js';
+import { ADAPTER_FILES, AdapterError, checkFinite } from '#adapters/adapter.js';
+import type { Adapter, AdapterModule, AdapterSource } from '#adapters/adapter.js';
 import { readLoraConfig } from '#lora/config.js';
 import type { LoraConfig, ReadLoraConfig } from '#lora/config.js';
 import { isAllLinear, judgePaths, rankPaths } from '#lora/target-modules-match.js';
@@ -12,6 +12,12 @@ import { ADAPTER_LIMITS, readSafetensorsHeader, readTensorF32 } from '#models/sa
 import type { SafetensorsFile, TensorEntry } from '#models/safetensors.js';
 import { isFloatDtype } from '#models/safetensors-dtype.js';
 import type { DecoderSpec } from '#models/spec.js';
+
+/** An adapter in a folder whose headers have been read and found to fit each other. */
+export interface OpenAdapter extends AdapterSource {
+  readonly metadata: Adapter['metadata'];
+  readonly ignoredFields: Adapter['ignoredFields'];
+}
 
 /**
  * Reads an adapter in PEFT's save format; float16 and bfloat16 factors are widened to float32.
@@ -24,6 +30,19 @@ export async function readAdapter(
   folder: string,
   options: { readonly spec?: DecoderSpec } = {},
 ): Promise<Adapter> {
+  const { config, metadata, ignoredFields, ...source } = await openAdapter(folder, options);
+  const modules = new Map<string, AdapterModule>();
+  for (const [path, module] of source.modules) {
+    modules.set(path, { ...module, ...(await source.readFactors(path)) });
+  }
+  return { config, modules, metadata, ignoredFields };
+}
+
+/** Opens an adapter as `readAdapter` does, but reads its factors only when they are asked for. */
+export async function openAdapter(
+  folder: string,
+  options: { readonly spec?: DecoderSpec } = {},
+): Promise<OpenAdapter> {
   const { config, ignored } = await readConfig(folder);
   const file = await openWeights(folder);
   refuseOtherTensors(folder, file);
@@ -32,15 +51,14 @@ export async function readAdapter(
     ? resolveTargetModules(options.spec, config).modules
     : modulesOfFile(folder, config, pairs);
   matchPairs(folder, expected, pairs);
-
-  const modules = new Map<string, AdapterModule>();
-  for (const module of expected) {
-    const pair = pairs.get(module.path)!;
-    const [A, B] = [await readTensorF32(file, pair.A!), await readTensorF32(file, pair.B!)];
-    checkFinite(folder, module.path, { A, B });
-    modules.set(module.path, { ...module, A, B });
-  }
-  return { config, modules, metadata: file.metadata, ignoredFields: ignored };
+  const readFactors = async (path: string) => {
+    const pair = pairs.get(path)!;
+    const factors = { A: await readTensorF32(file, pair.A!), B: await readTensorF32(file, pair.B!) };
+    checkFinite(folder, path, factors);
+    return factors;
+  };
+  const modules = new Map(expected.map((module) => [module.path, module]));
+  return { name: folder, config, modules, readFactors, metadata: file.metadata, ignoredFields: ignored };
 }
 
 interface Pair {
@@ -220,19 +238,4 @@ function matchPairs(
       details: { missing, misshapen, extra },
     },
   );
-}
-
-function checkFinite(
-  folder: string,
-  module: string,
-  factors: Readonly<Record<'A' | 'B', Float32Array>>,
-): void {
-  for (const factor of ['A', 'B'] as const) {
-    const at = firstNonFinite(factors[factor]);
-    if (at < 0) continue;
-    const tensor = adapterTensorName(module, factor);
-    throw new AdapterError('adapter_not_finite', folder, `${tensor} holds ${factors[factor][at]} at ${at}`, {
-      details: { tensor, index: at },
-    });
-  }
 }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { ADAPTER_FILES, AdapterError, firstNonFinite } from '#adapters/adapter.js';
+import { ADAPTER_FILES, AdapterError, checkFinite } from '#adapters/adapter.js';
 import type { LoraFactors } from '#adapters/adapter.js';
 import { modelCard } from '#adapters/model-card.js';
 import type { LoraConfig } from '#lora/config.js';
@@ -81,13 +81,29 @@ async function writeFiles(folder: string, files: readonly (readonly [string, Chu
 function adapterFiles(folder: string, content: AdapterContent): (readonly [string, Chunks])[] {
   const paths = [...content.factors.keys()].sort();
   const config = savedConfig(content.config, paths);
-  checkTargets(folder, config, paths);
+  const described = describingFiles(folder, config, paths);
   const tensors = tensorSources(folder, config, paths, content);
+  return [...described, [ADAPTER_FILES.weights, fileChunks(tensors, { ...content.metadata, format: 'pt' })]];
+}
+
+/**
+ * The files beside the weights of an adapter whose factors are those of `paths`, which must be sorted; `cardRows` are
+ * added to the table of its card.
+ *
+ * Throws AdapterError `adapter_invalid` if the configuration does not name every path.
+ */
+export function describingFiles(
+  shownAs: string,
+  written: LoraConfig,
+  paths: readonly string[],
+  cardRows: readonly (readonly [string, string])[] = [],
+): (readonly [name: string, chunks: Uint8Array[]])[] {
+  const config = savedConfig(written, paths);
+  checkTargets(shownAs, config, paths);
   const text = (value: string) => [new TextEncoder().encode(value)];
   return [
     [ADAPTER_FILES.config, text(`${JSON.stringify(configJson(config), undefined, 2)}\n`)],
-    [ADAPTER_FILES.card, text(modelCard(config))],
-    [ADAPTER_FILES.weights, fileChunks(tensors, { ...content.metadata, format: 'pt' })],
+    [ADAPTER_FILES.card, text(modelCard(config, cardRows))],
   ];
 }
 
@@ -151,16 +167,8 @@ function tensorSources(
           { details: { module: path, r, length: values.length } },
         );
       }
-      const at = firstNonFinite(values);
-      if (at >= 0) {
-        throw new AdapterError(
-          'adapter_not_finite',
-          folder,
-          `${adapterTensorName(path, name)} holds ${values[at]} at ${at}`,
-          { details: { tensor: adapterTensorName(path, name), index: at } },
-        );
-      }
     }
+    checkFinite(folder, path, { A, B });
     tensors.set(adapterTensorName(path, 'A'), floatSource({ data: A, shape: [r, A.length / r], dtype }));
     tensors.set(adapterTensorName(path, 'B'), floatSource({ data: B, shape: [B.length / r, r], dtype }));
   });

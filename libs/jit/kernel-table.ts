@@ -1,6 +1,8 @@
 /** Every kernel that a step may use: TensorFlow.js's and the project's own. The lowering must know each of them. */
 import type { KernelRule } from '#jit/kernel.js';
 import { attentionGradientKernel, attentionKernel } from '#jit/ops/attention.js';
+import { conv2dKernel, conv2dTransposeKernel, conv2dWeightGradientKernel } from '#jit/ops/conv2d.js';
+import { gatedKernel } from '#jit/ops/gated.js';
 import { pickColumnKernel } from '#jit/ops/pick-column.js';
 import { randomBitsKernel } from '#jit/ops/random-bits.js';
 import { rmsNormGradientKernel, rmsNormKernel } from '#jit/ops/rms-norm.js';
@@ -12,6 +14,10 @@ export const kernelTable = {
   ...tensorflowKernels,
   Attention: attentionKernel as KernelRule,
   AttentionGradient: attentionGradientKernel as KernelRule,
+  Conv2d: conv2dKernel as KernelRule,
+  Conv2dTranspose: conv2dTransposeKernel as KernelRule,
+  Conv2dWeightGradient: conv2dWeightGradientKernel as KernelRule,
+  Gated: gatedKernel as KernelRule,
   PickColumn: pickColumnKernel as KernelRule,
   RandomBits: randomBitsKernel as KernelRule,
   RmsNorm: rmsNormKernel as KernelRule,

@@ -54,6 +54,7 @@ export const {
   sqrt,
   square,
   stack,
+  stridedSlice,
   sub,
   sum,
   tanh,

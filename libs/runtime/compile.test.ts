@@ -12,7 +12,8 @@ import { arrangeForExecution } from '#runtime/file-order.js';
 import { lower } from '#runtime/lowering/lower.js';
 import { type NumericArray, zerosFor } from '#runtime/numeric-array.js';
 import { Session } from '#runtime/session.js';
-import { kernelCases, operationCases, type KernelCase } from '../../test/kernels/cases.js';
+import type { KernelCase } from '../../test/kernels/case-inputs.js';
+import { kernelCases, operationCases } from '../../test/kernels/cases.js';
 import { caseProgram } from '../../test/kernels/run-case.js';
 import { relativeError, tolerances } from '../../test/tolerances.js';
 

@@ -1,3 +1,4 @@
+import '@tensorflow/tfjs-backend-cpu';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { UnsupportedError } from '#jit/errors.js';
@@ -20,6 +21,11 @@ const done = new Set([
     (name) => `lora/${name}`,
   ),
   ...['adamw-options', 'clip-accumulate-cosine', 'exclude'].map((name) => `lora/${name}`),
+  ...['linear', 'conv2d-1x1', 'conv2d-3x3', 'conv2d-all'].map((name) => `layers/${name}`),
+  ...['conv2d-depthwise', 'conv2d-dilation2', 'conv2d-groups2', 'conv2d-stride2'].map(
+    (name) => `layers/${name}`,
+  ),
+  ...['equal-rank', 'mixed'].map((name) => `compose/${name}`),
   ...['byte-level-gpt2', 'byte-level-llama3', 'byte-level-qwen'].map((name) => `tokenizers/${name}`),
   ...['metaspace-byte-fallback', 'metaspace-turns', 'unigram', 'wordpiece-bert'].map(
     (name) => `tokenizers/${name}`,

@@ -1,4 +1,5 @@
 /** Runs every golden case of a folder (LOWRANK_FIXTURES, or the repository's own) and says how far off each was. */
+import '@tensorflow/tfjs-backend-cpu';
 import { resolve } from 'node:path';
 import { UnsupportedError } from '#jit/errors.js';
 import { goldenCases } from './registry.js';

@@ -2,15 +2,19 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnsupportedError } from '#jit/errors.js';
+import { runComposeCase } from './compose.js';
 import { runFamilyCase } from './families.js';
 import type { GoldenResult } from './golden-case.js';
+import { runLayerCase } from './layers.js';
 import { runLoraCase } from './lora.js';
 import { runTokenizerCase } from './tokenizers.js';
 
 type RunCase = (folder: string, root: string) => Promise<GoldenResult>;
 
 const runners: Readonly<Record<string, RunCase>> = {
+  compose: (folder, root) => runComposeCase(folder, join(root, 'families')),
   families: runFamilyCase,
+  layers: runLayerCase,
   lora: (folder, root) => runLoraCase(folder, join(root, 'families')),
   tokenizers: runTokenizerCase,
 };

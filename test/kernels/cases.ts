@@ -5,6 +5,7 @@
 import { attention } from '#jit/ops/attention.js';
 import { crossEntropy, lossHead } from '#jit/ops/loss-head.js';
 import { embedding, linear } from '#jit/ops/linear.js';
+import { gated } from '#jit/ops/gated.js';
 import { gatherRows } from '#jit/ops/gather-rows.js';
 import { loop } from '#jit/ops/loop.js';
 import { pickColumn } from '#jit/ops/pick-column.js';
@@ -14,92 +15,22 @@ import { rotary } from '#jit/ops/rotary.js';
 import { swiGlu } from '#jit/ops/swiglu.js';
 import * as tf from '#jit/ops.js';
 import type { Tensor } from '#jit/ops.js';
-import type { TensorSpec } from '#jit/graph.js';
-import { normalAt, streamKey, streamKeys, uniformAt } from '#jit/random.js';
-import type { NumericArray } from '#runtime/numeric-array.js';
-
-/** A tensor that a case reads: its spec and its numbers. */
-export interface CaseInput extends TensorSpec {
-  readonly values: NumericArray;
-}
-
-export interface KernelCase {
-  /** The entry of the table, or what else is shown. */
-  readonly name: string;
-  readonly inputs: readonly CaseInput[];
-  /** How many of the inputs, from the first, are differentiated. */
-  readonly differentiated: number;
-  readonly run: (inputs: Tensor[]) => Tensor | Tensor[];
-}
-
-// ---- inputs ----
-
-let stream = 0;
-const sizeOf = (shape: readonly number[]) => shape.reduce((size, dimension) => size * dimension, 1);
-
-/** Normal numbers. */
-function normal(...shape: number[]): CaseInput {
-  const key = streamKey(1, stream++, 'normal');
-  return {
-    shape,
-    dtype: 'float32',
-    values: Float32Array.from({ length: sizeOf(shape) }, (_, i) => normalAt(key, i)),
-  };
-}
-
-/** Numbers in [0.5, 1.5), safe for logarithms and divisions. */
-function positive(...shape: number[]): CaseInput {
-  const key = streamKey(1, stream++, 'positive');
-  const values = Float32Array.from({ length: sizeOf(shape) }, (_, i) => 0.5 + uniformAt(key, i));
-  return { shape, dtype: 'float32', values };
-}
-
-function integers(below: number, ...shape: number[]): CaseInput {
-  const key = streamKey(1, stream++, 'integers');
-  const values = Int32Array.from({ length: sizeOf(shape) }, (_, i) => Math.floor(uniformAt(key, i) * below));
-  return { shape, dtype: 'int32', values };
-}
-
-function booleans(...shape: number[]): CaseInput {
-  const { values } = integers(2, ...shape);
-  return { shape, dtype: 'bool', values: Uint8Array.from(values) };
-}
-
-const ints = (values: number[], shape: number[] = [values.length]): CaseInput => ({
-  shape,
-  dtype: 'int32',
-  values: Int32Array.from(values),
-});
-
-/** The additive causal mask of two packed rows, the first with two segments. */
-function packedMask(length: number): CaseInput {
-  const segment = (row: number, i: number) => (row === 0 && i >= length / 2 ? 1 : 0);
-  const values = Float32Array.from({ length: 2 * length * length }, (_, index) => {
-    const [row, i, j] = [
-      Math.floor(index / length ** 2),
-      Math.floor(index / length) % length,
-      index % length,
-    ];
-    return j <= i && segment(row, i) === segment(row, j) ? 0 : -1e30;
-  });
-  return { shape: [2, length, length], dtype: 'float32', values };
-}
-
-function angles(rows: number, half: number): [CaseInput, CaseInput] {
-  const angle = Float32Array.from({ length: rows * half }, (_, i) => Math.floor(i / half) / 10 ** (i % half));
-  const input = (turn: (x: number) => number): CaseInput => ({
-    shape: [rows, half],
-    dtype: 'float32',
-    values: angle.map(turn),
-  });
-  return [input(Math.cos), input(Math.sin)];
-}
-
-/** Angles of positions far into a long context. */
-function manyAngles(): CaseInput {
-  const values = Float32Array.from({ length: 64 }, (_, i) => (i - 20) * (i % 3 === 0 ? 501.7 : 0.37));
-  return { shape: [64], dtype: 'float32', values };
-}
+import { streamKeys } from '#jit/random.js';
+import {
+  angles,
+  booleans,
+  type CaseInput,
+  headInputs,
+  integers,
+  ints,
+  type KernelCase,
+  manyAngles,
+  normal,
+  packedMask,
+  positive,
+  startStreams,
+} from './case-inputs.js';
+import { convolutionKernels, convolutionVariants } from './convolution-cases.js';
 
 // ---- cases ----
 
@@ -148,17 +79,8 @@ const swiGluCase = (name: string): KernelCase => ({
 
 const key: CaseInput = ints([...streamKeys(7, 3, ['a', 'b'])], [2, 2]);
 
-/** Two loss rows of four count; one chunk of two is enough. */
-const headInputs = (): CaseInput[] => [
-  normal(4, 6),
-  normal(11, 6),
-  ints([3, 10, 0, 0]),
-  { shape: [4], dtype: 'float32', values: Float32Array.of(0.5, 0.25, 0, 0) },
-  ints([1], []),
-];
-
 export function kernelCases(): KernelCase[] {
-  stream = 0;
+  startStreams(0);
   return [
     unary('Abs', tf.abs),
     binary('Add', tf.add),
@@ -183,6 +105,7 @@ export function kernelCases(): KernelCase[] {
       differentiated: 2,
       run: ([a, b]) => tf.concat([a!, b!], 1),
     },
+    ...convolutionKernels(),
     unary('Cos', tf.cos, manyAngles()),
     comparison('Equal', tf.equal),
     unary('Exp', tf.exp),
@@ -191,6 +114,12 @@ export function kernelCases(): KernelCase[] {
       inputs: [normal(2, 3)],
       differentiated: 1,
       run: ([x]) => tf.concat([x!, tf.fill([2, 3], 4)]),
+    },
+    {
+      name: 'Gated',
+      inputs: [normal(3, 5), normal(3, 5), positive()],
+      differentiated: 2,
+      run: ([x, y, gate]) => tf.add(y!, gated(x!, gate!)),
     },
     {
       name: 'GatherV2',
@@ -302,8 +231,9 @@ export function kernelCases(): KernelCase[] {
 
 /** Operations made of several kernels. */
 export function operationCases(): KernelCase[] {
-  stream = 1000;
+  startStreams(1000);
   return [
+    ...convolutionVariants(),
     {
       name: 'loop that stops early',
       inputs: [normal(3, 2), ints([2], [])],
@@ -315,6 +245,12 @@ export function operationCases(): KernelCase[] {
         });
         return [...carried, ...stacked];
       },
+    },
+    {
+      name: 'gate that is shut',
+      inputs: [normal(3, 5), normal(3, 5), { shape: [], dtype: 'float32', values: Float32Array.of(0) }],
+      differentiated: 1,
+      run: ([y, x, gate]) => tf.add(y!, gated(tf.div(x!, gate!), gate!)),
     },
     {
       name: 'loss head',

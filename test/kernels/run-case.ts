@@ -7,7 +7,7 @@ import { CompiledRunner } from '#runtime/compiled-runner.js';
 import type { Device } from '#runtime/device.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
-import type { KernelCase } from './cases.js';
+import type { KernelCase } from './case-inputs.js';
 
 /** A fixed weight for every entry of a result, so that no symmetry hides a mistake in a gradient. */
 function weighted(y: Tensor): Tensor {

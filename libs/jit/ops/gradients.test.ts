@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { sizeOf } from '#jit/graph.js';
 import { attention } from '#jit/ops/attention.js';
+import { conv2d, conv2dTranspose } from '#jit/ops/conv2d.js';
 import { gatherRows } from '#jit/ops/gather-rows.js';
 import { embedding, linear } from '#jit/ops/linear.js';
 import { crossEntropy, lossHead } from '#jit/ops/loss-head.js';
@@ -33,6 +34,29 @@ const cases: GradientCase[] = [
     name: 'linear',
     shapes: [[3, 4], [5, 4], [5]],
     run: (x, weight, bias) => linear(x, weight, bias),
+  },
+  {
+    name: 'conv2d with strides, dilation, groups and unequal padding',
+    shapes: [
+      [2, 4, 5, 6],
+      [6, 2, 2, 3],
+    ],
+    run: (x, weight) =>
+      conv2d(x, weight, { strides: [2, 1], pads: [1, 0, 2, 1], dilations: [1, 2], groups: 2 }),
+  },
+  {
+    name: 'conv2dTranspose whose strides leave rows over',
+    shapes: [
+      [2, 4, 2, 2],
+      [4, 1, 2, 2],
+    ],
+    run: (x, weight) =>
+      conv2dTranspose(x, weight, [6, 4], {
+        strides: [3, 2],
+        pads: [1, 0, 0, 1],
+        dilations: [2, 1],
+        groups: 2,
+      }),
   },
   { name: 'rmsNorm', shapes: [[3, 6], [6]], run: (x, weight) => rmsNorm(x, weight, 1e-5) },
   {

@@ -114,7 +114,14 @@ const pickColumn: Lowering = ({ builder, inputs }) => {
   return builder.reshape(picked, [rows]);
 };
 
+const gated: Lowering = ({ builder, inputs }) => {
+  const [x, gate] = inputs as [OnnxValue, OnnxValue];
+  const off = builder.emit('Equal', [gate, builder.float(0)], [], {}, { type: 'bool' });
+  return builder.emit('Where', [off, builder.float(-0), x], x.shape, {}, { type: x.type });
+};
+
 export const layerRules = {
+  Gated: gated,
   PickColumn: pickColumn,
   RandomBits: randomBits,
   RmsNorm: rmsNorm,

@@ -7,7 +7,8 @@ import type { OnnxValue } from '#runtime/onnx-graph.js';
 /** A WebGPU shader reaches a limited number of buffers at a time. */
 const joinedAtOnce = 8;
 
-function joined(builder: OnnxBuilder, parts: readonly OnnxValue[], axis: number): OnnxValue {
+/** Tensors end to end along an axis. */
+export function joined(builder: OnnxBuilder, parts: readonly OnnxValue[], axis: number): OnnxValue {
   if (builder.device === 'webgpu' && parts.length > joinedAtOnce) {
     const groups = Array.from({ length: Math.ceil(parts.length / joinedAtOnce) }, (_, i) =>
       joined(builder, parts.slice(i * joinedAtOnce, (i + 1) * joinedAtOnce), axis),

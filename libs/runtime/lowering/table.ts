@@ -2,6 +2,7 @@
 import type { KernelName } from '#jit/kernel-table.js';
 import type { accumulatedProduct } from '#jit/passes/accumulate.js';
 import { attentionRules } from '#runtime/lowering/attention.js';
+import { convolutionRules } from '#runtime/lowering/convolutions.js';
 import { elementwiseRules } from '#runtime/lowering/elementwise.js';
 import { layerRules } from '#runtime/lowering/layers.js';
 import { layoutRules } from '#runtime/lowering/layout.js';
@@ -11,6 +12,7 @@ import type { Lowering } from '#runtime/lowering/rule.js';
 
 export const loweringTable: Readonly<Record<KernelName | typeof accumulatedProduct, Lowering>> = {
   ...attentionRules,
+  ...convolutionRules,
   ...elementwiseRules,
   ...layerRules,
   ...layoutRules,

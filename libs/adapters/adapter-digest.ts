@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import type { AdapterSource } from '#adapters/adapter.js';
+
+/** SHA-256 of what an adapter adds to its base model: `sha256:` and 64 hexadecimal digits. */
+export type AdapterDigest = `sha256:${string}`;
+
+/**
+ * The digest of an adapter's numbers: of each layer, by path, its sizes, its scale and its float32 factors.
+ *
+ * Two adapters share it exactly if their updates are the same sums of the same numbers, whatever else their files say
+ * (dropout, cards, names). Throws what reading the factors throws, and the reason of the signal.
+ */
+export async function adapterDigest(
+  { modules, readFactors }: Pick<AdapterSource, 'modules' | 'readFactors'>,
+  signal?: AbortSignal,
+): Promise<AdapterDigest> {
+  const hash = createHash('sha256');
+  for (const path of [...modules.keys()].sort()) {
+    signal?.throwIfAborted();
+    const { r, scale, inFeatures, outFeatures } = modules.get(path)!;
+    hash.update(`${path}\0${r} ${inFeatures} ${outFeatures} ${scale}\n`);
+    const { A, B } = await readFactors(path);
+    for (const { buffer, byteOffset, byteLength } of [A, B]) {
+      hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+    }
+  }
+  return `sha256:${hash.digest('hex')}`;
+}

@@ -1,0 +1,92 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { adapterSource } from '#adapters/adapter.js';
+import { exportMerged } from '#adapters/export-merged.js';
+import { mergeDelta } from '#adapters/merge-delta.js';
+import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
+import { readFrozenWeight } from '#models/frozen-weights.js';
+import { openModelFolder } from '#models/model-folder.js';
+import type { ModelFolder } from '#models/model-folder.js';
+import { readSafetensorsHeader, readTensorBytes } from '#models/safetensors.js';
+import { randomAdapter } from '../../test/random-adapters.js';
+
+const fixtures = join(import.meta.dirname, '../../test/fixtures');
+const llama = join(fixtures, 'families/llama');
+const patterns = join(fixtures, 'lora/patterns/final');
+
+let scratch: string;
+beforeEach(async () => void (scratch = await mkdtemp(join(tmpdir(), 'export-merged-'))));
+afterEach(() => rm(scratch, { recursive: true }));
+
+const weightOf = ({ parameters }: ModelFolder, name: string) => readFrozenWeight(parameters.get(name)!);
+
+test('adapted layers hold W0 + weight * scale * B A, everything else the bits of the base', async () => {
+  const members = [{ adapter: await openAdapter(patterns), weight: 0.5 }];
+  await exportMerged(llama, members, join(scratch, 'merged'), { dtype: 'f32', maxShardBytes: 20_000 });
+  const [base, merged] = [await openModelFolder(llama), await openModelFolder(join(scratch, 'merged'))];
+  const { modules } = await readAdapter(patterns);
+  for (const name of base.parameters.keys()) {
+    const module = modules.get(name.replace(/\.weight$/, ''));
+    const [before, after] = [await weightOf(base, name), await weightOf(merged, name)];
+    const expected = module ? mergeDelta(before, module, { ...module, scale: module.scale / 2 }) : before;
+    expect(after).toEqual(expected);
+    expect(Buffer.from(after.buffer).equals(Buffer.from(before.buffer))).toBe(module === undefined);
+  }
+});
+
+test('several members are added before anything is rounded, and what cancels leaves the bits of the base', async () => {
+  const adapter = await openAdapter(patterns);
+  const base = join(fixtures, 'families/llama-bf16');
+  const members = [
+    { adapter, weight: 3 },
+    { adapter, weight: -3 },
+  ];
+  await exportMerged(base, members, join(scratch, 'merged'), { dtype: 'bf16' });
+  const data = async (file: string) => {
+    const { tensors } = await readSafetensorsHeader(file);
+    return Promise.all(
+      [...tensors].map(
+        async ([name, entry]) => [name, await readTensorBytes({ path: file }, entry)] as const,
+      ),
+    );
+  };
+  expect(new Map(await data(join(scratch, 'merged/model.safetensors')))).toEqual(
+    new Map(await data(join(base, 'model.safetensors'))),
+  );
+});
+
+describe('refused, and nothing is left', () => {
+  test('an adapter of another model', async () => {
+    const stranger = randomAdapter(
+      1,
+      { r: 1, target_modules: ['q_proj'] },
+      { 'model.layers.0.self_attn.q_proj': [4, 4] },
+    );
+    const members = [{ adapter: adapterSource('stranger', stranger), weight: 1 }];
+    await expect(exportMerged(llama, members, join(scratch, 'out'), { dtype: 'f32' })).rejects.toMatchObject({
+      code: 'adapter_mismatch',
+      message: expect.stringMatching(
+        /q_proj \[4, 4\]; merge it into the model that it was trained on/,
+      ) as string,
+    });
+    expect(await readdir(scratch)).toEqual([]);
+  });
+
+  test('weights that overflow the format', async () => {
+    const members = [{ adapter: await openAdapter(patterns), weight: 1e9 }];
+    await expect(exportMerged(llama, members, join(scratch, 'out'), { dtype: 'f16' })).rejects.toMatchObject({
+      code: 'weight_not_finite',
+    });
+    expect(await readdir(scratch)).toEqual([]);
+  });
+
+  test('a folder that is there already', async () => {
+    const members = [{ adapter: await openAdapter(patterns), weight: 1 }];
+    await exportMerged(llama, members, join(scratch, 'out'), { dtype: 'f32' });
+    await expect(exportMerged(llama, members, join(scratch, 'out'), { dtype: 'f32' })).rejects.toMatchObject({
+      code: 'folder_exists',
+    });
+  });
+});

@@ -1,0 +1,36 @@
+/** Folds an adapter into the kernels of its `tf.LayersModel`. */
+import { LowrankError } from '#jit/errors.js';
+import type { InjectedLora } from '#layers-model/inject.js';
+import { type TfLayersModel, type TfTensor, tidy } from '#layers-model/tensorflow.js';
+
+/**
+ * Adds the update to every kernel, as strong as it is set, takes the adapter off and returns the model: a plain one
+ * again, that answers as it did with the adapter, and that `model.save` writes and `tf.loadLayersModel` reads.
+ *
+ * Throws `delta_not_finite`, and then no kernel has been touched.
+ */
+export async function mergeLora<M extends TfLayersModel>(lora: InjectedLora<M>): Promise<M> {
+  const { tf, model, layers } = lora;
+  const merged: TfTensor[] = [];
+  try {
+    for (const layer of layers) {
+      const { path, layer: base } = layer.target;
+      const kernel = tidy(tf, () => tf.add(base.getWeights()[0]!, layer.delta()));
+      merged.push(kernel);
+      const numbers = await kernel.data();
+      if (Array.prototype.every.call(numbers, Number.isFinite)) continue;
+      throw new LowrankError(
+        'delta_not_finite',
+        `the update of ${path} holds numbers that are not finite; it would spoil the weight`,
+        { details: { module: path } },
+      );
+    }
+    for (const [i, { target }] of layers.entries()) {
+      target.layer.setWeights([merged[i]!, ...target.layer.getWeights().slice(1)]);
+    }
+  } finally {
+    for (const kernel of merged) kernel.dispose();
+  }
+  lora.remove();
+  return model;
+}

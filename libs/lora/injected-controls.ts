@@ -1,0 +1,73 @@
+/** Scales and selectors of injected layers: what a run reads beside its data, so that they change without compiling. */
+import { LowrankError } from '#jit/errors.js';
+import type { TensorSpec } from '#jit/graph.js';
+import { LowRankBranch } from '#lora/low-rank-branch.js';
+import type { Module } from '#nn/module.js';
+
+export class InjectedControls {
+  private readonly branches: ReadonlyMap<string, LowRankBranch>;
+  private readonly scales: Record<string, number> = {};
+  private readonly selectors: Record<string, Float32Array> = {};
+
+  /** Finds the injected layers of a tree; every scale starts as 1, every selector as the identity. */
+  constructor(root: Module) {
+    const found = [...root.modules()].filter((module) => module instanceof LowRankBranch);
+    this.branches = new Map(found.map((branch) => [branch.path, branch]));
+    for (const { scale, selector, r } of found) {
+      this.scales[scale.name] = 1;
+      if (selector) this.selectors[selector.name] = new Float32Array(r).fill(1);
+    }
+  }
+
+  /** What a step function has to declare, by the names of the layers' parameters. */
+  get spec(): { readonly scalars: readonly string[]; readonly data: Readonly<Record<string, TensorSpec>> } {
+    const data = Object.entries(this.selectors).map(([name, { length }]) => {
+      const spec: TensorSpec = { shape: [length], dtype: 'float32' };
+      return [name, spec] as const;
+    });
+    return { scalars: Object.keys(this.scales), data: Object.fromEntries(data) };
+  }
+
+  /** What the next run reads. */
+  get inputs(): {
+    readonly scalars: Readonly<Record<string, number>>;
+    readonly data: Readonly<Record<string, Float32Array>>;
+  } {
+    return { scalars: { ...this.scales }, data: { ...this.selectors } };
+  }
+
+  /** Sets the scale of one layer, or of all. Throws `module_not_found`. */
+  setScale(scale: number, path?: string): void {
+    const branches = path === undefined ? [...this.branches.values()] : [this.branchAt(path)];
+    for (const branch of branches) this.scales[branch.scale.name] = scale;
+  }
+
+  /**
+   * Sets the diagonal of a layer's selector; none is the identity.
+   *
+   * Throws `module_not_found`, `selector_fixed` for a layer that was made without one, `selector_size`.
+   */
+  setSelector(path: string, diagonal?: Float32Array): void {
+    const { selector, r } = this.branchAt(path);
+    if (!selector) {
+      throw new LowrankError(
+        'selector_fixed',
+        `the selector of ${path} is the identity for good: make the layer with selector: 'diagonal'`,
+      );
+    }
+    const numbers = diagonal ?? new Float32Array(r).fill(1);
+    if (numbers.length !== r) {
+      throw new LowrankError(
+        'selector_size',
+        `the selector of ${path} has ${r} numbers, not ${numbers.length}`,
+      );
+    }
+    this.selectors[selector.name] = numbers.slice();
+  }
+
+  private branchAt(path: string): LowRankBranch {
+    const branch = this.branches.get(path);
+    if (branch) return branch;
+    throw new LowrankError('module_not_found', `there is no injected layer at ${path}`);
+  }
+}
