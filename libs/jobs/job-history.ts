@@ -1,7 +1,6 @@
 /** What a job left behind: events, metrics, checkpoints. The caller has checked whose job it is. */
 import type { DataSource, SelectQueryBuilder } from 'typeorm';
 import { LowrankError } from '#jit/errors.js';
-import { Attempt } from '#platform/database/entities/attempt.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import { JobEvent } from '#platform/database/entities/job-event.js';
 import { Metric, type MetricKind } from '#platform/database/entities/metric.js';
@@ -59,11 +58,6 @@ export class JobHistory {
       query.andWhere('row.step < :step', { step: last.step });
     }
     return cut(await query.getMany(), limit);
-  }
-
-  /** First to last. */
-  async attempts(jobId: string): Promise<Attempt[]> {
-    return this.database.manager.find(Attempt, { where: { jobId }, order: { attempt: 'ASC' } });
   }
 }
 

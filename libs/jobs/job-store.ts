@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { LowrankError } from '#jit/errors.js';
 import type { Log, QueueParts } from '#jobs/parts.js';
 import { addToOutbox, appendEvents, changeJob, isTerminal, type JobChange } from '#jobs/transitions.js';
-import { Job, type JobState } from '#platform/database/entities/job.js';
+import { Job } from '#platform/database/entities/job.js';
 import { StoredFile } from '#platform/database/entities/stored-file.js';
 import { newId } from '#platform/ids.js';
 
@@ -24,16 +24,6 @@ export interface NewJob {
   readonly suffix: string | null;
   readonly metadata: Record<string, string> | null;
   readonly seed: number;
-}
-
-export interface JobPage {
-  /** 1 to 100. */
-  readonly limit: number;
-  /** Id of the last job of the page before. */
-  readonly after?: string;
-  /** Pairs that a job's metadata must have; null: jobs without metadata only. */
-  readonly metadata?: Readonly<Record<string, string>> | null;
-  readonly states?: readonly JobState[];
 }
 
 export class JobStore {
@@ -65,48 +55,6 @@ export class JobStore {
       return manager.findOneByOrFail(Job, { id });
     };
     return within ? create(within) : this.parts.database.transaction(create);
-  }
-
-  /** Throws LowrankError `job_not_found`, also for a job of another project. */
-  async getJob(projectId: string, jobId: string): Promise<Job> {
-    const job = await this.parts.database.manager.findOneBy(Job, { id: jobId, projectId });
-    return job ?? notFound(jobId);
-  }
-
-  /** Newest first. Throws LowrankError `job_not_found` if `after` names no job of the project. */
-  async listJobs(projectId: string, page: JobPage): Promise<{ jobs: Job[]; hasMore: boolean }> {
-    const query = this.parts.database.manager
-      .createQueryBuilder(Job, 'job')
-      .where('job.projectId = :projectId', { projectId })
-      .orderBy('job.createdAt', 'DESC')
-      .addOrderBy('job.id', 'DESC')
-      .take(page.limit + 1);
-    if (page.after !== undefined) {
-      await this.getJob(projectId, page.after);
-      // In SQL, since a Date has not all the digits of the column.
-      query.andWhere(
-        '(job.createdAt, job.id) < (SELECT last.created_at, last.id FROM job last WHERE last.id = :after)',
-        { after: page.after },
-      );
-    }
-    if (page.states) query.andWhere('job.state IN (:...states)', { states: page.states });
-    if (page.metadata === null) query.andWhere('job.metadata IS NULL');
-    else if (page.metadata !== undefined) {
-      query.andWhere('job.metadata @> :pairs::jsonb', { pairs: JSON.stringify(page.metadata) });
-    }
-    const found = await query.getMany();
-    return { jobs: found.slice(0, page.limit), hasMore: found.length > page.limit };
-  }
-
-  /** How many jobs a waiting job is from the front, 1 = next; null for a job that does not wait. */
-  async queuePosition({ id, state }: Pick<Job, 'id' | 'state'>): Promise<number | null> {
-    if (state !== 'queued') return null;
-    const [row] = await this.parts.database.query<{ ahead: string }[]>(
-      `SELECT count(*) AS ahead FROM job own JOIN job other ON other.state = 'queued'
-       AND (other.queued_at, other.id) < (own.queued_at, own.id) WHERE own.id = $1`,
-      [id],
-    );
-    return Number(row?.ahead ?? 0) + 1;
   }
 
   /**

@@ -69,8 +69,8 @@ function openBackend(kind: TfjsNodeKind, { package: folder, addon }: Parts): Nod
   restoreNodeFunctions();
   lendTensorflow(require);
   const binding: unknown = require(addon);
-  require('./dist/register_all_kernels.js');
-  const { NodeJSKernelBackend: Backend } = require('./dist/nodejs_kernel_backend.js') as {
+  require(join(folder, 'dist/register_all_kernels.js'));
+  const { NodeJSKernelBackend: Backend } = require(join(folder, 'dist/nodejs_kernel_backend.js')) as {
     NodeJSKernelBackend: NodeBackendClass;
   };
   return new Backend(binding, `@tensorflow/${kind}`);

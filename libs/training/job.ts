@@ -1,4 +1,5 @@
 /** A training job as the library takes it: folders that exist, options that were checked. */
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { LoraConfig } from '#lora/config.js';
 import type { TrainingOptions } from '#training/options.js';
@@ -37,8 +38,8 @@ type Needed = 'baseModel' | 'baseIdentity' | 'trainingFile' | 'lora' | 'options'
 export type TrainingJobInput = Pick<TrainingJob, Needed> & Partial<TrainingJob>;
 
 /**
- * Fills in the usual values: no validation file, a new adapter, a cache in the output folder, a shared machine, no
- * resuming; the base model is called by its folder.
+ * Fills in the usual values: no validation file, a new adapter, a cache in the output folder, tfjs-node in
+ * ~/.lowrank, a shared machine, no resuming; the base model is called by its folder.
  */
 export function completeJob(input: TrainingJobInput): TrainingJob {
   return {
@@ -46,6 +47,7 @@ export function completeJob(input: TrainingJobInput): TrainingJob {
     validationFile: null,
     initAdapter: null,
     cacheFolder: join(input.outputFolder, 'cache'),
+    tfjsNodeFolder: join(homedir(), '.lowrank/tfjs-node'),
     exclusive: false,
     resume: false,
     ...input,

@@ -13,6 +13,7 @@ import { LowrankClient } from '../../apps/cli/src/client/client.js';
 import { type RunningStack, startStack } from '../../apps/cli/src/launcher/launcher.js';
 import { LogPrinter } from '../../apps/cli/src/launcher/log-lines.js';
 import type { JobCreate } from '#contracts/http/job-create.js';
+import { startEmbeddedPostgres } from '#platform/database/embedded-postgres.js';
 import { writeTinyJob } from './tiny-job.js';
 
 export interface TestStack extends RunningStack {
@@ -21,8 +22,6 @@ export interface TestStack extends RunningStack {
   readonly lines: readonly string[];
   /** Environment of its processes: to start another on the same home, or a command. */
   readonly environment: NodeJS.ProcessEnv;
-  /** Stops it and starts it again on the same home and port. */
-  restart(): Promise<void>;
   /** Stops it and removes everything. */
   close(): Promise<void>;
 }
@@ -48,11 +47,16 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     PORT: '0',
     ...options.environment,
   };
+  // Processes are killed here, never the machine.
+  const startPostgres = (home: string) => startEmbeddedPostgres(home, { settings: { fsync: 'off' } });
   let running: RunningStack;
-  const start = (environment: NodeJS.ProcessEnv) =>
-    startStack({ environment, log, workers: options.workers });
   try {
-    running = await start(base);
+    running = await startStack({
+      environment: base,
+      log,
+      workers: options.workers,
+      parts: { startPostgres },
+    });
   } catch (error) {
     await rm(home, { recursive: true, force: true });
     await outside.remove();
@@ -68,10 +72,6 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     client: new LowrankClient({ url }),
     pids: () => running.pids(),
     stop: (hurry) => running.stop(hurry),
-    async restart() {
-      await running.stop();
-      running = await start(environment);
-    },
     async close() {
       await running.stop();
       await rm(home, { recursive: true, force: true });
@@ -156,13 +156,8 @@ async function ownBucket(bucket: string) {
   return {
     environment: settings,
     async remove() {
-      const names: string[] = [];
-      for await (const { name } of client.listObjectsV2(bucket, '', true) as AsyncIterable<{
-        name?: string;
-      }>) {
-        if (name !== undefined) names.push(name);
-      }
-      await client.removeObjects(bucket, names);
+      const objects = client.listObjectsV2(bucket, '', true) as AsyncIterable<{ name?: string }>;
+      for await (const { name } of objects) if (name !== undefined) await client.removeObject(bucket, name);
       await client.removeBucket(bucket);
     },
   };

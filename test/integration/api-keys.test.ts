@@ -113,6 +113,20 @@ describe('a key', () => {
     });
   });
 
+  test('is never in the log, nor is what a query says', async () => {
+    const { secret } = await api.keys.create({ name: 'a' });
+    await api.call('GET', '/v1/files?after=private-word', undefined, bearer(secret));
+    await api.call('GET', '/v1/files', undefined, bearer('lr-wrongButSecret'));
+    await api.platform.database.query('ALTER TABLE worker RENAME TO elsewhere');
+    const failed = await api.call('GET', '/v1/workers', undefined, bearer(secret));
+    await api.platform.database.query('ALTER TABLE elsewhere RENAME TO worker');
+    expect(failed.status).toBe(500);
+    const log = api.logged.join('');
+    expect(log).toContain('/v1/files');
+    expect(log).toContain(failed.headers.get('x-request-id'));
+    for (const word of [secret, 'wrongButSecret', 'private-word']) expect(log).not.toContain(word);
+  });
+
   test('is needed for everything but health and documents', async () => {
     await api.keys.create({ name: 'a' });
     for (const path of ['/health', '/ready', '/docs-json', '/docs']) {

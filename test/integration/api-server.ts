@@ -1,9 +1,9 @@
 /** An API on a Postgres and a home of its own, with a small base model, for tests. */
 import { join } from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { pino } from 'pino';
 import { ApiKeys } from '#jobs/api-keys.js';
 import { type Configuration, parseConfiguration } from '#platform/config.js';
+import { createLog } from '#platform/log.js';
 import { openPlatform, type Platform } from '#platform/platform.js';
 import { type AppOptions, createApp } from '../../apps/api/src/create-app.js';
 import { writeTinyModel } from '../e2e/tiny-job.js';
@@ -16,6 +16,8 @@ export interface ApiServer extends AsyncDisposable {
   readonly platform: Platform;
   readonly postgres: TestPostgres;
   readonly keys: ApiKeys;
+  /** What it wrote to its log, an entry each. */
+  readonly logged: readonly string[];
   /** Sends a request; a body that is no form goes as JSON. */
   call(
     method: string,
@@ -70,7 +72,8 @@ export async function startApi({
   const postgres = await startTestPostgres();
   const { home, url: databaseUrl } = postgres;
   const parsed = parseConfiguration({ LOWRANK_HOME: home, DATABASE_URL: databaseUrl, ...environment });
-  const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
+  const logged: string[] = [];
+  const log = createLog({ level: 'debug', name: 'test' }, { write: (line) => void logged.push(line) });
   const platform = await openPlatform({ ...parsed, ...configuration }, { name: 'test', log });
   const app = await createApp(platform, options);
   await app.listen(0, '127.0.0.1');
@@ -97,6 +100,7 @@ export async function startApi({
     app,
     platform,
     postgres,
+    logged,
     keys: new ApiKeys(platform.database),
     call,
     async smallJob(headers) {

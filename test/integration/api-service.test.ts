@@ -31,6 +31,14 @@ describe('the service', () => {
     expect(missing.body.error).toMatchObject({ type: 'not_found_error', code: 'unknown_url' });
   });
 
+  test('knows the models that came with it', async () => {
+    const { body } = await api.call('GET', '/v1/models/prose-4m');
+    expect(body).toMatchObject({ id: 'prose-4m', object: 'model', kind: 'base', bundled: true });
+    expect(body['identity']).toMatch(/^sha256:[0-9a-f]{64}$/);
+    const { data } = (await api.call('GET', '/v1/models')).body;
+    expect(data.map(({ id }) => id)).toContain('prose-4m');
+  });
+
   test('sends careful headers', async () => {
     const { headers } = await api.call('GET', '/v1/files');
     expect(headers.get('x-content-type-options')).toBe('nosniff');

@@ -78,35 +78,11 @@ describe('a new job', () => {
     }
   });
 
-  test('is found by its own project only', async () => {
+  test('is steered by its own project only', async () => {
     const { id } = await jobs.create();
-    await expect(jobs.store.getJob('proj_other', id)).rejects.toMatchObject({ code: 'job_not_found' });
     await expect(jobs.store.requestCancel('proj_other', id)).rejects.toMatchObject({ code: 'job_not_found' });
-    expect((await jobs.store.getJob(project, id)).state).toBe('queued');
+    expect((await jobs.read(id)).state).toBe('queued');
   });
-});
-
-test('jobs are listed newest first in pages, and by metadata', async () => {
-  const made = [];
-  for (let i = 0; i < 5; i++) made.push((await jobs.create({ metadata: { page: 'yes', n: String(i) } })).id);
-  const filter = { metadata: { page: 'yes' } };
-  const first = await jobs.store.listJobs(project, { limit: 3, ...filter });
-  expect(first.hasMore).toBe(true);
-  const second = await jobs.store.listJobs(project, { limit: 3, after: first.jobs.at(-1)!.id, ...filter });
-  expect(second.hasMore).toBe(false);
-  expect([...first.jobs, ...second.jobs].map(({ id }) => id)).toEqual(made.toReversed());
-  await expect(jobs.store.listJobs(project, { limit: 3, after: 'ftjob-missing' })).rejects.toMatchObject({
-    code: 'job_not_found',
-  });
-});
-
-test('waiting jobs know their place', async () => {
-  const [a, b] = [await jobs.create(), await jobs.create()];
-  const [first, second] = [await jobs.store.queuePosition(a), await jobs.store.queuePosition(b)];
-  expect(second! - first!).toBe(1);
-  await jobs.store.requestCancel(project, a.id);
-  expect(await jobs.store.queuePosition(b)).toBe(first);
-  expect(await jobs.store.queuePosition(await jobs.read(a.id))).toBeNull();
 });
 
 describe('claiming', () => {

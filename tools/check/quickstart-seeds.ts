@@ -12,23 +12,21 @@ import { z } from 'zod';
 
 const result = z.object({ validation_loss_before: z.number(), validation_loss_after: z.number() });
 const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1,2,3' } } });
-const output = mkdtempSync(join(tmpdir(), 'quickstart-'));
+const home = mkdtempSync(join(tmpdir(), 'quickstart-'));
 
 /** By how much the loss on a text changes, as a share of the loss before. */
 function change(seed: string, name: string): number {
   const text = execFileSync(
     process.execPath,
     [
-      'dist/apps/quickstart/src/main.js',
+      'dist/apps/cli/src/quickstart/main.js',
       '--json',
       '--seed',
       seed,
-      '--output',
-      output,
       '--validation',
       `examples/quickstart/${name}.jsonl`,
     ],
-    { encoding: 'utf8' },
+    { encoding: 'utf8', env: { ...process.env, LOWRANK_HOME: home } },
   );
   const { validation_loss_before: before, validation_loss_after: after } = result.parse(
     JSON.parse(text.trimEnd().split('\n').at(-1)!),
@@ -49,5 +47,5 @@ try {
   );
   process.exitCode = learned <= -0.15 && forgot <= 0.05 ? 0 : 1;
 } finally {
-  rmSync(output, { recursive: true });
+  rmSync(home, { recursive: true });
 }

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { LowrankError } from '#jit/errors.js';
 import type { Claim } from '#jobs/claims.js';
-import { writeFileAtomically } from '#models/atomic-file.js';
+import { writeFileAtomically } from '#runtime/atomic-file.js';
 import { killNoted, noteProcess } from './process-identity.js';
 
 const noteSchema = z.object({

@@ -1,11 +1,11 @@
 import { Controller, Delete, Get, Inject, Param, Post, Query, Req } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { fileListQuery, fileObject, filePage, fileUpload } from '#contracts/http/files.js';
 import { deleted } from '#contracts/http/pages.js';
 import { Endpoint } from '../http/endpoint.js';
-import { IdempotencyKey } from '../http/idempotency.js';
+import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
 import { formBody } from '../http/openapi-schemas.js';
 import { ProjectId } from '../keys/caller.js';
 import { FilesService } from './files.service.js';
@@ -16,6 +16,7 @@ export class FilesController {
   constructor(@Inject(FilesService) private readonly files: FilesService) {}
 
   @Post()
+  @ApiHeader(idempotencyHeader)
   @ApiConsumes('multipart/form-data')
   @ApiBody(formBody(fileUpload))
   @Endpoint({ summary: 'Upload a training file; it is checked line by line', answer: fileObject })

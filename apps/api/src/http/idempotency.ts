@@ -4,6 +4,13 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
 import { ApiError } from '../errors/api-error.js';
 
+/** How documents describe the header. */
+export const idempotencyHeader = {
+  name: 'Idempotency-Key',
+  required: false,
+  description: 'The same key again gives the first answer again; kept 24 hours',
+};
+
 /** What the client calls its request; undefined if it gave it no name. */
 export const IdempotencyKey = createParamDecorator(
   (_: unknown, context: ExecutionContext): string | undefined => {

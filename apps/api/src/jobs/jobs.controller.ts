@@ -1,10 +1,10 @@
 import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { jobCreate, type JobRequest } from '#contracts/http/job-create.js';
 import { jobListQuery, jobObject, jobPage } from '#contracts/http/jobs.js';
 import { Endpoint } from '../http/endpoint.js';
-import { IdempotencyKey } from '../http/idempotency.js';
+import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
 import { ProjectId } from '../keys/caller.js';
 import { JobsService } from './jobs.service.js';
 
@@ -14,6 +14,7 @@ export class JobsController {
   constructor(@Inject(JobsService) private readonly jobs: JobsService) {}
 
   @Post()
+  @ApiHeader(idempotencyHeader)
   @Endpoint({ summary: 'Create a fine-tuning job', answer: jobObject })
   create(
     @ProjectId() project: string,

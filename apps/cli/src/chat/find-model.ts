@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { AdapterObject } from '#contracts/http/adapters.js';
-import { getModel } from '#hub/model-registry.js';
+import { getModel, listModels, verifyModel } from '#hub/model-registry.js';
 import { LowrankError } from '#jit/errors.js';
 import { parseConfiguration } from '#platform/config.js';
 import type { LowrankClient } from '../client/client.js';
@@ -13,6 +13,7 @@ import { modelRegistry, programRoot } from '../installation.js';
 export interface ChatFiles {
   readonly base: string;
   readonly adapter: string | null;
+  /** To be compared with the base's files; null if there is nothing to compare, or it was done before. */
   readonly baseIdentity: string | null;
 }
 
@@ -43,7 +44,9 @@ export async function findModel(reference: string, options: FindOptions): Promis
     const adapter = await options.client.adapters.find(reference);
     const base = await baseFolder(adapter.model, options);
     const folder = await fetchAdapter(adapter, options);
-    return { base, adapter: folder, baseIdentity: adapter.base_identity };
+    const { base_identity: identity } = adapter;
+    const isKnown = identity !== null && (await isRegistered(base, identity, options));
+    return { base, adapter: folder, baseIdentity: isKnown ? null : identity };
   }
   return { base: await baseFolder(reference, options), adapter: null, baseIdentity: null };
 }
@@ -79,6 +82,21 @@ async function registeredFolder(name: string, environment: NodeJS.ProcessEnv): P
     if (error instanceof LowrankError) return undefined;
     throw error;
   }
+}
+
+/** Whether the service has read this folder, found that identity, and its files look the same since. */
+async function isRegistered(
+  folder: string,
+  identity: string,
+  { environment }: FindOptions,
+): Promise<boolean> {
+  const { models } = await listModels(modelRegistry(parseConfiguration(environment)));
+  const record = models.find((model) => model.folder === folder && model.identity === identity);
+  if (!record) return false;
+  return verifyModel(record).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Fetched once: an adapter never changes. */

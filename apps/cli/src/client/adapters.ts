@@ -1,7 +1,7 @@
 /** Adapters: their files are fetched whole or not at all. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -9,7 +9,10 @@ import type { ReadableStream } from 'node:stream/web';
 import { type AdapterObject, adapterObject, adapterPage } from '#contracts/http/adapters.js';
 import { LowrankError } from '#jit/errors.js';
 import type { Connection } from './connection.js';
+import { ApiError, isBreak, unreachable } from './errors.js';
 import { eachOf } from './pages.js';
+
+type File = AdapterObject['files'][number];
 
 export interface DownloadOptions {
   readonly signal?: AbortSignal;
@@ -52,16 +55,18 @@ export class AdaptersClient {
     const target = resolve(folder);
     await requireEmpty(target);
     await mkdir(dirname(target), { recursive: true });
-    const partial = await mkdtemp(join(dirname(target), `.${basename(target)}-`));
+    const partial = join(dirname(target), `.${basename(target)}-${randomBytes(6).toString('hex')}`);
+    await mkdir(partial);
     try {
       let done = 0;
       for (const file of adapter.files) {
         const path = join(partial, file.name);
         if (dirname(path) !== partial) await mkdir(dirname(path), { recursive: true });
-        await this.fetchFile(adapter.id, file, path, options, (bytes) => {
-          done += bytes;
-          options.onProgress?.(done, adapter.bytes);
+        await this.fetchPatiently(adapter.id, file, path, {
+          ...options,
+          onProgress: (bytes) => options.onProgress?.(done + bytes, adapter.bytes),
         });
+        done += file.bytes;
       }
       // An empty folder may be in the place.
       await rmdir(target).catch(() => undefined);
@@ -72,12 +77,29 @@ export class AdaptersClient {
     }
   }
 
+  private async fetchPatiently(
+    id: string,
+    file: File,
+    path: string,
+    options: DownloadOptions,
+  ): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.fetchFile(id, file, path, options);
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        const isRefused = error instanceof ApiError && error.status < 500;
+        if (isRefused || !isBreak(error)) throw error;
+        if (attempt === mostAttempts) throw unreachable(this.connection.url, error);
+      }
+    }
+  }
+
   private async fetchFile(
     id: string,
-    { name, bytes, sha256 }: AdapterObject['files'][number],
+    { name, bytes, sha256 }: File,
     path: string,
-    { signal }: DownloadOptions,
-    onBytes: (bytes: number) => void,
+    { signal, onProgress }: DownloadOptions,
   ): Promise<void> {
     const url = `${pathOf(id)}/files/${name.split('/').map(encodeURIComponent).join('/')}`;
     const response = await this.connection.send('GET', url, { signal, headers: { accept: '*/*' } });
@@ -87,7 +109,7 @@ export class AdaptersClient {
       transform(chunk: Buffer, _encoding, done) {
         hash.update(chunk);
         size += chunk.length;
-        onBytes(chunk.length);
+        onProgress?.(size, bytes);
         done(null, chunk);
       },
     });
@@ -102,6 +124,8 @@ export class AdaptersClient {
   }
 }
 
+/** A connection that breaks in the middle of a file is made again so often. */
+const mostAttempts = 3;
 const pathOf = (id: string) => `/v1/adapters/${encodeURIComponent(id)}`;
 
 async function requireEmpty(folder: string): Promise<void> {

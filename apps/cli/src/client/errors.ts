@@ -69,3 +69,10 @@ function reasonOf(error: unknown): string {
   const deepest = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   return deepest instanceof Error ? deepest.message : String(deepest);
 }
+
+/** Whether an error is the connection's or the server's trouble, and not one of the code that reads the answer. */
+export function isBreak(error: unknown): boolean {
+  if (error instanceof LowrankError) return error instanceof ApiError || error.code === 'server_unreachable';
+  if (networkCode(error) !== undefined) return true;
+  return error instanceof TypeError && (error.message === 'terminated' || error.message === 'fetch failed');
+}

@@ -1,7 +1,6 @@
 /** Server-sent events that go on where they stopped when the connection breaks. */
-import { ApiError, networkCode, unreachable } from './errors.js';
+import { ApiError, isBreak, unreachable } from './errors.js';
 import type { Connection } from './connection.js';
-import { LowrankError } from '#jit/errors.js';
 import { waitFor } from '../wait.js';
 
 export interface StreamEvent {
@@ -101,11 +100,4 @@ export async function* followStream(
     await waitFor(pause, signal);
     pause = Math.min(2 * pause, longestPauseMs);
   }
-}
-
-/** Whether an error is the connection's, and not one of the code that reads the events. */
-function isBreak(error: unknown): boolean {
-  if (error instanceof LowrankError) return error instanceof ApiError || error.code === 'server_unreachable';
-  if (networkCode(error) !== undefined) return true;
-  return error instanceof TypeError && (error.message === 'terminated' || error.message === 'fetch failed');
 }
