@@ -1,6 +1,7 @@
 /** Data sets as JSON lines: streamed, checked line by line, with every problem named. */
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { ByteSource } from '#data/byte-source.js';
 import { ProblemCollector } from '#data/data-error.js';
 import type { Report } from '#data/field-report.js';
 import { detectBinaryFormat, detectTextFormat } from '#data/foreign-formats.js';
@@ -9,7 +10,7 @@ import { LineReader, type Line } from '#data/lines.js';
 import { detectKind, readRow, unknownFields, type Row, type RowKind } from '#data/rows.js';
 
 export interface DatasetOptions {
-  /** What problems call the file; its own name by default. */
+  /** What problems call the file; its own name by default, and needed for bytes that have none. */
   readonly name?: string;
   /** Longest line in bytes, 16 MiB by default. Longer ones are a problem and are not read into memory. */
   readonly maxLineBytes?: number;
@@ -50,13 +51,15 @@ export class DatasetReader {
   private rows = 0;
   private hasSeenText = false;
 
-  constructor(
-    private readonly path: string,
-    options: DatasetOptions = {},
-  ) {
-    this.problems = new ProblemCollector(options.name ?? basename(path));
+  constructor(source: ByteSource, options: DatasetOptions = {}) {
+    const ownName = typeof source === 'string' ? basename(source) : 'data';
+    this.problems = new ProblemCollector(options.name ?? ownName);
     this.maxLineBytes = options.maxLineBytes ?? MAX_LINE_BYTES;
-    this.lines = new LineReader(path, { maxLineBytes: this.maxLineBytes, signal: options.signal });
+    this.lines = new LineReader(source, {
+      maxLineBytes: this.maxLineBytes,
+      signal: options.signal,
+      onStart: (bytes) => this.checkStart(bytes),
+    });
   }
 
   /** Bytes read so far. */
@@ -66,9 +69,8 @@ export class DatasetReader {
 
   /** The rows in batches of about 256 KiB of text. Throws the signal's reason when it aborts. */
   async *batches(): AsyncGenerator<NumberedRow[]> {
-    await this.checkStart();
-    if (this.problems.isFull) return;
     for await (const lines of this.lines.batches()) {
+      if (this.problems.isFull) return;
       const rows: NumberedRow[] = [];
       for (const line of lines) {
         const row = this.readLine(line);
@@ -95,15 +97,9 @@ export class DatasetReader {
     };
   }
 
-  private async checkStart(): Promise<void> {
-    const file = await open(this.path);
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
-      const format = detectBinaryFormat(buffer.subarray(0, bytesRead));
-      if (format) this.refuseFile(1, format);
-    } finally {
-      await file.close();
-    }
+  private checkStart(bytes: Buffer): void {
+    const format = detectBinaryFormat(bytes.subarray(0, 8));
+    if (format) this.refuseFile(1, format);
   }
 
   /** The file as a whole is of another kind: one problem says so, hundreds would hide it. */
@@ -158,14 +154,16 @@ export class DatasetReader {
 }
 
 /**
- * Checks a whole data set without a model. Throws DataError with up to 50 problems; `onProgress` is told bytes.
+ * Checks a whole data set without a model. Throws DataError with up to 50 problems, as soon as there are so many;
+ * `onProgress` is told bytes, the total only of a file that is there.
  */
 export async function validateDataset(
-  path: string,
+  source: ByteSource,
   options: DatasetOptions & { onProgress?: (bytesDone: number, bytesTotal: number) => void } = {},
 ): Promise<DatasetSummary> {
-  const { size } = await stat(path);
-  const reader = new DatasetReader(path, options);
-  for await (const _ of reader.batches()) options.onProgress?.(reader.bytesRead, size);
+  const size = typeof source === 'string' ? (await stat(source)).size : 0;
+  const reader = new DatasetReader(source, options);
+  for await (const _ of reader.batches())
+    options.onProgress?.(reader.bytesRead, Math.max(size, reader.bytesRead));
   return reader.summary();
 }

@@ -1,6 +1,6 @@
 /** Lines of a file of any size in flat memory. */
 import { createHash, type Hash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { type ByteSource, readChunks } from '#data/byte-source.js';
 
 /** A line without its line end. Its bytes stay valid until the next batch is asked for. */
 export interface Line {
@@ -16,8 +16,10 @@ export interface LineReaderOptions {
   /** Longest line in bytes; longer ones are passed over without being held in memory. */
   readonly maxLineBytes: number;
   readonly signal?: AbortSignal;
-  /** Bytes read at a time. */
+  /** Bytes read at a time; bytes that arrive by themselves come as they do. */
   readonly chunkBytes?: number;
+  /** Sees the first bytes before the first line, 8 at least unless there are fewer. */
+  readonly onStart?: (bytes: Buffer) => void;
 }
 
 const CHUNK_BYTES = 256 * 1024;
@@ -25,7 +27,7 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Reads a file as lines that end with LF or CRLF, a chunk at a time, and hashes it on the way. */
+/** Reads a file, or bytes as they arrive, as lines that end with LF or CRLF, a chunk at a time, hashing on the way. */
 export class LineReader {
   /** Bytes read so far. */
   bytesRead = 0;
@@ -37,30 +39,22 @@ export class LineReader {
   private isTooLong = false;
 
   constructor(
-    private readonly path: string,
+    private readonly source: ByteSource,
     private readonly options: LineReaderOptions,
   ) {}
 
   /** The lines, in batches. Throws the signal's reason when it aborts. */
   async *batches(): AsyncGenerator<Line[]> {
-    const file = await open(this.path);
-    try {
-      const buffer = Buffer.allocUnsafe(this.options.chunkBytes ?? CHUNK_BYTES);
-      for (;;) {
-        this.options.signal?.throwIfAborted();
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
-        if (bytesRead === 0) break;
-        const chunk = buffer.subarray(0, bytesRead);
-        this.hash.update(chunk);
-        const isFirst = this.bytesRead === 0;
-        this.bytesRead += bytesRead;
-        const hasMark = isFirst && chunk.subarray(0, 3).equals(BYTE_ORDER_MARK);
-        yield this.cut(hasMark ? chunk.subarray(3) : chunk);
-      }
-      if (this.keptBytes > 0 || this.isTooLong) yield [this.take(Buffer.alloc(0), true)];
-    } finally {
-      await file.close();
+    const { chunkBytes = CHUNK_BYTES, signal, onStart } = this.options;
+    for await (const chunk of readChunks(this.source, { chunkBytes, signal })) {
+      this.hash.update(chunk);
+      const isFirst = this.bytesRead === 0;
+      if (isFirst) onStart?.(chunk);
+      this.bytesRead += chunk.length;
+      const hasMark = isFirst && chunk.subarray(0, 3).equals(BYTE_ORDER_MARK);
+      yield this.cut(hasMark ? chunk.subarray(3) : chunk);
     }
+    if (this.keptBytes > 0 || this.isTooLong) yield [this.take(Buffer.alloc(0), true)];
   }
 
   /** SHA-256 of what was read, in hexadecimal. To be asked for once, at the end. */

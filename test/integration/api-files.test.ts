@@ -93,6 +93,15 @@ describe('an upload', () => {
     expect(await spooled()).toEqual([]);
   });
 
+  test('of many bad rows is refused while it still comes', async () => {
+    const { status, body } = await sendRaw([purposePart, fileHead, '{"text": 1}\n'.repeat(60)], {
+      end: false,
+    });
+    expect(status).toBe(400);
+    expect(JSON.parse(body)).toMatchObject({ error: { code: 'invalid_data' } });
+    await expect.poll(spooled).toEqual([]);
+  });
+
   test('with hundreds of bad rows names 50', async () => {
     const { body } = await api.call('POST', '/v1/files', fileForm('{"a": 1}\n'.repeat(300)));
     const { error } = body as unknown as { error: { problems: object[] } };

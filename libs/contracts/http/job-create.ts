@@ -1,5 +1,6 @@
 /** The body that makes a job, or plans one: OpenAI's fields, and ours beside them. */
 import { z } from 'zod';
+import { isEagerDevice } from '#runtime/device.js';
 import { type Hyperparameters, hyperparameters, supervisedMethod } from '#contracts/http/hyperparameters.js';
 import { UnsupportedError } from '#jit/errors.js';
 import { LoraConfigError, loraConfigSchema, parseLoraConfig } from '#lora/config.js';
@@ -177,7 +178,11 @@ function collectProblems(body: unknown): Findings {
   addLoraProblems(lora ?? {}, all);
   // What the eager device cannot do is known only with the device beside the options.
   const options = training ?? {};
-  const isEager = device === 'eager' && typeof options === 'object' && !Array.isArray(options);
+  const isEager =
+    typeof device === 'string' &&
+    isEagerDevice(device) &&
+    typeof options === 'object' &&
+    !Array.isArray(options);
   const checked = checkTrainingOptions(isEager ? { device, ...options } : options);
   if ('findings' in checked) addWithin(all, 'training', checked.findings);
   else if (parsed.success) all.problems.push(...contradictions(body as Loose));

@@ -4,7 +4,6 @@ import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
 import { type DatasetSummary, validateDataset } from '#data/dataset.js';
-import { detectBinaryFormat } from '#data/foreign-formats.js';
 import type { FileObject, fileListQuery } from '#contracts/http/files.js';
 import type { Deleted, Page } from '#contracts/http/pages.js';
 import { answerOnce } from '#jobs/idempotency.js';
@@ -33,17 +32,19 @@ export class FilesService {
     const { home, maxFileBytes } = this.platform.configuration;
     await using spool = await SpoolFolder.make(spoolRoot(home));
     const place = spool.file('data');
+    let summary: DatasetSummary | undefined;
     const { fields, filename } = await receiveUpload(request, {
       place,
       maxBytes: maxFileBytes,
       fields: ['purpose'],
       onField: (_, value) => requireFineTune(value),
-      onStart: (bytes) => refuseOtherFormats(bytes.subarray(0, 8)),
+      check: async (content, name) => {
+        summary = await validateDataset(content, { name });
+      },
     });
     requireFineTune(fields.get('purpose'));
-    const summary = await validateDataset(place, { name: filename });
     // Before the folder goes.
-    return await this.keep(projectId, { place, filename, summary }, idempotencyKey);
+    return await this.keep(projectId, { place, filename, summary: summary! }, idempotencyKey);
   }
 
   async list(projectId: string, query: z.output<typeof fileListQuery>): Promise<Page<FileObject>> {
@@ -162,10 +163,4 @@ function requireFineTune(purpose: string | undefined): void {
       ? 'purpose: is missing; give "fine-tune"'
       : `purpose: ${JSON.stringify(purpose.slice(0, 64))} is not served here; only files for "fine-tune" are taken`;
   throw new ApiError(400, 'invalid_request', message, { param: 'purpose' });
-}
-
-/** Says after the first bytes of a large file what would else be said after the last. */
-function refuseOtherFormats(first: Buffer): void {
-  const format = detectBinaryFormat(first);
-  if (format) throw new ApiError(400, 'invalid_data', `file: ${format}`, { param: 'file' });
 }

@@ -1,7 +1,8 @@
 /** A multipart body read as it comes: one file onto the disk, short fields into memory. */
 import { createWriteStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { type Readable, Transform } from 'node:stream';
+import { once } from 'node:events';
+import { PassThrough, type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import busboy from 'busboy';
 import { ApiError } from '../errors/api-error.js';
@@ -14,8 +15,8 @@ export interface UploadRules {
   readonly fields: readonly string[];
   /** Looks at a field as soon as it is there; what it throws ends the upload. */
   readonly onField?: (name: string, value: string) => void;
-  /** Looks at the first bytes of the file; what it throws ends the upload. */
-  readonly onStart?: (bytes: Buffer) => void;
+  /** Reads the file as it comes; what it throws ends the upload. */
+  readonly check?: (content: AsyncIterable<Buffer>, filename: string) => Promise<void>;
 }
 
 export interface Upload {
@@ -174,13 +175,13 @@ class FormReader {
     stream: Readable,
     filename: string | undefined,
   ): Promise<{ filename: string; bytes: number }> {
-    const { maxBytes, onStart, place } = this.rules;
+    const { maxBytes, check, place } = this.rules;
+    const name = soundName(filename);
     const { signal } = this.stop;
     let bytes = 0;
     const meter = new Transform({
       transform: (chunk: Buffer, _, done) => {
         try {
-          if (bytes === 0) onStart?.(chunk);
           bytes += chunk.length;
           if (bytes > maxBytes) throw tooLarge(maxBytes);
           done(null, chunk);
@@ -191,8 +192,17 @@ class FormReader {
         }
       },
     });
-    await pipeline(stream, meter, createWriteStream(place, { flags: 'wx', mode: 0o600 }), { signal });
-    return { filename: soundName(filename), bytes };
+    const file = createWriteStream(place, { flags: 'wx', mode: 0o600 });
+    const watched = async (content: AsyncIterable<Buffer>) => {
+      try {
+        await check?.(content, name);
+      } catch (error) {
+        this.fail(error);
+        throw error;
+      }
+    };
+    await pipeline(stream, meter, alsoTo(watched), file, { signal });
+    return { filename: name, bytes };
   }
 
   private async finish(): Promise<Upload> {
@@ -224,4 +234,26 @@ function soundName(name: string | undefined): string {
     .trim()
     .slice(0, 255);
   return clean === '' || clean === '.' || clean === '..' ? 'file' : clean;
+}
+
+/** Hands every piece to a reader before it goes on; ends when the reader has ended too. */
+function alsoTo(read: (pieces: AsyncIterable<Buffer>) => Promise<void>) {
+  return async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    const copy = new PassThrough();
+    // A reader that has seen enough lets go of it while pieces still come.
+    copy.on('error', () => undefined);
+    const ended = read(copy);
+    // What it throws comes out below, or was told already.
+    ended.catch(() => undefined);
+    try {
+      for await (const piece of pieces) {
+        if (!copy.write(piece)) await Promise.race([once(copy, 'drain'), ended]);
+        yield piece;
+      }
+      copy.end();
+      await ended;
+    } finally {
+      copy.destroy();
+    }
+  };
 }

@@ -1,0 +1,54 @@
+/** The bytes of a data set, from a disk or as they arrive. */
+import { open } from 'node:fs/promises';
+
+/** The path of a file, or its bytes. */
+export type ByteSource = string | AsyncIterable<Uint8Array>;
+
+/** As many bytes as tell one format from another. */
+const startBytes = 8;
+
+/**
+ * The bytes in chunks, the first of at least 8 bytes unless there are fewer in all. A chunk stays valid until the next is
+ * asked for. Throws the signal's reason when it aborts.
+ */
+export async function* readChunks(
+  source: ByteSource,
+  { chunkBytes, signal }: { readonly chunkBytes: number; readonly signal?: AbortSignal },
+): AsyncGenerator<Buffer> {
+  const chunks = typeof source === 'string' ? fileChunks(source, chunkBytes) : arrivingChunks(source);
+  signal?.throwIfAborted();
+  for await (const chunk of chunks) {
+    yield chunk;
+    signal?.throwIfAborted();
+  }
+}
+
+async function* fileChunks(path: string, chunkBytes: number): AsyncGenerator<Buffer> {
+  const file = await open(path);
+  try {
+    const buffer = Buffer.allocUnsafe(Math.max(chunkBytes, startBytes));
+    for (let length = buffer.length; ; length = chunkBytes) {
+      const { bytesRead } = await file.read(buffer, 0, length, null);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function* arrivingChunks(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let start: Buffer | undefined = Buffer.alloc(0);
+  for await (const bytes of source) {
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (start === undefined) {
+      yield chunk;
+      continue;
+    }
+    start = Buffer.concat([start, chunk]);
+    if (start.length < startBytes) continue;
+    yield start;
+    start = undefined;
+  }
+  if (start !== undefined && start.length > 0) yield start;
+}
