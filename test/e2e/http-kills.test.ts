@@ -5,7 +5,7 @@ import type { JobCreate } from '#contracts/http/job-create.js';
 import { prepareTinyJob, startTestStack, type TestStack } from './stack.js';
 import { collect, stepsOf, upTo, waitForEnd, waitForMessage, waitForStep } from './stack-watch.js';
 
-const steps = 280;
+const steps = 320;
 /** From the kill of a worker to its job's next step. */
 const pickedUpSeconds = 30;
 
@@ -42,11 +42,11 @@ function trainers(): number[] {
 
 /** Who is killed once the job has come to which step. */
 const victims: readonly (readonly [string, number, () => (number | undefined)[]])[] = [
-  ['trainer', 15, trainers],
-  ['worker', 40, () => stack.pids().workers],
-  ['whole', 65, () => [...trainers(), ...stack.pids().workers, stack.pids().api, stack.pids().postgres]],
-  ['Postgres', 90, () => [stack.pids().postgres]],
-  ['API', 150, () => [stack.pids().api]],
+  ['trainer', 12, trainers],
+  ['worker', 32, () => stack.pids().workers],
+  ['whole', 52, () => [...trainers(), ...stack.pids().workers, stack.pids().api, stack.pids().postgres]],
+  ['Postgres', 75, () => [stack.pids().postgres]],
+  ['API', 115, () => [stack.pids().api]],
 ];
 const endsAttempt = new Set(['trainer', 'worker', 'whole']);
 

@@ -217,6 +217,7 @@ export class JobAttempt {
   }
 
   private hear(message: TrainerMessage): void {
+    const isFirstStep = message.type === 'step' && this.accuracy === undefined;
     if (message.type === 'step') {
       this.accuracy = message.accuracy;
       const now = message.tokens_per_second;
@@ -225,6 +226,8 @@ export class JobAttempt {
     const { facts, ...records } = recordsOf(message);
     const speed = message.type === 'step' ? { tokensPerSecond: this.tokensPerSecond } : {};
     this.writer?.add(facts ? { ...records, facts: { ...facts, ...speed } } : records);
+    // People wait for this one.
+    if (isFirstStep) void this.writer?.flush();
     // While results are saved the next trainer can load its modules.
     if (message.type === 'finished' || message.type === 'cancelled') this.parts.pool.warm();
     if (message.type === 'checkpoint') this.uploader?.add(message, this.accuracy);
