@@ -17,7 +17,9 @@ export default defineConfig({
         test: {
           ...shared.test,
           name: 'cluster-e2e',
-          include: ['test/e2e/http-*.test.ts'],
+          include: ['test/e2e/{http,openai}-*.test.ts'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
           globalSetup: ['test/e2e/global-setup.ts', 'test/cluster/global-setup.ts'],
         },
       },

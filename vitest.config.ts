@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const conditions = { resolve: { conditions: ['source'] }, ssr: { resolve: { conditions: ['source'] } } };
@@ -16,6 +17,7 @@ export default defineConfig({
         test: {
           ...shared.test,
           name: 'unit',
+          maxWorkers: availableParallelism(),
           include: [
             'apps/**/*.test.ts',
             'bench/**/*.test.ts',
@@ -30,6 +32,9 @@ export default defineConfig({
         test: {
           ...shared.test,
           name: 'e2e',
+          // Whole services with latencies and kills: alone, one after another.
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/e2e/global-setup.ts'],
         },

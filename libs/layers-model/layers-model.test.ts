@@ -39,7 +39,7 @@ function imageModel(): tf.LayersModel {
       layers.batchNormalization({ name: 'norm' }),
       layers.conv2d({ name: names.conv2, filters: 8, kernelSize: [2, 3], padding: 'valid' }),
       layers.activation({ name: 'bend', activation: 'tanh' }),
-      layers.dropout({ name: 'drop', rate: 0.1 }),
+      layers.dropout({ name: 'drop', rate: 0.1, seed: 7 }),
       layers.globalAveragePooling2d({ name: 'pool' }),
       layers.dense({ name: names.head, units: 3, activation: 'softmax' }),
     ],
@@ -191,8 +191,7 @@ describe('training', () => {
     const options = { loss: (y: tf.Tensor, p: tf.Tensor) => tf.mean(tf.square(tf.sub(p, y)), -1) };
     const own = (await trainLora(small(), data, options)).losses;
     const named = (await trainLora(small(), data, { loss: 'meanSquaredError' })).losses;
-    // The model's own dropout layer draws anew every time.
-    for (const losses of [own, named]) expect(losses[0]! / compiled[0]!).toBeCloseTo(1, 1);
+    for (const losses of [own, named]) expect(losses[0]! / compiled[0]!).toBeCloseTo(1, 5);
   });
 
   test('takes an optimizer and leaves it to its owner', async () => {

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LowrankClient } from '../../apps/cli/src/client/client.js';
-import { isAlive } from '../../apps/cli/src/launcher/process-identity.js';
+import { isAlive } from '#platform/process-identity.js';
 import { waitForEnd, waitForStep } from './stack-watch.js';
 import { writeTinyJob } from './tiny-job.js';
 

@@ -6,6 +6,7 @@ import helmet from 'helmet';
 import { Logger } from 'nestjs-pino';
 import type { Platform } from '#platform/platform.js';
 import { AppModule } from './app.module.js';
+import { quietFramework } from './http/framework-log.js';
 import { serveDocument } from './http/openapi.js';
 import { nameRequests } from './http/request-id.js';
 import { type BodyPace, limitSlowBodies, usualPace } from './http/slow-bodies.js';
@@ -30,7 +31,7 @@ export async function createApp(
     abortOnError: false,
     forceCloseConnections: true,
   });
-  app.useLogger(app.get(Logger));
+  app.useLogger(quietFramework(app.get(Logger)));
   app.disable('x-powered-by');
   app.use(nameRequests);
   app.use(measureRequests(app.get(PrometheusService)));

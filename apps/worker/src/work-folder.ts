@@ -17,7 +17,7 @@ import { z } from 'zod';
 import { LowrankError } from '#jit/errors.js';
 import type { Claim } from '#jobs/claims.js';
 import { writeFileAtomically } from '#runtime/atomic-file.js';
-import { killNoted, noteProcess } from './process-identity.js';
+import { killNoted, noteProcess } from '#platform/process-identity.js';
 
 const noteSchema = z.object({
   device: z.string(),

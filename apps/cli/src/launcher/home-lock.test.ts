@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findHolder, lockHome } from './home-lock.js';
-import { processStart } from './process-identity.js';
+import { processStart } from '#platform/process-identity.js';
 
 let home: string;
 beforeEach(async () => {

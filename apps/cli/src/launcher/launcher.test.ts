@@ -6,7 +6,7 @@ import type { EmbeddedPostgres } from '#platform/database/embedded-postgres.js';
 import { findHolder } from './home-lock.js';
 import { type LauncherOptions, type RunningStack, startStack } from './launcher.js';
 import { LogPrinter } from './log-lines.js';
-import { isAlive } from './process-identity.js';
+import { isAlive } from '#platform/process-identity.js';
 
 let folder: string;
 let journal: string;

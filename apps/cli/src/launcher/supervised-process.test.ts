@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { isAlive } from './process-identity.js';
+import { isAlive } from '#platform/process-identity.js';
 import { SupervisedProcess, waitUntilReady } from './supervised-process.js';
 
 let folder: string;
