@@ -140,6 +140,7 @@ describe('an adapter on a convolutional model', () => {
     const input = tf.input({ shape: [10, 8, 2] });
     const output = tf.layers.dense({ units: 2 }).apply(inner.apply(input)) as tf.SymbolicTensor;
     const model = tf.model({ inputs: input, outputs: output });
+    randomize(model);
     const { x } = examples(6);
     const y = tf.ones([6, 2]);
     const lora = injectLora(model, { r: 2, target_modules: [names.conv2] }, tf);
