@@ -19,6 +19,7 @@ export default defineConfig({
           name: 'cluster-e2e',
           include: ['test/e2e/{http,openai}-*.test.ts'],
           maxWorkers: 1,
+          retry: 1,
           sequence: { groupOrder: 1 },
           globalSetup: ['test/e2e/global-setup.ts', 'test/cluster/global-setup.ts'],
         },

@@ -34,6 +34,8 @@ export default defineConfig({
           name: 'e2e',
           // Whole services with latencies and kills: alone, one after another.
           maxWorkers: 1,
+          // Once more where a machine stood still for longer than a test allows; vitest tells of every repetition.
+          retry: 1,
           sequence: { groupOrder: 1 },
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/e2e/global-setup.ts'],
