@@ -10,7 +10,12 @@ export default defineConfig({
     projects: [
       {
         ...shared,
-        test: { ...shared.test, name: 'cluster-contract', include: ['test/cluster/**/*.test.ts'] },
+        test: {
+          ...shared.test,
+          name: 'cluster-contract',
+          include: ['test/cluster/**/*.test.ts'],
+          globalSetup: ['test/e2e/global-setup.ts'],
+        },
       },
       {
         ...shared,

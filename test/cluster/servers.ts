@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startTestPostgres } from '../embedded-postgres.js';
+import { startTestPostgres, type TestPostgres } from '../embedded-postgres.js';
 import { freePort, startServer, stopServer } from './processes.js';
 import { type SignedS3, startSignedS3 } from './signed-s3.js';
 
@@ -50,6 +50,7 @@ export async function startRedis(): Promise<RedisServer> {
 
 export interface ClusterServers {
   readonly redis: RedisServer;
+  readonly postgres: TestPostgres;
   readonly s3: SignedS3;
   /** Variables that lead a process of the service to them. */
   readonly environment: Readonly<Record<string, string>>;
@@ -61,6 +62,7 @@ export async function startCluster(): Promise<ClusterServers> {
   const { endpoint, bucket, accessKey, secretKey, region } = s3.configuration;
   return {
     redis,
+    postgres,
     s3,
     environment: {
       DATABASE_URL: postgres.url,

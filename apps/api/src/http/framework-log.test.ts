@@ -2,7 +2,8 @@ import { expect, test, vi } from 'vitest';
 import { quietFramework } from './framework-log.js';
 
 test('routes and modules are told as debugging, everything else as it comes', () => {
-  const logger = { log: vi.fn(), error: vi.fn(), warn: vi.fn(), debug: vi.fn() };
+  const mock = () => vi.fn<(...said: unknown[]) => void>();
+  const logger = { log: mock(), error: mock(), warn: mock(), debug: mock() };
   const quiet = quietFramework(logger);
   quiet.log('Mapped {/health, GET} route', 'RouterExplorer');
   quiet.log('listening', 'Main');
