@@ -4,7 +4,11 @@ import type { JobQueue } from '#platform/queue/job-queue.js';
 
 /** Tells other processes, once the manager's transaction is committed. */
 export interface Notifier {
-  notify(manager: EntityManager, channel: 'lowrank_job' | 'lowrank_control', payload: string): Promise<void>;
+  notify(
+    manager: EntityManager,
+    channel: 'lowrank_job' | 'lowrank_control' | 'lowrank_task',
+    payload: string,
+  ): Promise<void>;
 }
 
 export interface JobsParts {

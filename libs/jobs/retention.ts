@@ -6,7 +6,8 @@ import type { Job } from '#platform/database/entities/job.js';
 const defaultKept = 2;
 
 /**
- * Removes the rows of all but the newest checkpoints and the best, and yields the files that no row names any more. As
+ * Removes the rows of all but the newest checkpoints, the best and those that a
+ * composition or export is reading, and yields the files that no row names any more. As
  * many are kept as the training option `keep_checkpoints` says. The caller holds the job's row.
  */
 export async function keepCheckpoints(
@@ -22,7 +23,13 @@ export async function keepCheckpoints(
   if (outdated.length > 0) {
     await manager.update(Checkpoint, { id: In(outdated.map(({ id }) => id)) }, { best: false });
   }
-  const released = all.slice(kept).filter(({ id }) => id !== best?.id);
+  const held = await manager.query<{ id: string }[]>(
+    `SELECT checkpoint.id FROM checkpoint JOIN task ON task.input_ids ? checkpoint.id
+     WHERE checkpoint.job_id = $1 AND task.state IN ('queued', 'running')`,
+    [jobId],
+  );
+  const stays = new Set([best?.id, ...held.map(({ id }) => id)]);
+  const released = all.slice(kept).filter(({ id }) => !stays.has(id));
   if (released.length === 0) return [];
   await manager.delete(Checkpoint, { id: In(released.map(({ id }) => id)) });
   return released.flatMap(({ files }) => files);

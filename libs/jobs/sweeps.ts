@@ -2,6 +2,7 @@
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import { Job, terminalStates } from '#platform/database/entities/job.js';
+import { Task } from '#platform/database/entities/task.js';
 import type { ObjectStore, StoredObject } from '#platform/objects/object-store.js';
 import type { DataSource } from 'typeorm';
 import type { Log } from '#jobs/parts.js';
@@ -41,7 +42,10 @@ export async function sweep(
   const report = {
     files,
     adapters,
-    objects: (await sweepJobObjects(parts)) + (await sweepUploads(parts, uploadHours)),
+    objects:
+      (await sweepJobObjects(parts)) +
+      (await sweepTaskObjects(parts)) +
+      (await sweepUploads(parts, uploadHours)),
     idempotencyKeys: await deleteOlder(database, 'idempotency_key', 'created_at', keyHours),
     workers: await deleteOlder(database, 'worker', 'heartbeat_at', 7 * 24),
   };
@@ -63,6 +67,8 @@ async function deleteOlder(
 }
 
 const unfinished = `job.state NOT IN (${terminalStates.map((state) => `'${state}'`).join(', ')})`;
+/** A task that needs the bytes of its members. */
+const liveTask = "task.state IN ('queued', 'running')";
 
 /** The row goes first: an object without a row is found again, a row without its object would be an error. */
 async function sweepDeletedFiles({ database, objects }: SweepParts, hours: number): Promise<number> {
@@ -84,6 +90,7 @@ async function sweepDeletedAdapters({ database, objects }: SweepParts, hours: nu
     .where('adapter.deletedAt < now() - make_interval(hours => :hours)', { hours })
     .andWhere("adapter.files <> '[]'::jsonb")
     .andWhere(`NOT EXISTS (SELECT 1 FROM job WHERE ${unfinished} AND job.init_adapter_id = adapter.id)`)
+    .andWhere(`NOT EXISTS (SELECT 1 FROM task WHERE ${liveTask} AND task.input_ids ? adapter.id)`)
     .getMany();
   for (const { id, files } of adapters) {
     await database.manager.update(Adapter, { id }, { files: [] });
@@ -103,6 +110,29 @@ async function sweepJobObjects({ database, objects }: SweepParts): Promise<numbe
     for (const { key } of group) {
       const attempt = /^jobs\/[^/]+\/attempts\/(\d+)\//.exec(key)?.[1];
       const isLive = job?.state === 'running' && Number(attempt) === job.attempt;
+      if (named.has(key) || isLive) continue;
+      await objects.delete(key);
+      count++;
+    }
+  }
+  return count;
+}
+
+/** Objects of attempts of tasks that are over and that neither the task nor its adapter names, and of deleted tasks. */
+async function sweepTaskObjects({ database, objects }: SweepParts): Promise<number> {
+  let count = 0;
+  for await (const group of groupedBy(objects.list('tasks/'), ({ key }) => key.split('/')[1] ?? '')) {
+    const taskId = group[0]!.key.split('/')[1] ?? '';
+    const task = await database.manager.findOneBy(Task, { id: taskId });
+    const adapters = await database.manager.findBy(Adapter, { taskId });
+    const files = [
+      ...(task?.deletedAt === null ? (task.files ?? []) : []),
+      ...adapters.flatMap((one) => one.files),
+    ];
+    const named = new Set(files.map(({ key }) => key));
+    for (const { key } of group) {
+      const attempt = /^tasks\/[^/]+\/attempts\/(\d+)\//.exec(key)?.[1];
+      const isLive = task?.state === 'running' && Number(attempt) === task.attempt;
       if (named.has(key) || isLive) continue;
       await objects.delete(key);
       count++;

@@ -4,11 +4,12 @@ import { Client } from 'pg';
 import type { EntityManager } from 'typeorm';
 import type { Log } from '#platform/log.js';
 
-export const channels = ['lowrank_job', 'lowrank_control'] as const;
-/** `lowrank_job`: something of a job changed. `lowrank_control`: somebody wants a job stopped. */
+export const channels = ['lowrank_job', 'lowrank_control', 'lowrank_task'] as const;
+/** `lowrank_job`: something of a job changed. `lowrank_control`: somebody wants a job stopped. `lowrank_task`: a task
+ * was made or is to end. */
 export type Channel = (typeof channels)[number];
 
-/** Gets the payload, a job's id; null after an outage in which messages may have been lost: look at everything again. */
+/** Gets the payload, an id of a job or task; null after an outage that may have lost some: look at everything again. */
 export type NotificationHandler = (payload: string | null) => void;
 
 const FIRST_RETRY_MS = 100;

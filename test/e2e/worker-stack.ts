@@ -82,6 +82,13 @@ export class WorkerStack {
     return new WorkerStack(postgres, platform, new JobStore(platform), job, files, model.identity);
   }
 
+  /** A worker process on somebody else's database and home. */
+  static async workerOn(postgres: TestPostgres): Promise<WorkerProcess> {
+    const worker = forkWorker({ LOWRANK_HOME: postgres.home, DATABASE_URL: postgres.url });
+    await whenReady(worker);
+    return worker;
+  }
+
   get home(): string {
     return this.postgres.home;
   }
@@ -89,39 +96,13 @@ export class WorkerStack {
   /** Starts a worker and resolves when it takes jobs; with a home of its own it is like another machine. */
   async startWorker(environment: NodeJS.ProcessEnv = {}): Promise<WorkerProcess> {
     const worker = this.forkWorker(environment);
-    const ready = new Promise<void>((resolve, reject) => {
-      worker.child.on('message', (message) => {
-        if ((message as { type?: string }).type === 'ready') resolve();
-      });
-      void worker.ended.then((code) =>
-        reject(new Error(`the worker ended with ${code}: ${worker.output()}`)),
-      );
-    });
-    await ready;
+    await whenReady(worker);
     return worker;
   }
 
   forkWorker(environment: NodeJS.ProcessEnv = {}): WorkerProcess {
-    const { PATH, HOME, TMPDIR } = process.env;
-    const child = fork(workerMain, [], {
-      env: {
-        PATH,
-        HOME,
-        TMPDIR,
-        LOWRANK_HOME: this.home,
-        DATABASE_URL: this.postgres.url,
-        WORKER_DEVICES: 'cpu,eager',
-        ...environment,
-      },
-      execArgv: [],
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    let output = '';
-    child.stdout?.on('data', (text) => (output += String(text)));
-    child.stderr?.on('data', (text) => (output += String(text)));
-    const ended = once(child, 'exit').then(([code]) => code as number | null);
-    const worker = { child, ended, output: () => output };
+    const own = { LOWRANK_HOME: this.home, DATABASE_URL: this.postgres.url };
+    const worker = forkWorker({ ...own, ...environment });
     this.workers.push(worker);
     return worker;
   }
@@ -239,6 +220,30 @@ export class WorkerStack {
     unlisten();
     clearTimeout(timer);
   }
+}
+
+function forkWorker(environment: NodeJS.ProcessEnv): WorkerProcess {
+  const { PATH, HOME, TMPDIR } = process.env;
+  const child = fork(workerMain, [], {
+    env: { PATH, HOME, TMPDIR, WORKER_DEVICES: 'cpu,eager', ...environment },
+    execArgv: [],
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  let output = '';
+  child.stdout?.on('data', (text) => (output += String(text)));
+  child.stderr?.on('data', (text) => (output += String(text)));
+  const ended = once(child, 'exit').then(([code]) => code as number | null);
+  return { child, ended, output: () => output };
+}
+
+function whenReady({ child, ended, output }: WorkerProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.on('message', (message) => {
+      if ((message as { type?: string }).type === 'ready') resolve();
+    });
+    void ended.then((code) => reject(new Error(`the worker ended with ${code}: ${output()}`)));
+  });
 }
 
 /** Whether a process with this number exists. */

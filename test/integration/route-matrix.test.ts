@@ -1,7 +1,9 @@
 /** Every route of the API's document, asked without a key, with a wrong one and for another project's objects. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Claims } from '#jobs/claims.js';
+import { Adapter } from '#platform/database/entities/adapter.js';
 import { type ApiServer, fileForm, startApi, sums } from './api-server.js';
+import { storeAdapter } from './composed-adapters.js';
 
 interface Document {
   readonly openapi: string;
@@ -30,7 +32,7 @@ let theirs: Record<string, string>;
 /** Ids of objects of the other project, for the paths of the document. */
 let foreign: Readonly<Record<string, string>>;
 
-const isPublic = (path: string) => path === '/health' || path === '/ready';
+const isPublic = (path: string) => path === '/health' || path === '/ready' || path.startsWith('/s/');
 
 beforeAll(async () => {
   api = await startApi();
@@ -62,7 +64,14 @@ async function makeForeign(): Promise<Record<string, string>> {
     { end: 'succeeded', trainedTokens: 1, adapter: { config: {}, files: [], sha256: '0' } },
   );
   const done = (await api.call('GET', `/v1/fine_tuning/jobs/${id}`, undefined, theirs)).body;
+  const adapter = await storeAdapter(api.platform, { seed: 1, r: 2, project: await projectOf(done.adapter) });
+  const composed = await api.call('POST', '/v1/compositions', { members: [{ adapter, weight: 1 }] }, theirs);
+  const exported = await api.call('POST', '/v1/exports', { adapter }, theirs);
+  const shared = await api.call('POST', '/v1/shares', { adapter }, theirs);
   return {
+    '/v1/compositions': composed.body.id,
+    '/v1/exports': exported.body.id,
+    '/v1/shares': shared.body.id,
     '/v1/files': job.training_file,
     '/v1/fine_tuning/jobs': id,
     '/v1/adapters': done.adapter,
@@ -71,8 +80,14 @@ async function makeForeign(): Promise<Record<string, string>> {
   };
 }
 
+async function projectOf(adapterId: string): Promise<string> {
+  const { projectId } = await api.platform.database.manager.findOneByOrFail(Adapter, { id: adapterId });
+  return projectId;
+}
+
 /** A path with the ids of another project's objects in it. */
 function foreignPath(path: string): string {
+  if (path.startsWith('/s/')) return path.replace('{token}', 'x'.repeat(42)).replace('{name}', 'README.md');
   const id = Object.entries(foreign).find(([start]) => path.startsWith(`${start}/{id}`))?.[1];
   if (id === undefined) throw new Error(`the matrix knows no object of another project for ${path}: add one`);
   return path.replace('{id}', id).replace('{name}', 'README.md');
@@ -123,11 +138,17 @@ describe('every route', () => {
       const path = foreignPath(route.path);
       const { status, text } = await ask({ ...route, path }, ours);
       expect(status, what).toBe(404);
-      const missing = path.replace(/(file|ftjob|adapter|registration)-\w+|ft%3A[^/]+/, 'absent');
+      const missing = path.replace(
+        /(file|ftjob|adapter|registration|composition|export|share)-\w+|ft%3A[^/]+/,
+        'absent',
+      );
       const other = await ask({ ...route, path: missing }, ours);
       expect(other.status, what).toBe(404);
       const plain = (answer: string) =>
-        answer.replaceAll(/ft:[\w:.-]+|(file|ftjob|adapter|registration)-\w+|absent/g, 'ID');
+        answer.replaceAll(
+          /ft:[\w:.-]+|(file|ftjob|adapter|registration|composition|export|share)-\w+|absent/g,
+          'ID',
+        );
       expect(plain(text), what).toBe(plain(other.text));
     }
   });
@@ -158,10 +179,23 @@ describe('every route', () => {
         expect({ status: answer.status, param: answer.body.error.param }).toEqual({ status: 400, param });
       }
     }
+    const others: readonly [string, object, string][] = [
+      ['/v1/compositions', { members: [{ adapter, weight: 1 }] }, 'members.0.adapter'],
+      ['/v1/compositions', { members: [{ adapter, weight: 1 }], preview: true }, 'members.0.adapter'],
+      ['/v1/exports', { adapter }, 'adapter'],
+      ['/v1/shares', { adapter }, 'adapter'],
+    ];
+    for (const [path, body, param] of others) {
+      const answer = await api.call('POST', path, body, ours);
+      expect({ status: answer.status, param: answer.body.error.param }).toEqual({ status: 400, param });
+    }
     for (const [path, after] of [
       ['/v1/files', '/v1/files'],
       ['/v1/fine_tuning/jobs', '/v1/fine_tuning/jobs'],
       ['/v1/adapters', '/v1/adapters'],
+      ['/v1/compositions', '/v1/compositions'],
+      ['/v1/exports', '/v1/exports'],
+      ['/v1/shares', '/v1/shares'],
     ] as const) {
       const answer = await api.call('GET', `${path}?after=${foreign[after]!}`, undefined, ours);
       expect(answer.status, path).toBe(400);

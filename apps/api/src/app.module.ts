@@ -11,11 +11,19 @@ import { ApiKeys } from '#jobs/api-keys.js';
 import { JobHistory } from '#jobs/job-history.js';
 import { JobStore } from '#jobs/job-store.js';
 import { OutboxRelay } from '#jobs/outbox.js';
+import { Shares } from '#jobs/shares.js';
+import { Tasks } from '#jobs/tasks.js';
 import type { Platform } from '#platform/platform.js';
 import { AdapterImports } from './adapters/adapter-imports.service.js';
 import { AdaptersController } from './adapters/adapters.controller.js';
 import { AdaptersService } from './adapters/adapters.service.js';
+import { CompositionsController } from './compositions/compositions.controller.js';
+import { CompositionsService } from './compositions/compositions.service.js';
+import { Members } from './compositions/members.service.js';
+import { Previews } from './compositions/previews.service.js';
 import { ErrorFilter } from './errors/error.filter.js';
+import { ExportsController } from './exports/exports.controller.js';
+import { ExportsService } from './exports/exports.service.js';
 import { FilesController } from './files/files.controller.js';
 import { FilesService } from './files/files.service.js';
 import { HealthController } from './health/health.controller.js';
@@ -37,6 +45,9 @@ import { PlanController } from './plan/plan.controller.js';
 import { PlanService } from './plan/plan.service.js';
 import { PrometheusController } from './prometheus/prometheus.controller.js';
 import { PrometheusService } from './prometheus/prometheus.service.js';
+import { LinksController } from './shares/links.controller.js';
+import { SharesController } from './shares/shares.controller.js';
+import { SharesService } from './shares/shares.service.js';
 import { HistoryService } from './streams/history.service.js';
 import { JobWakes } from './streams/job-wakes.js';
 import { StreamsController } from './streams/streams.controller.js';
@@ -53,6 +64,8 @@ function jobProviders({ database, queue, notifications, log }: Platform): Provid
     { provide: ApiKeys, useValue: new ApiKeys(database) },
     { provide: JobHistory, useValue: new JobHistory(database) },
     { provide: JobStore, useValue: new JobStore(parts, log) },
+    { provide: Shares, useValue: new Shares(database) },
+    { provide: Tasks, useValue: new Tasks(parts) },
     { provide: OutboxRelay, useValue: new OutboxRelay(parts, log) },
   ];
 }
@@ -74,6 +87,10 @@ export class AppModule implements OnApplicationBootstrap {
         ModelsController,
         BaseModelsController,
         AdaptersController,
+        CompositionsController,
+        ExportsController,
+        SharesController,
+        LinksController,
         WorkersController,
         HealthController,
         PrometheusController,
@@ -88,6 +105,8 @@ export class AppModule implements OnApplicationBootstrap {
         AdaptersService,
         BaseModels,
         BundledModels,
+        CompositionsService,
+        ExportsService,
         FilesService,
         HealthService,
         HistoryService,
@@ -95,10 +114,13 @@ export class AppModule implements OnApplicationBootstrap {
         JobRequests,
         JobsService,
         JobWakes,
+        Members,
         ModelsService,
         PlanService,
+        Previews,
         PrometheusService,
         RegistrationsService,
+        SharesService,
         StreamsService,
         WorkersService,
       ],

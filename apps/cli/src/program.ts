@@ -6,6 +6,7 @@ import { LowrankError } from '#jit/errors.js';
 import { addAdapters } from './commands/adapters.js';
 import { addChat } from './commands/chat.js';
 import { addCompletion } from './commands/completion.js';
+import { addCompose } from './commands/compose.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEvents } from './commands/events.js';
 import { addJobs } from './commands/jobs.js';
@@ -70,6 +71,7 @@ export function buildProgram(io: CliIo, exit: { code: number }): Command {
     addJobs,
     addEvents,
     addAdapters,
+    addCompose,
     addModels,
     addChat,
     addKeys,

@@ -2,16 +2,16 @@
 import { join } from 'node:path';
 import type { TrainerMessage } from '#contracts/trainer-messages.js';
 import { LowrankError } from '#jit/errors.js';
-import type { Claim, Claims, Wishes } from '#jobs/claims.js';
+import type { Claim, Wishes } from '#jobs/claims.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
-import type { JobsParts, Log } from '#jobs/parts.js';
+import type { Log } from '#jobs/parts.js';
 import { whenReachable } from '#jobs/retrying.js';
 import { isTerminal } from '#jobs/transitions.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import type { Job } from '#platform/database/entities/job.js';
-import type { ObjectStore } from '#platform/objects/object-store.js';
 import type { TrainingSummary } from '#training/events.js';
 import { uploadAdapter } from './adapter-upload.js';
+import type { AttemptParts } from './attempt-parts.js';
 import { restoreCheckpoint } from './checkpoint-restore.js';
 import { CheckpointUploader } from './checkpoint-uploader.js';
 import type { TakenSlot } from './device-slots.js';
@@ -28,22 +28,8 @@ import {
 import { ProgressWriter } from './progress-writer.js';
 import { missingMetrics } from './replay-metrics.js';
 import { recordsOf } from './run-records.js';
-import type { TrainerPool } from './trainer-pool.js';
-import { type SilenceLimits, silenceLimits, type TrainerEnd, TrainerRun } from './trainer-run.js';
+import { silenceLimits, type TrainerEnd, TrainerRun } from './trainer-run.js';
 import { WorkFolder } from './work-folder.js';
-
-export interface AttemptParts extends JobsParts {
-  readonly objects: ObjectStore;
-  readonly claims: Claims;
-  readonly pool: TrainerPool;
-  readonly log: Log;
-  readonly home: string;
-  /** Bytes that a process may take on this machine. */
-  readonly memoryBytes: number;
-  /** Whether another worker has room for a job that does not fit here. */
-  readonly fitsElsewhere: (bytes: number) => Promise<boolean>;
-  readonly silence?: SilenceLimits;
-}
 
 /** A step may take this long and is still stopped by force. */
 const cancelSeconds = 3;

@@ -10,16 +10,19 @@ import { whenReachable } from '#jobs/retrying.js';
 import { isTerminal } from '#jobs/transitions.js';
 import { Workers } from '#jobs/workers.js';
 import { Job } from '#platform/database/entities/job.js';
+import { Task } from '#platform/database/entities/task.js';
 import { newId } from '#platform/ids.js';
 import type { Platform } from '#platform/platform.js';
 import type { Consumer } from '#platform/queue/job-queue.js';
 import { Caretaker } from './caretaker.js';
 import { DeviceSlots, type DeviceSlot } from './device-slots.js';
 import { Heartbeats } from './heartbeats.js';
-import { type AttemptParts, JobAttempt } from './job-attempt.js';
+import type { AttemptParts } from './attempt-parts.js';
+import { JobAttempt } from './job-attempt.js';
 import { pinnedDevice } from './pinned-device.js';
 import { memoryNeed } from './memory-need.js';
 import type { SilenceLimits } from './trainer-run.js';
+import { sweepTasks, TaskRunner } from './task-runner.js';
 import { TrainerPool } from './trainer-pool.js';
 import { sweepWork } from './work-folder.js';
 import { WorkerNotes } from './worker-notes.js';
@@ -50,6 +53,7 @@ export class Worker {
   private readonly pool: TrainerPool;
   private readonly heartbeats: Heartbeats;
   private readonly caretaker: Caretaker;
+  private readonly taskRunner: TaskRunner;
   private readonly slots = new DeviceSlots();
   private readonly attempts = new Map<
     string,
@@ -79,6 +83,7 @@ export class Worker {
       seconds: configuration.workerHeartbeatSeconds,
       attempts: () => [...this.attempts.values()].map(({ attempt }) => attempt),
     });
+    this.taskRunner = new TaskRunner(platform, this.id);
     this.caretaker = new Caretaker(platform, () => this.sweepWork());
   }
 
@@ -100,6 +105,7 @@ export class Worker {
     this.reconciler.start();
     this.heartbeats.start();
     this.caretaker.start();
+    this.taskRunner.start();
     this.unlisten = notifications.listen('lowrank_control', (jobId) => this.heartbeats.lookAt(jobId));
     const concurrency = Math.max(1, this.slots.count);
     this.consumer = queue.consume((jobId) => this.deliver(jobId), { concurrency });
@@ -120,6 +126,9 @@ export class Worker {
     const closed = this.consumer
       ?.close()
       .catch((err: unknown) => log.warn({ err }, 'the queue did not close'));
+    const tasksStopped = this.taskRunner
+      .stop()
+      .catch((err: unknown) => log.warn({ err }, 'a task was not given back'));
     const running = () => [...this.attempts.values()];
     for (const { attempt } of running()) attempt.handOver(stopShare * grace);
     const timers = [
@@ -130,7 +139,7 @@ export class Worker {
     if (hurry?.aborted) running().forEach(({ attempt }) => attempt.giveUp());
     while (this.attempts.size > 0) await Promise.all(running().map(({ ended }) => ended));
     for (const timer of timers) clearTimeout(timer);
-    await closed;
+    await Promise.all([closed, tasksStopped]);
     this.unlisten?.();
     this.caretaker.stop();
     await Promise.all([this.heartbeats.stop(), this.reconciler.stop(), this.relay.stop(), this.pool.close()]);
@@ -246,6 +255,13 @@ export class Worker {
       });
       const states = new Map(jobs.map(({ id, state }) => [id, state]));
       return jobIds.filter((id) => isTerminal(states.get(id) ?? 'failed'));
+    });
+    await sweepTasks(configuration.home, async (ids) => {
+      const live = await database.manager.find(Task, {
+        where: { id: In(ids), state: 'running' },
+        select: { id: true },
+      });
+      return ids.filter((id) => !live.some((task) => task.id === id));
     });
     if (count > 0) log.info({ count }, 'work folders of jobs that are over were removed');
   }

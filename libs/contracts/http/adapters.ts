@@ -19,8 +19,11 @@ export const adapterObject = z
     /** Name of the base model. */
     model: z.string(),
     base_identity: z.string().nullable(),
-    /** The job that made it; null for an import. */
+    /** The job that made it; null for an import and for a composition. */
     job: z.string().nullable(),
+    /** The composition that it is the result of, and what that was made of: digests, weights, form, what is kept. */
+    composition: z.string().nullable().default(null),
+    recipe: z.record(z.string(), z.unknown()).nullable().default(null),
     /** adapter_config.json. */
     config: z.record(z.string(), z.unknown()),
     files: z.array(adapterFile),

@@ -12,7 +12,10 @@ import { Job } from '#platform/database/entities/job.js';
 import { Metric } from '#platform/database/entities/metric.js';
 import { Outbox } from '#platform/database/entities/outbox.js';
 import { Project } from '#platform/database/entities/project.js';
+import { Share } from '#platform/database/entities/share.js';
+import { ShareAccess } from '#platform/database/entities/share-access.js';
 import { StoredFile } from '#platform/database/entities/stored-file.js';
+import { Task } from '#platform/database/entities/task.js';
 import { Worker } from '#platform/database/entities/worker.js';
 import { migrations } from '#platform/database/migrations.js';
 import { SnakeCaseNames } from '#platform/database/naming-strategy.js';
@@ -29,7 +32,10 @@ export const entities = [
   Metric,
   Outbox,
   Project,
+  Share,
+  ShareAccess,
   StoredFile,
+  Task,
   Worker,
 ];
 

@@ -1,5 +1,9 @@
 /** Every change of the tables, oldest first. */
 import type { MigrationInterface } from 'typeorm';
 import { Tables1795500000000 } from '#platform/database/migrations/1795500000000-tables.js';
+import { TasksAndShares1795600000000 } from '#platform/database/migrations/1795600000000-tasks-and-shares.js';
 
-export const migrations: (new () => MigrationInterface)[] = [Tables1795500000000];
+export const migrations: (new () => MigrationInterface)[] = [
+  Tables1795500000000,
+  TasksAndShares1795600000000,
+];

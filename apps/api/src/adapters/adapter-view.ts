@@ -12,6 +12,8 @@ export function viewAdapter(adapter: Adapter): AdapterObject {
     model: adapter.model,
     base_identity: adapter.baseIdentity,
     job: adapter.jobId,
+    composition: adapter.taskId,
+    recipe: adapter.recipe,
     config: adapter.config,
     files: adapter.files.map(({ path, bytes, sha256 }) => ({ name: path, bytes, sha256 })),
     bytes: adapter.bytes,

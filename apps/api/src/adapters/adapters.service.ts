@@ -5,6 +5,7 @@ import type { Deleted, Page } from '#contracts/http/pages.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import type { Platform } from '#platform/platform.js';
 import { ApiError, notFound } from '../errors/api-error.js';
+import { attachment } from '../http/attachment.js';
 import { keysetPage } from '../http/keyset-page.js';
 import { streamed } from '../http/streamed.js';
 import { verifiedContent } from '../http/verified-content.js';
@@ -76,9 +77,4 @@ export class AdaptersService {
     if (!adapter) throw notFound('adapter', id);
     return adapter;
   }
-}
-
-/** Names here are of the manifest: letters, digits, dots and underscores. */
-function attachment(name: string): string {
-  return `attachment; filename="${name.replaceAll(/[^A-Za-z0-9._-]/g, '_')}"`;
 }

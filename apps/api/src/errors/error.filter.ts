@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common'
 import type { Request, Response } from 'express';
 import type { Log } from '#platform/log.js';
 import { linger } from '../http/linger.js';
+import { loggedPath } from '../http/logged-path.js';
 import { answerFor } from './error-answer.js';
 
 /** Answers every error in OpenAI's form. */
@@ -16,7 +17,7 @@ export class ErrorFilter implements ExceptionFilter {
     const answer = answerFor(error);
     if (answer.status >= 500) {
       this.log.error(
-        { err: error, requestId: response.getHeader('x-request-id'), url: request.path },
+        { err: error, requestId: response.getHeader('x-request-id'), url: loggedPath(request.path) },
         'request failed',
       );
     }

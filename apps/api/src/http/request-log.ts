@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Options } from 'pino-http';
 import type { Log } from '#platform/log.js';
+import { loggedPath } from './logged-path.js';
 
 /** Asked for all the time by machines, and of no interest. */
 const quiet = /^\/(health|ready|metrics)\b/;
@@ -14,7 +15,7 @@ export function requestLog(log: Log): Options {
       req: ({ id, method, url }: { id: string; method: string; url: string }) => ({
         id,
         method,
-        url: url.split('?', 1)[0],
+        url: loggedPath(url),
       }),
       res: ({ statusCode }: { statusCode: number }) => ({ status: statusCode }),
     },

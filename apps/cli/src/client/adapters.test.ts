@@ -31,6 +31,8 @@ const adapter: AdapterObject = {
   model: 'tiny',
   base_identity: null,
   job: 'ftjob-1',
+  composition: null,
+  recipe: null,
   config: {},
   files,
   bytes: 100_002,

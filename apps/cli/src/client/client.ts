@@ -9,6 +9,7 @@ import {
   workerList,
 } from '#contracts/http/service.js';
 import { AdaptersClient } from './adapters.js';
+import { CompositionsClient } from './compositions.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { FilesClient } from './files.js';
 import { JobsClient } from './jobs.js';
@@ -19,6 +20,8 @@ export class LowrankClient {
   readonly jobs: JobsClient;
   readonly models: ModelsClient;
   readonly adapters: AdaptersClient;
+  /** Compositions, exports and links. */
+  readonly compositions: CompositionsClient;
   private readonly connection: Connection;
 
   constructor(options: ConnectionOptions) {
@@ -27,6 +30,7 @@ export class LowrankClient {
     this.jobs = new JobsClient(this.connection);
     this.models = new ModelsClient(this.connection);
     this.adapters = new AdaptersClient(this.connection);
+    this.compositions = new CompositionsClient(this.connection);
   }
 
   get url(): string {

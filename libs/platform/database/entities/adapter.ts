@@ -1,7 +1,7 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 
-/** An adapter in PEFT's files: trained by a job, or imported. */
+/** An adapter in PEFT's files: trained by a job, composed of others, or imported. */
 @Entity()
 @Index(['projectId', 'createdAt', 'id'])
 export class Adapter {
@@ -19,6 +19,19 @@ export class Adapter {
 
   @Column('text', { nullable: true })
   jobId!: string | null;
+
+  /** The task that composed it. */
+  @Column('text', { nullable: true })
+  taskId!: string | null;
+
+  /** Digest of the recipe of a composition. */
+  @Index()
+  @Column('text', { nullable: true })
+  recipeId!: string | null;
+
+  /** What a composition was made of, as lowrank_recipe.json says it, and the ids that were asked for. */
+  @Column('jsonb', { nullable: true })
+  recipe!: Record<string, unknown> | null;
 
   /** Name of the base model. */
   @Column('text')

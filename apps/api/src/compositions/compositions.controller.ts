@@ -1,0 +1,50 @@
+import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiHeader, ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import {
+  compositionCreate,
+  compositionObject,
+  compositionPage,
+  compositionPreview,
+  type CompositionRequest,
+  taskListQuery,
+} from '#contracts/http/compositions.js';
+import { Endpoint } from '../http/endpoint.js';
+import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
+import { ProjectId } from '../keys/caller.js';
+import { CompositionsService } from './compositions.service.js';
+
+@ApiTags('compositions')
+@Controller('v1/compositions')
+export class CompositionsController {
+  constructor(@Inject(CompositionsService) private readonly compositions: CompositionsService) {}
+
+  @Post()
+  @ApiHeader(idempotencyHeader)
+  @Endpoint({
+    summary: 'Compose adapters into one, or with `preview` tell what that would keep',
+    answer: z.union([compositionObject, compositionPreview]),
+  })
+  create(
+    @ProjectId() project: string,
+    @Body({ schema: compositionCreate }) request: CompositionRequest,
+    @IdempotencyKey() key?: string,
+  ) {
+    return this.compositions.create(project, request, key);
+  }
+
+  @Get()
+  @Endpoint({ summary: 'List compositions, newest first', answer: compositionPage })
+  list(
+    @ProjectId() project: string,
+    @Query({ schema: taskListQuery }) query: z.output<typeof taskListQuery>,
+  ) {
+    return this.compositions.list(project, query);
+  }
+
+  @Get(':id')
+  @Endpoint({ summary: 'Get a composition: how far it is and what it keeps', answer: compositionObject })
+  get(@ProjectId() project: string, @Param('id') id: string) {
+    return this.compositions.get(project, id);
+  }
+}

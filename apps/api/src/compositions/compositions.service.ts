@@ -1,0 +1,130 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { z } from 'zod';
+import type { CompositionForm } from '#adapters/composition-recipe.js';
+import { checkForm } from '#adapters/composition-recipe.js';
+import { checkWeights, CompositionError, stackMembers } from '#adapters/composition-members.js';
+import { viewReport } from '#contracts/composition-report.js';
+import type {
+  CompositionObject,
+  CompositionPreview,
+  CompositionRequest,
+  taskListQuery,
+} from '#contracts/http/compositions.js';
+import type { Page } from '#contracts/http/pages.js';
+import { answerOnce } from '#jobs/idempotency.js';
+import { Tasks } from '#jobs/tasks.js';
+import { Task } from '#platform/database/entities/task.js';
+import type { Platform } from '#platform/platform.js';
+import { ApiError, notFound } from '../errors/api-error.js';
+import { digestOfRequest } from '../http/idempotency.js';
+import { keysetPage } from '../http/keyset-page.js';
+import { PLATFORM } from '../tokens.js';
+import { viewComposition, viewMember } from './composition-view.js';
+import { type FoundMember, Members } from './members.service.js';
+import { Previews } from './previews.service.js';
+import { refusing } from './refusals.js';
+
+/** Compositions: previewed at once, baked by a worker. */
+@Injectable()
+export class CompositionsService {
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(Tasks) private readonly tasks: Tasks,
+    @Inject(Members) private readonly members: Members,
+    @Inject(Previews) private readonly previews: Previews,
+  ) {}
+
+  async create(
+    projectId: string,
+    request: CompositionRequest,
+    idempotencyKey?: string,
+  ): Promise<CompositionObject | CompositionPreview> {
+    const form = formOf(request);
+    const members: FoundMember[] = [];
+    for (const [index, member] of request.members.entries()) {
+      members.push(await this.members.find(projectId, member, `members.${index}`));
+    }
+    if (request.preview) return this.preview(members, form);
+    await refusing(() => this.check(members, form));
+    const [{ model, baseIdentity }] = members as [FoundMember];
+    const input = {
+      model,
+      base_identity: baseIdentity,
+      members: members.map(({ id, kind, weight, files }) => ({ id, kind, weight, files })),
+      form,
+      suffix: request.suffix ?? null,
+    };
+    if (idempotencyKey === undefined) {
+      return viewComposition(await this.tasks.createComposition(projectId, input));
+    }
+    const key = { projectId, key: idempotencyKey, digest: digestOfRequest('compositions', request) };
+    const { body } = await answerOnce(this.platform.database, key, async (manager) => ({
+      status: 200,
+      body: { ...viewComposition(await this.tasks.createComposition(projectId, input, manager)) },
+    }));
+    return body as CompositionObject;
+  }
+
+  async list(projectId: string, query: z.output<typeof taskListQuery>): Promise<Page<CompositionObject>> {
+    return keysetPage(this.rows(projectId), query, viewComposition);
+  }
+
+  async get(projectId: string, id: string): Promise<CompositionObject> {
+    const task = await this.rows(projectId).andWhere('row.id = :id', { id }).getOne();
+    if (!task) throw notFound('composition', id);
+    return viewComposition(task);
+  }
+
+  private async preview(members: readonly FoundMember[], form: CompositionForm): Promise<CompositionPreview> {
+    const weights = members.map(({ weight }) => weight);
+    const report = await refusing(async () => {
+      requireWeight(weights);
+      checkWeights(
+        weights,
+        members.map(({ id }) => id),
+      );
+      // Measured with weights that no other preview of these members would refuse.
+      const composition = await this.previews.open(members.map((member) => ({ ...member, weight: 1 })));
+      return composition.report(form, weights);
+    });
+    return {
+      object: 'composition.preview',
+      model: members[0]!.model,
+      members: members.map(viewMember),
+      report: viewReport(report),
+    };
+  }
+
+  /** What a worker would refuse is refused now. */
+  private async check(members: readonly FoundMember[], form: CompositionForm): Promise<void> {
+    await this.members.withFiles(members, async (opened) => {
+      const { modules } = await stackMembers(opened);
+      checkForm(form, Math.max(...modules.map(({ rank }) => rank)));
+    });
+  }
+
+  private rows(projectId: string) {
+    return this.platform.database.manager
+      .createQueryBuilder(Task, 'row')
+      .where("row.projectId = :projectId AND row.kind = 'composition' AND row.deletedAt IS NULL", {
+        projectId,
+      });
+  }
+}
+
+function requireWeight(weights: readonly number[]): void {
+  if (weights.some((weight) => weight !== 0)) return;
+  throw new CompositionError(
+    'weights_all_zero',
+    'every weight is 0, which gives the base model itself: give at least one adapter another weight',
+  );
+}
+
+function formOf({ rank, energy }: CompositionRequest): CompositionForm {
+  if (rank !== undefined && energy !== undefined) {
+    const message = 'energy: give rank or energy, not both; without either the sum is exact';
+    throw new ApiError(400, 'invalid_request', message, { param: 'energy' });
+  }
+  if (rank !== undefined) return { kind: 'rank', rank };
+  return energy === undefined ? { kind: 'stacked' } : { kind: 'energy', energy };
+}

@@ -1,0 +1,106 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { ADAPTER_FILES } from '#adapters/adapter.js';
+import type { CompositionMember } from '#adapters/composition-members.js';
+import { openAdapter } from '#adapters/read-adapter.js';
+import type { TaskMember } from '#jobs/task-input.js';
+import { Adapter } from '#platform/database/entities/adapter.js';
+import { Checkpoint, type ManifestFile } from '#platform/database/entities/checkpoint.js';
+import { Job } from '#platform/database/entities/job.js';
+import type { Platform } from '#platform/platform.js';
+import { ApiError } from '../errors/api-error.js';
+import { verifiedContent } from '../http/verified-content.js';
+import { PLATFORM } from '../tokens.js';
+import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
+
+/** An adapter, or the adapter in a checkpoint, as a request names it. */
+export interface MemberReference {
+  readonly adapter?: string;
+  readonly checkpoint?: string;
+  readonly weight: number;
+}
+
+/** A member with the base model that it was trained on. */
+export interface FoundMember extends TaskMember {
+  readonly model: string;
+  readonly baseIdentity: string;
+}
+
+const neededFiles: readonly string[] = [ADAPTER_FILES.config, ADAPTER_FILES.weights];
+
+/** What compositions and exports are made of, found among a project's adapters and checkpoints. */
+@Injectable()
+export class Members {
+  constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
+
+  /** Throws ApiError 400 with the field, `field` being where the reference stands. */
+  async find(projectId: string, reference: MemberReference, field: string): Promise<FoundMember> {
+    const { adapter, checkpoint, weight } = reference;
+    if ((adapter === undefined) === (checkpoint === undefined)) {
+      throw refusal('invalid_request', field, 'name one adapter or one checkpoint');
+    }
+    const kind = adapter === undefined ? 'checkpoint' : 'adapter';
+    const id = (adapter ?? checkpoint)!;
+    const param = field === '' ? kind : `${field}.${kind}`;
+    const found = await (kind === 'adapter' ? this.adapter(projectId, id) : this.checkpoint(projectId, id));
+    if (!found) throw refusal(`${kind}_not_found`, param, `there is no ${kind} ${id}`);
+    const { files, model, baseIdentity } = found;
+    if (baseIdentity === null) {
+      throw refusal('base_unknown', param, `it is not known which base model ${id} was trained on`);
+    }
+    const needed = files.filter(({ path: name }) => neededFiles.includes(name));
+    if (needed.length < neededFiles.length) {
+      throw refusal('adapter_incomplete', param, `${id} has not the files ${neededFiles.join(' and ')}`);
+    }
+    return { id, kind, weight, files: needed, model, baseIdentity };
+  }
+
+  /** Does something with members whose files lie in a folder for as long as that takes. */
+  async withFiles<T>(
+    members: readonly FoundMember[],
+    work: (members: CompositionMember[]) => Promise<T>,
+  ): Promise<T> {
+    await using spool = await SpoolFolder.make(spoolRoot(this.platform.configuration.home));
+    const opened: CompositionMember[] = [];
+    for (const [index, { id, weight, baseIdentity, files }] of members.entries()) {
+      const folder = spool.file(String(index));
+      await mkdir(folder);
+      for (const file of files) {
+        const content = await verifiedContent(this.platform.objects, file);
+        await pipeline(content, createWriteStream(path.join(folder, file.path)));
+      }
+      opened.push({ adapter: { ...(await openAdapter(folder)), name: id }, weight, base: baseIdentity });
+    }
+    // Before the folder goes.
+    return await work(opened);
+  }
+
+  private async adapter(projectId: string, id: string): Promise<Found | null> {
+    return this.platform.database.manager
+      .createQueryBuilder(Adapter, 'adapter')
+      .where('adapter.id = :id AND adapter.projectId = :projectId', { id, projectId })
+      .andWhere('adapter.deletedAt IS NULL')
+      .getOne();
+  }
+
+  private async checkpoint(projectId: string, id: string): Promise<Found | null> {
+    const { manager } = this.platform.database;
+    const row = await manager.findOneBy(Checkpoint, { id });
+    const job = row && (await manager.findOneBy(Job, { id: row.jobId, projectId }));
+    return job && { files: row.files, model: job.model, baseIdentity: job.baseIdentity };
+  }
+}
+
+interface Found {
+  readonly files: readonly ManifestFile[];
+  readonly model: string;
+  readonly baseIdentity: string | null;
+}
+
+function refusal(code: string, param: string, problem: string): ApiError {
+  const message = param === '' ? problem : `${param}: ${problem}`;
+  return new ApiError(400, code, message, { param: param || 'adapter' });
+}

@@ -1,0 +1,53 @@
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import {
+  exportCreate,
+  exportObject,
+  exportPage,
+  type ExportRequest,
+  taskListQuery,
+} from '#contracts/http/compositions.js';
+import { deleted } from '#contracts/http/pages.js';
+import { Endpoint } from '../http/endpoint.js';
+import { ProjectId } from '../keys/caller.js';
+import { ExportsService } from './exports.service.js';
+
+@ApiTags('exports')
+@Controller('v1/exports')
+export class ExportsController {
+  constructor(@Inject(ExportsService) private readonly exports: ExportsService) {}
+
+  @Post()
+  @Endpoint({ summary: 'Merge an adapter into its base model, in the background', answer: exportObject })
+  create(@ProjectId() project: string, @Body({ schema: exportCreate }) request: ExportRequest) {
+    return this.exports.create(project, request);
+  }
+
+  @Get()
+  @Endpoint({ summary: 'List exports, newest first', answer: exportPage })
+  list(
+    @ProjectId() project: string,
+    @Query({ schema: taskListQuery }) query: z.output<typeof taskListQuery>,
+  ) {
+    return this.exports.list(project, query);
+  }
+
+  @Get(':id')
+  @Endpoint({ summary: 'Get an export: how far it is, and its files', answer: exportObject })
+  get(@ProjectId() project: string, @Param('id') id: string) {
+    return this.exports.get(project, id);
+  }
+
+  @Get(':id/files/:name')
+  @Endpoint({ summary: 'Get one file of an export', produces: 'application/octet-stream' })
+  file(@ProjectId() project: string, @Param('id') id: string, @Param('name') name: string) {
+    return this.exports.file(project, id, name);
+  }
+
+  @Delete(':id')
+  @Endpoint({ summary: 'Delete an export, or stop it', answer: deleted })
+  delete(@ProjectId() project: string, @Param('id') id: string) {
+    return this.exports.delete(project, id);
+  }
+}

@@ -1,0 +1,87 @@
+import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
+import type { z } from 'zod';
+import type { ExportObject, ExportRequest, taskListQuery } from '#contracts/http/compositions.js';
+import type { Deleted, Page } from '#contracts/http/pages.js';
+import { Tasks } from '#jobs/tasks.js';
+import { BaseModel } from '#platform/database/entities/base-model.js';
+import { Task } from '#platform/database/entities/task.js';
+import type { Platform } from '#platform/platform.js';
+import { viewExport } from '../compositions/composition-view.js';
+import { Members } from '../compositions/members.service.js';
+import { ApiError, notFound } from '../errors/api-error.js';
+import { attachment } from '../http/attachment.js';
+import { keysetPage } from '../http/keyset-page.js';
+import { streamed } from '../http/streamed.js';
+import { verifiedContent } from '../http/verified-content.js';
+import { PLATFORM } from '../tokens.js';
+
+/** Merged models: made by a worker, fetched file by file. */
+@Injectable()
+export class ExportsService {
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(Tasks) private readonly tasks: Tasks,
+    @Inject(Members) private readonly members: Members,
+  ) {}
+
+  async create(projectId: string, request: ExportRequest): Promise<ExportObject> {
+    const { adapter, checkpoint, dtype, max_shard_bytes } = request;
+    const member = await this.members.find(projectId, { adapter, checkpoint, weight: 1 }, '');
+    const base = await this.platform.database.manager.findOneBy(BaseModel, { name: member.model });
+    if (base?.identity !== member.baseIdentity) {
+      throw new ApiError(
+        400,
+        'base_changed',
+        `${member.kind}: ${member.id} was trained on ${member.model} ${member.baseIdentity}, which is not registered here: register that model again`,
+        { param: member.kind },
+      );
+    }
+    const { id, kind, weight, files, model, baseIdentity } = member;
+    const task = await this.tasks.createExport(projectId, {
+      model,
+      base_identity: baseIdentity,
+      members: [{ id, kind, weight, files }],
+      dtype,
+      max_shard_bytes,
+    });
+    return viewExport(task);
+  }
+
+  async list(projectId: string, query: z.output<typeof taskListQuery>): Promise<Page<ExportObject>> {
+    return keysetPage(this.rows(projectId), query, viewExport);
+  }
+
+  async get(projectId: string, id: string): Promise<ExportObject> {
+    return viewExport(await this.find(projectId, id));
+  }
+
+  async file(projectId: string, id: string, name: string): Promise<StreamableFile> {
+    const { files, state } = await this.find(projectId, id);
+    const file = files?.find(({ path }) => path === name);
+    if (!file) {
+      const names = files?.map(({ path }) => path).join(', ');
+      const message = `the export ${id} has no file of this name; it ${names ? `has ${names}` : `is ${state}`}`;
+      throw new ApiError(404, 'file_not_found', message, { param: 'name' });
+    }
+    const content = await verifiedContent(this.platform.objects, file);
+    return streamed(content, this.platform.log, { length: file.bytes, disposition: attachment(name) });
+  }
+
+  /** Stops it where it is being made; the bytes go with the next sweep. */
+  async delete(projectId: string, id: string): Promise<Deleted> {
+    if (!(await this.tasks.remove('export', projectId, id))) throw notFound('export', id);
+    return { id, object: 'export', deleted: true };
+  }
+
+  private rows(projectId: string) {
+    return this.platform.database.manager
+      .createQueryBuilder(Task, 'row')
+      .where("row.projectId = :projectId AND row.kind = 'export' AND row.deletedAt IS NULL", { projectId });
+  }
+
+  private async find(projectId: string, id: string): Promise<Task> {
+    const task = await this.rows(projectId).andWhere('row.id = :id', { id }).getOne();
+    if (!task) throw notFound('export', id);
+    return task;
+  }
+}

@@ -1,0 +1,34 @@
+import { Controller, Get, Header, Inject, Param, Req } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { Request } from 'express';
+import type { Visitor } from '#jobs/shares.js';
+import { Endpoint } from '../http/endpoint.js';
+import { Public } from '../keys/public.js';
+import { SharesService } from './shares.service.js';
+
+/** What a link opens: one page and the files, and nothing else. */
+@ApiTags('links')
+@Controller('s')
+@Public()
+export class LinksController {
+  constructor(@Inject(SharesService) private readonly shares: SharesService) {}
+
+  @Get(':token')
+  @Header('content-type', 'text/html; charset=utf-8')
+  @Header('cache-control', 'no-store')
+  @Endpoint({ summary: 'The page of a link', produces: 'text/html', isPublic: true })
+  page(@Param('token') token: string, @Req() request: Request) {
+    return this.shares.page(token, visitorOf(request));
+  }
+
+  @Get(':token/files/:name')
+  @Header('cache-control', 'no-store')
+  @Endpoint({ summary: 'A file of a link', produces: 'application/octet-stream', isPublic: true })
+  file(@Param('token') token: string, @Param('name') name: string, @Req() request: Request) {
+    return this.shares.file(token, name, visitorOf(request));
+  }
+}
+
+function visitorOf(request: Request): Visitor {
+  return { address: request.ip ?? null, userAgent: request.headers['user-agent'] ?? null };
+}

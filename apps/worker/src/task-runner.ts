@@ -1,0 +1,229 @@
+/**
+ * Takes compositions and exports one after another, beside the trainings, and does each in a process of its own.
+ *
+ *     HOME/tasks/TASK/attempt-N/members/I/   the members' files
+ *     HOME/tasks/TASK/attempt-N/job.json     what the process is told
+ *     HOME/tasks/TASK/attempt-N/out/         what it writes
+ */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ADAPTER_FILES } from '#adapters/adapter.js';
+import { RECIPE_FILE } from '#adapters/composition.js';
+import type { BakeJob } from '#contracts/bake-messages.js';
+import type { CompositionReportObject } from '#contracts/composition-report.js';
+import { LowrankError } from '#jit/errors.js';
+import { compositionInput, exportInput } from '#jobs/task-input.js';
+import { type TaskClaim, Tasks } from '#jobs/tasks.js';
+import { BaseModel } from '#platform/database/entities/base-model.js';
+import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
+import type { Task, TaskProgress } from '#platform/database/entities/task.js';
+import type { Platform } from '#platform/platform.js';
+import { runBake } from './bake-process.js';
+import { cleanText } from './run-records.js';
+import { downloadFolder, isPlainName, uploadFolder, whenStoreAnswers } from './transfer.js';
+
+const pollSeconds = 5;
+/** Between two signs of life with news of the progress. */
+const progressMilliseconds = 500;
+
+/** Why a running task was stopped. */
+type Stop = 'hand over' | 'lost';
+
+export class TaskRunner {
+  private readonly tasks: Tasks;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private unlisten: (() => void) | undefined;
+  private isWanted = false;
+  private isStopped = false;
+  private current: { readonly claim: TaskClaim; readonly stop: (why: Stop) => void } | undefined;
+
+  constructor(
+    private readonly platform: Platform,
+    private readonly workerId: string,
+  ) {
+    this.tasks = new Tasks(platform);
+  }
+
+  start(): void {
+    const { notifications, log } = this.platform;
+    this.unlisten = notifications.listen('lowrank_task', (id) => {
+      if (this.current && (id === null || id === this.current.claim.id)) void this.look(this.current);
+      this.wake();
+    });
+    log.debug({}, 'compositions and exports are taken');
+    this.wake();
+  }
+
+  /** Gives the task that runs to another worker. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    this.unlisten?.();
+    this.current?.stop('hand over');
+    await this.running;
+  }
+
+  private wake(): void {
+    if (this.isStopped) return;
+    this.isWanted = true;
+    this.running ??= this.work().finally(() => {
+      this.running = undefined;
+      if (this.isWanted) this.wake();
+    });
+  }
+
+  private async work(): Promise<void> {
+    clearTimeout(this.timer);
+    const { log, configuration } = this.platform;
+    try {
+      while (this.isWanted && !this.isStopped) {
+        this.isWanted = false;
+        await this.tasks.putBackLost(configuration.workerLostSeconds);
+        for (let task = await this.tasks.claim(this.workerId); task !== null;) {
+          await this.run(task);
+          task = this.isStopped ? null : await this.tasks.claim(this.workerId);
+        }
+      }
+    } catch (err) {
+      log.warn({ err }, 'compositions and exports cannot be looked after yet');
+    }
+    if (!this.isStopped) this.timer = setTimeout(() => this.wake(), 1000 * pollSeconds);
+  }
+
+  private async look({ claim, stop }: NonNullable<TaskRunner['current']>): Promise<void> {
+    const isOurs = await this.tasks.beat(claim, null).catch(() => true);
+    if (!isOurs) stop('lost');
+  }
+
+  private async run(task: Task): Promise<void> {
+    const { log, configuration } = this.platform;
+    const claim = { id: task.id, attempt: task.attempt };
+    const abort = new AbortController();
+    let why: Stop | undefined;
+    const stop = (reason: Stop) => {
+      why ??= reason;
+      abort.abort(new LowrankError('task_stopped', `the task ${task.id} was stopped: ${reason}`));
+    };
+    const current = { claim, stop };
+    this.current = current;
+    if (this.isStopped) stop('hand over');
+    const heart = setInterval(() => void this.look(current), 1000 * configuration.workerHeartbeatSeconds);
+    const folder = join(taskRoot(configuration.home), task.id, `attempt-${task.attempt}`);
+    log.info({ task: task.id, attempt: task.attempt }, 'a task was taken');
+    try {
+      await rm(folder, { recursive: true, force: true });
+      await mkdir(folder, { recursive: true });
+      const isOurs = await this.perform(task, claim, folder, abort.signal);
+      log.info({ task: task.id }, isOurs ? 'the task is done' : 'the task was no longer ours');
+    } catch (error) {
+      if (why === 'hand over') await this.tasks.handOver(claim);
+      else if (why === undefined) await this.giveUp(claim, error);
+    } finally {
+      clearInterval(heart);
+      this.current = undefined;
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  private async giveUp(claim: TaskClaim, error: unknown): Promise<void> {
+    const code = error instanceof LowrankError ? error.code : 'internal_error';
+    const message = cleanText(error instanceof Error ? error.message : String(error));
+    const isRefused = error instanceof RefusedError || ['object_missing', 'object_corrupt'].includes(code);
+    this.platform.log.warn({ err: error, task: claim.id }, 'a task failed');
+    await this.tasks.fail(claim, { code, message }, isRefused);
+  }
+
+  private async perform(task: Task, claim: TaskClaim, folder: string, signal: AbortSignal): Promise<boolean> {
+    const { objects } = this.platform;
+    const out = join(folder, 'out');
+    const job = await this.prepare(task, folder, out, signal);
+    const jobFile = join(folder, 'job.json');
+    await writeFile(jobFile, JSON.stringify(job));
+    let toldAt = -Infinity;
+    const onProgress = (progress: TaskProgress) => {
+      if (performance.now() - toldAt < progressMilliseconds) return;
+      toldAt = performance.now();
+      this.tasks.beat(claim, progress).catch((err: unknown) => {
+        this.platform.log.debug({ err, task: task.id }, 'progress was not written');
+      });
+    };
+    const end = await runBake(jobFile, signal, onProgress);
+    if (end.type === 'failed') {
+      throw end.refused ? new RefusedError(end.code, end.message) : new LowrankError(end.code, end.message);
+    }
+    const names = (await readdir(out)).filter(isPlainName).sort();
+    const prefix = `tasks/${task.id}/attempts/${task.attempt}`;
+    const files = await this.patiently(task, signal, () => uploadFolder(objects, out, names, prefix, signal));
+    if (task.kind === 'export') return this.tasks.finishExport(claim, files);
+    return this.finishComposition(task, claim, out, files, end.report);
+  }
+
+  private async finishComposition(
+    task: Task,
+    claim: TaskClaim,
+    out: string,
+    files: readonly ManifestFile[],
+    report: CompositionReportObject | null,
+  ): Promise<boolean> {
+    const json = async (name: string) =>
+      JSON.parse(await readFile(join(out, name), 'utf8')) as Record<string, unknown>;
+    const { members } = compositionInput(task);
+    const asked = members.map(({ id, kind, weight }) => ({ [kind]: id, weight }));
+    return this.tasks.finishComposition(claim, {
+      config: await json(ADAPTER_FILES.config),
+      files,
+      sha256: files.find(({ path }) => path === ADAPTER_FILES.weights)!.sha256,
+      recipeId: report!.recipe_id,
+      recipe: { ...(await json(RECIPE_FILE)), members: asked },
+      report: report!,
+    });
+  }
+
+  /** Brings the members here. */
+  private async prepare(task: Task, folder: string, out: string, signal: AbortSignal): Promise<BakeJob> {
+    const { objects } = this.platform;
+    const input = task.kind === 'export' ? exportInput(task) : compositionInput(task);
+    const members = [];
+    for (const [index, { id, weight, files }] of input.members.entries()) {
+      const place = join(folder, 'members', String(index));
+      await this.patiently(task, signal, () => downloadFolder(objects, files, place, signal));
+      members.push({ name: id, folder: place, weight, base: input.base_identity });
+    }
+    if (task.kind === 'composition') {
+      return { kind: 'composition', members, form: compositionInput(task).form, output: out };
+    }
+    const { dtype, max_shard_bytes } = exportInput(task);
+    const base = await this.findBase(input.model, input.base_identity);
+    return { kind: 'export', members, base_folder: base, dtype, max_shard_bytes, output: out };
+  }
+
+  private async findBase(name: string, identity: string): Promise<string> {
+    const base = await this.platform.database.manager.findOneBy(BaseModel, { name });
+    if (base?.identity === identity) return base.folder;
+    throw new RefusedError(
+      'model_not_found',
+      `the base model ${name} that the adapter was trained on (${identity}) is not registered any more: register it again`,
+    );
+  }
+
+  private patiently<T>(task: Task, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return whenStoreAnswers(work, signal, (err) =>
+      this.platform.log.warn({ err, task: task.id }, 'a task waits for the object store'),
+    );
+  }
+}
+
+/** Another try is of no use. */
+class RefusedError extends LowrankError {}
+
+/** The work of all tasks of a home. */
+export function taskRoot(home: string): string {
+  return join(home, 'tasks');
+}
+
+/** Removes what workers left that were killed; `isOver` says which tasks nobody works on. */
+export async function sweepTasks(home: string, isOver: (ids: string[]) => Promise<string[]>): Promise<void> {
+  const names = await readdir(taskRoot(home)).catch(() => []);
+  for (const id of await isOver(names)) await rm(join(taskRoot(home), id), { recursive: true, force: true });
+}

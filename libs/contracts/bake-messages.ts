@@ -1,0 +1,43 @@
+/** What a worker tells the process that composes and exports, and what it hears from it. */
+import { z } from 'zod';
+import { compositionReport } from '#contracts/composition-report.js';
+
+const member = z.object({
+  /** What messages call it. */
+  name: z.string(),
+  folder: z.string(),
+  weight: z.number(),
+  /** Digest of its base model. */
+  base: z.string(),
+});
+
+/** The first argument of the process is a file with this. */
+export const bakeJob = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('composition'),
+    members: z.array(member),
+    form: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('stacked') }),
+      z.object({ kind: z.literal('rank'), rank: z.int() }),
+      z.object({ kind: z.literal('energy'), energy: z.number() }),
+    ]),
+    output: z.string(),
+  }),
+  z.object({
+    kind: z.literal('export'),
+    members: z.array(member),
+    base_folder: z.string(),
+    dtype: z.enum(['f16', 'bf16', 'f32']),
+    max_shard_bytes: z.int().optional(),
+    output: z.string(),
+  }),
+]);
+export type BakeJob = z.infer<typeof bakeJob>;
+
+export const bakeMessage = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('progress'), stage: z.string(), done: z.number(), total: z.number() }),
+  z.object({ type: z.literal('done'), report: compositionReport.nullable() }),
+  /** `refused`: another try is of no use. */
+  z.object({ type: z.literal('failed'), code: z.string(), message: z.string(), refused: z.boolean() }),
+]);
+export type BakeMessage = z.infer<typeof bakeMessage>;

@@ -1,0 +1,119 @@
+/** Compositions: several adapters of one base model added up to one. */
+import { z } from 'zod';
+import { compositionReport } from '#contracts/composition-report.js';
+import { pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
+
+export const taskStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']);
+export const taskProgress = z.object({ stage: z.string(), done: z.number(), total: z.number() }).nullable();
+export const taskError = z.object({ code: z.string(), message: z.string() }).nullable();
+
+export const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const mostMembers = 64;
+
+const memberFields = {
+  /** Id of an adapter; or `checkpoint`. */
+  adapter: z.string().min(1).max(200).optional(),
+  /** Id of a checkpoint. */
+  checkpoint: z.string().min(1).max(200).optional(),
+};
+
+export const compositionCreate = z
+  .strictObject({
+    members: z
+      .array(
+        z.strictObject({
+          ...memberFields,
+          /** Of either sign. */
+          weight: z.number(),
+        }),
+      )
+      .min(1)
+      .max(mostMembers),
+    /** The best of this rank in every layer. Without `rank` and `energy` the sum is stacked, which is exact. */
+    rank: z.int().min(1).max(1_000_000).optional(),
+    /** The smallest ranks that keep this share of every layer's squared norm. */
+    energy: z.number().optional(),
+    /** Part of the adapter's name. */
+    suffix: z.string().regex(suffixSyntax).optional(),
+    /** Whether only the report is wanted. */
+    preview: z.boolean().default(false),
+  })
+  .meta({ id: 'CreateComposition' });
+export type CompositionCreate = z.input<typeof compositionCreate>;
+export type CompositionRequest = z.output<typeof compositionCreate>;
+
+export const compositionMember = z.object({
+  adapter: z.string().optional(),
+  checkpoint: z.string().optional(),
+  weight: z.number(),
+});
+
+export const compositionObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('composition'),
+    created_at: unixSeconds,
+    finished_at: unixSeconds.nullable(),
+    status: taskStatus,
+    /** Name of the base model. */
+    model: z.string(),
+    members: z.array(compositionMember),
+    rank: z.int().nullable(),
+    energy: z.number().nullable(),
+    suffix: z.string().nullable(),
+    progress: taskProgress,
+    /** Once it is baked. */
+    report: compositionReport.nullable(),
+    /** The adapter that it became. */
+    adapter: z.string().nullable(),
+    error: taskError,
+  })
+  .meta({ id: 'Composition' });
+export type CompositionObject = z.infer<typeof compositionObject>;
+
+export const compositionPreview = z
+  .object({
+    object: z.literal('composition.preview'),
+    model: z.string(),
+    members: z.array(compositionMember),
+    report: compositionReport,
+  })
+  .meta({ id: 'CompositionPreview' });
+export type CompositionPreview = z.infer<typeof compositionPreview>;
+
+export const compositionPage = pageOf(compositionObject).meta({ id: 'CompositionPage' });
+export const taskListQuery = z.strictObject(pageQuery(20));
+
+export const exportCreate = z
+  .strictObject({
+    ...memberFields,
+    dtype: z.enum(['f16', 'bf16', 'f32']).default('f16'),
+    /** Most bytes of tensors in one file; a larger tensor has a file of its own. */
+    max_shard_bytes: z.int().min(1024).max(1e12).default(5e9),
+  })
+  .meta({ id: 'CreateExport' });
+export type ExportCreate = z.input<typeof exportCreate>;
+export type ExportRequest = z.output<typeof exportCreate>;
+
+export const exportObject = z
+  .object({
+    id: z.string(),
+    object: z.literal('export'),
+    created_at: unixSeconds,
+    finished_at: unixSeconds.nullable(),
+    status: taskStatus,
+    model: z.string(),
+    adapter: z.string().nullable(),
+    checkpoint: z.string().nullable(),
+    dtype: z.string(),
+    max_shard_bytes: z.int(),
+    /** In bytes. */
+    progress: taskProgress,
+    /** Once it is whole. */
+    files: z.array(z.object({ name: z.string(), bytes: z.int(), sha256: z.string() })),
+    bytes: z.int(),
+    error: taskError,
+  })
+  .meta({ id: 'Export' });
+export type ExportObject = z.infer<typeof exportObject>;
+export const exportPage = pageOf(exportObject).meta({ id: 'ExportPage' });

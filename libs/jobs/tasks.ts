@@ -1,0 +1,211 @@
+/** Compositions and exports as work: made, claimed by compare-and-set, kept by signs of life, ended with an outcome. */
+import type { EntityManager } from 'typeorm';
+import { adapterName } from '#jobs/endings.js';
+import type { JobsParts } from '#jobs/parts.js';
+import { type CompositionInput, compositionInput, type ExportInput } from '#jobs/task-input.js';
+import { Adapter } from '#platform/database/entities/adapter.js';
+import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
+import { Task, type TaskProgress } from '#platform/database/entities/task.js';
+import { newId } from '#platform/ids.js';
+
+/** One attempt of a task; its number fences every write. */
+export interface TaskClaim {
+  readonly id: string;
+  readonly attempt: number;
+}
+
+/** What a composition became. */
+export interface ComposedAdapter {
+  readonly config: Record<string, unknown>;
+  readonly files: readonly ManifestFile[];
+  /** Of adapter_model.safetensors. */
+  readonly sha256: string;
+  /** Digest of the recipe. */
+  readonly recipeId: string;
+  readonly recipe: Record<string, unknown>;
+  readonly report: Record<string, unknown>;
+}
+
+/** Tries after which a task has failed, whatever the reason. */
+const mostAttempts = 3;
+
+export class Tasks {
+  constructor(private readonly parts: JobsParts) {}
+
+  async createComposition(projectId: string, input: CompositionInput, within?: EntityManager): Promise<Task> {
+    return this.create('composition', projectId, input, within);
+  }
+
+  async createExport(projectId: string, input: ExportInput, within?: EntityManager): Promise<Task> {
+    return this.create('export', projectId, input, within);
+  }
+
+  /** Takes the task that waits longest; null if none waits. */
+  async claim(workerId: string): Promise<Task | null> {
+    const [rows] = await this.parts.database.query<[{ id: string }[], number]>(
+      `UPDATE task SET state = 'running', attempt = attempt + 1, worker_id = $1, heartbeat_at = now(),
+         started_at = coalesce(started_at, now()), progress = NULL
+       WHERE id = (SELECT id FROM task WHERE state = 'queued' ORDER BY created_at, id LIMIT 1
+                   FOR UPDATE SKIP LOCKED)
+       RETURNING id`,
+      [workerId],
+    );
+    const id = rows[0]?.id;
+    return id === undefined ? null : this.parts.database.manager.findOneByOrFail(Task, { id });
+  }
+
+  /** Says that the attempt is alive and how far it is; false if it does not hold the task any more. */
+  async beat({ id, attempt }: TaskClaim, progress: TaskProgress | null): Promise<boolean> {
+    const [, count] = await this.parts.database.query<[unknown[], number]>(
+      `UPDATE task SET heartbeat_at = now(), progress = coalesce($3::jsonb, progress)
+       WHERE id = $1 AND attempt = $2 AND state = 'running'`,
+      [id, attempt, progress && JSON.stringify(progress)],
+    );
+    return count > 0;
+  }
+
+  /**
+   * Ends a composition: its adapter appears with it. A project that has an adapter of the same recipe keeps that one,
+   * since equal recipes give equal bytes. False if the attempt does not hold the task any more.
+   */
+  async finishComposition(claim: TaskClaim, made: ComposedAdapter): Promise<boolean> {
+    return this.end(claim, async (manager, task) => {
+      const { projectId } = task;
+      const lock = `${projectId} ${made.recipeId}`;
+      await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [lock]);
+      const same = await manager
+        .createQueryBuilder(Adapter, 'adapter')
+        .where({ projectId, recipeId: made.recipeId })
+        .andWhere('adapter.deletedAt IS NULL')
+        .getOne();
+      const adapterId = same?.id ?? (await insertAdapter(manager, task, made));
+      return { adapterId, report: made.report };
+    });
+  }
+
+  /** Ends an export. False if the attempt does not hold the task any more. */
+  async finishExport(claim: TaskClaim, files: readonly ManifestFile[]): Promise<boolean> {
+    return this.end(claim, () => Promise.resolve({ files: [...files] }));
+  }
+
+  /** Ends an attempt that failed; the task waits again unless it was refused or tried too often. */
+  async fail(claim: TaskClaim, error: { code: string; message: string }, isRefused: boolean): Promise<void> {
+    const isOver = isRefused || claim.attempt >= mostAttempts;
+    await this.parts.database.query(
+      `UPDATE task SET state = $3, error = $4, finished_at = CASE WHEN $3 = 'failed' THEN now() END
+       WHERE id = $1 AND attempt = $2 AND state = 'running'`,
+      [claim.id, claim.attempt, isOver ? 'failed' : 'queued', JSON.stringify(error)],
+    );
+  }
+
+  /** Puts the task back for another worker; this attempt does not count. */
+  async handOver({ id, attempt }: TaskClaim): Promise<void> {
+    await this.parts.database.transaction(async (manager) => {
+      await manager.query(
+        `UPDATE task SET state = 'queued', progress = NULL WHERE id = $1 AND attempt = $2 AND state = 'running'`,
+        [id, attempt],
+      );
+      await this.parts.notifications.notify(manager, 'lowrank_task', id);
+    });
+  }
+
+  /** Puts back the tasks of workers that gave no sign of life; yields how many. */
+  async putBackLost(lostSeconds: number): Promise<number> {
+    const [, count] = await this.parts.database.query<[unknown[], number]>(
+      `UPDATE task SET
+         state = CASE WHEN attempt >= $2 THEN 'failed' ELSE 'queued' END,
+         finished_at = CASE WHEN attempt >= $2 THEN now() END,
+         error = CASE WHEN attempt >= $2 THEN $3::jsonb END
+       WHERE state = 'running' AND heartbeat_at < now() - make_interval(secs => $1)
+         AND pg_postmaster_start_time() < now() - make_interval(secs => $1)`,
+      [
+        lostSeconds,
+        mostAttempts,
+        JSON.stringify({
+          code: 'worker_lost',
+          message: `the worker gave no sign of life, ${mostAttempts} times: it may need more memory than the machine has`,
+        }),
+      ],
+    );
+    return count;
+  }
+
+  /** Deletes a task for its owner, and stops it where it runs. False if there is none. */
+  async remove(kind: Task['kind'], projectId: string, id: string): Promise<boolean> {
+    return this.parts.database.transaction(async (manager) => {
+      const [, count] = await manager.query<[unknown[], number]>(
+        `UPDATE task SET deleted_at = now(),
+           finished_at = coalesce(finished_at, now()),
+           state = CASE WHEN state IN ('queued', 'running') THEN 'cancelled' ELSE state END
+         WHERE id = $1 AND project_id = $2 AND kind = $3 AND deleted_at IS NULL`,
+        [id, projectId, kind],
+      );
+      await this.parts.notifications.notify(manager, 'lowrank_task', id);
+      return count > 0;
+    });
+  }
+
+  private async create(
+    kind: Task['kind'],
+    projectId: string,
+    input: CompositionInput | ExportInput,
+    within?: EntityManager,
+  ): Promise<Task> {
+    const make = async (manager: EntityManager): Promise<Task> => {
+      const id = newId(kind);
+      const inputIds = input.members.map((member) => member.id);
+      const row = { id, projectId, kind, state: 'queued' as const, input: { ...input }, inputIds };
+      await manager.insert(Task, row as never);
+      await this.parts.notifications.notify(manager, 'lowrank_task', id);
+      return manager.findOneByOrFail(Task, { id });
+    };
+    return within ? make(within) : this.parts.database.transaction(make);
+  }
+
+  private async end(
+    { id, attempt }: TaskClaim,
+    work: (manager: EntityManager, task: Task) => Promise<Partial<Task>>,
+  ): Promise<boolean> {
+    return this.parts.database.transaction(async (manager) => {
+      const task = await manager
+        .createQueryBuilder(Task, 'task')
+        .setLock('pessimistic_write')
+        .where({ id, attempt, state: 'running' })
+        .getOne();
+      if (!task) return false;
+      const result = await work(manager, task);
+      await manager
+        .createQueryBuilder()
+        .update(Task)
+        .set({ ...result, state: 'succeeded', error: null, finishedAt: () => 'now()' } as never)
+        .where({ id })
+        .execute();
+      return true;
+    });
+  }
+}
+
+async function insertAdapter(
+  manager: EntityManager,
+  task: Task,
+  { config, files, sha256, recipeId, recipe }: ComposedAdapter,
+): Promise<string> {
+  const { model, base_identity: baseIdentity, suffix } = compositionInput(task);
+  const id = newId('adapter');
+  await manager.insert(Adapter, {
+    id,
+    name: adapterName({ model, projectId: task.projectId, suffix }, id),
+    projectId: task.projectId,
+    jobId: null,
+    taskId: task.id,
+    recipeId,
+    recipe: recipe as never,
+    model,
+    baseIdentity,
+    config: config as never,
+    files: [...files],
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    sha256,
+  });
+  return id;
+}

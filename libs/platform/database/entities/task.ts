@@ -1,0 +1,84 @@
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { oneOf } from '#platform/database/entities/one-of.js';
+import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
+
+export const taskKinds = ['composition', 'export'] as const;
+export type TaskKind = (typeof taskKinds)[number];
+export const taskStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export type TaskState = (typeof taskStates)[number];
+
+/** How far the work has come: in layers for a composition, in bytes for an export. */
+export interface TaskProgress {
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Work on adapters that takes no training: baking a composition, exporting a merged model. Any worker does it. */
+@Entity()
+@Index(['projectId', 'createdAt', 'id'])
+@Index(['state', 'createdAt'])
+@Check(oneOf('kind', taskKinds))
+@Check(oneOf('state', taskStates))
+export class Task {
+  /** `composition-` or `export-` and 24 letters or digits. */
+  @PrimaryColumn('text')
+  id!: string;
+
+  @Column('text')
+  projectId!: string;
+
+  @Column('text')
+  kind!: TaskKind;
+
+  @Column('text')
+  state!: TaskState;
+
+  /** What is to be done, see libs/jobs/task-input.ts. */
+  @Column('jsonb')
+  input!: Record<string, unknown>;
+
+  /** Ids of the adapters and checkpoints whose bytes are needed until the work is over. */
+  @Column('jsonb')
+  inputIds!: string[];
+
+  @Column('jsonb', { nullable: true })
+  progress!: TaskProgress | null;
+
+  /** What a composition keeps of the exact sum. */
+  @Column('jsonb', { nullable: true })
+  report!: Record<string, unknown> | null;
+
+  /** The adapter that a composition became. */
+  @Column('text', { nullable: true })
+  adapterId!: string | null;
+
+  /** The files of an export. */
+  @Column('jsonb', { nullable: true })
+  files!: ManifestFile[] | null;
+
+  @Column('jsonb', { nullable: true })
+  error!: { code: string; message: string } | null;
+
+  /** Fencing token: goes up with every claim; a write with another number changes nothing. */
+  @Column('int', { default: 0 })
+  attempt!: number;
+
+  @Column('text', { nullable: true })
+  workerId!: string | null;
+
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  heartbeatAt!: Date | null;
+
+  @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
+  createdAt!: Date;
+
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  startedAt!: Date | null;
+
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  finishedAt!: Date | null;
+
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  deletedAt!: Date | null;
+}
