@@ -6,6 +6,7 @@ import helmet from 'helmet';
 import { Logger } from 'nestjs-pino';
 import type { Platform } from '#platform/platform.js';
 import { AppModule } from './app.module.js';
+import { serveDashboard } from './dashboard/serve-dashboard.js';
 import { quietFramework } from './http/framework-log.js';
 import { serveDocument } from './http/openapi.js';
 import { nameRequests } from './http/request-id.js';
@@ -36,6 +37,7 @@ export async function createApp(
   app.use(nameRequests);
   app.use(measureRequests(app.get(PrometheusService)));
   app.use(helmet(headers));
+  serveDashboard(app);
   app.use(limitSlowBodies(pace));
   app.useBodyParser('json', { limit: mostJsonBytes, strict: false });
   serveDocument(app);

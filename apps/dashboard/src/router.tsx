@@ -1,0 +1,44 @@
+/** Addresses without a library: the path names the view. */
+import { type MouseEvent, type ReactNode, useSyncExternalStore } from 'react';
+
+const moved = 'lowrank:moved';
+
+function subscribe(listener: () => void): () => void {
+  addEventListener('popstate', listener);
+  addEventListener(moved, listener);
+  return () => {
+    removeEventListener('popstate', listener);
+    removeEventListener(moved, listener);
+  };
+}
+
+export function usePath(): string {
+  return useSyncExternalStore(subscribe, () => location.pathname);
+}
+
+export function go(address: string): void {
+  history.pushState(null, '', address);
+  dispatchEvent(new Event(moved));
+  scrollTo(0, 0);
+  document.querySelector<HTMLElement>('main')?.focus();
+}
+
+interface LinkProps {
+  readonly to: string;
+  readonly className?: string;
+  readonly current?: boolean;
+  readonly children: ReactNode;
+}
+
+export function Link({ to, children, className, current }: LinkProps) {
+  const follow = (event: MouseEvent) => {
+    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    go(to);
+  };
+  return (
+    <a href={to} className={className} onClick={follow} aria-current={current ? 'page' : undefined}>
+      {children}
+    </a>
+  );
+}

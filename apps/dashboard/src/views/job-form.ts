@@ -1,0 +1,102 @@
+/** The form of a new job, and the request that it stands for. */
+import type { JobCreate } from '#contracts/http/job-create.js';
+
+export interface JobForm {
+  readonly model: string;
+  readonly trainingFile: string;
+  readonly validationFile: string;
+  readonly r: string;
+  readonly alpha: string;
+  readonly dropout: string;
+  readonly targets: string;
+  readonly epochs: string;
+  readonly steps: string;
+  readonly rate: string;
+  readonly prompt: string;
+  readonly suffix: string;
+}
+
+export const newForm: JobForm = {
+  model: '',
+  trainingFile: '',
+  validationFile: '',
+  r: '8',
+  alpha: '16',
+  dropout: '0.05',
+  targets: 'all-linear',
+  epochs: '',
+  steps: '',
+  rate: '',
+  prompt: '',
+  suffix: '',
+};
+
+/** A number where there is one; what is none goes to the server as it is, which says what is wrong. */
+const value = (text: string) => (Number.isFinite(Number(text)) ? Number(text) : text);
+const given = (name: string, text: string) => (text.trim() === '' ? {} : { [name]: value(text.trim()) });
+
+/** Training options that the form shows. */
+const shownOptions = new Set(['n_epochs', 'max_steps', 'learning_rate', 'sample_prompts']);
+
+/** What the form does not show stays as it is in `base`. */
+export function bodyOf(form: JobForm, base: Partial<JobCreate> = {}): JobCreate {
+  const names = form.targets.split(',').map((name) => name.trim());
+  const asked: Record<string, unknown> = { ...base.training };
+  const sample_prompts = asked['sample_prompts'];
+  const training = Object.fromEntries(Object.entries(asked).filter(([name]) => !shownOptions.has(name)));
+  const prompts = Array.isArray(sample_prompts) ? sample_prompts.slice(1) : [];
+  const lora = {
+    ...base.lora,
+    ...given('r', form.r),
+    ...given('lora_alpha', form.alpha),
+    ...given('lora_dropout', form.dropout),
+    ...(form.targets.trim() === '' ? {} : { target_modules: names.length === 1 ? names[0]! : names }),
+  };
+  const options = {
+    ...training,
+    ...given('n_epochs', form.epochs),
+    ...given('max_steps', form.steps),
+    ...given('learning_rate', form.rate),
+    ...(form.prompt === '' ? {} : { sample_prompts: [form.prompt, ...prompts] }),
+  };
+  return {
+    ...base,
+    model: form.model,
+    training_file: form.trainingFile,
+    ...(form.validationFile === '' ? {} : { validation_file: form.validationFile }),
+    ...(form.suffix === '' ? {} : { suffix: form.suffix }),
+    lora,
+    training: options,
+  };
+}
+
+const shown = (field: unknown) =>
+  typeof field === 'number' || typeof field === 'string' ? String(field) : '';
+
+/** The form of a job that was made already. */
+export function formOf(
+  job: Record<'lora' | 'training', unknown> & {
+    model: string;
+    training_file: string;
+    validation_file: string | null;
+  },
+): JobForm {
+  const lora = (job.lora ?? {}) as Record<string, unknown>;
+  const training = (job.training ?? {}) as Record<string, unknown>;
+  const targets = lora['target_modules'];
+  const prompts = training['sample_prompts'];
+  return {
+    ...newForm,
+    model: job.model,
+    trainingFile: job.training_file,
+    validationFile: job.validation_file ?? '',
+    r: shown(lora['r']),
+    alpha: shown(lora['lora_alpha']),
+    dropout: shown(lora['lora_dropout']),
+    targets: Array.isArray(targets) ? targets.join(', ') : shown(targets),
+    epochs: shown(training['n_epochs']).replace('auto', ''),
+    steps: shown(training['max_steps']),
+    rate: shown(training['learning_rate']).replace('auto', ''),
+    prompt: Array.isArray(prompts) ? shown(prompts[0]) : '',
+  };
+}

@@ -1,0 +1,31 @@
+/** What the model answered while it was trained; step 0 is the base model. */
+import type { MetricObject } from '#contracts/http/streams.js';
+
+interface Sample {
+  readonly prompt: string;
+  readonly answer: string;
+}
+
+export function SampleAnswers({ metrics }: { readonly metrics: readonly MetricObject[] }) {
+  const taken = metrics.filter(({ kind }) => kind === 'samples');
+  const prompts = (taken[0]?.values['samples'] ?? []) as Sample[];
+  if (prompts.length === 0) return null;
+  return (
+    <section>
+      <h2>Sample answers</h2>
+      {prompts.map(({ prompt }, i) => (
+        <details key={i} open={i === 0}>
+          <summary>{prompt}</summary>
+          <dl className="samples">
+            {taken.map(({ step, values }) => (
+              <div key={step}>
+                <dt>{step === 0 ? 'Before' : `Step ${step}`}</dt>
+                <dd>{(values['samples'] as Sample[])[i]?.answer}</dd>
+              </div>
+            ))}
+          </dl>
+        </details>
+      ))}
+    </section>
+  );
+}

@@ -1,0 +1,19 @@
+import react from '@vitejs/plugin-react';
+import { join } from 'node:path';
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  root: import.meta.dirname,
+  plugins: [react()],
+  resolve: { conditions: ['source', 'browser', 'module', 'import'] },
+  build: {
+    outDir: join(import.meta.dirname, '../../dist/dashboard'),
+    emptyOutDir: true,
+    target: 'es2023',
+    // The content policy forbids data: scripts, and old browsers are not served.
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+  },
+  // `npx vite apps/dashboard` with a server beside it.
+  server: { proxy: { '/v1': 'http://127.0.0.1:8010' } },
+});

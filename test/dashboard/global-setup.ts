@@ -1,0 +1,9 @@
+/** Builds the dashboard once before its tests: the API serves what is in dist. */
+import { join } from 'node:path';
+import { build } from 'vite';
+
+/** Vitest calls this before the first test. */
+export default async function buildDashboard(): Promise<void> {
+  const root = join(import.meta.dirname, '../../apps/dashboard');
+  await build({ root, configFile: join(root, 'vite.config.ts'), logLevel: 'warn', mode: 'production' });
+}
