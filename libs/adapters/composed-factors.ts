@@ -23,7 +23,7 @@ export function stackedFactors(
 }
 
 /** Writes the columns of `source` [rows, r], times a number, into `target` [rows, width] from a column on. */
-export function scaleColumns(
+function scaleColumns(
   target: Float32Array,
   width: number,
   first: number,

@@ -8,6 +8,8 @@ import { type FlatLayout, viewOf } from '#nn/flat-layout.js';
 export interface FlatAdapter {
   readonly modules: readonly TargetModule[];
   readonly parameters: Float32Array;
+  /** What each row of the rank is multiplied by besides the layer's scale, modules one after the other; none = 1. */
+  readonly selector?: Float32Array;
 }
 
 /** The flat form of an adapter that was read from its files. */

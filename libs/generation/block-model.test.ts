@@ -7,6 +7,7 @@ import { flatAdapter } from '#adapters/flat-factors.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { BlockModel, blockLengths, type RunnerChoice } from '#generation/block-model.js';
 import { generateTokens } from '#generation/generate-tokens.js';
+import type { AdapterNumbers } from '#generation/next-token-model.js';
 import { greedy } from '#generation/sampling.js';
 import { bitsAt, streamKey } from '#jit/random.js';
 import { openModelFolder } from '#models/model-folder.js';
@@ -37,7 +38,7 @@ function someTokens(length: number, vocabulary: number): number[] {
 async function loadAdapter(name: string) {
   const model = await openFamily('llama');
   const adapter = await readAdapter(join(fixtures, 'lora', name, 'final'), { spec: model.spec });
-  return { model, ...flatAdapter(adapter) };
+  return { model, adapter: flatAdapter(adapter) };
 }
 
 test('lengths of blocks double up to the limit', () => {
@@ -60,7 +61,7 @@ describe('greedy tokens are those of transformers', () => {
     const prompt = [...expected.subarray(0, expected.length - 10)];
     const blocks = await BlockModel.create({ model, modules: [], runner });
     const tokens = [...prompt];
-    const options = { sampling: greedy, request: 0, maxTokens: 10, stopIds: [], parameters: undefined };
+    const options = { sampling: greedy, request: 0, maxTokens: 10, stopIds: [], adapter: undefined };
     for await (const { token } of generateTokens(blocks, prompt, options)) tokens.push(token);
     expect(tokens).toEqual([...expected]);
     await blocks.close();
@@ -86,33 +87,33 @@ describe('with an adapter', () => {
   test.each([compiled, eager])(
     'that is off the logits are the base model’s to the bit, $kind',
     async (runner) => {
-      const { model, modules, parameters } = await loadAdapter('all-linear-rslora');
+      const { model, adapter } = await loadAdapter('all-linear-rslora');
       const tokens = someTokens(9, model.config.vocabSize);
       const base = await BlockModel.create({ model, modules: [], runner });
-      const adapted = await BlockModel.create({ model, modules, runner });
+      const adapted = await BlockModel.create({ model, modules: adapter.modules, runner });
       const expected = await base.logitsAfter(tokens, undefined);
-      const on = await adapted.logitsAfter(tokens, parameters);
+      const on = await adapted.logitsAfter(tokens, adapter);
       expect(await adapted.logitsAfter(tokens, undefined)).toEqual(expected);
       expect(on).not.toEqual(expected);
-      expect(await adapted.logitsAfter(tokens, parameters)).toEqual(on);
+      expect(await adapted.logitsAfter(tokens, adapter)).toEqual(on);
       await Promise.all([base.close(), adapted.close()]);
     },
   );
 
   test('answers that alternate between two adapters are what each gives alone', async () => {
-    const { model, modules, parameters } = await loadAdapter('qv');
-    const other = parameters.map((value) => -2 * value);
-    const blocks = await BlockModel.create({ model, modules, runner: compiled });
+    const { model, adapter } = await loadAdapter('qv');
+    const other = { parameters: adapter.parameters.map((value) => -2 * value) };
+    const blocks = await BlockModel.create({ model, modules: adapter.modules, runner: compiled });
     const options = { sampling: greedy, request: 0, maxTokens: 12, stopIds: [] };
-    const run = async (parameters: Float32Array | undefined) => {
+    const run = async (adapter: AdapterNumbers | undefined) => {
       const tokens: number[] = [];
       const prompt = someTokens(5, model.config.vocabSize);
-      for await (const { token } of generateTokens(blocks, prompt, { ...options, parameters })) {
+      for await (const { token } of generateTokens(blocks, prompt, { ...options, adapter })) {
         tokens.push(token);
       }
       return tokens;
     };
-    const all = [parameters, other, undefined];
+    const all = [adapter, other, undefined];
     const alone = [];
     for (const one of all) alone.push(await run(one));
     expect(new Set(alone.map(String)).size).toBeGreaterThan(1);
@@ -123,12 +124,12 @@ describe('with an adapter', () => {
 
 test('adapters of one layout share one graph', async () => {
   const cacheFolder = join(scratch, 'shared');
-  const { model, modules, parameters } = await loadAdapter('qv');
-  const others = modules.map((module) => ({ ...module, A: new Float32Array(3) }));
-  for (const layers of [modules, others]) {
+  const { model, adapter } = await loadAdapter('qv');
+  const others = adapter.modules.map((module) => ({ ...module, A: new Float32Array(3) }));
+  for (const layers of [adapter.modules, others]) {
     const runner = { ...compiled, cacheFolder };
     const blocks = await BlockModel.create({ model, modules: layers, runner });
-    await blocks.logitsAfter([1, 2, 3], parameters);
+    await blocks.logitsAfter([1, 2, 3], adapter);
     await blocks.close();
   }
   expect(await readdir(cacheFolder)).toHaveLength(1);

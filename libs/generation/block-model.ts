@@ -4,8 +4,9 @@
  */
 import { LowrankError } from '#jit/errors.js';
 import type { ProgramSpec } from '#jit/trace.js';
-import type { NextTokenModel } from '#generation/next-token-model.js';
-import { adapterLayout } from '#lora/adapter-layout.js';
+import { AdapterFeed } from '#generation/adapter-feed.js';
+import type { AdapterNumbers, NextTokenModel } from '#generation/next-token-model.js';
+import type { Selector } from '#lora/lora-linear.js';
 import type { TargetModule } from '#lora/target-modules.js';
 import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
@@ -30,7 +31,7 @@ export function blockLengths(limit: number): number[] {
 
 const programName = (length: number) => `next token of ${length}`;
 
-function nextTokenSpec(model: ModelFolder, length: number, parameters: number): ProgramSpec {
+function nextTokenSpec(model: ModelFolder, length: number, adapter: ProgramSpec['data']): ProgramSpec {
   const block = { shape: [length], dtype: 'int32' } as const;
   return {
     data: {
@@ -38,9 +39,10 @@ function nextTokenSpec(model: ModelFolder, length: number, parameters: number): 
       positions: block,
       segments: { shape: [1, length], dtype: 'int32' },
       row: { shape: [1], dtype: 'int32' },
+      ...adapter,
     },
     scalars: [],
-    state: parameters > 0 ? { parameters: { shape: [parameters], dtype: 'float32' } } : {},
+    state: {},
     weights: frozenWeights(model.parameters),
   };
 }
@@ -49,30 +51,28 @@ export interface BlockModelOptions {
   readonly model: ModelFolder;
   /** Layers that an adapter may change; empty = base model only. */
   readonly modules: readonly TargetModule[];
+  /** 'diagonal' = adapters come with a selector; default 'identity'. */
+  readonly selector?: Selector;
   readonly runner: RunnerChoice;
   /** Most tokens of a sequence, if fewer than the model takes. */
   readonly maxLength?: number;
 }
 
 export class BlockModel implements NextTokenModel {
-  /** The adapter whose numbers the state holds. */
-  private parameters: Float32Array;
-  private previous: Promise<unknown> = Promise.resolve();
-
-  private constructor(
+  /** `runner` has the step functions of the model for all lengths of blocks up to `maxLength`. */
+  constructor(
     readonly maxLength: number,
     private readonly vocabSize: number,
     private readonly runner: Runner,
-    private readonly zeros: Float32Array,
-  ) {
-    this.parameters = zeros;
-  }
+    private readonly feed: AdapterFeed,
+  ) {}
 
   /** Nothing is compiled or read before it is needed. TensorFlow.js is loaded only to compile or to run eagerly. */
-  static async create({ model, modules, runner, maxLength }: BlockModelOptions): Promise<BlockModel> {
+  static async create(options: BlockModelOptions): Promise<BlockModel> {
+    const { model, modules, selector = 'identity', runner, maxLength } = options;
     const { config } = model;
     const limit = Math.min(maxLength ?? Infinity, config.maxPositionEmbeddings, longestBlock);
-    const zeros = new Float32Array(adapterLayout(modules).size);
+    const feed = new AdapterFeed(modules, selector);
     // A module may hold the factors of one adapter too, on which the graph does not depend.
     const layers = modules.map(({ path, r, scale, inFeatures, outFeatures }) => ({
       path,
@@ -81,18 +81,17 @@ export class BlockModel implements NextTokenModel {
       inFeatures,
       outFeatures,
     }));
-    const initial: Record<string, Float32Array> = zeros.length > 0 ? { parameters: zeros } : {};
     const specs = blockLengths(limit).map(
-      (length) => [programName(length), nextTokenSpec(model, length, zeros.length)] as const,
+      (length) => [programName(length), nextTokenSpec(model, length, feed.spec)] as const,
     );
     const load = async () =>
-      (await import('#generation/next-token-program.js')).nextTokenProgram(config, modules);
+      (await import('#generation/next-token-program.js')).nextTokenProgram(config, modules, selector);
     const make = async (): Promise<Runner> => {
       if (runner.kind === 'eager') {
         const { EagerRunner } = await import('#runtime/eager-runner.js');
         const program = await load();
         const programs = Object.fromEntries(specs.map(([name, spec]) => [name, { program, spec }]));
-        return new EagerRunner(programs, initial, readFrozenWeight, runner.backend);
+        return new EagerRunner(programs, {}, readFrozenWeight, runner.backend);
       }
       const { kind: _, ...options } = runner;
       const { device, cacheFolder } = options;
@@ -103,16 +102,13 @@ export class BlockModel implements NextTokenModel {
         };
         return [name, { key: { program: 'next token', config, layers, spec, device }, compile }] as const;
       });
-      return new CompiledRunner(Object.fromEntries(programs), initial, options);
+      return new CompiledRunner(Object.fromEntries(programs), {}, options);
     };
-    return new BlockModel(limit, config.vocabSize, await make(), zeros);
+    return new BlockModel(limit, config.vocabSize, await make(), feed);
   }
 
-  /** Runs one after the other: the state that holds the adapter must not change under a run. */
-  async logitsAfter(
-    tokens: readonly number[],
-    parameters: Float32Array | undefined = this.zeros,
-  ): Promise<Float32Array> {
+  /** Throws `token_out_of_range`, and `adapter_layout_mismatch` for an adapter of another layout. */
+  async logitsAfter(tokens: readonly number[], adapter: AdapterNumbers | undefined): Promise<Float32Array> {
     const stranger = tokens.find((token) => !(token >= 0 && token < this.vocabSize));
     if (stranger !== undefined) {
       throw new LowrankError(
@@ -121,25 +117,16 @@ export class BlockModel implements NextTokenModel {
         { details: { token: stranger, vocabSize: this.vocabSize } },
       );
     }
-    const result = this.previous.then(() => this.run(tokens, parameters));
-    this.previous = result.catch(() => undefined);
-    return result;
-  }
-
-  private async run(tokens: readonly number[], parameters: Float32Array): Promise<Float32Array> {
     const length = blockLengths(this.maxLength).find((length) => length >= tokens.length)!;
     const block = new Int32Array(length);
     block.set(tokens);
-    if (parameters !== this.parameters) {
-      this.runner.writeState('parameters', parameters);
-      this.parameters = parameters;
-    }
     const { logits } = await this.runner.run(programName(length), {
       data: {
         tokens: block,
         positions: Int32Array.from(block, (_, i) => i),
         segments: new Int32Array(length),
         row: Int32Array.of(tokens.length - 1),
+        ...this.feed.inputs(adapter),
       },
     });
     return logits as Float32Array;

@@ -9,7 +9,7 @@ const options: TokenOptions = {
   request: 0,
   maxTokens: Infinity,
   stopIds: [],
-  parameters: undefined,
+  adapter: undefined,
 };
 const sampled = { ...options, sampling: { temperature: 1, topP: 0.9, seed: 4 } };
 

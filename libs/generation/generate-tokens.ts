@@ -1,7 +1,7 @@
 /** The loop of autoregressive generation, on token ids. */
 import { setImmediate } from 'node:timers/promises';
 import { LowrankError } from '#jit/errors.js';
-import type { NextTokenModel } from '#generation/next-token-model.js';
+import type { AdapterNumbers, NextTokenModel } from '#generation/next-token-model.js';
 import { checkSampling, chooseToken, type SamplingOptions, uniformFor } from '#generation/sampling.js';
 
 /** `stop`: the model or the caller ended the text; `length`: there was no room for more. */
@@ -14,8 +14,8 @@ export interface TokenOptions {
   /** Most tokens to generate; the model's limit holds anyway. */
   readonly maxTokens: number;
   readonly stopIds: readonly number[];
-  /** Flat vector of the adapter; undefined = the base model. */
-  readonly parameters: Float32Array | undefined;
+  /** Undefined = the base model. */
+  readonly adapter: AdapterNumbers | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -35,7 +35,7 @@ export interface GeneratedToken {
 export async function* generateTokens(
   model: NextTokenModel,
   prompt: readonly number[],
-  { sampling, request, maxTokens, stopIds, parameters, signal }: TokenOptions,
+  { sampling, request, maxTokens, stopIds, adapter, signal }: TokenOptions,
 ): AsyncGenerator<GeneratedToken> {
   checkSampling(sampling);
   const room = checkRoom(model, prompt);
@@ -46,7 +46,7 @@ export async function* generateTokens(
   const tokens = [...prompt];
   for (let count = 1; count <= most; count++) {
     signal?.throwIfAborted();
-    const logits = await model.logitsAfter(tokens, parameters);
+    const logits = await model.logitsAfter(tokens, adapter);
     const token = chooseToken(logits, sampling, uniformFor(sampling.seed, request, tokens.length));
     tokens.push(token);
     const isLast = count === most;

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { adapterSource } from '#adapters/adapter.js';
+import { LiveComposition } from '#adapters/live-composition.js';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import { Generator, type CompletionOptions } from '#generation/generator.js';
-import type { NextTokenModel } from '#generation/next-token-model.js';
+import type { AdapterNumbers, NextTokenModel } from '#generation/next-token-model.js';
+import { randomAdapter } from '../../test/random-adapters.js';
 
 const folder = join(import.meta.dirname, '../../test/fixtures/tokenizers/byte-level-gpt2');
 const tokenizer = await loadTokenizer(folder);
@@ -13,28 +16,28 @@ const end = tokenizer.stopIds[0]!;
 
 interface Scripted extends NextTokenModel {
   readonly prompts: number[][];
-  readonly parameters: (Float32Array | undefined)[];
+  readonly adapters: (AdapterNumbers | undefined)[];
 }
 
 /** A model that says the given tokens whatever it is asked. */
 function scripted(answer: readonly number[]): Scripted {
   const prompts: number[][] = [];
-  const parameters: (Float32Array | undefined)[] = [];
+  const adapters: (AdapterNumbers | undefined)[] = [];
   return {
     maxLength: 100,
     prompts,
-    parameters,
+    adapters,
     logitsAfter: (tokens, used) => {
       prompts.push([...tokens]);
-      parameters.push(used);
+      adapters.push(used);
       const next = answer[tokens.length - prompts[0]!.length]!;
       return Promise.resolve(new Float32Array(tokenizer.vocabularySize).fill(0).fill(1, next, next + 1));
     },
   };
 }
 
-function generatorOf(model: NextTokenModel, parameterCount = 0): Generator {
-  return new Generator({ tokenizer, template }, parameterCount, model, () => Promise.resolve());
+function generatorOf(model: NextTokenModel, adapter?: AdapterNumbers): Generator {
+  return new Generator({ tokenizer, template }, adapter, model, () => Promise.resolve());
 }
 
 /** An answer, and its text as it was streamed. */
@@ -127,33 +130,61 @@ describe('a prompt', () => {
 });
 
 describe('an adapter', () => {
+  const adapterOf = (...numbers: number[]) => ({ parameters: Float32Array.from(numbers) });
+
   test('is the one in use when the answer began, or none', async () => {
     const model = scripted([...encode('abcdef'), end]);
-    const generator = generatorOf(model, 2);
-    generator.setAdapter(Float32Array.of(1, 2));
+    const generator = generatorOf(model, adapterOf(1, 2));
     let count = 0;
     const onToken = () => void (++count === 2 && generator.setAdapter(Float32Array.of(3, 4)));
     await generator.complete('x', { onToken });
-    expect(new Set(model.parameters)).toEqual(new Set([Float32Array.of(1, 2)]));
+    expect(model.adapters.length).toBeGreaterThan(2);
+    expect(new Set(model.adapters)).toEqual(new Set([adapterOf(1, 2)]));
     await generator.complete('x', { maxTokens: 1 });
-    expect(model.parameters.at(-1)).toEqual(Float32Array.of(3, 4));
+    expect(model.adapters.at(-1)).toEqual(adapterOf(3, 4));
     await generator.complete('x', { maxTokens: 1, useAdapter: false });
-    expect(model.parameters.at(-1)).toBeUndefined();
-  });
-
-  test('is copied, so that training may go on changing its vector', async () => {
-    const model = scripted([end]);
-    const generator = generatorOf(model, 2);
-    const vector = Float32Array.of(1, 2);
-    generator.setAdapter(vector);
-    vector[0] = 9;
-    await generator.complete('x');
-    expect(model.parameters[0]).toEqual(Float32Array.of(1, 2));
+    expect(model.adapters.at(-1)).toBeUndefined();
   });
 
   test('of another layout is refused', () => {
-    expect(() => generatorOf(scripted([]), 2).setAdapter(new Float32Array(3))).toThrow(
+    expect(() => generatorOf(scripted([]), adapterOf(1, 2)).setAdapter(new Float32Array(3))).toThrow(
       expect.objectContaining({ code: 'adapter_layout_mismatch', details: { given: 3, expected: 2 } }),
     );
+  });
+});
+
+describe('weights', () => {
+  const path = 'model.layers.0.self_attn.q_proj';
+  const members = [1, 2].map((seed) => ({
+    adapter: adapterSource(`member ${seed}`, randomAdapter(seed, { r: seed }, { [path]: [8, 6] })),
+    weight: seed,
+  }));
+
+  test('belong to an answer: others under way keep theirs', async () => {
+    const composition = await LiveComposition.open(members);
+    const model = scripted([...encode('abcdef'), end]);
+    const options = { tokenizer, template, composition };
+    const generator = new Generator(options, composition.withWeights(), model, () => Promise.resolve());
+    const all = [[0.5, -1], [0, 0], undefined];
+    await Promise.all(all.map((weights) => generator.complete('x', { weights })));
+    const used = new Set(model.adapters.map((adapter) => String(adapter!.selector)));
+    const expected = all.map((weights) => String(composition.withWeights(weights).selector));
+    expect(new Set(expected).size).toBe(3);
+    expect(used).toEqual(new Set(expected));
+    expect(new Set(model.adapters.map((adapter) => adapter!.parameters)).size).toBe(1);
+    await generator.complete('x', { maxTokens: 1, useAdapter: false });
+    expect(model.adapters.at(-1)).toBeUndefined();
+    await expect(generator.complete('x', { weights: [1] })).rejects.toMatchObject({
+      code: 'weights_miscounted',
+    });
+    expect(() => generator.setAdapter(new Float32Array(3))).toThrow(
+      expect.objectContaining({ code: 'composition_in_use' }),
+    );
+  });
+
+  test('are refused where there is no composition', async () => {
+    await expect(generatorOf(scripted([end])).complete('x', { weights: [1] })).rejects.toMatchObject({
+      code: 'weights_without_composition',
+    });
   });
 });

@@ -1,15 +1,15 @@
 /** Text from a model: prompts in, text out, with or without an adapter. */
 import type { FlatAdapter } from '#adapters/flat-factors.js';
+import type { LiveComposition } from '#adapters/live-composition.js';
 import type { ChatMessage, ChatTemplate } from '#data/chat-template.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import { BlockModel, type RunnerChoice } from '#generation/block-model.js';
 import { type FinishReason, generateTokens } from '#generation/generate-tokens.js';
-import type { NextTokenModel } from '#generation/next-token-model.js';
+import type { AdapterNumbers, NextTokenModel } from '#generation/next-token-model.js';
 import { greedy, type SamplingOptions } from '#generation/sampling.js';
 import { StopStrings } from '#generation/stop-strings.js';
 import { TextStream } from '#generation/text-stream.js';
 import { LowrankError } from '#jit/errors.js';
-import { adapterLayout } from '#lora/adapter-layout.js';
 import type { ModelFolder } from '#models/model-folder.js';
 
 export interface GeneratorOptions {
@@ -18,6 +18,8 @@ export interface GeneratorOptions {
   readonly template: ChatTemplate;
   /** The adapter to begin with; others of the same layout can take its place. Without one there are no LoRA layers. */
   readonly adapter?: FlatAdapter;
+  /** A composition in place of an adapter; every answer may have weights of its own. */
+  readonly composition?: LiveComposition;
   readonly runner: RunnerChoice;
   /** Most tokens of prompt and answer together, if fewer than the model takes. */
   readonly maxLength?: number;
@@ -39,6 +41,8 @@ export interface CompletionOptions extends Partial<SamplingOptions> {
   readonly stopIds?: readonly number[];
   /** false = answer as the base model does. */
   readonly useAdapter?: boolean;
+  /** Of the members of the composition, in their order, for this answer alone; default = those it was opened with. */
+  readonly weights?: readonly number[];
   readonly onToken?: (event: TokenEvent) => void;
   readonly signal?: AbortSignal;
 }
@@ -53,25 +57,34 @@ export interface Completion {
   readonly promptTokens: number;
 }
 
-/** The model of `options` ready to answer. Compiling waits until the first answer needs it. */
+/**
+ * The model of `options` ready to answer. Compiling waits until the first answer needs it. Throws `adapter_ambiguous`
+ * for an adapter together with a composition.
+ */
 export async function createGenerator(options: GeneratorOptions): Promise<Generator> {
-  const { model, adapter, runner, maxLength } = options;
-  const modules = adapter?.modules ?? [];
-  const blocks = await BlockModel.create({ model, modules, runner, maxLength });
-  const generator = new Generator(options, adapterLayout(modules).size, blocks, () => blocks.close());
-  generator.setAdapter(adapter?.parameters);
-  return generator;
+  const { model, adapter, composition, runner, maxLength } = options;
+  if (adapter && composition) {
+    throw new LowrankError('adapter_ambiguous', 'give a generator an adapter or a composition, not both');
+  }
+  const inUse = adapter ?? composition?.withWeights();
+  const modules = inUse?.modules ?? [];
+  const selector = inUse?.selector ? 'diagonal' : 'identity';
+  const blocks = await BlockModel.create({ model, modules, selector, runner, maxLength });
+  return new Generator(options, inUse, blocks, () => blocks.close());
 }
 
 export class Generator {
-  private parameters: Float32Array | undefined;
+  private readonly parameterCount: number;
 
+  /** `adapter` is the one to begin with. */
   constructor(
-    private readonly text: Pick<GeneratorOptions, 'tokenizer' | 'template'>,
-    private readonly parameterCount: number,
+    private readonly options: Pick<GeneratorOptions, 'tokenizer' | 'template' | 'composition'>,
+    private adapter: AdapterNumbers | undefined,
     private readonly model: NextTokenModel,
     private readonly release: () => Promise<void>,
-  ) {}
+  ) {
+    this.parameterCount = adapter?.parameters.length ?? 0;
+  }
 
   /** Most tokens of prompt and answer together. */
   get maxLength(): number {
@@ -79,10 +92,17 @@ export class Generator {
   }
 
   /**
-   * Puts another adapter in use, copied from its flat vector; undefined is the base model. Answers under way go on
-   * with the adapter that they began with. Throws `adapter_layout_mismatch` for a vector of another size.
+   * Puts another adapter in use by its flat vector, which is not copied and must not change; undefined is the base
+   * model. Answers under way go on with the adapter that they began with. Throws `adapter_layout_mismatch` for a vector
+   * of another size, and `composition_in_use` where a composition takes the adapter's place.
    */
   setAdapter(parameters: Float32Array | undefined): void {
+    if (this.options.composition) {
+      throw new LowrankError(
+        'composition_in_use',
+        'the generator was made for a composition: give each answer its weights instead of another adapter',
+      );
+    }
     if (parameters && parameters.length !== this.parameterCount) {
       throw new LowrankError(
         'adapter_layout_mismatch',
@@ -90,14 +110,14 @@ export class Generator {
         { details: { given: parameters.length, expected: this.parameterCount } },
       );
     }
-    this.parameters = parameters?.slice();
+    this.adapter = parameters && { parameters };
   }
 
   /**
    * Answers a prompt: a text to go on with, or a conversation whose next turn is the assistant's.
    *
-   * Greedy unless a temperature is given. Throws what `generateTokens` and the chat template throw, and
-   * `stop_invalid`.
+   * Greedy unless a temperature is given. Throws what `generateTokens` and the chat template throw, `stop_invalid`,
+   * `weights_without_composition`, and for weights what {@link LiveComposition.withWeights} throws.
    */
   async complete(
     prompt: string | readonly ChatMessage[],
@@ -106,13 +126,13 @@ export class Generator {
     const ids = this.encode(prompt);
     const { temperature = greedy.temperature, topP = greedy.topP, seed = greedy.seed } = options;
     const stops = new StopStrings(options.stop ?? []);
-    const stream = new TextStream(this.text.tokenizer, ids);
+    const stream = new TextStream(this.options.tokenizer, ids);
     const generated = generateTokens(this.model, ids, {
       sampling: { temperature, topP, seed },
       request: options.request ?? 0,
       maxTokens: options.maxTokens ?? Infinity,
-      stopIds: options.stopIds ?? this.text.tokenizer.stopIds,
-      parameters: options.useAdapter === false ? undefined : this.parameters,
+      stopIds: options.stopIds ?? this.options.tokenizer.stopIds,
+      adapter: this.adapterFor(options),
       signal: options.signal,
     });
     const tokens: number[] = [];
@@ -138,8 +158,20 @@ export class Generator {
     return this.release();
   }
 
+  private adapterFor({ useAdapter, weights }: CompletionOptions): AdapterNumbers | undefined {
+    const { composition } = this.options;
+    if (weights && !composition) {
+      throw new LowrankError(
+        'weights_without_composition',
+        'weights were given, but the generator was not made for a composition: leave them out',
+      );
+    }
+    if (useAdapter === false) return undefined;
+    return weights ? composition!.withWeights(weights) : this.adapter;
+  }
+
   private encode(prompt: string | readonly ChatMessage[]): number[] {
-    const { tokenizer, template } = this.text;
+    const { tokenizer, template } = this.options;
     if (typeof prompt === 'string') {
       // Only what a tokenizer puts in front: what it puts behind a text would end it.
       return [...tokenizer.prefix, ...tokenizer.encode(prompt, { addSpecialTokens: false })];

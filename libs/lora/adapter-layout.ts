@@ -12,6 +12,11 @@ export function adapterLayout(modules: readonly TargetModule[]): FlatLayout {
   );
 }
 
+/** The place of every layer's selector, a number for each row of its rank, in one vector. */
+export function selectorLayout(modules: readonly TargetModule[]): FlatLayout {
+  return layOut(modules.map(({ path, r }) => ({ name: `${path}.lora_selector`, shape: [r] })));
+}
+
 /** Names of the dropout streams of a model's layers, in the order of their sites. */
 export function dropoutSiteNames(modules: readonly TargetModule[]): string[] {
   return modules.map(({ path }) => `${adapterTensorName(path, 'A')} dropout`);

@@ -9,6 +9,9 @@ export interface DropoutStreams {
   keys: Tensor | undefined;
 }
 
+/** With 'diagonal' a vector of r numbers, given with every run, stands between the factors; 'identity' is none. */
+export type Selector = 'identity' | 'diagonal';
+
 export interface LoraLinearOptions {
   readonly r: number;
   readonly scale: number;
@@ -17,14 +20,20 @@ export interface LoraLinearOptions {
   /** Row of the dropout streams that belongs to this layer. */
   readonly site: number;
   readonly streams: DropoutStreams;
+  /** Default 'identity'. */
+  readonly selector?: Selector;
 }
 
-/** y = base(x) + scale * B A dropout(x); A is [r, in], B is [out, r]. With scale 0 it is the base's bits. */
+/**
+ * y = base(x) + scale * B diag(s) A dropout(x); A is [r, in], B is [out, r], s is the selector [r], if there is one.
+ * With scale 0 it is the base's bits, and with a selector of zeros too, as an exact zero is added.
+ */
 export class LoraLinear extends RowMap {
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly A: Parameter;
   readonly B: Parameter;
+  readonly selector: Parameter | undefined;
 
   constructor(
     readonly base: RowMap,
@@ -35,6 +44,8 @@ export class LoraLinear extends RowMap {
     this.outFeatures = base.outFeatures;
     this.A = this.parameter('lora_A.weight', [options.r, this.inFeatures]);
     this.B = this.parameter('lora_B.weight', [this.outFeatures, options.r]);
+    this.selector =
+      options.selector === 'diagonal' ? this.parameter('lora_selector', [options.r]) : undefined;
     // The base keeps its own path, so its weight keeps its name.
     this.child('', () => base);
   }
@@ -44,7 +55,8 @@ export class LoraLinear extends RowMap {
     const y = this.base.forward(x);
     if (scale === 0) return y;
     const input = streams.keys && rate > 0 ? dropout(x, rate, streams.keys, site) : x;
-    const down = linear(input, this.A.tensor);
+    const low = linear(input, this.A.tensor);
+    const down = this.selector ? mul(low, this.selector.tensor) : low;
     return add(y, linear(scale === 1 ? down : mul(down, scalar(scale)), this.B.tensor));
   }
 }

@@ -1,6 +1,6 @@
 /** A base model with LoRA layers injected, its trainable numbers laid out in one vector. */
 import { adapterLayout } from '#lora/adapter-layout.js';
-import { type DropoutStreams, LoraLinear } from '#lora/lora-linear.js';
+import { type DropoutStreams, LoraLinear, type Selector } from '#lora/lora-linear.js';
 import type { TargetModule } from '#lora/target-modules.js';
 import type { DecoderConfig } from '#models/config.js';
 import { Decoder } from '#models/decoder.js';
@@ -22,12 +22,13 @@ export function createLoraModel(
   config: DecoderConfig,
   modules: readonly TargetModule[],
   dropout: number,
+  selector: Selector = 'identity',
 ): LoraModel {
   const decoder = new Decoder(config);
   const streams: DropoutStreams = { keys: undefined };
   for (const [site, { path, r, scale }] of modules.entries()) {
     const slot = decoder.slotOf(path);
-    slot.module = new LoraLinear(slot.module as RowMap, { r, scale, dropout, site, streams });
+    slot.module = new LoraLinear(slot.module as RowMap, { r, scale, dropout, site, streams, selector });
   }
   return { decoder, layout: adapterLayout(modules), streams, dropoutSites: dropout > 0 ? modules.length : 0 };
 }

@@ -6,7 +6,7 @@ import { LowrankError } from '#jit/errors.js';
 import { gated } from '#jit/ops/gated.js';
 import { dropout } from '#jit/ops/random-bits.js';
 import { add, mul, reshape, type Tensor } from '#jit/ops.js';
-import type { DropoutStreams } from '#lora/lora-linear.js';
+import type { DropoutStreams, Selector } from '#lora/lora-linear.js';
 import { Module, type Parameter, type Slot } from '#nn/module.js';
 
 /** Dropout of one injected layer while it trains. */
@@ -22,8 +22,8 @@ export interface BranchDropout {
 
 export interface InjectedOptions {
   readonly r: number;
-  /** With 'diagonal' a vector of r numbers, given with every run, stands between down and up; default 'identity'. */
-  readonly selector?: 'identity' | 'diagonal';
+  /** Default 'identity'. */
+  readonly selector?: Selector;
   readonly dropout?: BranchDropout;
 }
 

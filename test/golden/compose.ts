@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import type { Adapter } from '#adapters/adapter.js';
 import { Composition } from '#adapters/composition.js';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
-import { flatAdapter } from '#adapters/flat-factors.js';
+import { type FlatAdapter, flatAdapter } from '#adapters/flat-factors.js';
 import { LiveComposition } from '#adapters/live-composition.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
 import { BlockModel } from '#generation/block-model.js';
@@ -74,7 +74,7 @@ async function checkLogits(
   meter: ErrorMeter,
   what: string,
   familyFolder: string,
-  adapter: ReturnType<typeof flatAdapter>,
+  adapter: FlatAdapter,
   golden: Golden,
 ): Promise<void> {
   const ids = golden.get('input_ids')!;
@@ -84,12 +84,13 @@ async function checkLogits(
   const model = await BlockModel.create({
     model: await openModelFolder(familyFolder),
     modules: adapter.modules,
+    selector: adapter.selector ? 'diagonal' : 'identity',
     runner: { kind: 'compiled', device: 'cpu', threads: 2, spin: false, cacheFolder: undefined },
   });
   for (let row = 0; row < rows; row++) {
     for (let position = 0; position < length; position++) {
       const tokens = [...ids.values.subarray(row * length, row * length + position + 1)];
-      const logits = await model.logitsAfter(tokens, adapter.parameters);
+      const logits = await model.logitsAfter(tokens, adapter);
       const at = (row * length + position) * vocabulary;
       const error = absoluteError(logits, expected.values.subarray(at, at + vocabulary));
       meter.record(`${what}: logits at ${row}, ${position}`, error, tolerances.logits);
@@ -132,7 +133,8 @@ export async function runComposeCase(folder: string, familiesFolder: string): Pr
     }
     const familyFolder = join(familiesFolder, family);
     await checkLogits(meter, 'stacked', familyFolder, flatAdapter(stacked), golden);
-    await checkLogits(meter, 'live', familyFolder, await LiveComposition.open(listed(weights)), golden);
+    const live = await LiveComposition.open(listed(weights.map(() => 1)));
+    await checkLogits(meter, 'live', familyFolder, live.withWeights(weights), golden);
   } finally {
     rmSync(scratch, { recursive: true });
   }

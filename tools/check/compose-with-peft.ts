@@ -127,7 +127,7 @@ async function logitsWith(base: ModelFolder, adapterFolder: string): Promise<Flo
     maxLength: 16,
   });
   const logits: Float32Array[] = [];
-  for (const prompt of prompts) logits.push(await model.logitsAfter(prompt, adapter.parameters));
+  for (const prompt of prompts) logits.push(await model.logitsAfter(prompt, adapter));
   await model.close();
   return logits;
 }

@@ -1,6 +1,6 @@
 /**
  * What composing costs: three adapters of rank 16 on the shapes of a model of a billion parameters, composed to rank 16
- * in two processes, then their weights changed live. With --model, the cost of its merged export too.
+ * in two processes, then answers with other weights each, up to where the next forward pass would begin. With --model, the cost of its merged export too.
  *
  *     node dist/tools/check/composition-cost.js [--model FOLDER] [--dtype f16] [--folder SCRATCH]
  */
@@ -19,12 +19,15 @@ import { initialiseAdapter } from '#adapters/initialise.js';
 import { LiveComposition } from '#adapters/live-composition.js';
 import { openAdapter } from '#adapters/read-adapter.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
+import { AdapterFeed } from '#generation/adapter-feed.js';
+import { BlockModel } from '#generation/block-model.js';
 import { streamKey, uniformAt } from '#jit/random.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import type { TargetModule } from '#lora/target-modules.js';
 import type { ExportDtype } from '#models/write-model-folder.js';
 import { openModelFolder } from '#models/model-folder.js';
+import type { Runner } from '#runtime/runner.js';
 
 const lora = parseLoraConfig({ r: 16, lora_alpha: 32, target_modules: 'all-linear' });
 const weights = [0.7, -0.2, 0.5];
@@ -74,13 +77,39 @@ interface Cost {
   readonly cpuSeconds: number;
   readonly peakMegabytes: number;
   readonly idleMegabytes: number;
-  /** Of the processor, for each change of all weights. */
+  /** For each change of all weights. */
   readonly milliseconds?: readonly number[];
 }
 
 const times = ({ seconds, cpuSeconds }: Cost) =>
   `${seconds.toFixed(1)} s (${cpuSeconds.toFixed(1)} s of processor)`;
 const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+
+/** Milliseconds from the call of a model with other weights to the moment at which its forward pass would begin. */
+async function changeWeights(live: LiveComposition): Promise<number[]> {
+  let began = 0;
+  const unused = () => {
+    throw new Error('a change of weights needs no state');
+  };
+  const runner: Runner = {
+    prepare: () => Promise.resolve(),
+    run: () => {
+      began = performance.now();
+      return Promise.resolve({ logits: new Float32Array(1) });
+    },
+    readState: unused,
+    writeState: unused,
+    close: () => Promise.resolve(),
+  };
+  const model = new BlockModel(1024, 1, runner, new AdapterFeed(live.modules, 'diagonal'));
+  const times: number[] = [];
+  for (let i = 0; i < 10; i++) {
+    const start = performance.now();
+    await model.logitsAfter([0], live.withWeights([i, 2 * i, i % 2 ? 1 : 3 * i]));
+    times.push(began - start);
+  }
+  return times;
+}
 
 /** Does one task in this process and tells the parent what it cost. */
 async function carryOut({ members, out, form, model, dtype }: Task): Promise<Cost> {
@@ -95,12 +124,7 @@ async function carryOut({ members, out, form, model, dtype }: Task): Promise<Cos
   else if (form) await (await Composition.open(listed)).write(out, form);
   else {
     const live = await LiveComposition.open(listed);
-    milliseconds = Array.from({ length: 10 }, (_, i) => {
-      const before = process.cpuUsage();
-      live.setWeights([i, 2 * i, i % 2 ? 1 : 3 * i]);
-      const { user, system } = process.cpuUsage(before);
-      return (user + system) / 1000;
-    });
+    milliseconds = await changeWeights(live);
   }
   const seconds = (performance.now() - start) / 1000;
   const { user, system } = process.cpuUsage(cpu);
@@ -145,7 +169,7 @@ async function main(): Promise<void> {
     console.log(`stacked: ${times(stacked)}, peak ${stacked.peakMegabytes} MB`);
     const live = await inChild({ members, out: '' });
     console.log(
-      `all three weights changed live: ${live.milliseconds!.map((time) => time.toFixed(0)).join(', ')} ms of processor, peak ${live.peakMegabytes} MB`,
+      `all three weights changed live: ${live.milliseconds!.map((time) => time.toFixed(2)).join(', ')} ms, peak ${live.peakMegabytes} MB`,
     );
     if (!values.model) return;
     const base = await openModelFolder(values.model);
