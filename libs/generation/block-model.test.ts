@@ -5,7 +5,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { flatAdapter } from '#adapters/flat-factors.js';
 import { readAdapter } from '#adapters/read-adapter.js';
-import { BlockModel, blockLengths, type RunnerChoice } from '#generation/block-model.js';
+import { BlockModel, blockLengths, cacheLengths, type RunnerChoice } from '#generation/block-model.js';
 import { generateTokens } from '#generation/generate-tokens.js';
 import type { AdapterNumbers } from '#generation/next-token-model.js';
 import { greedy } from '#generation/sampling.js';
@@ -41,10 +41,12 @@ async function loadAdapter(name: string) {
   return { model, adapter: flatAdapter(adapter) };
 }
 
-test('lengths of blocks double up to the limit', () => {
+test('lengths of blocks double up to the limit, those of caches are fewer', () => {
   expect(blockLengths(300)).toEqual([64, 128, 256, 300]);
   expect(blockLengths(256)).toEqual([64, 128, 256]);
   expect(blockLengths(20)).toEqual([20]);
+  expect(cacheLengths(2000)).toEqual([256, 1024, 2000]);
+  expect(cacheLengths(20)).toEqual([20]);
 });
 
 describe('greedy tokens are those of transformers', () => {
@@ -76,11 +78,37 @@ test('a sequence gives the same logits in blocks of different length', async () 
   for (const maxLength of [70, 100, undefined]) {
     const blocks = await BlockModel.create({ model: long, modules: [], runner: compiled, maxLength });
     expect(blocks.maxLength).toBe(maxLength ?? 200);
-    results.push(await blocks.logitsAfter(tokens, undefined));
+    results.push(await blocks.open(undefined).extend(tokens));
     await blocks.close();
   }
   for (const other of results.slice(1))
     expect(absoluteError(other, results[0]!)).toBeLessThan(tolerances.logits);
+});
+
+describe('one token after the other', () => {
+  test.each([
+    { family: 'llama', runner: compiled },
+    { family: 'mistral', runner: compiled },
+    { family: 'mistral', runner: eager },
+  ])('gives the logits of all at once, of $family, $runner.kind', async ({ family, runner }) => {
+    const model = await openFamily(family);
+    const long = { ...model, config: { ...model.config, maxPositionEmbeddings: 300 } };
+    const tokens = someTokens(260, model.config.vocabSize);
+    const blocks = await BlockModel.create({ model: long, modules: [], runner });
+    // Three sequences in turn: with a block shorter than the cache, within a cache and filling it.
+    const starts = [60, 250, 256];
+    const sequences = starts.map(() => blocks.open(undefined));
+    for (const [i, start] of starts.entries()) await sequences[i]!.extend(tokens.slice(0, start));
+    for (const length of [257, 258, 260]) {
+      const expected = await blocks.open(undefined).extend(tokens.slice(0, length));
+      for (const [i, start] of starts.entries()) {
+        const logits = await sequences[i]!.extend(tokens.slice(start, length));
+        expect(absoluteError(logits, expected)).toBeLessThan(tolerances.logits);
+        starts[i] = length;
+      }
+    }
+    await blocks.close();
+  });
 });
 
 describe('with an adapter', () => {
@@ -91,11 +119,15 @@ describe('with an adapter', () => {
       const tokens = someTokens(9, model.config.vocabSize);
       const base = await BlockModel.create({ model, modules: [], runner });
       const adapted = await BlockModel.create({ model, modules: adapter.modules, runner });
-      const expected = await base.logitsAfter(tokens, undefined);
-      const on = await adapted.logitsAfter(tokens, adapter);
-      expect(await adapted.logitsAfter(tokens, undefined)).toEqual(expected);
+      const logitsOf = async (blocks: BlockModel, adapter: AdapterNumbers | undefined) => {
+        const sequence = blocks.open(adapter);
+        return [await sequence.extend(tokens), await sequence.extend([1])];
+      };
+      const expected = await logitsOf(base, undefined);
+      const on = await logitsOf(adapted, adapter);
+      expect(await logitsOf(adapted, undefined)).toEqual(expected);
       expect(on).not.toEqual(expected);
-      expect(await adapted.logitsAfter(tokens, adapter)).toEqual(on);
+      expect(await logitsOf(adapted, adapter)).toEqual(on);
       await Promise.all([base.close(), adapted.close()]);
     },
   );
@@ -129,16 +161,18 @@ test('adapters of one layout share one graph', async () => {
   for (const layers of [adapter.modules, others]) {
     const runner = { ...compiled, cacheFolder };
     const blocks = await BlockModel.create({ model, modules: layers, runner });
-    await blocks.logitsAfter([1, 2, 3], adapter);
+    const sequence = blocks.open(adapter);
+    await sequence.extend([1, 2, 3]);
+    await sequence.extend([4]);
     await blocks.close();
   }
-  expect(await readdir(cacheFolder)).toHaveLength(1);
+  expect(await readdir(cacheFolder)).toHaveLength(2);
 });
 
 test('a token outside of the vocabulary is refused', async () => {
   const model = await openFamily('llama');
   const blocks = await BlockModel.create({ model, modules: [], runner: compiled });
-  await expect(blocks.logitsAfter([1, 96], undefined)).rejects.toMatchObject({
+  await expect(blocks.open(undefined).extend([1, 96])).rejects.toMatchObject({
     code: 'token_out_of_range',
     details: { token: 96, vocabSize: 96 },
   });
@@ -152,12 +186,14 @@ test('a graph from the cache answers without TensorFlow.js', async () => {
     const model = await openFamily('llama');
     const runner = { ...compiled, cacheFolder };
     const blocks = await BlockModel.create({ model, modules: [], runner });
-    const logits = await blocks.logitsAfter([1, 2, 3], undefined);
+    const sequence = blocks.open(undefined);
+    await sequence.extend([1, 2, 3]);
+    const logits = await sequence.extend([4]);
     await blocks.close();
     return logits;
   };
   const first = await answerWith(cacheFolder);
-  expect(await readdir(cacheFolder)).toEqual([expect.stringMatching(/\.graph$/)]);
+  expect(await readdir(cacheFolder)).toEqual(Array(2).fill(expect.stringMatching(/\.graph$/)));
   vi.resetModules();
   vi.doMock('#jit/ops.js', () => {
     throw new Error('TensorFlow.js was loaded');

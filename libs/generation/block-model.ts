@@ -1,13 +1,15 @@
 /**
- * Next tokens by running whole blocks: a sequence lies at the start of a block of fixed length, and what fills the
- * rest is hidden from it by the causal mask.
+ * Next tokens from keys and values that are kept: a prompt lies at the start of a block of fixed length and is read at
+ * once, then every token is one short run. What fills a block or a cache up to its length is hidden by masks.
  */
-import { LowrankError } from '#jit/errors.js';
-import type { ProgramSpec } from '#jit/trace.js';
 import { AdapterFeed } from '#generation/adapter-feed.js';
-import type { AdapterNumbers, NextTokenModel } from '#generation/next-token-model.js';
+import { type CacheShape, KeyValueCache, keysName, valuesName } from '#generation/key-value-cache.js';
+import type { AdapterNumbers, NextTokenModel, TokenSequence } from '#generation/next-token-model.js';
+import { LowrankError } from '#jit/errors.js';
+import type { Program, ProgramSpec } from '#jit/trace.js';
 import type { Selector } from '#lora/lora-linear.js';
 import type { TargetModule } from '#lora/target-modules.js';
+import type { DecoderConfig } from '#models/config.js';
 import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { CompiledRunner, type CompiledRunnerOptions } from '#runtime/compiled-runner.js';
@@ -19,32 +21,35 @@ export type RunnerChoice =
   | { readonly kind: 'eager'; readonly backend: string };
 
 const shortestBlock = 64;
+const shortestCache = 256;
 /** Attention masks grow with the square of the length: beyond this one takes more than a gigabyte. */
 const longestBlock = 16_384;
 
-/** Lengths of blocks, doubling up to the limit itself. */
-export function blockLengths(limit: number): number[] {
+function growingLengths(shortest: number, factor: number, limit: number): number[] {
   const lengths: number[] = [];
-  for (let length = shortestBlock; length < limit; length *= 2) lengths.push(length);
+  for (let length = shortest; length < limit; length *= factor) lengths.push(length);
   return [...lengths, limit];
 }
 
-const programName = (length: number) => `next token of ${length}`;
+/** Lengths of blocks of prompts, doubling up to the limit itself. */
+export const blockLengths = (limit: number): number[] => growingLengths(shortestBlock, 2, limit);
 
-function nextTokenSpec(model: ModelFolder, length: number, adapter: ProgramSpec['data']): ProgramSpec {
-  const block = { shape: [length], dtype: 'int32' } as const;
-  return {
-    data: {
-      tokens: block,
-      positions: block,
-      segments: { shape: [1, length], dtype: 'int32' },
-      row: { shape: [1], dtype: 'int32' },
-      ...adapter,
-    },
-    scalars: [],
-    state: {},
-    weights: frozenWeights(model.parameters),
-  };
+/** Lengths of caches: fewer, as room that is not used costs little beside the weights that every token reads. */
+export const cacheLengths = (limit: number): number[] => growingLengths(shortestCache, 4, limit);
+
+type Phase = 'prefill' | 'decode';
+const programName = (phase: Phase, length: number) => `${phase} of ${length}`;
+
+/** What the step function of a phase reads for blocks or caches of a length, adapter and weights left out. */
+function phaseInputs(phase: Phase, length: number, shape: CacheShape): ProgramSpec['data'] {
+  const ints = (...shape: number[]) => ({ shape, dtype: 'int32' as const });
+  if (phase === 'prefill') {
+    return { tokens: ints(length), positions: ints(length), segments: ints(1, length), row: ints(1) };
+  }
+  const cached = { shape: [shape.kvHeads, length, shape.headDim], dtype: 'float32' as const };
+  const layers = Array.from({ length: shape.layers }, (_, layer) => layer);
+  const names = layers.flatMap((layer) => [keysName(layer), valuesName(layer)]);
+  return { token: ints(1), position: ints(1), ...Object.fromEntries(names.map((name) => [name, cached])) };
 }
 
 export interface BlockModelOptions {
@@ -58,81 +63,137 @@ export interface BlockModelOptions {
   readonly maxLength?: number;
 }
 
+/** The step functions of every phase and length, made when they are first needed. */
+async function openRunner(
+  { model, modules, selector = 'identity', runner }: BlockModelOptions,
+  limit: number,
+  adapter: ProgramSpec['data'],
+): Promise<Runner> {
+  const { config } = model;
+  // A module may hold the factors of one adapter too, on which the graph does not depend.
+  const layers = modules.map(({ path, r, scale, inFeatures, outFeatures }) => ({
+    path,
+    r,
+    scale,
+    inFeatures,
+    outFeatures,
+  }));
+  const load = async (phase: Phase): Promise<Program> => {
+    const programs = await import('#generation/next-token-program.js');
+    const make = { prefill: programs.prefillProgram, decode: programs.decodeProgram }[phase];
+    return make({ config, modules, selector });
+  };
+  const weights = frozenWeights(model.parameters);
+  const lengths = { prefill: blockLengths(limit), decode: cacheLengths(limit) };
+  const phases = (['prefill', 'decode'] as const).flatMap((phase) =>
+    lengths[phase].map((length) => {
+      const data = { ...phaseInputs(phase, length, config), ...adapter };
+      return { phase, name: programName(phase, length), spec: { data, scalars: [], state: {}, weights } };
+    }),
+  );
+  if (runner.kind === 'eager') {
+    const { EagerRunner } = await import('#runtime/eager-runner.js');
+    const programs = { prefill: await load('prefill'), decode: await load('decode') };
+    const named = phases.map(({ phase, name, spec }) => [name, { program: programs[phase], spec }] as const);
+    return new EagerRunner(Object.fromEntries(named), {}, readFrozenWeight, runner.backend);
+  }
+  const { kind: _, ...options } = runner;
+  const { device, cacheFolder } = options;
+  const named = phases.map(({ phase, name, spec }) => {
+    const compile = async () => {
+      const { compileProgram } = await import('#runtime/compile.js');
+      return compileProgram(await load(phase), spec, { device, recomputedBlocks: 0 }, cacheFolder);
+    };
+    return [name, { key: { program: phase, config, layers, spec, device }, compile }] as const;
+  });
+  return new CompiledRunner(Object.fromEntries(named), {}, options);
+}
+
 export class BlockModel implements NextTokenModel {
-  /** `runner` has the step functions of the model for all lengths of blocks up to `maxLength`. */
+  /** `runner` has the step functions of the model for all lengths up to `maxLength`. */
   constructor(
     readonly maxLength: number,
-    private readonly vocabSize: number,
+    private readonly config: CacheShape & Pick<DecoderConfig, 'vocabSize'>,
     private readonly runner: Runner,
     private readonly feed: AdapterFeed,
   ) {}
 
   /** Nothing is compiled or read before it is needed. TensorFlow.js is loaded only to compile or to run eagerly. */
   static async create(options: BlockModelOptions): Promise<BlockModel> {
-    const { model, modules, selector = 'identity', runner, maxLength } = options;
+    const { model, modules, selector = 'identity', maxLength } = options;
     const { config } = model;
     const limit = Math.min(maxLength ?? Infinity, config.maxPositionEmbeddings, longestBlock);
     const feed = new AdapterFeed(modules, selector);
-    // A module may hold the factors of one adapter too, on which the graph does not depend.
-    const layers = modules.map(({ path, r, scale, inFeatures, outFeatures }) => ({
-      path,
-      r,
-      scale,
-      inFeatures,
-      outFeatures,
-    }));
-    const specs = blockLengths(limit).map(
-      (length) => [programName(length), nextTokenSpec(model, length, feed.spec)] as const,
-    );
-    const load = async () =>
-      (await import('#generation/next-token-program.js')).nextTokenProgram(config, modules, selector);
-    const make = async (): Promise<Runner> => {
-      if (runner.kind === 'eager') {
-        const { EagerRunner } = await import('#runtime/eager-runner.js');
-        const program = await load();
-        const programs = Object.fromEntries(specs.map(([name, spec]) => [name, { program, spec }]));
-        return new EagerRunner(programs, {}, readFrozenWeight, runner.backend);
-      }
-      const { kind: _, ...options } = runner;
-      const { device, cacheFolder } = options;
-      const programs = specs.map(([name, spec]) => {
-        const compile = async () => {
-          const { compileProgram } = await import('#runtime/compile.js');
-          return compileProgram(await load(), spec, { device, recomputedBlocks: 0 }, cacheFolder);
-        };
-        return [name, { key: { program: 'next token', config, layers, spec, device }, compile }] as const;
-      });
-      return new CompiledRunner(Object.fromEntries(programs), {}, options);
-    };
-    return new BlockModel(limit, config.vocabSize, await make(), feed);
+    const runner = await openRunner(options, limit, feed.spec);
+    return new BlockModel(limit, config, runner, feed);
   }
 
-  /** Throws `token_out_of_range`, and `adapter_layout_mismatch` for an adapter of another layout. */
-  async logitsAfter(tokens: readonly number[], adapter: AdapterNumbers | undefined): Promise<Float32Array> {
-    const stranger = tokens.find((token) => !(token >= 0 && token < this.vocabSize));
+  /** Throws `adapter_layout_mismatch` for an adapter of another layout; `extend` throws `token_out_of_range`. */
+  open(adapter: AdapterNumbers | undefined): TokenSequence {
+    const { runner, config, maxLength } = this;
+    return new BlockSequence(runner, config, maxLength, this.feed.inputs(adapter));
+  }
+
+  close(): Promise<void> {
+    return this.runner.close();
+  }
+}
+
+class BlockSequence implements TokenSequence {
+  private cache: KeyValueCache | undefined;
+
+  constructor(
+    private readonly runner: Runner,
+    private readonly config: CacheShape & Pick<DecoderConfig, 'vocabSize'>,
+    private readonly maxLength: number,
+    private readonly adapter: Readonly<Record<string, Float32Array>>,
+  ) {}
+
+  async extend(tokens: readonly number[]): Promise<Float32Array> {
+    const { vocabSize } = this.config;
+    const stranger = tokens.find((token) => !(token >= 0 && token < vocabSize));
     if (stranger !== undefined) {
       throw new LowrankError(
         'token_out_of_range',
-        `the token ${stranger} is not in the model's vocabulary of ${this.vocabSize}; tokenizer and model do not fit`,
-        { details: { token: stranger, vocabSize: this.vocabSize } },
+        `the token ${stranger} is not in the model's vocabulary of ${vocabSize}; tokenizer and model do not fit`,
+        { details: { token: stranger, vocabSize } },
       );
     }
+    if (!this.cache) return this.prefill(tokens);
+    let logits: Float32Array | undefined;
+    for (const token of tokens) logits = await this.decode(token, this.cache);
+    return logits!;
+  }
+
+  private async prefill(tokens: readonly number[]): Promise<Float32Array> {
     const length = blockLengths(this.maxLength).find((length) => length >= tokens.length)!;
     const block = new Int32Array(length);
     block.set(tokens);
-    const { logits } = await this.runner.run(programName(length), {
+    const { logits, ...kept } = await this.runner.run(programName('prefill', length), {
       data: {
         tokens: block,
         positions: Int32Array.from(block, (_, i) => i),
         segments: new Int32Array(length),
         row: Int32Array.of(tokens.length - 1),
-        ...this.feed.inputs(adapter),
+        ...this.adapter,
       },
     });
+    this.cache = new KeyValueCache(this.config, length, tokens.length, kept);
     return logits as Float32Array;
   }
 
-  close(): Promise<void> {
-    return this.runner.close();
+  private async decode(token: number, cache: KeyValueCache): Promise<Float32Array> {
+    const room = cacheLengths(this.maxLength).find((length) => length > cache.length)!;
+    if (room !== cache.capacity) cache.grow(room);
+    const { logits, added } = await this.runner.run(programName('decode', cache.capacity), {
+      data: {
+        token: Int32Array.of(token),
+        position: Int32Array.of(cache.length),
+        ...cache.inputs(),
+        ...this.adapter,
+      },
+    });
+    cache.append(added as Float32Array);
+    return logits as Float32Array;
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { generateTokens, type TokenOptions } from '#generation/generate-tokens.js';
-import type { NextTokenModel } from '#generation/next-token-model.js';
+import type { NextTokenModel, TokenSequence } from '#generation/next-token-model.js';
 import { greedy } from '#generation/sampling.js';
 import { bitsAt, streamKey } from '#jit/random.js';
 
@@ -13,22 +13,24 @@ const options: TokenOptions = {
 };
 const sampled = { ...options, sampling: { temperature: 1, topP: 0.9, seed: 4 } };
 
-/** A model of 16 tokens whose logits depend on all tokens before. */
+/** A model of 16 tokens whose logits depend on all tokens before; it notes how many it is given at a time. */
 function mixingModel(maxLength = 40): NextTokenModel & { lengths: number[] } {
   const lengths: number[] = [];
-  return {
-    maxLength,
-    lengths,
-    logitsAfter: (tokens) => {
-      lengths.push(tokens.length);
+  const open = (): TokenSequence => {
+    const tokens: number[] = [];
+    const extend = (added: readonly number[]) => {
+      lengths.push(added.length);
+      tokens.push(...added);
       const key = streamKey(
         tokens.reduce((hash, token) => Math.imul(hash, 31) + token + 1, 7),
         0,
         'logits',
       );
       return Promise.resolve(Float32Array.from({ length: 16 }, (_, i) => (bitsAt(key, i) % 1000) / 300));
-    },
+    };
+    return { extend };
   };
+  return { maxLength, lengths, open };
 }
 
 async function run(model: NextTokenModel, prompt: number[], options: TokenOptions) {
@@ -49,7 +51,7 @@ describe('a generation ends', () => {
     const { tokens, reasons } = await run(model, [1, 2, 3, 4], options);
     expect(tokens).toHaveLength(6);
     expect(reasons.at(-1)).toBe('length');
-    expect(model.lengths).toEqual([4, 5, 6, 7, 8, 9]);
+    expect(model.lengths).toEqual([4, 1, 1, 1, 1, 1]);
   });
 
   test('with a stop id, which is the last token', async () => {

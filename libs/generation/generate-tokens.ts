@@ -43,12 +43,14 @@ export async function* generateTokens(
     throw new LowrankError('max_tokens_invalid', `maxTokens must be 1 or more, not ${maxTokens}`);
   }
   const most = Math.min(Math.floor(maxTokens), room);
-  const tokens = [...prompt];
+  const sequence = model.open(adapter);
+  let added: readonly number[] = prompt;
   for (let count = 1; count <= most; count++) {
     signal?.throwIfAborted();
-    const logits = await model.logitsAfter(tokens, adapter);
-    const token = chooseToken(logits, sampling, uniformFor(sampling.seed, request, tokens.length));
-    tokens.push(token);
+    const logits = await sequence.extend(added);
+    const position = prompt.length + count - 1;
+    const token = chooseToken(logits, sampling, uniformFor(sampling.seed, request, position));
+    added = [token];
     const isLast = count === most;
     const finishReason = stopIds.includes(token) ? 'stop' : isLast ? 'length' : undefined;
     yield { token, finishReason };

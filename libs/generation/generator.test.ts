@@ -27,11 +27,16 @@ function scripted(answer: readonly number[]): Scripted {
     maxLength: 100,
     prompts,
     adapters,
-    logitsAfter: (tokens, used) => {
-      prompts.push([...tokens]);
-      adapters.push(used);
-      const next = answer[tokens.length - prompts[0]!.length]!;
-      return Promise.resolve(new Float32Array(tokenizer.vocabularySize).fill(0).fill(1, next, next + 1));
+    open: (used) => {
+      let count = 0;
+      return {
+        extend: (tokens) => {
+          prompts.push([...tokens]);
+          adapters.push(used);
+          const next = answer[count++]!;
+          return Promise.resolve(new Float32Array(tokenizer.vocabularySize).fill(0).fill(1, next, next + 1));
+        },
+      };
     },
   };
 }

@@ -1,36 +1,95 @@
-/** The step function of generation: the logits of one row of a block, run anew for every token. */
-import { gather, matMul, reshape } from '#jit/ops.js';
-import type { Program } from '#jit/trace.js';
+/**
+ * The step functions of generation: one reads a whole prompt and gives its keys and values, the other reads one token
+ * more and goes on from those.
+ *
+ * With LoRA modules both read their factors too, each under its name, and with selectors the vector `selector` of all
+ * of them. Factors or selectors of zeros give the base model's bits: every LoRA layer adds an exact zero.
+ */
+import { concat, gather, matMul, reshape, type Tensor, zeros } from '#jit/ops.js';
+import type { Program, ProgramInputs } from '#jit/trace.js';
+import { keysName, valuesName } from '#generation/key-value-cache.js';
 import { selectorLayout } from '#lora/adapter-layout.js';
 import type { Selector } from '#lora/lora-linear.js';
 import { createLoraModel } from '#lora/lora-model.js';
 import type { TargetModule } from '#lora/target-modules.js';
 import type { DecoderConfig } from '#models/config.js';
+import type { Decoder } from '#models/decoder.js';
+import { cacheMask } from '#nn/attention-mask.js';
+import { cachedAttention } from '#nn/cached-attention.js';
 import { splitFlat } from '#nn/flat-state.js';
 
-/**
- * Reads tokens, positions int32 [L], segments int32 [1, L] and row int32 [1]; gives logits f32 [vocabulary].
- *
- * With LoRA modules it reads their factors too, each under its name, and with selectors the vector `selector` of all of
- * them. Factors or selectors of zeros give the base model's bits: every LoRA layer adds an exact zero.
- */
-export function nextTokenProgram(
-  config: DecoderConfig,
-  modules: readonly TargetModule[],
-  selector: Selector,
-): Program {
+/** The model of which both step functions are made. */
+export interface NextTokenLayers {
+  readonly config: DecoderConfig;
+  readonly modules: readonly TargetModule[];
+  readonly selector: Selector;
+}
+
+/** Makes the decoder and what gives all its weights their tensors. */
+function boundDecoder({ config, modules, selector }: NextTokenLayers) {
   const { decoder } = createLoraModel(config, modules, 0, selector);
   const selectors = selectorLayout(modules);
-  return ({ data, weights }) => {
+  const bind = ({ data, weights }: ProgramInputs) => {
     const split = data['selector'] ? splitFlat(data['selector'], selectors) : [];
     const own = new Map(split.map((part, i) => [selectors.entries[i]!.name, part]));
     decoder.bindParameters(({ name }) => own.get(name) ?? data[name] ?? weights[name]!);
+  };
+  return { decoder, bind };
+}
+
+const logitsOf = (decoder: Decoder, hidden: Tensor) =>
+  reshape(matMul(hidden, decoder.headWeight, false, true), [decoder.config.vocabSize]);
+
+/**
+ * Reads the start of a sequence: tokens and positions int32 [L], segments int32 [1, L] and row int32 [1].
+ *
+ * Gives logits f32 [vocabulary] of that row and, for each layer, the keys and values f32 [KV, L, D] of all rows.
+ */
+export function prefillProgram(layers: NextTokenLayers): Program {
+  const { decoder, bind } = boundDecoder(layers);
+  return (inputs) => {
+    bind(inputs);
+    const { tokens, positions, segments, row } = inputs.data;
+    const kept: Record<string, Tensor> = {};
     const hidden = decoder.forward({
-      tokens: data['tokens']!,
-      positions: data['positions']!,
-      segments: data['segments']!,
+      tokens: tokens!,
+      positions: positions!,
+      segments: segments!,
+      attend: ({ layer, k, v, inBlocks }) => {
+        kept[keysName(layer)] = reshape(k, k.shape.slice(1));
+        kept[valuesName(layer)] = reshape(v, v.shape.slice(1));
+        return inBlocks();
+      },
     });
-    const logits = matMul(gather(hidden, data['row']!), decoder.headWeight, false, true);
-    return { outputs: { logits: reshape(logits, [config.vocabSize]) }, state: {} };
+    return { outputs: { logits: logitsOf(decoder, gather(hidden, row!)), ...kept }, state: {} };
+  };
+}
+
+/**
+ * Reads token and position int32 [1], and for each layer keys and values f32 [KV, L, D] of the tokens before it.
+ *
+ * Gives logits f32 [vocabulary] and `added` f32 [2 * layers * KV, D]: the token's own keys and values, layer by layer.
+ */
+export function decodeProgram(layers: NextTokenLayers): Program {
+  const { decoder, bind } = boundDecoder(layers);
+  return (inputs) => {
+    bind(inputs);
+    const { data } = inputs;
+    const position = data['position']!;
+    const [, L] = data[keysName(0)]!.shape as [number, number];
+    const windows = [...new Set(layers.config.slidingWindow)];
+    const masks = new Map(windows.map((window) => [window, cacheMask(position, L, window)]));
+    const added: Tensor[] = [];
+    const hidden = decoder.forward({
+      tokens: data['token']!,
+      positions: position,
+      segments: zeros([1, 1], 'int32'),
+      attend: ({ layer, window, q, k, v }) => {
+        added.push(...[k, v].map((x) => reshape(x, [x.shape[1]!, x.shape[3]!])));
+        const past = { keys: data[keysName(layer)]!, values: data[valuesName(layer)]! };
+        return cachedAttention(q, k, v, past, masks.get(window)!);
+      },
+    });
+    return { outputs: { logits: logitsOf(decoder, hidden), added: concat(added, 0) }, state: {} };
   };
 }

@@ -22,7 +22,25 @@ export interface DecoderInputs {
   readonly positions: Tensor;
   /** int32 [B, L]: tokens of one example share a number. */
   readonly segments: Tensor;
+  /** In place of attention within the blocks. */
+  readonly attend?: Attend;
 }
+
+/** The attention of one layer, positions turned in: q [B, KV, L, G, D], k and v [B, KV, L, D]. */
+export interface AttentionCall {
+  /** Index of the layer. */
+  readonly layer: number;
+  /** Number of positions a token sees, itself included; null = all before it. */
+  readonly window: number | null;
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  /** Attention within the blocks. */
+  readonly inBlocks: () => Tensor;
+}
+
+/** What the queries of a layer take from values, [B, KV, L, G, D]. */
+export type Attend = (call: AttentionCall) => Tensor;
 
 /** What all layers share in one forward pass. */
 interface Shared {
@@ -30,6 +48,7 @@ interface Shared {
   readonly length: number;
   readonly angles: RotaryTable;
   readonly maskOf: (window: number | null) => Tensor;
+  readonly attend: Attend;
 }
 
 class SelfAttention extends Module {
@@ -41,7 +60,7 @@ class SelfAttention extends Module {
   constructor(
     path: string,
     private readonly config: DecoderConfig,
-    private readonly window: number | null,
+    private readonly layer: number,
   ) {
     super(path);
     const { hiddenSize, heads, kvHeads, headDim, attentionBias, outputBias } = config;
@@ -56,7 +75,7 @@ class SelfAttention extends Module {
     );
   }
 
-  forward(x: Tensor, { batch: B, length: L, angles, maskOf }: Shared): Tensor {
+  forward(x: Tensor, { batch: B, length: L, angles, maskOf, attend }: Shared): Tensor {
     const { heads, kvHeads: KV, headDim: D } = this.config;
     const G = heads / KV;
     const turned = (x: Tensor, heads: number) => rotary(x, angles.cos, angles.sin, heads);
@@ -65,7 +84,9 @@ class SelfAttention extends Module {
     const q = queryHeads(turned(this.q.module.forward(x), heads));
     const k = keyHeads(turned(this.k.module.forward(x), KV));
     const v = keyHeads(this.v.module.forward(x));
-    const output = attention(q, k, v, maskOf(this.window), { scale: 1 / Math.sqrt(D) });
+    const window = this.config.slidingWindow[this.layer]!;
+    const inBlocks = () => attention(q, k, v, maskOf(window), { scale: 1 / Math.sqrt(D) });
+    const output = attend({ layer: this.layer, window, q, k, v, inBlocks });
     return this.o.module.forward(reshape(transpose(output, [0, 2, 1, 3, 4]), [B * L, heads * D]));
   }
 }
@@ -95,10 +116,10 @@ class DecoderLayer extends Module {
   private readonly attentionNorm: Slot<RmsNorm>;
   private readonly mlpNorm: Slot<RmsNorm>;
 
-  constructor(path: string, config: DecoderConfig, window: number | null) {
+  constructor(path: string, config: DecoderConfig, layer: number) {
     super(path);
     const norm = (path: string) => new RmsNorm(path, config.hiddenSize, config.rmsNormEps);
-    this.attention = this.child('self_attn', (path) => new SelfAttention(path, config, window));
+    this.attention = this.child('self_attn', (path) => new SelfAttention(path, config, layer));
     this.mlp = this.child('mlp', (path) => new GatedMlp(path, config));
     this.attentionNorm = this.child('input_layernorm', norm);
     this.mlpNorm = this.child('post_attention_layernorm', norm);
@@ -124,13 +145,13 @@ class DecoderBody extends Module {
       'embed_tokens',
       (path) => new Embedding(path, config.vocabSize, config.hiddenSize),
     );
-    this.layers = config.slidingWindow.map((window, i) =>
-      this.child(`layers.${i}`, (path) => new DecoderLayer(path, config, window)),
+    this.layers = config.slidingWindow.map((_, i) =>
+      this.child(`layers.${i}`, (path) => new DecoderLayer(path, config, i)),
     );
     this.norm = this.child('norm', (path) => new RmsNorm(path, config.hiddenSize, config.rmsNormEps));
   }
 
-  forward({ tokens, positions, segments }: DecoderInputs): Tensor {
+  forward({ tokens, positions, segments, attend = ({ inBlocks }) => inBlocks() }: DecoderInputs): Tensor {
     const [batch, length] = segments.shape as [number, number];
     const masks = new Map<number | null, Tensor>();
     const maskOf = (window: number | null): Tensor => {
@@ -145,6 +166,7 @@ class DecoderBody extends Module {
       batch,
       length,
       maskOf,
+      attend,
       angles: rotaryTable(positions, rotaryFrequencies(headDim, rope)),
     };
     // The masks belong to no layer: they are made before the first one.

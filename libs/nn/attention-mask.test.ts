@@ -4,7 +4,7 @@ import { attention } from '#jit/ops/attention.js';
 import { mul, setBackendNow, sum, type Tensor, tensor, tidy, valueAndGrads } from '#jit/ops.js';
 import { normalAt, streamKey } from '#jit/random.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
-import { attentionMask } from '#nn/attention-mask.js';
+import { attentionMask, cacheMask } from '#nn/attention-mask.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
@@ -40,6 +40,19 @@ describe('a token sees', () => {
     expect(seen([1, 1, 1, 1, 2], 2)).toEqual(['x....', 'xx...', '.xx..', '..xx.', '....x']);
     expect(seen([1, 1], 1)).toEqual(['x.', '.x']);
   });
+});
+
+test.each([
+  { position: 0, window: null, expected: '....' },
+  { position: 3, window: null, expected: 'xxx.' },
+  { position: 3, window: 2, expected: '..x.' },
+  { position: 4, window: 4, expected: '.xxx' },
+])('a new token at $position sees $expected of a cache, window $window', (one) => {
+  setBackendNow('cpu');
+  const mask = tidy(
+    () => cacheMask(tensor(Int32Array.of(one.position)), 4, one.window).dataSync() as never,
+  ) as Float32Array;
+  expect(Array.from(mask, (value) => (value === 0 ? 'x' : '.')).join('')).toBe(one.expected);
 });
 
 const [B, KV, G, D] = [2, 2, 2, 4];

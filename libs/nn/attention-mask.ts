@@ -1,4 +1,4 @@
-/** Who may look at whom in a batch of packed blocks. */
+/** Who may look at whom: in a batch of packed blocks, and a new token at those before it. */
 import {
   cast,
   equal,
@@ -31,5 +31,24 @@ export function attentionMask(segments: Tensor, window: number | null): Tensor {
   const sameSegment = equal(reshape(segments, [B, L, 1]), reshape(segments, [B, 1, L]));
   const past = logicalAnd(sameSegment, lessEqual(key, query));
   const near = window === null ? past : logicalAnd(past, less(sub(query, key), scalar(window, 'int32')));
-  return mul(cast(logicalNot(near), 'float32'), scalar(hidden));
+  return additive(near);
+}
+
+/**
+ * The additive mask [1, 1, L] of a token at `position` int32 [1] over a cache with room for L tokens: it sees those
+ * before it, with a sliding window at most the last `window` with itself.
+ */
+export function cacheMask(position: Tensor, L: number, window: number | null): Tensor {
+  const key = tensor(
+    Int32Array.from({ length: L }, (_, i) => i),
+    [1, 1, L],
+  );
+  const query = reshape(position, [1, 1, 1]);
+  const past = less(key, query);
+  const near = window === null ? past : logicalAnd(past, less(sub(query, key), scalar(window, 'int32')));
+  return additive(near);
+}
+
+function additive(visible: Tensor): Tensor {
+  return mul(cast(logicalNot(visible), 'float32'), scalar(hidden));
 }

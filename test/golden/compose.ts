@@ -88,9 +88,9 @@ async function checkLogits(
     runner: { kind: 'compiled', device: 'cpu', threads: 2, spin: false, cacheFolder: undefined },
   });
   for (let row = 0; row < rows; row++) {
+    const sequence = model.open(adapter);
     for (let position = 0; position < length; position++) {
-      const tokens = [...ids.values.subarray(row * length, row * length + position + 1)];
-      const logits = await model.logitsAfter(tokens, adapter);
+      const logits = await sequence.extend([ids.values[row * length + position]!]);
       const at = (row * length + position) * vocabulary;
       const error = absoluteError(logits, expected.values.subarray(at, at + vocabulary));
       meter.record(`${what}: logits at ${row}, ${position}`, error, tolerances.logits);

@@ -42,7 +42,7 @@ async function open(runner: RunnerChoice, modules: readonly TargetModule[], sele
 /** Logits of a model made for one adapter. */
 async function answerAlone(runner: RunnerChoice, adapter?: FlatAdapter): Promise<Float32Array> {
   const model = await open(runner, adapter?.modules ?? []);
-  const logits = await model.logitsAfter(prompt, adapter);
+  const logits = await model.open(adapter).extend(prompt);
   await model.close();
   return logits;
 }
@@ -51,7 +51,7 @@ describe.each(runners)('one model under changing weights, $kind', (runner) => {
   test('answers as the exact composition, each member alone and the base model do', async () => {
     const live = await LiveComposition.open(await members([1, 1, 1]));
     const model = await open(runner, live.modules, true);
-    const answer = (weights: readonly number[]) => model.logitsAfter(prompt, live.withWeights(weights));
+    const answer = (weights: readonly number[]) => model.open(live.withWeights(weights)).extend(prompt);
 
     for (const [i, weights] of [
       [0.07, -0.02, 0.05],
@@ -70,7 +70,7 @@ describe.each(runners)('one model under changing weights, $kind', (runner) => {
       expect(absoluteError(await answer(weights), alone)).toBeLessThan(tolerances.logits);
     }
     expect(await answer([0, 0, 0])).toEqual(base);
-    expect(await model.logitsAfter(prompt, undefined)).toEqual(base);
+    expect(await model.open(undefined).extend(prompt)).toEqual(base);
     await model.close();
   });
 
@@ -127,9 +127,8 @@ test('a generator of a composition answers every request with its weights', asyn
 test('a selector is refused by a model that was made without one', async () => {
   const live = await LiveComposition.open(await members([1, 1, 1]));
   const model = await open(runners[0]!, live.modules);
-  await expect(model.logitsAfter(prompt, live.withWeights())).rejects.toMatchObject({
-    code: 'adapter_layout_mismatch',
-    message: expect.stringMatching(/selector has \d+ numbers, but the model was made for 0/) as string,
-  });
+  expect(() => model.open(live.withWeights())).toThrow(
+    /selector has \d+ numbers, but the model was made for 0/,
+  );
   await model.close();
 });

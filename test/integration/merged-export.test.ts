@@ -25,7 +25,7 @@ async function answer(folder: string, adapter?: FlatAdapter): Promise<Float32Arr
     selector: adapter?.selector ? 'diagonal' : 'identity',
     runner: { kind: 'compiled', device: 'cpu', threads: 2, spin: false, cacheFolder: undefined },
   });
-  const logits = await model.logitsAfter([5, 9, 2, 31, 7, 7, 3], adapter);
+  const logits = await model.open(adapter).extend([5, 9, 2, 31, 7, 7, 3]);
   await model.close();
   return logits;
 }

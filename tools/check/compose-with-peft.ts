@@ -127,7 +127,7 @@ async function logitsWith(base: ModelFolder, adapterFolder: string): Promise<Flo
     maxLength: 16,
   });
   const logits: Float32Array[] = [];
-  for (const prompt of prompts) logits.push(await model.logitsAfter(prompt, adapter));
+  for (const prompt of prompts) logits.push(await model.open(adapter).extend(prompt));
   await model.close();
   return logits;
 }
