@@ -159,9 +159,18 @@ export async function loadChatTemplate(
   tokenizer: Tokenizer,
   { now = new Date() }: { now?: Date } = {},
 ): Promise<ChatTemplate> {
-  const sources = (await readJinjaFiles(folder)) ?? (await readConfigFiles(folder));
+  const sources = await readSources(folder);
   if (sources) return new ChatTemplate(sources, tokenizer.templateVariables, { now });
   return createDefaultTemplate(tokenizer);
+}
+
+/** Whether a model's folder has a chat template of its own. Throws LowrankError `chat_template_unreadable`. */
+export async function hasChatTemplate(folder: string): Promise<boolean> {
+  return (await readSources(folder)) !== undefined;
+}
+
+async function readSources(folder: string): Promise<TemplateSources | undefined> {
+  return (await readJinjaFiles(folder)) ?? (await readConfigFiles(folder));
 }
 
 async function readJinjaFiles(folder: string): Promise<TemplateSources | undefined> {

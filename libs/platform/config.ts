@@ -31,6 +31,14 @@ export interface Configuration {
   readonly s3: S3Configuration | null;
   readonly logLevel: LogLevel;
   readonly maxFileBytes: number;
+  /** Prompts that may wait for an answer. */
+  readonly generationQueue: number;
+  /** Of the memory of the process that answers prompts, beyond which it lets models go. */
+  readonly generationMemoryBytes: number;
+  /** Seconds without a prompt after which that process ends. */
+  readonly generationIdleSeconds: number;
+  /** Of the adapters that were fetched to answer prompts. */
+  readonly generationCacheBytes: number;
   readonly workerHeartbeatSeconds: number;
   readonly workerLostSeconds: number;
   readonly shutdownGraceSeconds: number;
@@ -59,6 +67,18 @@ export function parseConfiguration(env: Readonly<Record<string, string | undefin
     s3: s3Configuration(variables),
     logLevel: variables.oneOf('LOG_LEVEL', logLevels, 'info'),
     maxFileBytes: variables.number('MAX_FILE_BYTES', 2 ** 30, { least: 1, most: 2 ** 50, whole: true }),
+    generationQueue: variables.number('GENERATION_QUEUE', 32, { least: 0, most: 10_000, whole: true }),
+    generationMemoryBytes: variables.number('GENERATION_MEMORY_BYTES', 2 ** 31, {
+      least: 0,
+      most: 2 ** 50,
+      whole: true,
+    }),
+    generationIdleSeconds: variables.number('GENERATION_IDLE_SECONDS', 300, { least: 0, most: 1e6 }),
+    generationCacheBytes: variables.number('GENERATION_CACHE_BYTES', 2 ** 32, {
+      least: 0,
+      most: 2 ** 50,
+      whole: true,
+    }),
     workerHeartbeatSeconds: heartbeat,
     workerLostSeconds: variables.number('WORKER_LOST_SECONDS', 20, { least: 0.2, most: 3600 }),
     shutdownGraceSeconds: variables.number('SHUTDOWN_GRACE_SECONDS', 30, { least: 1, most: 3600 }),

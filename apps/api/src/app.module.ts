@@ -17,6 +17,11 @@ import type { Platform } from '#platform/platform.js';
 import { AdapterImports } from './adapters/adapter-imports.service.js';
 import { AdaptersController } from './adapters/adapters.controller.js';
 import { AdaptersService } from './adapters/adapters.service.js';
+import { CompletionsController } from './completions/completions.controller.js';
+import { CompletionsService } from './completions/completions.service.js';
+import { Generators } from './completions/generators.service.js';
+import { MemberFilesService } from './completions/member-files.service.js';
+import { WantedModels } from './completions/wanted-models.service.js';
 import { CompositionsController } from './compositions/compositions.controller.js';
 import { CompositionsService } from './compositions/compositions.service.js';
 import { Members } from './compositions/members.service.js';
@@ -52,7 +57,7 @@ import { HistoryService } from './streams/history.service.js';
 import { JobWakes } from './streams/job-wakes.js';
 import { StreamsController } from './streams/streams.controller.js';
 import { StreamsService } from './streams/streams.service.js';
-import { PLATFORM } from './tokens.js';
+import { GENERATOR_MAIN, PLATFORM } from './tokens.js';
 import { spoolRoot, sweepSpool } from './uploads/spool-folder.js';
 import { WorkersController } from './workers/workers.controller.js';
 import { WorkersService } from './workers/workers.service.js';
@@ -74,8 +79,8 @@ function jobProviders({ database, queue, notifications, log }: Platform): Provid
 export class AppModule implements OnApplicationBootstrap {
   constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
 
-  /** The application on an open platform, which is not closed with it. */
-  static on(platform: Platform): DynamicModule {
+  /** The application on an open platform, which is not closed with it; `generatorMain` is what answers prompts. */
+  static on(platform: Platform, generatorMain: string): DynamicModule {
     return {
       module: AppModule,
       imports: [LoggerModule.forRoot({ pinoHttp: requestLog(platform.log) })],
@@ -87,6 +92,7 @@ export class AppModule implements OnApplicationBootstrap {
         ModelsController,
         BaseModelsController,
         AdaptersController,
+        CompletionsController,
         CompositionsController,
         ExportsController,
         SharesController,
@@ -97,6 +103,7 @@ export class AppModule implements OnApplicationBootstrap {
       ],
       providers: [
         { provide: PLATFORM, useValue: platform },
+        { provide: GENERATOR_MAIN, useValue: generatorMain },
         ...jobProviders(platform),
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: APP_PIPE, useClass: RequestPipe },
@@ -105,15 +112,18 @@ export class AppModule implements OnApplicationBootstrap {
         AdaptersService,
         BaseModels,
         BundledModels,
+        CompletionsService,
         CompositionsService,
         ExportsService,
         FilesService,
+        Generators,
         HealthService,
         HistoryService,
         JobCare,
         JobRequests,
         JobsService,
         JobWakes,
+        MemberFilesService,
         Members,
         ModelsService,
         PlanService,
@@ -122,6 +132,7 @@ export class AppModule implements OnApplicationBootstrap {
         RegistrationsService,
         SharesService,
         StreamsService,
+        WantedModels,
         WorkersService,
       ],
     };

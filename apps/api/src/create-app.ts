@@ -1,5 +1,6 @@
 /** The application on an open platform: for the server, and for tests. */
 import 'reflect-metadata';
+import path from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import helmet from 'helmet';
@@ -12,11 +13,16 @@ import { serveDocument } from './http/openapi.js';
 import { nameRequests } from './http/request-id.js';
 import { type BodyPace, limitSlowBodies, usualPace } from './http/slow-bodies.js';
 import { measureRequests } from './prometheus/measure-requests.js';
+import { programFolder } from './program.js';
 import { PrometheusService } from './prometheus/prometheus.service.js';
 
 export interface AppOptions {
+  /** The program that answers prompts: apps/generator, compiled. */
+  readonly generatorMain?: string;
   readonly pace?: BodyPace;
 }
+
+const usualGenerator = path.join(programFolder, 'dist/apps/generator/src/main.js');
 
 /** JSON bodies are jobs: names, options and at most 16 sample prompts. */
 const mostJsonBytes = '1mb';
@@ -24,9 +30,9 @@ const mostJsonBytes = '1mb';
 /** Makes the application; it does not listen yet. */
 export async function createApp(
   platform: Platform,
-  { pace = usualPace }: AppOptions = {},
+  { pace = usualPace, generatorMain = usualGenerator }: AppOptions = {},
 ): Promise<NestExpressApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.on(platform), {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.on(platform, generatorMain), {
     bodyParser: false,
     bufferLogs: true,
     abortOnError: false,

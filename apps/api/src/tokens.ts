@@ -1,2 +1,5 @@
 /** What the application is given from outside: the open `Platform`. */
 export const PLATFORM = Symbol('platform');
+
+/** The compiled entry of the process that answers prompts. */
+export const GENERATOR_MAIN = Symbol('generator main');

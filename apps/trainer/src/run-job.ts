@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseTrainerJobText } from '#contracts/trainer-job.js';
 import type { TrainerError, TrainerMessage } from '#contracts/trainer-messages.js';
+import { identifyBase } from '#hub/identify-base.js';
 import { LowrankError } from '#jit/errors.js';
 import { trainAdapter } from '#training/run.js';
-import { identifyBase } from './base-identity.js';
 import { openSampleWriter } from './sample-writer.js';
 import { setTensorflowVariables, tfjsNodeFolder } from './tensorflow.js';
 

@@ -8,7 +8,7 @@ export const taskProgress = z.object({ stage: z.string(), done: z.number(), tota
 export const taskError = z.object({ code: z.string(), message: z.string() }).nullable();
 
 export const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const mostMembers = 64;
+export const mostMembers = 64;
 
 const memberFields = {
   /** Id of an adapter; or `checkpoint`. */

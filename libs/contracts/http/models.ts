@@ -17,6 +17,8 @@ export const modelObject = z
     /** `sha256:` and 64 hexadecimal digits over the base model's files. */
     identity: z.string().nullable(),
     bundled: z.boolean().optional(),
+    /** Whether it has a chat template; without one it answers at /v1/completions only. */
+    chat: z.boolean().optional(),
     /** Fine-tuned models only: the base, the adapter that makes the difference, the job that made it. */
     base_model: z.string().optional(),
     adapter: z.string().optional(),

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { hasChatTemplate } from '#data/chat-template.js';
 import type { HashOptions } from '#hub/model-identity.js';
 import { getModel, type ModelRecord, registerModel, verifyModel } from '#hub/model-registry.js';
 import { LowrankError } from '#jit/errors.js';
@@ -17,6 +18,8 @@ export interface RegisterWish extends HashOptions {
 @Injectable()
 export class BaseModels {
   private readonly registry: string;
+  /** By folder and identity. */
+  private readonly chatTemplates = new Map<string, Promise<boolean>>();
 
   constructor(@Inject(PLATFORM) private readonly platform: Platform) {
     this.registry = path.join(platform.configuration.home, 'models');
@@ -41,6 +44,32 @@ export class BaseModels {
     return this.platform.database.transaction((manager) =>
       write(manager, record, { bundled: true, replace: true }),
     );
+  }
+
+  /** Whether the files are those that this server read when the model was registered, by their sizes and times. */
+  async isUnchanged({ name, folder, identity }: BaseModel): Promise<boolean> {
+    try {
+      const record = await getModel(this.registry, name);
+      if (record.folder !== folder || record.identity !== identity) return false;
+      await verifyModel(record);
+      return true;
+    } catch (error) {
+      if (!(error instanceof LowrankError)) throw error;
+      return false;
+    }
+  }
+
+  /** Whether conversations can be shown to a model; false too if its folder cannot be read. */
+  hasChatTemplate({ folder, identity }: BaseModel): Promise<boolean> {
+    const key = `${identity} ${folder}`;
+    const known = this.chatTemplates.get(key);
+    if (known) return known;
+    const reading = hasChatTemplate(folder).catch(() => {
+      this.chatTemplates.delete(key);
+      return false;
+    });
+    this.chatTemplates.set(key, reading);
+    return reading;
   }
 
   private async known(folder: string): Promise<ModelRecord | undefined> {

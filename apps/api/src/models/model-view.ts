@@ -3,8 +3,8 @@ import type { Adapter } from '#platform/database/entities/adapter.js';
 import type { BaseModel } from '#platform/database/entities/base-model.js';
 import { unixSeconds } from '../http/unix-seconds.js';
 
-/** A base model as it is answered. */
-export function viewBaseModel(model: BaseModel): ModelObject {
+/** A base model as it is answered; `chat` = it has a chat template. */
+export function viewBaseModel(model: BaseModel, chat: boolean): ModelObject {
   return {
     id: model.name,
     object: 'model',
@@ -15,6 +15,7 @@ export function viewBaseModel(model: BaseModel): ModelObject {
     parameters: model.parameters,
     identity: model.identity,
     bundled: model.bundled,
+    chat,
   };
 }
 

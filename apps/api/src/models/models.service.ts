@@ -8,6 +8,7 @@ import type { Platform } from '#platform/platform.js';
 import { AdaptersService } from '../adapters/adapters.service.js';
 import { ApiError, notFound } from '../errors/api-error.js';
 import { PLATFORM } from '../tokens.js';
+import { BaseModels } from './base-models.js';
 import { viewBaseModel, viewTunedModel } from './model-view.js';
 
 /** Models that jobs can name: base models, and what a project's jobs made of them. */
@@ -16,6 +17,7 @@ export class ModelsService {
   constructor(
     @Inject(PLATFORM) private readonly platform: Platform,
     @Inject(AdaptersService) private readonly adapters: AdaptersService,
+    @Inject(BaseModels) private readonly bases: BaseModels,
   ) {}
 
   async list(projectId: string): Promise<{ object: 'list'; data: ModelObject[] }> {
@@ -25,12 +27,13 @@ export class ModelsService {
       where: { projectId, deletedAt: IsNull() },
       order: { createdAt: 'DESC', id: 'DESC' },
     });
-    return { object: 'list', data: [...bases.map(viewBaseModel), ...adapters.map(viewTunedModel)] };
+    const viewed = await Promise.all(bases.map((base) => this.viewBase(base)));
+    return { object: 'list', data: [...viewed, ...adapters.map(viewTunedModel)] };
   }
 
   async get(projectId: string, id: string): Promise<ModelObject> {
     const base = await this.platform.database.manager.findOneBy(BaseModel, { name: id });
-    return base ? viewBaseModel(base) : viewTunedModel(await this.findTuned(projectId, id));
+    return base ? await this.viewBase(base) : viewTunedModel(await this.findTuned(projectId, id));
   }
 
   async delete(projectId: string, id: string): Promise<Deleted> {
@@ -41,6 +44,10 @@ export class ModelsService {
     const adapter = await this.findTuned(projectId, id);
     await this.adapters.delete(projectId, adapter.id);
     return { id, object: 'model', deleted: true };
+  }
+
+  private async viewBase(base: BaseModel): Promise<ModelObject> {
+    return viewBaseModel(base, await this.bases.hasChatTemplate(base));
   }
 
   private async findTuned(projectId: string, name: string): Promise<Adapter> {

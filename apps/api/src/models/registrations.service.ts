@@ -82,7 +82,7 @@ export class RegistrationsService implements OnModuleDestroy {
           registration.total_bytes = totalBytes;
         },
       });
-      registration.model = viewBaseModel(model);
+      registration.model = viewBaseModel(model, await this.models.hasChatTemplate(model));
       registration.status = 'done';
     } catch (error) {
       const isTyped = error instanceof LowrankError;

@@ -12,7 +12,7 @@ interface PruneOptions {
 }
 
 /** Folders of the home whose entries can all be made or fetched again. */
-const caches = ['cache/graphs', 'cache/data', 'cache/adapters'];
+const caches = ['cache/graphs', 'cache/data', 'cache/adapters', 'cache/members'];
 const dayMs = 86_400_000;
 
 export function addPrune(program: Command, run: Run): void {

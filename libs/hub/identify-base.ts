@@ -31,7 +31,7 @@ export async function identifyBase(
   if (expected === null || expected === identity) return identity;
   throw new LowrankError(
     'base_changed',
-    `the base model in ${folder} is ${identity}, the job was made for ${expected}: restore the files, or make a new job`,
+    `the base model in ${folder} is ${identity}, but ${expected} was asked for: restore its files, or register it again and begin anew`,
     { details: { folder, expected, identity } },
   );
 }

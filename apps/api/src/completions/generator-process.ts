@@ -1,0 +1,167 @@
+/** The process that answers prompts, as the API sees it: this process never loads the engine. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
+import {
+  type GeneratedAnswer,
+  type GeneratorCommand,
+  generatorMessage,
+  type GeneratorTask,
+} from '#contracts/generator-messages.js';
+import { LowrankError } from '#jit/errors.js';
+import type { Log } from '#platform/log.js';
+import { trainingEnvironment } from '#runtime/process-environment.js';
+
+export interface GeneratorSettings {
+  /** The compiled entry of apps/generator. */
+  readonly main: string;
+  readonly cacheFolder: string;
+  /** Of the process's own memory; beyond it, models that wait for their next prompt are let go. */
+  readonly memoryBytes: number;
+}
+
+export interface TaskHooks {
+  readonly signal: AbortSignal;
+  readonly onText: (text: string) => void;
+}
+
+/** What went wrong with a prompt, in the words of the process. */
+export class GenerationError extends LowrankError {
+  constructor(
+    code: string,
+    message: string,
+    /** Whether one of the project's libraries refused; otherwise the program failed. */
+    readonly isTyped: boolean,
+  ) {
+    super(code, message);
+  }
+}
+
+interface Listener {
+  readonly onText: (text: string) => void;
+  readonly resolve: (answer: GeneratedAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Numbers need none of the service's own secrets. */
+const secrets = ['DATABASE_URL', 'REDIS_URL', 'S3_ACCESS_KEY', 'S3_SECRET_KEY'];
+const keptOutput = 4000;
+
+export class GeneratorProcess {
+  /** Resolves when it is gone. */
+  readonly ended: Promise<void>;
+  private readonly listeners = new Map<number, Listener>();
+  private lastId = 0;
+  private output = '';
+  private hasEnded = false;
+
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly log: Log,
+  ) {
+    child.on('message', (value) => this.receive(value));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8');
+      stream?.on('data', (text: string) => (this.output = (this.output + text).slice(-keptOutput)));
+    }
+    this.ended = new Promise((resolve) => {
+      // After the last message, unlike `exit`.
+      child.once('close', (code, signal) => {
+        this.end(signal ? `by ${signal}` : `with code ${code}`);
+        resolve();
+      });
+      child.once('error', ({ message }) => {
+        if (child.pid !== undefined) return;
+        this.end(`before it began (${message})`);
+        resolve();
+      });
+    });
+  }
+
+  /** Its priority is low: whoever uses the machine comes first. */
+  static start({ main, cacheFolder, memoryBytes }: GeneratorSettings, log: Log): GeneratorProcess {
+    const env: NodeJS.ProcessEnv = { ...process.env, ...trainingEnvironment };
+    for (const name of secrets) delete env[name];
+    const child = fork(main, [cacheFolder, String(memoryBytes)], {
+      env,
+      execArgv: [],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    try {
+      if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    } catch (err) {
+      log.debug({ err }, 'the process that answers prompts runs at the usual priority');
+    }
+    log.info({ generator: child.pid }, 'a process that answers prompts was started');
+    return new GeneratorProcess(child, log);
+  }
+
+  get isAlive(): boolean {
+    return !this.hasEnded && this.child.connected && this.child.exitCode === null;
+  }
+
+  /**
+   * The answer to a prompt. Throws GenerationError, LowrankError `generator_died` if the process ends before, and the
+   * signal's reason.
+   */
+  async answer(
+    task: Omit<GeneratorTask, 'type' | 'id'>,
+    { signal, onText }: TaskHooks,
+  ): Promise<GeneratedAnswer> {
+    signal.throwIfAborted();
+    const id = ++this.lastId;
+    const cancel = () => this.send({ type: 'cancel', id });
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      return await new Promise((resolve, reject) => {
+        this.listeners.set(id, { onText, resolve, reject });
+        this.send({ type: 'task', id, ...task });
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      this.listeners.delete(id);
+    }
+  }
+
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  private send(command: GeneratorCommand): void {
+    // A channel that is closed is seen by the end of the process.
+    if (this.child.connected) this.child.send(command, () => undefined);
+  }
+
+  private receive(value: unknown): void {
+    const parsed = generatorMessage.safeParse(value);
+    if (!parsed.success) {
+      this.log.warn(
+        { err: parsed.error },
+        'a message of the process that answers prompts was not understood',
+      );
+      return;
+    }
+    const message = parsed.data;
+    const listener = this.listeners.get(message.id);
+    if (message.type === 'text') listener?.onText(message.text);
+    else if (message.type === 'done') listener?.resolve(message);
+    else listener?.reject(new GenerationError(message.code, message.message, message.typed));
+  }
+
+  private end(how: string): void {
+    this.hasEnded = true;
+    if (this.listeners.size > 0) {
+      this.log.warn({ generator: this.child.pid, output: this.output }, `answering prompts ended ${how}`);
+    }
+    for (const { reject } of this.listeners.values()) {
+      reject(
+        new LowrankError(
+          'generator_died',
+          `the process that answers prompts ended ${how}, perhaps for lack of memory: ask again, which starts a new one`,
+        ),
+      );
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** Pieces of text on their way from whoever computes them to whoever sends them. */
+export class TextChannel<Result> {
+  private readonly pieces: string[] = [];
+  private wake: () => void = () => undefined;
+  private isOver = false;
+
+  /** `work` is given where to put the pieces. */
+  constructor(work: (onText: (text: string) => void) => Promise<Result>) {
+    this.result = work((text) => {
+      this.pieces.push(text);
+      this.wake();
+    });
+    // Whoever reads hears of a failure at the end of the pieces.
+    const end = () => {
+      this.isOver = true;
+      this.wake();
+    };
+    this.result.then(end, end);
+  }
+
+  readonly result: Promise<Result>;
+
+  /**
+   * What has come since the last time, joined; undefined after the last piece, and an empty text if none comes in time.
+   * Throws the error of the work once the pieces before it were read.
+   */
+  async next(milliseconds: number): Promise<string | undefined> {
+    if (this.pieces.length === 0 && !this.isOver) await this.change(milliseconds);
+    if (this.pieces.length > 0) return this.pieces.splice(0).join('');
+    if (!this.isOver) return '';
+    await this.result;
+    return undefined;
+  }
+
+  /** Resolves with the first piece or the end, or when the time is over. */
+  private async change(milliseconds: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.wake = resolve;
+      timer = setTimeout(resolve, milliseconds);
+    });
+    clearTimeout(timer);
+  }
+}

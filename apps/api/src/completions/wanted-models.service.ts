@@ -1,0 +1,112 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Adapter } from '#platform/database/entities/adapter.js';
+import { BaseModel } from '#platform/database/entities/base-model.js';
+import { Checkpoint } from '#platform/database/entities/checkpoint.js';
+import { Job } from '#platform/database/entities/job.js';
+import { isId } from '#platform/ids.js';
+import type { Platform } from '#platform/platform.js';
+import { type FoundMember, type MemberReference, Members } from '../compositions/members.service.js';
+import { ApiError } from '../errors/api-error.js';
+import { viewCheckpoint } from '../streams/history-view.js';
+import { PLATFORM } from '../tokens.js';
+
+/** What a request wants to be answered by. */
+export interface WantedModel {
+  readonly base: BaseModel;
+  /** Empty for the base model itself. */
+  readonly members: readonly FoundMember[];
+}
+
+/** Finds the base model and the adapters that a request means. */
+@Injectable()
+export class WantedModels {
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(Members) private readonly members: Members,
+  ) {}
+
+  /**
+   * Throws ApiError 404 `model_not_found`, and 400 with the field: what `Members.find` throws, `base_mismatch`,
+   * `base_changed`, and `invalid_request` for members beside a model that is no base model.
+   */
+  async find(
+    projectId: string,
+    model: string,
+    references: readonly MemberReference[] = [],
+  ): Promise<WantedModel> {
+    const base = await this.platform.database.manager.findOneBy(BaseModel, { name: model });
+    if (base) return { base, members: await this.onBase(projectId, base, references) };
+    const reference = await this.tuned(projectId, model);
+    if (!reference) throw modelNotFound(model);
+    if (references.length > 0) {
+      const message = `model: ${model} is not the base model of the members; give the base model's own name`;
+      throw new ApiError(400, 'invalid_request', message, { param: 'model' });
+    }
+    const member = await this.members.find(projectId, { ...reference, weight: 1 }, '');
+    return { base: await this.baseOf(member), members: [member] };
+  }
+
+  private async onBase(
+    projectId: string,
+    { name, identity }: BaseModel,
+    references: readonly MemberReference[],
+  ): Promise<FoundMember[]> {
+    const members: FoundMember[] = [];
+    for (const [index, reference] of references.entries()) {
+      const member = await this.members.find(projectId, reference, `members.${index}`);
+      if (member.baseIdentity !== identity) {
+        const param = `members.${index}.${member.kind}`;
+        const message = `${param}: ${member.id} was trained on ${member.model} (${member.baseIdentity}), but ${name} is ${identity}: adapters answer on the base model that they were trained on`;
+        throw new ApiError(400, 'base_mismatch', message, { param });
+      }
+      members.push(member);
+    }
+    return members;
+  }
+
+  private async baseOf({ id, model, baseIdentity }: FoundMember): Promise<BaseModel> {
+    const { manager } = this.platform.database;
+    const base =
+      (await manager.findOneBy(BaseModel, { name: model, identity: baseIdentity })) ??
+      // The same model under another name does as well.
+      (await manager.findOne(BaseModel, { where: { identity: baseIdentity }, order: { name: 'ASC' } }));
+    if (base) return base;
+    const message = `model: the base model ${model} (${baseIdentity}) that ${id} was trained on is not registered here; register its folder again with POST /v1/base_models`;
+    throw new ApiError(400, 'base_changed', message, { param: 'model' });
+  }
+
+  /** By id or name, if it is the project's. */
+  private async tuned(
+    projectId: string,
+    model: string,
+  ): Promise<Pick<MemberReference, 'adapter' | 'checkpoint'> | undefined> {
+    const { manager } = this.platform.database;
+    const adapter = await manager
+      .createQueryBuilder(Adapter, 'adapter')
+      .where('adapter.projectId = :projectId AND adapter.deletedAt IS NULL', { projectId })
+      .andWhere('(adapter.id = :model OR adapter.name = :model)', { model })
+      .getOne();
+    if (adapter) return { adapter: adapter.id };
+    const checkpoint = await this.checkpoint(projectId, model);
+    return checkpoint && { checkpoint: checkpoint.id };
+  }
+
+  private async checkpoint(projectId: string, model: string): Promise<Checkpoint | undefined> {
+    const { manager } = this.platform.database;
+    const [, jobEnd, step] = /:(\w{1,64}):ckpt-step-(\d{1,9})$/.exec(model) ?? [];
+    const rows = isId('ftckpt', model)
+      ? await manager.findBy(Checkpoint, { id: model })
+      : await manager.findBy(Checkpoint, { jobId: `ftjob-${jobEnd}`, step: Number(step ?? -1) });
+    for (const row of rows) {
+      const job = await manager.findOneBy(Job, { id: row.jobId, projectId });
+      if (!job) continue;
+      if (row.id === model || viewCheckpoint(row, job).fine_tuned_model_checkpoint === model) return row;
+    }
+    return undefined;
+  }
+}
+
+function modelNotFound(model: string): ApiError {
+  const message = `model: there is no model ${model} here; GET /v1/models lists those that are`;
+  return new ApiError(404, 'model_not_found', message, { param: 'model' });
+}

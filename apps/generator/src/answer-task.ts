@@ -1,0 +1,40 @@
+/** One prompt, answered by the model that it asks for. */
+import type { GeneratedAnswer, GeneratorTask } from '#contracts/generator-messages.js';
+import type { WarmModels } from './warm-models.js';
+
+export interface AnswerHooks {
+  readonly signal: AbortSignal;
+  /** Told each piece of the answer as it comes; joined, they are the answer. */
+  readonly onText: (text: string) => void;
+}
+
+/** Throws the signal's reason between two tokens, and what `WarmModels.get` and `Generator.complete` throw. */
+export async function answerTask(
+  models: WarmModels,
+  task: GeneratorTask,
+  { signal, onText }: AnswerHooks,
+): Promise<GeneratedAnswer> {
+  signal.throwIfAborted();
+  // The order in which they are listed makes no difference, so that it shall not make another model either.
+  const members = task.members.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+  const model = await models.get({ base: task.base, members }, signal);
+  model.setWeights(members);
+  const { tokens, finishReason, promptTokens } = await model.generator.complete(task.prompt, {
+    maxTokens: task.max_tokens ?? Infinity,
+    temperature: task.temperature,
+    topP: task.top_p,
+    seed: task.seed,
+    stop: task.stop,
+    signal,
+    onToken: ({ text }) => {
+      if (text !== '') onText(text);
+    },
+  });
+  return {
+    type: 'done',
+    id: task.id,
+    finish_reason: finishReason,
+    prompt_tokens: promptTokens,
+    completion_tokens: tokens.length,
+  };
+}

@@ -1,0 +1,77 @@
+/** A base model with the adapters of a composition beside it, whose weights change from prompt to prompt. */
+import { availableParallelism } from 'node:os';
+import type { CompositionMember } from '#adapters/composition-members.js';
+import { LiveComposition } from '#adapters/live-composition.js';
+import { openAdapter } from '#adapters/read-adapter.js';
+import type { GeneratorTask } from '#contracts/generator-messages.js';
+import { type ChatTemplate, loadChatTemplate } from '#data/chat-template.js';
+import { loadTokenizer } from '#data/load-tokenizer.js';
+import type { Tokenizer } from '#data/tokenizer.js';
+import { createGenerator, type Generator } from '#generation/generator.js';
+import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
+
+const mostThreads = 8;
+
+export type Member = GeneratorTask['members'][number];
+
+/** What all models on one base share. */
+export interface Base {
+  /** Its digest. */
+  readonly identity: string;
+  readonly model: ModelFolder;
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+}
+
+/** Throws the errors of `openModelFolder`, `loadTokenizer` and `loadChatTemplate`. */
+export async function openBase({ folder, identity }: GeneratorTask['base']): Promise<Base> {
+  const model = await openModelFolder(folder, { tokenizer: 'required' });
+  const tokenizer = await loadTokenizer(folder);
+  return { identity, model, tokenizer, template: await loadChatTemplate(folder, tokenizer) };
+}
+
+export class WarmModel {
+  private constructor(
+    readonly base: Base,
+    readonly generator: Generator,
+    private readonly live: LiveComposition | undefined,
+  ) {}
+
+  /** Throws the errors of `openAdapter`, `LiveComposition.open` and `createGenerator`. */
+  static async open(
+    base: Base,
+    members: readonly Member[],
+    { cacheFolder, signal }: { cacheFolder: string; signal: AbortSignal },
+  ): Promise<WarmModel> {
+    const listed: CompositionMember[] = [];
+    for (const { name, folder } of members) {
+      const adapter = await openAdapter(folder, { spec: base.model.spec });
+      // The weights come with each prompt; these say only that every member has a place.
+      listed.push({ adapter: { ...adapter, name }, weight: 1, base: base.identity });
+    }
+    const live = listed.length === 0 ? undefined : await LiveComposition.open(listed, signal);
+    const generator = await createGenerator({
+      ...base,
+      adapter: live,
+      runner: {
+        kind: 'compiled',
+        device: 'cpu',
+        threads: Math.min(availableParallelism(), mostThreads),
+        spin: true,
+        cacheFolder,
+      },
+    });
+    return new WarmModel(base, generator, live);
+  }
+
+  /** Weights of the members in the order in which they were opened. Throws what `LiveComposition.setWeights` throws. */
+  setWeights(members: readonly Member[]): void {
+    if (!this.live) return;
+    this.live.setWeights(members.map(({ weight }) => weight));
+    this.generator.setAdapter(this.live.parameters);
+  }
+
+  close(): Promise<void> {
+    return this.generator.close();
+  }
+}

@@ -1,0 +1,234 @@
+/** Prompts answered over HTTP by the process that computes, held against the library called directly. */
+import { join } from 'node:path';
+import OpenAI, { BadRequestError, NotFoundError } from 'openai';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LiveComposition } from '#adapters/live-composition.js';
+import { openAdapter } from '#adapters/read-adapter.js';
+import { loadChatTemplate } from '#data/chat-template.js';
+import { loadTokenizer } from '#data/load-tokenizer.js';
+import { createGenerator, type Completion } from '#generation/generator.js';
+import { openModelFolder } from '#models/model-folder.js';
+import { Adapter } from '#platform/database/entities/adapter.js';
+import { Checkpoint } from '#platform/database/entities/checkpoint.js';
+import { newId } from '#platform/ids.js';
+import { type ApiServer, startApi } from '../integration/api-server.js';
+import { storeAdapter } from '../integration/composed-adapters.js';
+
+let api: ApiServer;
+let openai: OpenAI;
+let a: string;
+let b: string;
+let checkpoint: { id: string; name: string };
+
+const messages = [
+  { role: 'system' as const, content: 'Answer in one word.' },
+  { role: 'user' as const, content: 'What is 3 plus 4?' },
+];
+const greedy = { temperature: 0, max_tokens: 12 };
+
+beforeAll(async () => {
+  api = await startApi();
+  openai = new OpenAI({ baseURL: `${api.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  const job = await api.smallJob();
+  a = await storeAdapter(api.platform, { seed: 1, r: 4 });
+  b = await storeAdapter(api.platform, { seed: 2, r: 3 });
+  checkpoint = await storeCheckpoint(job, b);
+}, 120_000);
+afterAll(() => api[Symbol.asyncDispose]());
+
+/** A checkpoint of a job with the files of an adapter. */
+async function storeCheckpoint(job: object, adapter: string): Promise<{ id: string; name: string }> {
+  const { manager } = api.platform.database;
+  const { id: jobId } = (await api.call('POST', '/v1/fine_tuning/jobs', job)).body;
+  const { files } = await manager.findOneByOrFail(Adapter, { id: adapter });
+  const id = newId('ftckpt');
+  await manager.insert(Checkpoint, { id, jobId, step: 5, attempt: 1, files, metrics: {} });
+  const listed = (await api.call('GET', `/v1/fine_tuning/jobs/${jobId}/checkpoints`)).body.data;
+  return { id, name: String(listed[0]!['fine_tuned_model_checkpoint']) };
+}
+
+/** What the library answers by itself. */
+async function direct(
+  prompt: string | typeof messages,
+  members: readonly (readonly [id: string, weight: number])[] = [],
+): Promise<Completion> {
+  const folder = join(api.home, 'models-of-tests', 'tiny');
+  const model = await openModelFolder(folder, { tokenizer: 'required' });
+  const tokenizer = await loadTokenizer(folder);
+  const listed = await Promise.all(
+    members.map(async ([id, weight]) => ({
+      adapter: await openAdapter(join(api.home, 'adapters-of-tests', id)),
+      weight,
+    })),
+  );
+  const generator = await createGenerator({
+    model,
+    tokenizer,
+    template: await loadChatTemplate(folder, tokenizer),
+    adapter: listed.length > 0 ? await LiveComposition.open(listed) : undefined,
+    runner: { kind: 'compiled', device: 'cpu', threads: 1, spin: true, cacheFolder: undefined },
+  });
+  try {
+    return await generator.complete(prompt, { maxTokens: greedy.max_tokens });
+  } finally {
+    await generator.close();
+  }
+}
+
+async function ask(model: string, members?: readonly (readonly [id: string, weight: number])[]) {
+  const body = {
+    ...greedy,
+    model,
+    messages,
+    ...(members ? { members: members.map(([adapter, weight]) => ({ adapter, weight })) } : {}),
+  };
+  const answer = await openai.chat.completions.create(body);
+  return answer.choices[0]!.message.content;
+}
+
+describe('the likeliest answer', () => {
+  test('of a base model is what the library gives, with its counts', async () => {
+    const expected = await direct(messages);
+    const answer = await openai.chat.completions.create({ ...greedy, model: 'tiny', messages });
+    expect(answer).toMatchObject({
+      object: 'chat.completion',
+      model: 'tiny',
+      choices: [
+        {
+          index: 0,
+          message: { role: 'assistant', content: expected.text },
+          finish_reason: expected.finishReason,
+        },
+      ],
+      usage: {
+        prompt_tokens: expected.promptTokens,
+        completion_tokens: expected.tokens.length,
+        total_tokens: expected.promptTokens + expected.tokens.length,
+      },
+    });
+  });
+
+  test('of an adapter, by id and by name, is its own', async () => {
+    const { text } = await direct(messages, [[a, 1]]);
+    expect(text).not.toBe((await direct(messages)).text);
+    expect(await ask(a)).toBe(text);
+    expect(await ask(`ft:tiny:default::${a}`)).toBe(text);
+  });
+
+  test('of a checkpoint, by id and by the name of its model, is that of the adapter in it', async () => {
+    const { text } = await direct(messages, [[b, 1]]);
+    expect(await ask(checkpoint.name)).toBe(text);
+    expect(await ask(checkpoint.id)).toBe(text);
+  });
+
+  test('of weighted members follows the weights, whatever was asked before', async () => {
+    const weights: (readonly [number, number])[] = [
+      [0.8, -0.5],
+      [0, 1.5],
+      [0, 0],
+      [1, 0],
+      [0.8, -0.5],
+    ];
+    for (const [first, second] of weights) {
+      const members = [
+        [a, first],
+        [b, second],
+      ] as const;
+      const isBase = first === 0 && second === 0;
+      const { text } = await direct(messages, isBase ? [] : members);
+      expect(await ask('tiny', members), JSON.stringify(members)).toBe(text);
+      expect(await ask('tiny', members.toReversed())).toBe(text);
+    }
+  });
+
+  test('of a text goes on with it', async () => {
+    const expected = await direct('The sum of 3 and 4');
+    const answer = await openai.completions.create({
+      ...greedy,
+      model: 'tiny',
+      prompt: 'The sum of 3 and 4',
+    });
+    expect(answer).toMatchObject({
+      object: 'text_completion',
+      choices: [{ text: expected.text, finish_reason: expected.finishReason }],
+      usage: { prompt_tokens: expected.promptTokens },
+    });
+  });
+});
+
+describe('a stream', () => {
+  test('of a chat has the pieces of the whole answer', async () => {
+    const whole = await openai.chat.completions.create({ ...greedy, model: a, messages });
+    const stream = await openai.chat.completions.create({
+      ...greedy,
+      model: a,
+      messages,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    const chunks: OpenAI.ChatCompletionChunk[] = [];
+    for await (const chunk of stream) chunks.push(chunk);
+    const texts = chunks.flatMap(({ choices }) => choices.map(({ delta }) => delta.content ?? ''));
+    expect(texts.length).toBeGreaterThan(5);
+    expect(texts.join('')).toBe(whole.choices[0]!.message.content);
+    expect(chunks[0]!.choices[0]!.delta).toEqual({ role: 'assistant', content: '' });
+    expect(chunks.at(-2)!.choices[0]!.finish_reason).toBe(whole.choices[0]!.finish_reason);
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: whole.usage });
+    expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
+    expect(chunks.slice(0, -1).every(({ usage }) => usage === null)).toBe(true);
+  });
+
+  test('of a text ends in [DONE]', async () => {
+    const { text } = await direct('The sum of 3 and 4');
+    const answer = await fetch(`${api.url}/v1/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...greedy, model: 'tiny', prompt: 'The sum of 3 and 4', stream: true }),
+    });
+    expect(answer.headers.get('content-type')).toContain('text/event-stream');
+    const frames = (await answer.text()).trim().split('\n\n');
+    expect(frames.at(-1)).toBe('data: [DONE]');
+    const pieces = frames
+      .filter((frame) => frame.startsWith('data: {'))
+      .map((frame) => JSON.parse(frame.slice(6)) as { choices: { text: string }[] });
+    expect(pieces.map(({ choices }) => choices[0]!.text).join('')).toBe(text);
+  });
+});
+
+test('a seed gives the same answer again, and no seed another one', async () => {
+  const sampled = async (seed?: number) => {
+    const request = { model: 'tiny', messages, max_tokens: 12, temperature: 1.5, seed };
+    return (await openai.chat.completions.create(request)).choices[0]!.message.content;
+  };
+  expect(await sampled(7)).toBe(await sampled(7));
+  const others = new Set([await sampled(), await sampled(), await sampled(8)]);
+  expect(others.size).toBe(3);
+});
+
+test('an answer ends before a stop text', async () => {
+  const { text } = await direct(messages);
+  const stop = text.slice(4, 6);
+  const answer = await openai.chat.completions.create({ ...greedy, model: 'tiny', messages, stop });
+  expect(answer.choices[0]).toMatchObject({
+    message: { content: text.slice(0, text.indexOf(stop)) },
+    finish_reason: 'stop',
+  });
+});
+
+test('a prompt that is too long is refused, as a stream too', async () => {
+  const long = [{ role: 'user' as const, content: 'word '.repeat(400) }];
+  for (const stream of [true, false]) {
+    const asked = openai.chat.completions.create({ model: 'tiny', messages: long, stream });
+    const error = await asked.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(error).toBeInstanceOf(BadRequestError);
+    expect(error).toMatchObject({ code: 'context_length_exceeded', param: 'messages' });
+  }
+});
+
+test('a model that is not there is not found', async () => {
+  const asked = openai.chat.completions.create({ model: 'absent', messages });
+  await expect(asked).rejects.toBeInstanceOf(NotFoundError);
+});
