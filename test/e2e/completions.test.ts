@@ -65,7 +65,7 @@ async function direct(
     model,
     tokenizer,
     template: await loadChatTemplate(folder, tokenizer),
-    adapter: listed.length > 0 ? await LiveComposition.open(listed) : undefined,
+    composition: listed.length > 0 ? await LiveComposition.open(listed) : undefined,
     runner: { kind: 'compiled', device: 'cpu', threads: 1, spin: true, cacheFolder: undefined },
   });
   try {

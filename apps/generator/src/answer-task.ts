@@ -17,9 +17,9 @@ export async function answerTask(
   signal.throwIfAborted();
   // The order in which they are listed makes no difference, so that it shall not make another model either.
   const members = task.members.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
-  const model = await models.get({ base: task.base, members }, signal);
-  model.setWeights(members);
-  const { tokens, finishReason, promptTokens } = await model.generator.complete(task.prompt, {
+  const { generator } = await models.get({ base: task.base, members }, signal);
+  const { tokens, finishReason, promptTokens } = await generator.complete(task.prompt, {
+    weights: members.length === 0 ? undefined : members.map(({ weight }) => weight),
     maxTokens: task.max_tokens ?? Infinity,
     temperature: task.temperature,
     topP: task.top_p,

@@ -34,7 +34,6 @@ export class WarmModel {
   private constructor(
     readonly base: Base,
     readonly generator: Generator,
-    private readonly live: LiveComposition | undefined,
   ) {}
 
   /** Throws the errors of `openAdapter`, `LiveComposition.open` and `createGenerator`. */
@@ -49,10 +48,10 @@ export class WarmModel {
       // The weights come with each prompt; these say only that every member has a place.
       listed.push({ adapter: { ...adapter, name }, weight: 1, base: base.identity });
     }
-    const live = listed.length === 0 ? undefined : await LiveComposition.open(listed, signal);
+    const composition = listed.length === 0 ? undefined : await LiveComposition.open(listed, signal);
     const generator = await createGenerator({
       ...base,
-      adapter: live,
+      composition,
       runner: {
         kind: 'compiled',
         device: 'cpu',
@@ -61,14 +60,7 @@ export class WarmModel {
         cacheFolder,
       },
     });
-    return new WarmModel(base, generator, live);
-  }
-
-  /** Weights of the members in the order in which they were opened. Throws what `LiveComposition.setWeights` throws. */
-  setWeights(members: readonly Member[]): void {
-    if (!this.live) return;
-    this.live.setWeights(members.map(({ weight }) => weight));
-    this.generator.setAdapter(this.live.parameters);
+    return new WarmModel(base, generator);
   }
 
   close(): Promise<void> {
