@@ -64,6 +64,9 @@ export interface ApiOptions extends AppOptions {
   readonly configuration?: Partial<Configuration>;
 }
 
+/** Answers prompts as they say themselves; see there. */
+export const scriptedGenerator = join(import.meta.dirname, 'scripted-generator.mjs');
+
 export async function startApi({
   environment,
   configuration,

@@ -2,18 +2,22 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { errorBody } from '#contracts/http/errors.js';
-import { type ApiServer, startApi, sums } from './api-server.js';
+import { type ApiServer, scriptedGenerator, startApi, sums } from './api-server.js';
+import { storeAdapter } from './composed-adapters.js';
 import { zipOf } from './zip-of.js';
 
 const seed = 20261124;
 let api: ApiServer;
 let job: { model: string; training_file: string };
+let adapter: string;
 beforeAll(async () => {
   api = await startApi({
+    generatorMain: scriptedGenerator,
     environment: { MAX_FILE_BYTES: '200000' },
     pace: { idleSeconds: 2, graceSeconds: 60, bytesPerSecond: 1 },
   });
   job = await api.smallJob();
+  adapter = await storeAdapter(api.platform, { seed: 1, r: 2 });
 }, 120_000);
 afterAll(() => api[Symbol.asyncDispose]());
 /** Whether the server is as well as before. */
@@ -189,6 +193,54 @@ test('700 odd jobs', async () => {
     send('POST', path, json, Buffer.from(JSON.stringify(body))),
   );
   expect(answers).toBe(700);
+  expect(await isWell()).toBe(true);
+}, 300_000);
+
+const promptField = fc.constantFrom(
+  'model',
+  'messages',
+  'prompt',
+  'members',
+  'max_tokens',
+  'max_completion_tokens',
+  'temperature',
+  'top_p',
+  'seed',
+  'stop',
+  'stream',
+  'stream_options',
+  'n',
+  'logit_bias',
+  'tools',
+  'metadata',
+  '__proto__',
+);
+
+test('500 odd prompts', async () => {
+  const message = { role: 'user', content: 'Is it?' };
+  const routes = fc.constantFrom(
+    ['/v1/chat/completions', { model: 'tiny', messages: [message] }] as const,
+    ['/v1/completions', { model: 'tiny', prompt: 'Is it?' }] as const,
+  );
+  /** What else a request may hold, odd or not. */
+  const field = fc.oneof(
+    fc.tuple(promptField, oddValue),
+    fc.tuple(
+      fc.constant('members'),
+      fc.array(fc.record({ adapter: fc.constant(adapter), weight: oddValue })),
+    ),
+    fc.tuple(fc.constant('messages'), fc.array(fc.record({ role: fc.constant('user'), content: oddValue }))),
+    fc.constantFrom<[string, unknown]>(['stream', true], ['stop', ['a', 'b']], ['temperature', 0]),
+  );
+  const odd = fc.tuple(routes, fc.array(field, { maxLength: 3 }));
+  const answers = await answered(500, odd, ([[path, sound], fields]) => {
+    const body = { ...sound };
+    for (const [name, value] of fields) {
+      Object.defineProperty(body, name, { value, enumerable: true, configurable: true, writable: true });
+    }
+    return send('POST', path, json, Buffer.from(JSON.stringify(body)));
+  });
+  expect(answers).toBe(500);
   expect(await isWell()).toBe(true);
 }, 300_000);
 

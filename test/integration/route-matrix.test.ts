@@ -179,15 +179,28 @@ describe('every route', () => {
         expect({ status: answer.status, param: answer.body.error.param }).toEqual({ status: 400, param });
       }
     }
+    const mixed = { model: 'tiny', members: [{ adapter, weight: 1 }] };
+    const messages = [{ role: 'user', content: 'a' }];
     const others: readonly [string, object, string][] = [
       ['/v1/compositions', { members: [{ adapter, weight: 1 }] }, 'members.0.adapter'],
       ['/v1/compositions', { members: [{ adapter, weight: 1 }], preview: true }, 'members.0.adapter'],
       ['/v1/exports', { adapter }, 'adapter'],
       ['/v1/shares', { adapter }, 'adapter'],
+      ['/v1/completions', { prompt: 'a', ...mixed }, 'members.0.adapter'],
+      ['/v1/chat/completions', { messages, ...mixed }, 'members.0.adapter'],
     ];
     for (const [path, body, param] of others) {
       const answer = await api.call('POST', path, body, ours);
       expect({ status: answer.status, param: answer.body.error.param }).toEqual({ status: 400, param });
+    }
+    for (const model of [adapter, decodeURIComponent(foreign['/v1/models']!)]) {
+      for (const [path, body] of [
+        ['/v1/completions', { model, prompt: 'a' }],
+        ['/v1/chat/completions', { model, messages }],
+      ] as const) {
+        const { status, body: answer } = await api.call('POST', path, body, ours);
+        expect({ status, code: answer.error.code }).toEqual({ status: 404, code: 'model_not_found' });
+      }
     }
     for (const [path, after] of [
       ['/v1/files', '/v1/files'],

@@ -17,6 +17,7 @@ import type { Platform } from '#platform/platform.js';
 import { AdapterImports } from './adapters/adapter-imports.service.js';
 import { AdaptersController } from './adapters/adapters.controller.js';
 import { AdaptersService } from './adapters/adapters.service.js';
+import { AnswersService } from './completions/answers.service.js';
 import { CompletionsController } from './completions/completions.controller.js';
 import { CompletionsService } from './completions/completions.service.js';
 import { Generators } from './completions/generators.service.js';
@@ -110,6 +111,7 @@ export class AppModule implements OnApplicationBootstrap {
         { provide: APP_FILTER, useValue: new ErrorFilter(platform.log) },
         AdapterImports,
         AdaptersService,
+        AnswersService,
         BaseModels,
         BundledModels,
         CompletionsService,

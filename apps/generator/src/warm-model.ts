@@ -8,6 +8,7 @@ import { type ChatTemplate, loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import { createGenerator, type Generator } from '#generation/generator.js';
+import { LowrankError } from '#jit/errors.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 
 const mostThreads = 8;
@@ -42,13 +43,10 @@ export class WarmModel {
     members: readonly Member[],
     { cacheFolder, signal }: { cacheFolder: string; signal: AbortSignal },
   ): Promise<WarmModel> {
-    const listed: CompositionMember[] = [];
-    for (const { name, folder } of members) {
-      const adapter = await openAdapter(folder, { spec: base.model.spec });
-      // The weights come with each prompt; these say only that every member has a place.
-      listed.push({ adapter: { ...adapter, name }, weight: 1, base: base.identity });
-    }
-    const composition = listed.length === 0 ? undefined : await LiveComposition.open(listed, signal);
+    const composition =
+      members.length === 0
+        ? undefined
+        : await naming(members, async () => LiveComposition.open(await openMembers(base, members), signal));
     const generator = await createGenerator({
       ...base,
       composition,
@@ -65,5 +63,26 @@ export class WarmModel {
 
   close(): Promise<void> {
     return this.generator.close();
+  }
+}
+
+async function openMembers(base: Base, members: readonly Member[]): Promise<CompositionMember[]> {
+  const listed: CompositionMember[] = [];
+  for (const { name, folder } of members) {
+    const adapter = await openAdapter(folder, { spec: base.model.spec });
+    // The weights come with each prompt; these say only that every member has a place.
+    listed.push({ adapter: { ...adapter, name }, weight: 1, base: base.identity });
+  }
+  return listed;
+}
+
+/** Clients know a member by its name and not by where it lies. */
+async function naming<T>(members: readonly Member[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof LowrankError)) throw error;
+    const message = members.reduce((text, { folder, name }) => text.replaceAll(folder, name), error.message);
+    throw new LowrankError(error.code, message, { cause: error });
   }
 }

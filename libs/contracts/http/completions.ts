@@ -22,6 +22,10 @@ const neutral = {
   presence_penalty: z.literal(0).nullish(),
   logit_bias: z.strictObject({}).nullish(),
   user: z.string().nullish(),
+  safety_identifier: z.string().nullish(),
+  prompt_cache_key: z.string().nullish(),
+  metadata: z.record(z.string(), z.string()).nullish(),
+  service_tier: z.enum(['auto', 'default']).nullish(),
 };
 
 const shared = {
@@ -60,7 +64,9 @@ export const chatCompletionCreate = z
       .array(
         z.strictObject({
           role: z.enum(['system', 'developer', 'user', 'assistant']),
-          content: z.union([z.string(), z.array(textPart).min(1)]),
+          content: z.union([z.string(), z.array(textPart).min(1)], {
+            error: 'is neither a text nor a list of parts of the type "text"',
+          }),
           name: z.string().optional(),
         }),
       )
@@ -70,7 +76,8 @@ export const chatCompletionCreate = z
     max_completion_tokens: count.nullish(),
     logprobs: z.literal(false).nullish(),
     response_format: z.strictObject({ type: z.literal('text') }).nullish(),
-    tools: z.array(z.never()).max(0).nullish(),
+    tools: z.array(z.unknown()).max(0, 'has tools, which are not supported').nullish(),
+    parallel_tool_calls: z.boolean().nullish(),
     tool_choice: z.enum(['none', 'auto']).nullish(),
     store: z.literal(false).nullish(),
   })

@@ -2,25 +2,26 @@ import { randomInt } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
 import type { Response } from 'express';
-import type { GeneratedAnswer, GeneratorTask } from '#contracts/generator-messages.js';
+import type { GeneratedAnswer } from '#contracts/generator-messages.js';
 import type {
   ChatCompletion,
   ChatCompletionRequest,
   CompletionRequest,
   TextCompletion,
 } from '#contracts/http/completions.js';
+import { openModelFolder } from '#models/model-folder.js';
+import type { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Platform } from '#platform/platform.js';
-import { ApiError } from '../errors/api-error.js';
+import { ApiError, blaming } from '../errors/api-error.js';
 import { answerFor } from '../errors/error-answer.js';
 import { streamed } from '../http/streamed.js';
 import { BaseModels } from '../models/base-models.js';
 import { frame, heartbeat } from '../streams/sse.js';
 import { PLATFORM } from '../tokens.js';
+import { AnswersService, type Question } from './answers.service.js';
 import { chatView, type CompletionView, textView } from './completion-view.js';
 import { refusalOf } from './generation-refusal.js';
-import { Generators, type Place } from './generators.service.js';
-import { MemberFilesService } from './member-files.service.js';
-import { TextChannel } from './text-channel.js';
+import type { TextChannel } from './text-channel.js';
 import { type WantedModel, WantedModels } from './wanted-models.service.js';
 
 /** How long a stream waits for its first text before it begins: until then an error has a status of its own. */
@@ -32,7 +33,13 @@ const seeds = 2 ** 32;
 const usualTextTokens = 16;
 
 type Request = ChatCompletionRequest | CompletionRequest;
-type Prompt = GeneratorTask['prompt'];
+
+/** An answer under way, and how its client is to see it. */
+interface Begun<Whole, Piece> {
+  readonly channel: TextChannel<GeneratedAnswer>;
+  readonly view: CompletionView<Whole, Piece>;
+  readonly refused: (error: unknown) => unknown;
+}
 
 /** Answers prompts by base models, adapters, checkpoints and compositions that nobody has saved. */
 @Injectable()
@@ -41,8 +48,7 @@ export class CompletionsService {
     @Inject(PLATFORM) private readonly platform: Platform,
     @Inject(WantedModels) private readonly models: WantedModels,
     @Inject(BaseModels) private readonly bases: BaseModels,
-    @Inject(MemberFilesService) private readonly files: MemberFilesService,
-    @Inject(Generators) private readonly generators: Generators,
+    @Inject(AnswersService) private readonly answers: AnswersService,
   ) {}
 
   async chat(
@@ -50,17 +56,17 @@ export class CompletionsService {
     request: ChatCompletionRequest,
     response: Response,
   ): Promise<ChatCompletion | StreamableFile> {
+    const signal = closingOf(response);
     const model = await this.models.find(projectId, request.model, request.members);
-    if (!(await this.bases.hasChatTemplate(model.base))) {
-      const message = `model: ${model.base.name} has no chat template, so there is no way to show it a conversation: ask it with POST /v1/completions`;
-      throw new ApiError(400, 'chat_template_missing', message, { param: 'model' });
-    }
+    await this.requireChatTemplate(model.base);
     const prompt = request.messages.map(({ role, content }) => ({
       role,
       content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
     }));
-    const maxTokens = request.max_completion_tokens ?? request.max_tokens ?? null;
-    return this.answer(model, request, { prompt, maxTokens, view: chatView(viewOptions(request)) }, response);
+    const longest = request.max_completion_tokens ?? request.max_tokens ?? null;
+    const question = { ...choosing(request), prompt, max_tokens: longest };
+    const begun = this.begin(model, request, question, signal);
+    return this.send({ ...begun, view: chatView(viewOptions(request)) }, request, response);
   }
 
   async complete(
@@ -68,43 +74,43 @@ export class CompletionsService {
     request: CompletionRequest,
     response: Response,
   ): Promise<TextCompletion | StreamableFile> {
+    const signal = closingOf(response);
     const model = await this.models.find(projectId, request.model, request.members);
-    const maxTokens = request.max_tokens ?? usualTextTokens;
-    const { prompt } = request;
-    return this.answer(model, request, { prompt, maxTokens, view: textView(viewOptions(request)) }, response);
+    const { prompt, max_tokens: longest } = request;
+    const question = { ...choosing(request), prompt, max_tokens: longest ?? usualTextTokens };
+    const begun = this.begin(model, request, question, signal);
+    return this.send({ ...begun, view: textView(viewOptions(request)) }, request, response);
   }
 
-  private async answer<Whole, Piece>(
-    model: WantedModel,
-    request: Request,
-    {
-      prompt,
-      maxTokens,
-      view,
-    }: { prompt: Prompt; maxTokens: number | null; view: CompletionView<Whole, Piece> },
+  private async requireChatTemplate(base: BaseModel): Promise<void> {
+    if (await this.bases.hasChatTemplate(base)) return;
+    await blaming('model', () => openModelFolder(base.folder, { tokenizer: 'required' }));
+    const message = `model: ${base.name} has no chat template, so there is no way to show it a conversation: ask it with POST /v1/completions`;
+    throw new ApiError(400, 'chat_template_missing', message, { param: 'model' });
+  }
+
+  private begin(model: WantedModel, { members }: Request, question: Question, signal: AbortSignal) {
+    const prompt = typeof question.prompt === 'string' ? 'prompt' : 'messages';
+    const fields = { prompt, adapters: members ? 'members' : 'model' } as const;
+    return {
+      channel: this.answers.begin(model, question, signal),
+      refused: (error: unknown) => refusalOf(error, fields),
+    };
+  }
+
+  private async send<Whole, Piece>(
+    begun: Begun<Whole, Piece>,
+    { stream }: Request,
     response: Response,
   ): Promise<Whole | StreamableFile> {
-    const signal = closingOf(response);
-    const channel = new TextChannel(async (onText) => {
-      using place = this.generators.enter();
-      return await this.generate({ model, request, prompt, maxTokens }, place, { signal, onText });
-    });
-    const refused = (error: unknown) => refusalOf(error, typeof prompt === 'string' ? 'prompt' : 'messages');
+    const { channel, view, refused } = begun;
     try {
-      if (request.stream !== true) {
-        let text = '';
-        for (let more = await channel.next(heartbeatMs); more !== undefined;) {
-          text += more;
-          more = await channel.next(heartbeatMs);
-        }
-        return view.whole(text, await channel.result);
-      }
+      if (stream !== true) return view.whole(await channel.whole(), await channel.result);
       const first = await channel.next(patienceMs);
       response.setHeader('cache-control', 'no-store, no-transform');
       // nginx holds answers back unless told not to.
       response.setHeader('x-accel-buffering', 'no');
-      const frames = this.frames(channel, first, view, refused);
-      return streamed(Readable.from(frames, { objectMode: false }), this.platform.log, {
+      return streamed(Readable.from(this.frames(begun, first), { objectMode: false }), this.platform.log, {
         type: 'text/event-stream; charset=utf-8',
       });
     } catch (error) {
@@ -114,10 +120,8 @@ export class CompletionsService {
 
   /** The stream's text. What goes wrong now is a piece of it: the status has gone out. */
   private async *frames<Piece>(
-    channel: TextChannel<GeneratedAnswer>,
+    { channel, view, refused }: Begun<unknown, Piece>,
     first: string | undefined,
-    view: CompletionView<unknown, Piece>,
-    refused: (error: unknown) => unknown,
   ): AsyncGenerator<string> {
     const opening = view.opening();
     if (opening !== null) yield frame({ data: opening });
@@ -133,35 +137,17 @@ export class CompletionsService {
       yield frame({ data: body });
     }
   }
+}
 
-  private async generate(
-    {
-      model: { base, members },
-      request,
-      prompt,
-      maxTokens,
-    }: { model: WantedModel; request: Request; prompt: Prompt; maxTokens: number | null },
-    place: Place,
-    hooks: { signal: AbortSignal; onText: (text: string) => void },
-  ): Promise<GeneratedAnswer> {
-    using taken = await this.files.take(members, hooks.signal);
-    const { folder, identity } = base;
-    const { stop } = request;
-    return await place.answer(
-      {
-        base: { folder, identity, verified: await this.bases.isUnchanged(base) },
-        members: members.map(({ id, weight }, i) => ({ name: id, weight, ...taken.places[i]! })),
-        prompt,
-        max_tokens: maxTokens,
-        temperature: request.temperature ?? 1,
-        // A share of nothing is the likeliest token alone.
-        top_p: request.top_p === 0 ? Number.EPSILON : (request.top_p ?? 1),
-        seed: request.seed ?? randomInt(seeds),
-        stop: typeof stop === 'string' ? [stop] : (stop ?? []),
-      },
-      hooks,
-    );
-  }
+/** How the tokens of an answer are chosen, with OpenAI's defaults. */
+function choosing({ temperature, top_p, seed, stop }: Request): Omit<Question, 'prompt' | 'max_tokens'> {
+  return {
+    temperature: temperature ?? 1,
+    // A share of nothing is the likeliest token alone.
+    top_p: top_p === 0 ? Number.EPSILON : (top_p ?? 1),
+    seed: seed ?? randomInt(seeds),
+    stop: typeof stop === 'string' ? [stop] : (stop ?? []),
+  };
 }
 
 function viewOptions({ model, stream_options }: Request) {
@@ -171,10 +157,12 @@ function viewOptions({ model, stream_options }: Request) {
 /** Aborts when the client goes before its answer is whole. */
 function closingOf(response: Response): AbortSignal {
   const abort = new AbortController();
-  response.once('close', () => {
+  const close = () => {
+    if (response.writableFinished) return;
     // 499, as proxies call it: nobody sees this answer.
-    if (!response.writableFinished)
-      abort.abort(new ApiError(499, 'client_gone', 'the client closed the connection'));
-  });
+    abort.abort(new ApiError(499, 'client_gone', 'the client closed the connection'));
+  };
+  response.once('close', close);
+  if (response.closed) close();
   return abort.signal;
 }

@@ -3,6 +3,7 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { GeneratedAnswer, GeneratorTask } from '#contracts/generator-messages.js';
 import type { Platform } from '#platform/platform.js';
 import { ApiError } from '../errors/api-error.js';
+import { PrometheusService } from '../prometheus/prometheus.service.js';
 import { GENERATOR_MAIN, PLATFORM } from '../tokens.js';
 import { GeneratorProcess, type TaskHooks } from './generator-process.js';
 
@@ -22,7 +23,8 @@ export class Generators implements OnModuleDestroy {
   private idle: NodeJS.Timeout | undefined;
 
   constructor(
-    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(PLATFORM) private readonly platform: Pick<Platform, 'configuration' | 'log'>,
+    @Inject(PrometheusService) private readonly prometheus: Pick<PrometheusService, 'setPrompts'>,
     @Inject(GENERATOR_MAIN) private readonly main: string,
   ) {}
 
@@ -42,7 +44,7 @@ export class Generators implements OnModuleDestroy {
       const message = `${generationQueue} prompts wait for an answer already, which is as many as this server keeps: ask again in a while`;
       throw new ApiError(429, 'too_many_prompts', message);
     }
-    this.places++;
+    this.prometheus.setPrompts(++this.places);
     clearTimeout(this.idle);
     return {
       answer: (task, hooks) => this.answer(task, hooks),
@@ -51,7 +53,7 @@ export class Generators implements OnModuleDestroy {
   }
 
   private leave(): void {
-    this.places--;
+    this.prometheus.setPrompts(--this.places);
     if (this.places > 0) return;
     const milliseconds = 1000 * this.platform.configuration.generationIdleSeconds;
     this.idle = setTimeout(() => void this.end(), milliseconds).unref();

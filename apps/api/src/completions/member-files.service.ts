@@ -37,7 +37,7 @@ export class MemberFilesService implements OnApplicationBootstrap {
   /** How many use each folder. */
   private readonly uses = new Map<string, number>();
 
-  constructor(@Inject(PLATFORM) private readonly platform: Platform) {
+  constructor(@Inject(PLATFORM) private readonly platform: Pick<Platform, 'configuration' | 'objects'>) {
     this.root = path.join(platform.configuration.home, 'cache', 'members');
   }
 

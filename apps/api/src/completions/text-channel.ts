@@ -1,4 +1,4 @@
-/** Pieces of text on their way from whoever computes them to whoever sends them. */
+/** Pieces of text and a result on their way from whoever computes them to whoever sends them. */
 export class TextChannel<Result> {
   private readonly pieces: string[] = [];
   private wake: () => void = () => undefined;
@@ -30,6 +30,12 @@ export class TextChannel<Result> {
     if (!this.isOver) return '';
     await this.result;
     return undefined;
+  }
+
+  /** All of the text, once it is there. Throws the error of the work. */
+  async whole(): Promise<string> {
+    await this.result;
+    return this.pieces.splice(0).join('');
   }
 
   /** Resolves with the first piece or the end, or when the time is over. */

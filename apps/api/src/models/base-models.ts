@@ -18,8 +18,8 @@ export interface RegisterWish extends HashOptions {
 @Injectable()
 export class BaseModels {
   private readonly registry: string;
-  /** By folder and identity. */
-  private readonly chatTemplates = new Map<string, Promise<boolean>>();
+  /** Models that were found to have a chat template, by identity and folder. */
+  private readonly withTemplate = new Set<string>();
 
   constructor(@Inject(PLATFORM) private readonly platform: Platform) {
     this.registry = path.join(platform.configuration.home, 'models');
@@ -60,16 +60,13 @@ export class BaseModels {
   }
 
   /** Whether conversations can be shown to a model; false too if its folder cannot be read. */
-  hasChatTemplate({ folder, identity }: BaseModel): Promise<boolean> {
+  async hasChatTemplate({ folder, identity }: BaseModel): Promise<boolean> {
     const key = `${identity} ${folder}`;
-    const known = this.chatTemplates.get(key);
-    if (known) return known;
-    const reading = hasChatTemplate(folder).catch(() => {
-      this.chatTemplates.delete(key);
-      return false;
-    });
-    this.chatTemplates.set(key, reading);
-    return reading;
+    if (this.withTemplate.has(key)) return true;
+    const has = await hasChatTemplate(folder).catch(() => false);
+    // A folder that cannot be read today can be tomorrow.
+    if (has) this.withTemplate.add(key);
+    return has;
   }
 
   private async known(folder: string): Promise<ModelRecord | undefined> {

@@ -1,10 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { jobStates } from '#platform/database/entities/job.js';
 import type { Platform } from '#platform/platform.js';
 import { PLATFORM } from '../tokens.js';
 
 const latencySeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const answerSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+
+/** What answering one prompt took. */
+export interface AnswerFigures {
+  readonly end: 'stop' | 'length' | 'failed' | 'cancelled';
+  /** From its place in the queue to its last token. */
+  readonly seconds: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
 
 /** Numbers for Prometheus. What the database knows is read when it is asked for. */
 @Injectable()
@@ -17,6 +27,20 @@ export class PrometheusService {
     buckets: latencySeconds,
     registers: [this.registry],
   });
+  private readonly answers = new Histogram({
+    name: 'lowrank_answer_duration_seconds',
+    help: 'Time from the arrival of a prompt to the end of its answer.',
+    labelNames: ['end'],
+    buckets: answerSeconds,
+    registers: [this.registry],
+  });
+  private readonly answerTokens = new Counter({
+    name: 'lowrank_answer_tokens_total',
+    help: 'Tokens of prompts that were answered, and of their answers.',
+    labelNames: ['kind'],
+    registers: [this.registry],
+  });
+  private readonly prompts = this.gauge('lowrank_prompts', 'Prompts that wait or are being answered.');
   private readonly jobs = this.gauge('lowrank_jobs', 'Jobs in each state.', ['state']);
   private readonly queue = this.gauge('lowrank_queue_entries', 'Entries of the queue.', ['kind']);
   private readonly steps = this.gauge('lowrank_trained_steps', 'Optimizer steps of all jobs.');
@@ -30,6 +54,18 @@ export class PrometheusService {
   /** Notes an answered request; `route` is its pattern, so that ids make no labels. */
   observe(method: string, route: string, status: number, seconds: number): void {
     this.requests.observe({ method, route, status: String(status) }, seconds);
+  }
+
+  /** Notes a prompt that was answered, or was not. */
+  observeAnswer({ end, seconds, promptTokens, completionTokens }: AnswerFigures): void {
+    this.answers.observe({ end }, seconds);
+    this.answerTokens.inc({ kind: 'prompt' }, promptTokens);
+    this.answerTokens.inc({ kind: 'completion' }, completionTokens);
+  }
+
+  /** Notes how many prompts wait or are being answered. */
+  setPrompts(count: number): void {
+    this.prompts.set(count);
   }
 
   get contentType(): string {

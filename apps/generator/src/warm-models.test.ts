@@ -1,0 +1,101 @@
+import { appendFile, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeAdapter } from '#adapters/write-adapter.js';
+import { hashFiles, modelFileNames, modelIdentity } from '#hub/model-identity.js';
+import { randomAdapter } from '../../../test/random-adapters.js';
+import { writeTinyModel } from '../../../test/e2e/tiny-job.js';
+import type { Member } from './warm-model.js';
+import { WarmModels } from './warm-models.js';
+
+let scratch: string;
+let folder: string;
+let identity: string;
+let members: Member[];
+const { signal } = new AbortController();
+const noBound = Infinity;
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'warm-models-'));
+  folder = join(scratch, 'tiny');
+  await writeTinyModel(folder);
+  identity = modelIdentity(await hashFiles(folder, await modelFileNames(folder)));
+  members = await Promise.all([1, 2].map(member));
+});
+afterAll(() => rm(scratch, { recursive: true }));
+
+async function member(seed: number): Promise<Member> {
+  const path = 'model.layers.0.self_attn.q_proj';
+  const config = { r: 2, lora_alpha: 4, target_modules: ['q_proj'], layers_to_transform: [0] };
+  const { config: written, modules } = randomAdapter(seed, config, { [path]: [32, 32] });
+  const place = join(scratch, `adapter-${seed}`);
+  await writeAdapter(place, { config: written, factors: modules });
+  return { name: `adapter-${seed}`, folder: place, digest: String(seed), weight: 1 };
+}
+
+const base = (verified = true) => ({ folder, identity, verified });
+const cache = () => join(scratch, 'cache');
+
+test('the same members under other weights are the same model', async () => {
+  const models = new WarmModels(cache(), noBound);
+  const first = await models.get({ base: base(), members }, signal);
+  const weighted = members.map((one) => ({ ...one, weight: -0.5 }));
+  expect(await models.get({ base: base(), members: weighted }, signal)).toBe(first);
+  const alone = await models.get({ base: base(), members: [] }, signal);
+  expect(alone).not.toBe(first);
+  // What belongs to the base is read once.
+  expect(alone.base).toBe(first.base);
+});
+
+test('where memory is short, the model that was not used for longest goes', async () => {
+  const models = new WarmModels(cache(), 0);
+  const [one, two] = members as [Member, Member];
+  const first = await models.get({ base: base(), members: [one] }, signal);
+  const second = await models.get({ base: base(), members: [two] }, signal);
+  expect(await models.get({ base: base(), members: [two] }, signal)).toBe(second);
+  expect(await models.get({ base: base(), members: [one] }, signal)).not.toBe(first);
+});
+
+test('no more than so many are kept, those that were used last', async () => {
+  const models = new WarmModels(cache(), noBound);
+  const lists = Array.from({ length: 9 }, (_, i) => Array<Member>(i + 1).fill(members[0]!));
+  const opened = [];
+  for (const list of lists.slice(0, 8))
+    opened.push(await models.get({ base: base(), members: list }, signal));
+  expect(await models.get({ base: base(), members: lists[0]! }, signal)).toBe(opened[0]);
+  await models.get({ base: base(), members: lists[8]! }, signal);
+  expect(await models.get({ base: base(), members: lists[0]! }, signal)).toBe(opened[0]);
+  expect(await models.get({ base: base(), members: lists[1]! }, signal)).not.toBe(opened[1]);
+});
+
+test('a base that may have changed is read; only the same content is answered by', async () => {
+  const models = new WarmModels(cache(), noBound);
+  const config = join(folder, 'config.json');
+  await utimes(config, new Date(0), new Date(0));
+  const first = await models.get({ base: base(false), members: [] }, signal);
+  const before = await readFile(config);
+  await appendFile(config, ' ');
+  await expect(models.get({ base: base(false), members: [] }, signal)).rejects.toMatchObject({
+    code: 'base_changed',
+  });
+  await writeFile(config, before);
+  expect(await models.get({ base: base(false), members: [] }, signal)).toBe(first);
+});
+
+test('a member that does not fit the base is refused by name', async () => {
+  const models = new WarmModels(cache(), noBound);
+  const path = 'model.layers.0.self_attn.q_proj';
+  const { config, modules } = randomAdapter(
+    3,
+    { r: 2, target_modules: ['q_proj'], layers_to_transform: [0] },
+    { [path]: [32, 16] },
+  );
+  const place = join(scratch, 'stranger');
+  await writeAdapter(place, { config, factors: modules });
+  const stranger = { name: 'stranger', folder: place, digest: 'x', weight: 1 };
+  await expect(models.get({ base: base(), members: [stranger] }, signal)).rejects.toMatchObject({
+    code: 'adapter_mismatch',
+    message: expect.stringMatching(/^adapter stranger: /) as string,
+  });
+});
