@@ -5,6 +5,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { isAlive } from '#platform/process-identity.js';
+import { eventually } from '../contract/waiting.js';
 import { startTestPostgres, type TestPostgres } from '../embedded-postgres.js';
 import { writeTinyJob } from './tiny-job.js';
 
@@ -89,7 +91,7 @@ register('data:text/javascript,' + encodeURIComponent(\`
 `;
 
 describe('the API process', () => {
-  test('plans and makes jobs without TensorFlow.js and ONNX Runtime', async () => {
+  test('plans and makes jobs and has prompts answered without TensorFlow.js and ONNX Runtime', async () => {
     const preload = join(postgres.home, 'guard.mjs');
     await writeFile(preload, guard);
     const { url, log, child } = await startApi({}, ['--import', preload]);
@@ -115,6 +117,8 @@ describe('the API process', () => {
     const job = { model: 'tiny', training_file: id, lora: { target_modules: 'all-linear' } };
     expect(await post('/v1/fine_tuning/plan', job)).toMatchObject({ data: { training: { examples: 50 } } });
     expect(await post('/v1/fine_tuning/jobs', job)).toMatchObject({ status: 'queued' });
+    const prompt = { model: 'tiny', prompt: 'What is', max_tokens: 3 };
+    expect(await post('/v1/completions', prompt)).toMatchObject({ usage: { completion_tokens: 3 } });
     expect(log()).not.toContain('the engine was loaded');
     // Linux tells what a process has mapped into its memory; elsewhere the guard has to do.
     const maps = await readFile(`/proc/${child.pid}/maps`, 'utf8').catch(() => '');
@@ -134,6 +138,27 @@ describe('the API process', () => {
     expect(await exited).toEqual({ code: 0, signal: null });
     expect(await read).toBe('it broke off');
   });
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    'takes the process that answers prompts with it when it ends by %s',
+    async (signal) => {
+      const { url, child, log, exited } = await startApi({});
+      const asked = await fetch(`${url}/v1/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'prose-4m', prompt: 'The', max_tokens: 400, stream: true }),
+      });
+      // The first piece: it is at work.
+      const reader = asked.body!.getReader();
+      await reader.read();
+      const pid = Number(/"generator":(\d+)/.exec(log())?.[1]);
+      expect(isAlive(pid)).toBe(true);
+      child.kill(signal);
+      await exited;
+      await eventually(() => expect(isAlive(pid)).toBe(false));
+      await reader.cancel().catch(() => undefined);
+    },
+  );
 
   test('ends when the process that started it is gone', async () => {
     const { child, exited } = await startApi({});

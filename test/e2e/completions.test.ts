@@ -1,4 +1,5 @@
 /** Prompts answered over HTTP by the process that computes, held against the library called directly. */
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import OpenAI, { BadRequestError, NotFoundError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,8 +12,10 @@ import { openModelFolder } from '#models/model-folder.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import { newId } from '#platform/ids.js';
+import { eventually } from '../contract/waiting.js';
 import { type ApiServer, startApi } from '../integration/api-server.js';
 import { storeAdapter } from '../integration/composed-adapters.js';
+import { writeTinyModel } from './tiny-job.js';
 
 let api: ApiServer;
 let openai: OpenAI;
@@ -231,4 +234,62 @@ test('a prompt that is too long is refused, as a stream too', async () => {
 test('a model that is not there is not found', async () => {
   const asked = openai.chat.completions.create({ model: 'absent', messages });
   await expect(asked).rejects.toBeInstanceOf(NotFoundError);
+});
+
+describe('the process', () => {
+  /** The last one that was started. */
+  const pid = () => Number([...api.logged.join('').matchAll(/"generator":(\d+)/g)].at(-1)![1]);
+  const long = { model: 'prose-4m', prompt: 'The sea', max_tokens: 450, stream: true } as const;
+  const cancelled = async () =>
+    Number(/_count{end="cancelled"} (\d+)/.exec((await api.call('GET', '/metrics')).text)?.[1] ?? 0);
+
+  test('keeps its compiled graphs in the home', async () => {
+    await ask('tiny');
+    expect((await readdir(join(api.home, 'cache', 'graphs'))).length).toBeGreaterThan(0);
+  });
+
+  test('stops at the next token when the client goes', async () => {
+    const before = await cancelled();
+    const stream = await openai.completions.create(long);
+    for await (const _ of stream) break;
+    await eventually(async () => expect(await cancelled()).toBe(before + 1));
+    expect(await ask('tiny')).toBe((await direct(messages)).text);
+  });
+
+  test('is started anew when it was killed', async () => {
+    const killed = pid();
+    const stream = await openai.completions.create(long);
+    const read = async () => {
+      for await (const _ of stream) process.kill(killed, 'SIGKILL');
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'generator_died' });
+    expect(await ask('tiny')).toBe((await direct(messages)).text);
+    expect(pid()).not.toBe(killed);
+  });
+});
+
+describe('a base model', () => {
+  const folderOf = (name: string) => join(api.home, 'models-of-tests', name);
+
+  test('without a chat template goes on with texts', async () => {
+    await writeTinyModel(folderOf('plain'));
+    await rm(join(folderOf('plain'), 'tokenizer_config.json'));
+    await api.call('POST', '/v1/base_models', { folder: folderOf('plain') });
+    const refused = openai.chat.completions.create({ model: 'plain', messages });
+    await expect(refused).rejects.toMatchObject({ status: 400, code: 'chat_template_missing' });
+    const answer = await openai.completions.create({ ...greedy, model: 'plain', prompt: 'The sum of' });
+    expect(answer.usage!.completion_tokens).toBeGreaterThan(0);
+  });
+
+  test('whose folder is gone is refused, and answers again when it is back', async () => {
+    const expected = await ask('tiny');
+    await rename(folderOf('tiny'), folderOf('away'));
+    await expect(ask('tiny')).rejects.toMatchObject({
+      status: 400,
+      param: 'model',
+      code: 'model_config_missing',
+    });
+    await rename(folderOf('away'), folderOf('tiny'));
+    expect(await ask('tiny')).toBe(expected);
+  });
 });
