@@ -144,6 +144,27 @@ describe('the likeliest answer', () => {
     }
   });
 
+  test('of several weights at once is that of each alone', async () => {
+    const weights = [
+      [0, 0],
+      [1, 0],
+      [0, 1],
+      [0.8, -0.5],
+      [-1, 2],
+    ] as const;
+    const lists = weights.map(
+      ([first, second]) =>
+        [
+          [a, first],
+          [b, second],
+        ] as const,
+    );
+    const alone: (string | null)[] = [];
+    for (const members of lists) alone.push(await ask('tiny', members));
+    expect(new Set(alone).size).toBeGreaterThan(3);
+    expect(await Promise.all(lists.map((members) => ask('tiny', members)))).toEqual(alone);
+  });
+
   test('of a text goes on with it', async () => {
     const expected = await direct('The sum of 3 and 4');
     const answer = await openai.completions.create({
@@ -246,6 +267,17 @@ describe('the process', () => {
   test('keeps its compiled graphs in the home', async () => {
     await ask('tiny');
     expect((await readdir(join(api.home, 'cache', 'graphs'))).length).toBeGreaterThan(0);
+  });
+
+  test('lets answers grow side by side', async () => {
+    const order: string[] = [];
+    const read = async (name: string) => {
+      for await (const _ of await openai.completions.create({ ...long, max_tokens: 150 }))
+        if (!order.includes(name)) order.push(name);
+      order.push(`${name} ended`);
+    };
+    await Promise.all([read('one'), read('two')]);
+    expect(order.slice(0, 2).toSorted()).toEqual(['one', 'two']);
   });
 
   test('stops at the next token when the client goes', async () => {

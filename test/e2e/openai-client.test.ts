@@ -84,6 +84,26 @@ test('its checkpoints are listed', async () => {
   expect(newest!.metrics.train_loss).toBeGreaterThan(0);
 });
 
+test('what it made answers, at its checkpoints too', async () => {
+  const messages = [{ role: 'user' as const, content: 'What is 3 plus 3?' }];
+  const request = { messages, temperature: 0, max_tokens: 8 };
+  const answer = await openai.chat.completions.create({ ...request, model: fineTuned });
+  expect(answer).toMatchObject({ object: 'chat.completion', model: fineTuned });
+  const pieces: string[] = [];
+  for await (const { choices } of await openai.chat.completions.create({
+    ...request,
+    model: fineTuned,
+    stream: true,
+  })) {
+    pieces.push(choices[0]!.delta.content ?? '');
+  }
+  expect(pieces.join('')).toBe(answer.choices[0]!.message.content);
+  const [newest] = (await openai.fineTuning.jobs.checkpoints.list(jobId)).data;
+  const { fine_tuned_model_checkpoint: model } = newest!;
+  const then = await openai.chat.completions.create({ ...request, model });
+  expect(then.usage!.completion_tokens).toBeGreaterThan(0);
+});
+
 test('models are listed, retrieved and deleted', async () => {
   const ids = [];
   for await (const { id } of openai.models.list()) ids.push(id);

@@ -1,4 +1,4 @@
-/** The queue before the process that answers: one at a time, so many waiting, clients that go, a process that dies. */
+/** The queue before the process that answers: some at a time, so many waiting, clients that go, a process that dies. */
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,6 +12,8 @@ import { framesOf } from './completion-frames.js';
 let api: ApiServer;
 /** Prompts that may wait. */
 const queue = 2;
+/** Prompts that the process has at a time. */
+const atOnce = 4;
 
 beforeAll(async () => {
   api = await startApi({ generatorMain: scriptedGenerator, configuration: { generationQueue: queue } });
@@ -60,6 +62,16 @@ async function measured(name: string): Promise<number> {
 const crowded = (count: number) =>
   eventually(async () => expect(await measured('lowrank_prompts ')).toBe(count));
 
+/** Gives the process as much as it takes at a time; yields the prompts and a way to end them. */
+async function fill() {
+  const opened = Array.from({ length: atOnce }, () => open('wait'));
+  for (const one of opened) await begun(one);
+  const release = () => {
+    for (const one of opened) one.go();
+  };
+  return { opened, release };
+}
+
 /** Resolves when the process has begun with a prompt. */
 const begun = (opened: ReturnType<typeof open>) => eventually(() => expect(opened.text()).toContain('begun'));
 
@@ -79,30 +91,28 @@ describe('a client that goes', () => {
   });
 
   test('while it waits leaves its place to others', async () => {
-    const first = open('wait');
-    await begun(first);
+    const { release } = await fill();
     const waiting = [open('silent'), open('silent')];
-    await crowded(3);
+    await crowded(atOnce + 2);
     for (const one of waiting) one.go();
-    await crowded(1);
+    await crowded(atOnce);
     const answered = complete('Is it?');
-    first.go();
+    release();
     expect((await answered).status).toBe(200);
   });
 });
 
-test('prompts are answered one at a time, and too many are refused with Retry-After', async () => {
-  const first = open('wait');
-  await begun(first);
+test('only so many prompts are at work and wait, more are refused with Retry-After', async () => {
+  const { release } = await fill();
   const waiting = Array.from({ length: queue }, () => complete('Is it?'));
-  await crowded(1 + queue);
+  await crowded(atOnce + queue);
   const refused = await complete('Is it?', true);
   expect(refused.status).toBe(429);
   expect(refused.headers.get('retry-after')).toBe('2');
   expect(refused.body.error).toMatchObject({ type: 'rate_limit_error', code: 'too_many_prompts' });
-  first.go();
+  release();
   for (const { status } of await Promise.all(waiting)) expect(status).toBe(200);
-  expect((await figures()).mostAtOnce).toBe(1);
+  expect((await figures()).mostAtOnce).toBe(atOnce);
 });
 
 describe('a process that dies', () => {
@@ -126,13 +136,14 @@ describe('a process that dies', () => {
 
   test('by a signal is told with 503; prompts that wait are answered by the next', async () => {
     const { pid } = await figures();
-    const running = open('wait');
-    await begun(running);
+    const { opened } = await fill();
     const waiting = complete('Is it?');
-    await crowded(2);
+    await crowded(atOnce + 1);
     process.kill(pid, 'SIGKILL');
     expect((await waiting).status).toBe(200);
-    expect(framesOf(running.text()).at(-1)).toContain('generator_died');
+    for (const one of opened) {
+      await eventually(() => expect(framesOf(one.text()).at(-1)).toContain('generator_died'));
+    }
   });
 });
 
@@ -148,10 +159,9 @@ test('what was answered is counted', async () => {
 
 test('a server that stops ends the process and its answers at once', async () => {
   const { pid } = await figures();
-  const running = open('wait');
-  await begun(running);
+  await fill();
   const waiting = complete('Is it?').catch(() => undefined);
-  await crowded(2);
+  await crowded(atOnce + 1);
   const startedAt = performance.now();
   await api.app.close();
   expect(performance.now() - startedAt).toBeLessThan(3_000);

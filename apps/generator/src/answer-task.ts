@@ -1,5 +1,6 @@
 /** One prompt, answered by the model that it asks for. */
 import type { GeneratedAnswer, GeneratorTask } from '#contracts/generator-messages.js';
+import type { WarmModel } from './warm-model.js';
 import type { WarmModels } from './warm-models.js';
 
 export interface AnswerHooks {
@@ -8,7 +9,7 @@ export interface AnswerHooks {
   readonly onText: (text: string) => void;
 }
 
-/** Throws the signal's reason between two tokens, and what `WarmModels.get` and `Generator.complete` throw. */
+/** Throws the signal's reason between two tokens, and what `WarmModels.use` and `Generator.complete` throw. */
 export async function answerTask(
   models: WarmModels,
   task: GeneratorTask,
@@ -17,24 +18,25 @@ export async function answerTask(
   signal.throwIfAborted();
   // The order in which they are listed makes no difference, so that it shall not make another model either.
   const members = task.members.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
-  const { generator } = await models.get({ base: task.base, members }, signal);
-  const { tokens, finishReason, promptTokens } = await generator.complete(task.prompt, {
-    weights: members.length === 0 ? undefined : members.map(({ weight }) => weight),
-    maxTokens: task.max_tokens ?? Infinity,
-    temperature: task.temperature,
-    topP: task.top_p,
-    seed: task.seed,
-    stop: task.stop,
-    signal,
-    onToken: ({ text }) => {
-      if (text !== '') onText(text);
-    },
-  });
+  const complete = ({ generator }: WarmModel) =>
+    generator.complete(task.prompt, {
+      weights: members.length === 0 ? undefined : members.map(({ weight }) => weight),
+      maxTokens: task.max_tokens ?? Infinity,
+      temperature: task.temperature,
+      topP: task.top_p,
+      seed: task.seed,
+      stop: task.stop,
+      signal,
+      onToken: ({ text }) => {
+        if (text !== '') onText(text);
+      },
+    });
+  const answer = await models.use({ base: task.base, members }, signal, complete);
   return {
     type: 'done',
     id: task.id,
-    finish_reason: finishReason,
-    prompt_tokens: promptTokens,
-    completion_tokens: tokens.length,
+    finish_reason: answer.finishReason,
+    prompt_tokens: answer.promptTokens,
+    completion_tokens: answer.tokens.length,
   };
 }

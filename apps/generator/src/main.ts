@@ -1,6 +1,6 @@
 /**
- * The process that answers prompts, one after another, for the API that forked it: see
- * libs/contracts/generator-messages.ts. It ends when its parent does.
+ * The process that answers prompts for the API that forked it: see libs/contracts/generator-messages.ts. Those that it
+ * has at a time take turns, a token each. It ends when its parent does.
  */
 import {
   generatorCommand,
@@ -22,7 +22,6 @@ const models = new WarmModels(cacheFolder, Number(memoryBytes));
 
 /** Those that were not answered yet, by id. */
 const waiting = new Map<number, AbortController>();
-let previous: Promise<void> = Promise.resolve();
 
 function tell(message: GeneratorMessage): void {
   // A parent that is gone hears nothing; that ends this process by itself.
@@ -50,6 +49,6 @@ process.on('message', (value) => {
   }
   const abort = new AbortController();
   waiting.set(command.id, abort);
-  previous = previous.then(() => answer(command, abort.signal));
+  void answer(command, abort.signal);
 });
 process.once('disconnect', () => process.exit());

@@ -41,12 +41,12 @@ export class WarmModel {
   static async open(
     base: Base,
     members: readonly Member[],
-    { cacheFolder, signal }: { cacheFolder: string; signal: AbortSignal },
+    { cacheFolder }: { cacheFolder: string },
   ): Promise<WarmModel> {
     const composition =
       members.length === 0
         ? undefined
-        : await naming(members, async () => LiveComposition.open(await openMembers(base, members), signal));
+        : await naming(members, async () => LiveComposition.open(await openMembers(base, members)));
     const generator = await createGenerator({
       ...base,
       composition,

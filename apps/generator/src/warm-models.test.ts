@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeAdapter } from '#adapters/write-adapter.js';
 import { hashFiles, modelFileNames, modelIdentity } from '#hub/model-identity.js';
+import { Gate } from '../../../test/contract/waiting.js';
 import { randomAdapter } from '../../../test/random-adapters.js';
 import { writeTinyModel } from '../../../test/e2e/tiny-job.js';
 import type { Member } from './warm-model.js';
-import { WarmModels } from './warm-models.js';
+import { type Wanted, WarmModels } from './warm-models.js';
 
 let scratch: string;
 let folder: string;
@@ -34,15 +35,17 @@ async function member(seed: number): Promise<Member> {
   return { name: `adapter-${seed}`, folder: place, digest: String(seed), weight: 1 };
 }
 
+const get = (models: WarmModels, wanted: Wanted) =>
+  models.use(wanted, signal, (model) => Promise.resolve(model));
 const base = (verified = true) => ({ folder, identity, verified });
 const cache = () => join(scratch, 'cache');
 
 test('the same members under other weights are the same model', async () => {
   const models = new WarmModels(cache(), noBound);
-  const first = await models.get({ base: base(), members }, signal);
+  const first = await get(models, { base: base(), members });
   const weighted = members.map((one) => ({ ...one, weight: -0.5 }));
-  expect(await models.get({ base: base(), members: weighted }, signal)).toBe(first);
-  const alone = await models.get({ base: base(), members: [] }, signal);
+  expect(await get(models, { base: base(), members: weighted })).toBe(first);
+  const alone = await get(models, { base: base(), members: [] });
   expect(alone).not.toBe(first);
   // What belongs to the base is read once.
   expect(alone.base).toBe(first.base);
@@ -51,36 +54,51 @@ test('the same members under other weights are the same model', async () => {
 test('where memory is short, the model that was not used for longest goes', async () => {
   const models = new WarmModels(cache(), 0);
   const [one, two] = members as [Member, Member];
-  const first = await models.get({ base: base(), members: [one] }, signal);
-  const second = await models.get({ base: base(), members: [two] }, signal);
-  expect(await models.get({ base: base(), members: [two] }, signal)).toBe(second);
-  expect(await models.get({ base: base(), members: [one] }, signal)).not.toBe(first);
+  const first = await get(models, { base: base(), members: [one] });
+  const second = await get(models, { base: base(), members: [two] });
+  expect(await get(models, { base: base(), members: [two] })).toBe(second);
+  expect(await get(models, { base: base(), members: [one] })).not.toBe(first);
+});
+
+test('a model that answers is not let go, and is opened once for several prompts', async () => {
+  const models = new WarmModels(cache(), 0);
+  const [one, two] = members as [Member, Member];
+  const done = new Gate();
+  const busy = models.use({ base: base(), members: [one] }, signal, async (model) => {
+    await done.passed;
+    return model;
+  });
+  const same = get(models, { base: base(), members: [one] });
+  const others = [get(models, { base: base(), members: [two] }), get(models, { base: base(), members: [] })];
+  await Promise.all(others);
+  expect(await get(models, { base: base(), members: [one] })).toBe(await same);
+  done.open();
+  expect(await busy).toBe(await same);
 });
 
 test('no more than so many are kept, those that were used last', async () => {
   const models = new WarmModels(cache(), noBound);
   const lists = Array.from({ length: 9 }, (_, i) => Array<Member>(i + 1).fill(members[0]!));
   const opened = [];
-  for (const list of lists.slice(0, 8))
-    opened.push(await models.get({ base: base(), members: list }, signal));
-  expect(await models.get({ base: base(), members: lists[0]! }, signal)).toBe(opened[0]);
-  await models.get({ base: base(), members: lists[8]! }, signal);
-  expect(await models.get({ base: base(), members: lists[0]! }, signal)).toBe(opened[0]);
-  expect(await models.get({ base: base(), members: lists[1]! }, signal)).not.toBe(opened[1]);
+  for (const list of lists.slice(0, 8)) opened.push(await get(models, { base: base(), members: list }));
+  expect(await get(models, { base: base(), members: lists[0]! })).toBe(opened[0]);
+  await get(models, { base: base(), members: lists[8]! });
+  expect(await get(models, { base: base(), members: lists[0]! })).toBe(opened[0]);
+  expect(await get(models, { base: base(), members: lists[1]! })).not.toBe(opened[1]);
 });
 
 test('a base that may have changed is read; only the same content is answered by', async () => {
   const models = new WarmModels(cache(), noBound);
   const config = join(folder, 'config.json');
   await utimes(config, new Date(0), new Date(0));
-  const first = await models.get({ base: base(false), members: [] }, signal);
+  const first = await get(models, { base: base(false), members: [] });
   const before = await readFile(config);
   await appendFile(config, ' ');
-  await expect(models.get({ base: base(false), members: [] }, signal)).rejects.toMatchObject({
+  await expect(get(models, { base: base(false), members: [] })).rejects.toMatchObject({
     code: 'base_changed',
   });
   await writeFile(config, before);
-  expect(await models.get({ base: base(false), members: [] }, signal)).toBe(first);
+  expect(await get(models, { base: base(false), members: [] })).toBe(first);
 });
 
 test('a member that does not fit the base is refused by name', async () => {
@@ -94,7 +112,7 @@ test('a member that does not fit the base is refused by name', async () => {
   const place = join(scratch, 'stranger');
   await writeAdapter(place, { config, factors: modules });
   const stranger = { name: 'stranger', folder: place, digest: 'x', weight: 1 };
-  await expect(models.get({ base: base(), members: [stranger] }, signal)).rejects.toMatchObject({
+  await expect(get(models, { base: base(), members: [stranger] })).rejects.toMatchObject({
     code: 'adapter_mismatch',
     message: expect.stringMatching(/^adapter stranger: /) as string,
   });

@@ -7,9 +7,22 @@ import { type Base, openBase, WarmModel } from './warm-model.js';
 
 const mostKept = 8;
 
+export type Wanted = Pick<GeneratorTask, 'base' | 'members'>;
+
+interface Kept {
+  readonly baseKey: string;
+  readonly model: Promise<WarmModel>;
+  /** Once it is open. */
+  base?: Base;
+  /** How many answer with it now. */
+  uses: number;
+}
+
 export class WarmModels {
   /** By base and members; in the order of use. */
-  private readonly kept = new Map<string, WarmModel>();
+  private readonly kept = new Map<string, Kept>();
+  /** One is opened at a time, so that what several need is read once. */
+  private opening: Promise<unknown> = Promise.resolve();
 
   /** `memoryBytes` bounds the memory of this process that is not mapped from files. */
   constructor(
@@ -17,45 +30,55 @@ export class WarmModels {
     private readonly memoryBytes: number,
   ) {}
 
-  /** Throws the errors of `identifyBase`, `openBase` and `WarmModel.open`. */
-  async get(
-    { base, members }: Pick<GeneratorTask, 'base' | 'members'>,
+  /**
+   * Does something with a model, which is not let go before that is done. Throws the errors of `identifyBase`,
+   * `openBase` and `WarmModel.open`, and the signal's reason while the base is read.
+   */
+  async use<T>(
+    { base, members }: Wanted,
     signal: AbortSignal,
-  ): Promise<WarmModel> {
+    work: (model: WarmModel) => Promise<T>,
+  ): Promise<T> {
     const { folder, identity: expected, verified } = base;
     if (!verified) {
       await identifyBase(folder, this.cacheFolder, { expected, onProgress: () => undefined, signal });
     }
     const baseKey = `${expected} ${folder}`;
     const key = [baseKey, ...members.map(({ digest }) => digest)].join('\n');
-    const known = this.kept.get(key);
-    if (known) {
-      this.kept.delete(key);
-      this.kept.set(key, known);
-      return known;
+    const entry = this.kept.get(key) ?? this.open(key, baseKey, { base, members });
+    this.kept.delete(key);
+    this.kept.set(key, entry);
+    entry.uses++;
+    try {
+      return await work(await entry.model);
+    } finally {
+      entry.uses--;
     }
-    await this.makeRoom();
-    const opened = await WarmModel.open(await this.base(baseKey, base), members, {
-      cacheFolder: join(this.cacheFolder, 'graphs'),
-      signal,
-    });
-    this.kept.set(key, opened);
-    return opened;
   }
 
-  private async base(baseKey: string, wanted: GeneratorTask['base']): Promise<Base> {
-    for (const [key, { base }] of this.kept) if (key.split('\n')[0] === baseKey) return base;
-    return openBase(wanted);
+  /** Goes on when the prompt that it is for is not wanted any more: another may wait for the same model. */
+  private open(key: string, baseKey: string, { base, members }: Wanted): Kept {
+    const opened = this.opening.then(async () => {
+      await this.makeRoom();
+      const known = [...this.kept.values()].find((other) => other.baseKey === baseKey && other.base);
+      entry.base = known?.base ?? (await openBase(base));
+      return WarmModel.open(entry.base, members, { cacheFolder: join(this.cacheFolder, 'graphs') });
+    });
+    const entry: Kept = { baseKey, model: opened, uses: 0 };
+    this.opening = opened.catch(() => {
+      if (this.kept.get(key) === entry) this.kept.delete(key);
+    });
+    return entry;
   }
 
   /** Lets go of one model where memory is short: how much that gives back shows only after a while. */
   private async makeRoom(): Promise<void> {
-    const isFull = this.kept.size >= mostKept || (await ownMemory()) > this.memoryBytes;
-    const [oldest] = this.kept;
+    const isFull = this.kept.size > mostKept || (await ownMemory()) > this.memoryBytes;
+    const oldest = [...this.kept].find(([, { uses }]) => uses === 0);
     if (!isFull || !oldest) return;
-    const [key, model] = oldest;
+    const [key, { model }] = oldest;
     this.kept.delete(key);
-    await model.close();
+    await (await model).close();
   }
 }
 

@@ -121,13 +121,14 @@ export class CompletionsService {
   /** The stream's text. What goes wrong now is a piece of it: the status has gone out. */
   private async *frames<Piece>(
     { channel, view, refused }: Begun<unknown, Piece>,
-    first: string | undefined,
+    first: readonly string[] | undefined,
   ): AsyncGenerator<string> {
     const opening = view.opening();
     if (opening !== null) yield frame({ data: opening });
     try {
-      for (let text = first; text !== undefined; text = await channel.next(heartbeatMs)) {
-        yield text === '' ? heartbeat : frame({ data: view.piece(text) });
+      for (let texts = first; texts !== undefined; texts = await channel.next(heartbeatMs)) {
+        const frames = texts.map((text) => frame({ data: view.piece(text) }));
+        yield frames.length === 0 ? heartbeat : frames.join('');
       }
       for (const piece of view.closing(await channel.result)) yield frame({ data: piece });
       yield 'data: [DONE]\n\n';

@@ -7,6 +7,9 @@ import { PrometheusService } from '../prometheus/prometheus.service.js';
 import { GENERATOR_MAIN, PLATFORM } from '../tokens.js';
 import { GeneratorProcess, type TaskHooks } from './generator-process.js';
 
+/** Prompts that the process has at a time: their answers grow side by side, each at a part of the speed. */
+const mostAtOnce = 4;
+
 /** A prompt's place in the queue, kept from before its files are fetched. */
 export interface Place extends Disposable {
   /** Waits for its turn. Throws what `GeneratorProcess.answer` throws and, when the server stops, ApiError 503. */
@@ -18,8 +21,10 @@ export interface Place extends Disposable {
 export class Generators implements OnModuleDestroy {
   private readonly shutdown = new AbortController();
   private current: GeneratorProcess | undefined;
-  private previous: Promise<unknown> = Promise.resolve();
   private places = 0;
+  private atWork = 0;
+  /** Called when it is their turn. */
+  private readonly waiting: (() => void)[] = [];
   private idle: NodeJS.Timeout | undefined;
 
   constructor(
@@ -39,8 +44,7 @@ export class Generators implements OnModuleDestroy {
   /** Throws ApiError 429 if too many wait already. */
   enter(): Place {
     const { generationQueue } = this.platform.configuration;
-    // One more is being answered.
-    if (this.places > generationQueue) {
+    if (this.places >= mostAtOnce + generationQueue) {
       const message = `${generationQueue} prompts wait for an answer already, which is as many as this server keeps: ask again in a while`;
       throw new ApiError(429, 'too_many_prompts', message);
     }
@@ -64,12 +68,23 @@ export class Generators implements OnModuleDestroy {
     { signal, onText }: TaskHooks,
   ): Promise<GeneratedAnswer> {
     const ended = AbortSignal.any([signal, this.shutdown.signal]);
-    const turn = this.previous.then(() => {
+    const work = this.inTurn(() => {
       ended.throwIfAborted();
       return this.process().answer(task, { signal: ended, onText });
     });
-    this.previous = turn.catch(() => undefined);
-    return await whileWanted(turn, ended);
+    return await whileWanted(work, ended);
+  }
+
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.atWork < mostAtOnce) this.atWork++;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.atWork--;
+    }
   }
 
   private process(): GeneratorProcess {

@@ -96,9 +96,27 @@ test('a program that cannot be started is told of', async () => {
   await expect(ask(generators, 'Is it?')).rejects.toMatchObject({ code: 'generator_died' });
 });
 
-test('one prompt more than may wait is refused, until a place is free', () => {
+test('four prompts are at work at a time, in the order in which they came', async () => {
+  const generators = start();
+  const abort = new AbortController();
+  const first = Array.from({ length: 4 }, () => ask(generators, 'silent', abort.signal));
+  const order: number[] = [];
+  const later = [0, 1].map(async (i) => {
+    const text = await ask(generators, 'figures');
+    order.push(i);
+    return z.object({ cancelled: z.int(), mostAtOnce: z.int() }).parse(JSON.parse(text));
+  });
+  abort.abort(new Error('gone'));
+  for (const one of first) await expect(one).rejects.toThrow('gone');
+  // Each began when one of the first four was over for the process too.
+  for (const figures of await Promise.all(later)) expect(figures.cancelled).toBeGreaterThan(0);
+  expect((await later[1]!).mostAtOnce).toBe(4);
+  expect(order).toEqual([0, 1]);
+});
+
+test('more prompts than are at work and may wait are refused, until a place is free', () => {
   const generators = start({ GENERATION_QUEUE: '1' });
-  const places = [generators.enter(), generators.enter()];
+  const places = Array.from({ length: 5 }, () => generators.enter());
   expect(() => generators.enter()).toThrow(
     expect.objectContaining({ status: 429, code: 'too_many_prompts' }),
   );

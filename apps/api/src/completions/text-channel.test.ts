@@ -4,7 +4,7 @@ import { TextChannel } from './text-channel.js';
 
 const long = 60_000;
 
-test('pieces come joined as far as they are there, then the end', async () => {
+test('pieces come as far as they are there, then the end', async () => {
   const gate = new Gate();
   let put: (text: string) => void = () => undefined;
   const channel = new TextChannel(async (onText) => {
@@ -14,15 +14,15 @@ test('pieces come joined as far as they are there, then the end', async () => {
     await gate.passed;
     return 7;
   });
-  expect(await channel.next(long)).toBe('ab');
+  expect(await channel.next(long)).toEqual(['a', 'b']);
   const next = channel.next(long);
   put('c');
-  expect(await next).toBe('c');
-  expect(await channel.next(0)).toBe('');
+  expect(await next).toEqual(['c']);
+  expect(await channel.next(0)).toEqual([]);
   put('d');
   gate.open();
   await channel.result;
-  expect(await channel.next(long)).toBe('d');
+  expect(await channel.next(long)).toEqual(['d']);
   expect(await channel.next(long)).toBeUndefined();
   expect(await channel.result).toBe(7);
 });
@@ -32,7 +32,7 @@ test('a failure comes after the pieces before it', async () => {
     onText('a');
     return Promise.reject(new Error('broken'));
   });
-  expect(await channel.next(long)).toBe('a');
+  expect(await channel.next(long)).toEqual(['a']);
   await expect(channel.next(long)).rejects.toThrow('broken');
 });
 

@@ -21,13 +21,13 @@ export class TextChannel<Result> {
   readonly result: Promise<Result>;
 
   /**
-   * What has come since the last time, joined; undefined after the last piece, and an empty text if none comes in time.
+   * The pieces that have come since the last time; undefined after the last one, and none if none comes in time.
    * Throws the error of the work once the pieces before it were read.
    */
-  async next(milliseconds: number): Promise<string | undefined> {
+  async next(milliseconds: number): Promise<readonly string[] | undefined> {
     if (this.pieces.length === 0 && !this.isOver) await this.change(milliseconds);
-    if (this.pieces.length > 0) return this.pieces.splice(0).join('');
-    if (!this.isOver) return '';
+    if (this.pieces.length > 0) return this.pieces.splice(0);
+    if (!this.isOver) return [];
     await this.result;
     return undefined;
   }
