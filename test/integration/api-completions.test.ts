@@ -1,5 +1,5 @@
 /** Prompts as the API takes them: what it asks of the process that answers, and what it refuses. */
-import { appendFile, rm } from 'node:fs/promises';
+import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type GeneratorTask, generatorTask } from '#contracts/generator-messages.js';
@@ -15,6 +15,8 @@ let a: string;
 let b: string;
 /** On a base model that is not registered. */
 let stranger: string;
+/** Imported, without a word of its base model. */
+let orphan: string;
 
 beforeAll(async () => {
   api = await startApi({ generatorMain: scriptedGenerator });
@@ -22,6 +24,8 @@ beforeAll(async () => {
   a = await storeAdapter(api.platform, { seed: 1, r: 4 });
   b = await storeAdapter(api.platform, { seed: 2, r: 3 });
   stranger = await storeAdapter(api.platform, { seed: 3, r: 3, baseIdentity: 'sha256:other' });
+  orphan = await storeAdapter(api.platform, { seed: 4, r: 3 });
+  await api.platform.database.manager.update(Adapter, { id: orphan }, { baseIdentity: null });
 }, 120_000);
 afterAll(() => api[Symbol.asyncDispose]());
 
@@ -168,6 +172,7 @@ test.each([
     'model_not_found',
   ],
   ['an adapter without its base', () => ({ model: stranger }), 400, 'model', 'base_changed'],
+  ['an adapter of a base that is not known', () => ({ model: orphan }), 400, 'model', 'base_unknown'],
   ['no model', () => ({ model: undefined }), 400, 'model', 'invalid_request'],
   ['no members', () => members(), 400, 'members', 'invalid_request'],
   ['65 members', () => members(...Array<object>(65).fill({ adapter: a })), 400, 'members', 'invalid_request'],
@@ -266,6 +271,16 @@ describe('a base model', () => {
     const chats = Object.fromEntries(data.map(({ id, chat: has }) => [id, has]));
     expect(chats).toMatchObject({ plain: false, tiny: true });
     expect((await api.call('GET', '/v1/models/plain')).body['chat']).toBe(false);
+  });
+
+  test('whose chat template cannot be read says that', async () => {
+    const folder = join(api.home, 'models-of-tests', 'garbled');
+    await writeTinyModel(folder);
+    await rm(join(folder, 'tokenizer_config.json'));
+    await writeFile(join(folder, 'chat_template.json'), '{"chat_template": 5}');
+    await api.call('POST', '/v1/base_models', { folder });
+    const { status, body } = await chat('x', { model: 'garbled' });
+    expect({ status, code: body.error.code }).toEqual({ status: 400, code: 'chat_template_unreadable' });
   });
 
   test('whose files were written to is to be read again by the process', async () => {

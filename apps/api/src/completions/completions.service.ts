@@ -9,6 +9,7 @@ import type {
   CompletionRequest,
   TextCompletion,
 } from '#contracts/http/completions.js';
+import { hasChatTemplate } from '#data/chat-template.js';
 import { openModelFolder } from '#models/model-folder.js';
 import type { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Platform } from '#platform/platform.js';
@@ -84,7 +85,11 @@ export class CompletionsService {
 
   private async requireChatTemplate(base: BaseModel): Promise<void> {
     if (await this.bases.hasChatTemplate(base)) return;
-    await blaming('model', () => openModelFolder(base.folder, { tokenizer: 'required' }));
+    // A folder that cannot be read says more than that.
+    await blaming('model', async () => {
+      await openModelFolder(base.folder, { tokenizer: 'required' });
+      await hasChatTemplate(base.folder);
+    });
     const message = `model: ${base.name} has no chat template, so there is no way to show it a conversation: ask it with POST /v1/completions`;
     throw new ApiError(400, 'chat_template_missing', message, { param: 'model' });
   }

@@ -69,9 +69,13 @@ export class GeneratorProcess {
         this.end(signal ? `by ${signal}` : `with code ${code}`);
         resolve();
       });
-      child.once('error', ({ message }) => {
-        if (child.pid !== undefined) return;
-        this.end(`before it began (${message})`);
+      child.on('error', (err) => {
+        // One that was started is seen by its end.
+        if (child.pid !== undefined) {
+          log.warn({ err, generator: child.pid }, 'the process that answers prompts could not be reached');
+          return;
+        }
+        this.end(`before it began (${err.message})`);
         resolve();
       });
     });

@@ -42,8 +42,25 @@ export class WantedModels {
       const message = `model: ${model} is not the base model of the members; give the base model's own name`;
       throw new ApiError(400, 'invalid_request', message, { param: 'model' });
     }
-    const member = await this.members.find(projectId, { ...reference, weight: 1 }, '');
+    const member = await this.namedByModel(projectId, reference);
     return { base: await this.baseOf(member), members: [member] };
+  }
+
+  /** Refusals are about the field `model`. */
+  private async namedByModel(
+    projectId: string,
+    reference: Omit<MemberReference, 'weight'>,
+  ): Promise<FoundMember> {
+    try {
+      return await this.members.find(projectId, { ...reference, weight: 1 }, '');
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      const { status, code, message } = error;
+      throw new ApiError(status, code, message.replace(/^\w+: /, 'model: '), {
+        param: 'model',
+        cause: error,
+      });
+    }
   }
 
   private async onBase(
