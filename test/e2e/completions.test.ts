@@ -306,7 +306,7 @@ describe('a base model', () => {
   test('without a chat template goes on with texts', async () => {
     await writeTinyModel(folderOf('plain'));
     await rm(join(folderOf('plain'), 'tokenizer_config.json'));
-    await api.call('POST', '/v1/base_models', { folder: folderOf('plain') });
+    await api.register(folderOf('plain'));
     const refused = openai.chat.completions.create({ model: 'plain', messages });
     await expect(refused).rejects.toMatchObject({ status: 400, code: 'chat_template_missing' });
     const answer = await openai.completions.create({ ...greedy, model: 'plain', prompt: 'The sum of' });

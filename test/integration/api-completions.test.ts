@@ -261,7 +261,7 @@ describe('a base model', () => {
     const folder = join(api.home, 'models-of-tests', 'plain');
     await writeTinyModel(folder);
     await rm(join(folder, 'tokenizer_config.json'));
-    await api.call('POST', '/v1/base_models', { folder });
+    await api.register(folder);
     const { status, body } = await chat('x', { model: 'plain' });
     expect(status).toBe(400);
     expect(body.error).toMatchObject({ param: 'model', code: 'chat_template_missing' });
@@ -278,7 +278,7 @@ describe('a base model', () => {
     await writeTinyModel(folder);
     await rm(join(folder, 'tokenizer_config.json'));
     await writeFile(join(folder, 'chat_template.json'), '{"chat_template": 5}');
-    await api.call('POST', '/v1/base_models', { folder });
+    await api.register(folder);
     const { status, body } = await chat('x', { model: 'garbled' });
     expect({ status, code: body.error.code }).toEqual({ status: 400, code: 'chat_template_unreadable' });
   });
@@ -286,7 +286,7 @@ describe('a base model', () => {
   test('whose files were written to is to be read again by the process', async () => {
     const folder = join(api.home, 'models-of-tests', 'touched');
     await writeTinyModel(folder);
-    await api.call('POST', '/v1/base_models', { folder });
+    await api.register(folder);
     expect((await taskFor({ model: 'touched' })).base.verified).toBe(true);
     await appendFile(join(folder, 'config.json'), ' ');
     expect((await taskFor({ model: 'touched' })).base.verified).toBe(false);

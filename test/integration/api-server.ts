@@ -1,5 +1,6 @@
 /** An API on a Postgres and a home of its own, with a small base model, for tests. */
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ApiKeys } from '#jobs/api-keys.js';
 import { type Configuration, parseConfiguration } from '#platform/config.js';
@@ -25,6 +26,8 @@ export interface ApiServer extends AsyncDisposable {
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
   ): Promise<Answer>;
+  /** Registers a base model and waits until it is read. */
+  register(folder: string, headers?: Readonly<Record<string, string>>): Promise<void>;
   /** Registers a model of two layers and uploads rows for it; yields the smallest body of a job. */
   smallJob(headers?: Readonly<Record<string, string>>): Promise<{ model: string; training_file: string }>;
 }
@@ -97,6 +100,15 @@ export async function startApi({
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, body: parse(text) };
   };
+  const register: ApiServer['register'] = async (folder, headers) => {
+    let registered = await call('POST', '/v1/base_models', { folder }, headers);
+    const { id } = registered.body;
+    while (registered.body.status === 'running') {
+      await delay(20);
+      registered = await call('GET', `/v1/base_models/registrations/${id}`, undefined, headers);
+    }
+    if (registered.body.status !== 'done') throw new Error(`not registered: ${registered.text}`);
+  };
   return {
     url,
     home,
@@ -106,11 +118,11 @@ export async function startApi({
     logged,
     keys: new ApiKeys(platform.database),
     call,
+    register,
     async smallJob(headers) {
       const folder = join(home, 'models-of-tests', 'tiny');
       await writeTinyModel(folder);
-      const registered = await call('POST', '/v1/base_models', { folder }, headers);
-      if (registered.body.status !== 'done') throw new Error(`not registered: ${registered.text}`);
+      await register(folder, headers);
       const file = await call('POST', '/v1/files', fileForm(sums(40)), headers);
       return { model: 'tiny', training_file: file.body.id };
     },

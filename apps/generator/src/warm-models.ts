@@ -23,6 +23,7 @@ export class WarmModels {
   private readonly kept = new Map<string, Kept>();
   /** One is opened at a time, so that what several need is read once. */
   private opening: Promise<unknown> = Promise.resolve();
+  private identifying: Promise<unknown> = Promise.resolve();
 
   /** `memoryBytes` bounds the memory of this process that is not mapped from files. */
   constructor(
@@ -39,11 +40,8 @@ export class WarmModels {
     signal: AbortSignal,
     work: (model: WarmModel) => Promise<T>,
   ): Promise<T> {
-    const { folder, identity: expected, verified } = base;
-    if (!verified) {
-      await identifyBase(folder, this.cacheFolder, { expected, onProgress: () => undefined, signal });
-    }
-    const baseKey = `${expected} ${folder}`;
+    if (!base.verified) await this.identify(base, signal);
+    const baseKey = `${base.identity} ${base.folder}`;
     const key = [baseKey, ...members.map(({ digest }) => digest)].join('\n');
     const entry = this.kept.get(key) ?? this.open(key, baseKey, { base, members });
     this.kept.delete(key);
@@ -54,6 +52,17 @@ export class WarmModels {
     } finally {
       entry.uses--;
     }
+  }
+
+  /** One after another: what the first has read the others need not read again. */
+  private async identify(
+    { folder, identity: expected }: GeneratorTask['base'],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const options = { expected, onProgress: () => undefined, signal };
+    const identified = this.identifying.then(() => identifyBase(folder, this.cacheFolder, options));
+    this.identifying = identified.catch(() => undefined);
+    await identified;
   }
 
   /** Goes on when the prompt that it is for is not wanted any more: another may wait for the same model. */
