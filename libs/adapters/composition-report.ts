@@ -18,6 +18,8 @@ export interface Closeness {
 /** One layer of a composition. */
 export interface ModuleReport extends Closeness {
   readonly path: string;
+  /** [out, in] of the frozen weight. */
+  readonly shape: readonly [number, number];
   readonly rank: number;
   /** The rank of the members together. */
   readonly stackRank: number;
@@ -38,7 +40,7 @@ export function chooseRank(module: StackModule, { sigma }: Spectrum, form: Compo
 
 /** What a layer keeps at a rank. */
 export function reportModule(
-  { path, rank: stackRank, parts }: StackModule,
+  { path, rank: stackRank, parts, inFeatures, outFeatures }: StackModule,
   { sigma, partNorms }: Spectrum,
   rank: number,
   memberCount: number,
@@ -46,7 +48,7 @@ export function reportModule(
   const memberNorms = Array.from({ length: memberCount }, () => 0);
   for (const [i, { member }] of parts.entries()) memberNorms[member] = partNorms[i]!;
   const closeness = closenessOf(tailEnergy(sigma, 0), tailEnergy(sigma, rank));
-  return { path, rank, stackRank, ...closeness, memberNorms };
+  return { path, shape: [outFeatures, inFeatures], rank, stackRank, ...closeness, memberNorms };
 }
 
 /** All layers together, as if they were one. */

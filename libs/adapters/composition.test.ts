@@ -133,6 +133,17 @@ describe('truncated', () => {
     expect(relativeDistance(denseSum(terms, q), sumOf(adapter, q))).toBeLessThan(1e-6);
   });
 
+  test('the shape of each layer is told, [out, in]', async () => {
+    const { report } = await compose(members, { kind: 'rank', rank: 1 });
+    for (const { path, shape } of report.modules) {
+      const module = members
+        .map(({ adapter }) => adapter.modules.get(path))
+        .find((one) => one !== undefined)!;
+      expect(shape, path).toEqual([module.outFeatures, module.inFeatures]);
+    }
+    expect(report.modules.some(({ shape: [out, into] }) => out !== into)).toBe(true);
+  });
+
   test('the norm of each member is told, 0 where it has no such layer', async () => {
     const { report } = await compose(members, { kind: 'rank', rank: 1 });
     const byDigest = report.recipe.members.map(({ weight }) => members.find((one) => one.weight === weight)!);

@@ -25,6 +25,8 @@ export const compositionReport = z
     modules: z.array(
       z.object({
         path: z.string(),
+        /** [out, in] of the frozen weight; the factors of a rank have rank * (out + in) numbers. */
+        shape: z.tuple([z.int(), z.int()]),
         rank: z.int(),
         stack_rank: z.int(),
         ...closeness,
@@ -45,8 +47,9 @@ export function viewReport({ id, recipe, overall, modules }: CompositionReport):
     stack_rank: Math.max(...modules.map(({ stackRank }) => stackRank)),
     rank: Math.max(...modules.map(({ rank }) => rank)),
     overall: viewCloseness(overall),
-    modules: modules.map(({ path, rank, stackRank, memberNorms, ...module }) => ({
+    modules: modules.map(({ path, shape, rank, stackRank, memberNorms, ...module }) => ({
       path,
+      shape: [...shape],
       rank,
       stack_rank: stackRank,
       ...viewCloseness(module),
