@@ -9,12 +9,14 @@ const Job = lazy(() => import('./views/job.js'));
 const NewJob = lazy(() => import('./views/new-job.js'));
 const Adapters = lazy(() => import('./views/adapters.js'));
 const Adapter = lazy(() => import('./views/adapter.js'));
+const Compose = lazy(() => import('./views/compose.js'));
 const Workers = lazy(() => import('./views/workers.js'));
 
 const rooms = [
   ['/', 'Jobs'],
   ['/new', 'New job'],
   ['/adapters', 'Adapters'],
+  ['/compose', 'Compose'],
   ['/workers', 'Workers'],
 ] as const;
 
@@ -23,8 +25,9 @@ function viewOf(path: string): { title: string; view: ReactNode } {
   if (room === '') return { title: 'Jobs', view: <Jobs /> };
   if (room === 'jobs' && id) return { title: `Job ${id}`, view: <Job key={id} id={id} /> };
   if (room === 'new') return { title: 'New job', view: <NewJob /> };
-  if (room === 'adapters' && id) return { title: 'Adapter', view: <Adapter id={id} /> };
+  if (room === 'adapters' && id) return { title: 'Adapter', view: <Adapter key={id} id={id} /> };
   if (room === 'adapters') return { title: 'Adapters', view: <Adapters /> };
+  if (room === 'compose') return { title: 'Compose', view: <Compose /> };
   if (room === 'workers') return { title: 'Workers', view: <Workers /> };
   return { title: 'Not found', view: <h1>There is no such page</h1> };
 }

@@ -16,6 +16,17 @@ export function usePath(): string {
   return useSyncExternalStore(subscribe, () => location.pathname);
 }
 
+/** The query of the address, with its question mark; empty without one. */
+export function useQuery(): string {
+  return useSyncExternalStore(subscribe, () => location.search);
+}
+
+/** Gives this address another query, without an entry of its own in the history. */
+export function replaceQuery(query: string): void {
+  history.replaceState(null, '', `${location.pathname}${query}`);
+  dispatchEvent(new Event(moved));
+}
+
 export function go(address: string): void {
   history.pushState(null, '', address);
   dispatchEvent(new Event(moved));

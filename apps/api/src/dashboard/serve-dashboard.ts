@@ -7,7 +7,7 @@ import { programFolder } from '../program.js';
 const builtFolder = path.join(programFolder, 'dist/dashboard');
 
 /** Addresses of views; the page itself finds out which one is meant. */
-export const viewPaths = ['/', '/jobs/:id', '/new', '/adapters', '/adapters/:id', '/workers'];
+export const viewPaths = ['/', '/jobs/:id', '/new', '/adapters', '/adapters/:id', '/compose', '/workers'];
 
 /** Everything comes from this server; no script or style stands in the page itself. */
 const contentPolicy = [

@@ -1,61 +1,77 @@
-/** One adapter: where it came from, and its files. */
-import { type MouseEvent, useState } from 'react';
+/** One adapter: where it came from, what it changes, its files, and links to it. */
+import { useState } from 'react';
 import type { AdapterObject } from '#contracts/http/adapters.js';
-import { authorization, request, type RequestError } from '../api/http.js';
+import { request, type RequestError } from '../api/http.js';
 import { useApi } from '../api/use-api.js';
-import { bytes, time } from '../format.js';
-import { Link } from '../router.js';
-import { Facts, Problem } from './common.js';
+import { bytes } from '../format.js';
+import { go, Link } from '../router.js';
+import '../adapters.css';
+import { AdapterExports } from './adapter-exports.js';
+import { AdapterNorms } from './adapter-norms.js';
+import { AdapterOrigin } from './adapter-origin.js';
+import { AdapterShares } from './adapter-shares.js';
+import { Problem } from './common.js';
+import { ConfirmButton } from './confirm-button.js';
+import { Download } from './download.js';
+import { FileList } from './file-list.js';
+import { labelOf } from './use-members.js';
 
 export default function Adapter({ id }: { readonly id: string }) {
-  const { data, error } = useApi<AdapterObject>(`/v1/adapters/${id}`);
+  const { data: adapter, error } = useApi<AdapterObject>(`/v1/adapters/${encodeURIComponent(id)}`);
   const [refusal, setRefusal] = useState<RequestError | null>(null);
-  if (!data) return error ? <Problem error={error} /> : <p className="muted">Reading the adapter…</p>;
-  const link = (path: string, name: string) => (
-    <a href={path} download={name} onClick={(event) => fetchWithKey(event, path, name, setRefusal)}>
-      {name}
-    </a>
-  );
+  if (!adapter) return error ? <NoAdapter error={error} /> : <p className="muted">Reading the adapter…</p>;
+  const name = labelOf(adapter);
+  const remove = () => {
+    setRefusal(null);
+    request(`/v1/adapters/${id}`, { method: 'DELETE' }).then(() => go('/adapters'), setRefusal);
+  };
   return (
     <>
-      <h1>{data.name}</h1>
-      <Facts
-        facts={[
-          ['Base model', data.model],
-          ['Made by', data.job ? <Link to={`/jobs/${data.job}`}>{data.job}</Link> : 'imported or composed'],
-          ['Made at', time(data.created_at)],
-          ['Base identity', <code>{data.base_identity ?? 'not known'}</code>],
-        ]}
-      />
-      <h2>Files</h2>
+      <div className="head">
+        <h1>{name}</h1>
+        <div className="actions">
+          <Link to={`/compose?${id}=1`} className="button primary">
+            Compose with…
+          </Link>
+          <Link to={`/compose?${id}=1#answers`} className="button">
+            Answer a prompt
+          </Link>
+          <ConfirmButton
+            question={`Delete the adapter ${name}? Its links open nothing from then on. Compositions that it went into, and merged models, stay.`}
+            deed="Delete it"
+            onConfirm={remove}
+          >
+            Delete
+          </ConfirmButton>
+        </div>
+      </div>
+      <p className="muted">{adapter.name}</p>
       <Problem error={refusal} />
-      <ul>
-        <li>{link(`/v1/adapters/${id}/archive`, `${id}.tar`)}, all of them in one</li>
-        {data.files.map(({ name, bytes: size }) => (
-          <li key={name}>
-            {link(`/v1/adapters/${id}/files/${name}`, name)}, {bytes(size)}
-          </li>
-        ))}
-      </ul>
-      <h2>Configuration</h2>
-      <pre tabIndex={0}>{JSON.stringify(data.config, null, 2)}</pre>
+      <AdapterOrigin adapter={adapter} />
+      <AdapterNorms id={id} />
+      <section aria-labelledby="files">
+        <h2 id="files">Files</h2>
+        <p className="muted">A folder that PEFT, vLLM and others load.</p>
+        <FileList files={adapter.files} path={`/v1/adapters/${id}/files`} />
+        <p>
+          All in one: <Download path={`/v1/adapters/${id}/archive`} name={`${id}.tar`} />,{' '}
+          {bytes(adapter.bytes)}
+        </p>
+      </section>
+      <AdapterExports id={id} />
+      <AdapterShares id={id} />
     </>
   );
 }
 
-/** A link cannot send a key: with one, the file is fetched first. */
-function fetchWithKey(
-  event: MouseEvent,
-  path: string,
-  name: string,
-  onError: (error: RequestError) => void,
-): void {
-  if (authorization()['authorization'] === undefined) return;
-  event.preventDefault();
-  const save = async () => {
-    const url = URL.createObjectURL(await (await request(path)).blob());
-    Object.assign(document.createElement('a'), { href: url, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  };
-  save().catch(onError);
+function NoAdapter({ error }: { readonly error: RequestError }) {
+  return (
+    <>
+      <h1>Adapter</h1>
+      <Problem error={error} />
+      <p>
+        <Link to="/adapters">All adapters</Link>
+      </p>
+    </>
+  );
 }

@@ -2,6 +2,7 @@
 import type { ReactNode } from 'react';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { RequestError } from '../api/http.js';
+import type { Pages } from '../api/use-pages.js';
 import { seconds, whole } from '../format.js';
 
 export function Problem({ error }: { readonly error: RequestError | null }) {
@@ -59,5 +60,15 @@ export function Facts({ facts }: { readonly facts: readonly (readonly [string, R
         </div>
       ))}
     </dl>
+  );
+}
+
+/** Reads another page of a list that goes on. */
+export function ShowMore({ pages, of }: { readonly pages: Pages<unknown>; readonly of: string }) {
+  if (!pages.hasMore) return null;
+  return (
+    <button type="button" onClick={pages.showMore} disabled={pages.isReading}>
+      Show more {of}
+    </button>
   );
 }

@@ -1,0 +1,117 @@
+/** Where an adapter came from: its job and data, or what it was composed of, and its base model. */
+import type { AdapterObject } from '#contracts/http/adapters.js';
+import type { FileObject } from '#contracts/http/files.js';
+import type { JobObject } from '#contracts/http/jobs.js';
+import { useApi } from '../api/use-api.js';
+import { number, time, whole } from '../format.js';
+import { Link } from '../router.js';
+import { Facts } from './common.js';
+import { percent } from './compose-report.js';
+
+export function AdapterOrigin({ adapter }: { readonly adapter: AdapterObject }) {
+  const { config } = adapter;
+  const text = (name: string) => {
+    const value = config[name];
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
+  };
+  const targets = [config['target_modules'] ?? []].flat().map(String).join(', ');
+  return (
+    <section aria-labelledby="origin">
+      <h2 id="origin">Where it came from</h2>
+      <Facts
+        facts={[
+          ['Base model', adapter.model],
+          ...(text('revision') ? ([['Revision of the base', text('revision')]] as const) : []),
+          ['Digest of the base', <code>{adapter.base_identity ?? 'not known'}</code>],
+          ['Made at', time(adapter.created_at)],
+          ['Rank', text('r') ?? '–'],
+          ['lora_alpha', text('lora_alpha') ?? '–'],
+          ['Target modules', targets === '' ? '–' : targets],
+          ['Id', <code>{adapter.id}</code>],
+        ]}
+      />
+      {adapter.job !== null && <FromJob id={adapter.job} />}
+      {adapter.recipe !== null && <FromMembers recipe={adapter.recipe} />}
+      {adapter.job === null && adapter.recipe === null && (
+        <p>It was imported: where it was trained is not known here.</p>
+      )}
+      <details>
+        <summary>adapter_config.json</summary>
+        <pre tabIndex={0}>{JSON.stringify(config, null, 2)}</pre>
+      </details>
+    </section>
+  );
+}
+
+function FromJob({ id }: { readonly id: string }) {
+  const { data: job, error } = useApi<JobObject>(`/v1/fine_tuning/jobs/${id}`);
+  const file = useApi<FileObject>(job ? `/v1/files/${job.training_file}` : null);
+  return (
+    <p>
+      Trained by the job <Link to={`/jobs/${id}`}>{job?.suffix ?? id}</Link>
+      {job && (
+        <>
+          {' '}
+          from {file.data?.filename ?? job.training_file}, {whole(job.progress.step)} steps
+          {job.trained_tokens !== null && `, ${whole(job.trained_tokens)} tokens learned`}
+        </>
+      )}
+      .{job?.init_adapter && <> It went on from {memberLink(job.init_adapter)}.</>}
+      {error && <small className="error">{error.message}</small>}
+    </p>
+  );
+}
+
+const memberLink = (id: string) => <Link to={`/adapters/${id}`}>{id}</Link>;
+
+interface Recipe {
+  readonly members?: readonly {
+    readonly adapter?: string;
+    readonly checkpoint?: string;
+    readonly weight: number;
+  }[];
+  readonly recipe?: {
+    readonly form?: { readonly kind: string; readonly rank?: number; readonly energy?: number };
+    readonly members?: readonly { readonly digest: string; readonly weight: number }[];
+  };
+  readonly result?: { readonly kept_energy?: number; readonly relative_error?: number };
+  readonly id?: string;
+}
+
+function FromMembers({ recipe: loose }: { readonly recipe: Record<string, unknown> }) {
+  const { members = [], recipe, result, id } = loose as Recipe;
+  return (
+    <>
+      <p>Composed {formText(recipe?.form)} of:</p>
+      <ul>
+        {members.map(({ adapter, checkpoint, weight }, i) => (
+          <li key={i}>
+            <b>{weight}</b> × {adapter ? memberLink(adapter) : <code>{checkpoint}</code>}
+          </li>
+        ))}
+      </ul>
+      {result?.kept_energy !== undefined && (
+        <p>
+          It keeps {percent(result.kept_energy)} of the energy of the exact sum
+          {result.relative_error !== undefined &&
+            `, with a relative error of ${number(result.relative_error, 3)}`}
+          .
+        </p>
+      )}
+      <details>
+        <summary>Recipe</summary>
+        <p className="muted">Equal recipes give equal bytes, on every machine.</p>
+        <p>
+          <code>{id}</code>
+        </p>
+        <pre tabIndex={0}>{JSON.stringify(loose, null, 2)}</pre>
+      </details>
+    </>
+  );
+}
+
+function formText(form: NonNullable<Recipe['recipe']>['form']): string {
+  if (form?.kind === 'rank') return `to rank ${form.rank}`;
+  if (form?.kind === 'energy') return `to ${percent(form.energy ?? 1)} of the energy`;
+  return 'exactly';
+}

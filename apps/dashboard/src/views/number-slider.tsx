@@ -1,0 +1,57 @@
+/** A slider and a field for the same number. */
+import { useEffect, useId, useState } from 'react';
+
+interface NumberSliderProps {
+  /** What the number is, for people who do not see where it stands. */
+  readonly label: string;
+  readonly value: number;
+  /** Of the slider; the field takes any number that `accepts` does. */
+  readonly min: number;
+  readonly max: number;
+  readonly step: number;
+  readonly accepts?: (value: number) => boolean;
+  readonly onChange: (value: number) => void;
+}
+
+export function NumberSlider({ label, value, min, max, step, accepts, onChange }: NumberSliderProps) {
+  const [text, setText] = useState(String(value));
+  const hint = useId();
+  useEffect(() => {
+    // While somebody types "-" or "1." the field is theirs.
+    setText((old) => (old.trim() !== '' && Number(old) === value ? old : String(value)));
+  }, [value]);
+  const number = text.trim() === '' ? Number.NaN : Number(text.replace(',', '.'));
+  const isFit = (candidate: number) => Number.isFinite(candidate) && (accepts?.(candidate) ?? true);
+  return (
+    <span className="slider">
+      <input
+        type="range"
+        aria-label={label}
+        min={min}
+        max={max}
+        step={step}
+        value={Math.min(max, Math.max(min, value))}
+        onChange={({ target }) => onChange(Number(target.value))}
+      />
+      <input
+        className="number"
+        inputMode="decimal"
+        aria-label={`${label} as a number`}
+        aria-invalid={!isFit(number)}
+        aria-describedby={isFit(number) ? undefined : hint}
+        value={text}
+        onChange={({ target }) => {
+          setText(target.value);
+          const typed = target.value.trim() === '' ? Number.NaN : Number(target.value.replace(',', '.'));
+          if (isFit(typed)) onChange(typed);
+        }}
+        onBlur={() => setText(String(value))}
+      />
+      {!isFit(number) && (
+        <small id={hint} className="error">
+          {text.trim() === '' ? 'Give a number.' : `“${text}” does not fit here.`}
+        </small>
+      )}
+    </span>
+  );
+}
