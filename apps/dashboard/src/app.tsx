@@ -20,6 +20,10 @@ const rooms = [
   ['/workers', 'Workers'],
 ] as const;
 
+/** Whether an address is that of a room or of something in it. */
+const isIn = (path: string, room: string) =>
+  path === room || (room === '/' ? path.startsWith('/jobs/') : path.startsWith(`${room}/`));
+
 function viewOf(path: string): { title: string; view: ReactNode } {
   const [, room = '', id] = path.split('/');
   if (room === '') return { title: 'Jobs', view: <Jobs /> };
@@ -46,7 +50,7 @@ export function App() {
       <header>
         <nav aria-label="Views">
           {rooms.map(([to, name]) => (
-            <Link key={to} to={to} current={path === to}>
+            <Link key={to} to={to} current={isIn(path, to)}>
               {name}
             </Link>
           ))}

@@ -5,7 +5,6 @@ import { request, type RequestError } from '../api/http.js';
 import { useApi } from '../api/use-api.js';
 import { bytes } from '../format.js';
 import { go, Link } from '../router.js';
-import '../adapters.css';
 import { AdapterExports } from './adapter-exports.js';
 import { AdapterNorms } from './adapter-norms.js';
 import { AdapterOrigin } from './adapter-origin.js';

@@ -18,6 +18,8 @@ interface AnswersProps {
   readonly onChange: (members: readonly Member[]) => void;
 }
 
+/** A prompt survives a reload, but does not travel with the address. */
+const keptPrompt = 'lowrank-prompt';
 const usualTokens = 60;
 const mostTokens = 1000;
 
@@ -66,9 +68,11 @@ interface QuestionProps {
 }
 
 function Question({ model, prompts, onAsk }: QuestionProps) {
-  const models = useApi<{ data: (ModelObject & { chat?: boolean })[] }>('/v1/models');
-  const isChat = models.data?.data.find(({ id }) => id === model)?.chat ?? false;
-  const [text, setText] = useState('');
+  const models = useApi<{ data: ModelObject[] }>('/v1/models');
+  const [isWanted, setWanted] = useState(true);
+  const canChat = models.data?.data.find(({ id }) => id === model)?.chat ?? false;
+  const isChat = canChat && isWanted;
+  const [text, setText] = useState(() => sessionStorage.getItem(keptPrompt) ?? '');
   const [before, setBefore] = useState<readonly Turn[]>([]);
   const [maxTokens, setMaxTokens] = useState(usualTokens);
   const field = useRef<HTMLTextAreaElement>(null);
@@ -78,6 +82,7 @@ function Question({ model, prompts, onAsk }: QuestionProps) {
   const offered = uniquePrompts(prompts);
   const ask = (event: SubmitEvent) => {
     event.preventDefault();
+    sessionStorage.setItem(keptPrompt, text);
     const prompt = isChat ? [...before, { role: 'user' as const, content: text }] : text;
     onAsk({ prompt, maxTokens });
   };
@@ -95,30 +100,43 @@ function Question({ model, prompts, onAsk }: QuestionProps) {
             setBefore([]);
           }}
         />
-        <small>
-          {isChat
-            ? `${model} answers it as a turn of a conversation.`
-            : `${model} has no chat template: it goes on with this text.`}
-        </small>
+        <small>{!canChat && `${model} has no chat template: it goes on with this text.`}</small>
       </label>
       {offered.length > 0 && (
         <p className="line">
           <span className="muted">Sample prompts of the jobs:</span>
-          {offered.map((turns) => (
-            <button
-              key={JSON.stringify(turns)}
-              type="button"
-              onClick={() => {
-                setText(turns.at(-1)!.content);
-                setBefore(turns.slice(0, -1));
-              }}
-            >
-              {turns.at(-1)!.content}
-            </button>
-          ))}
+          {offered.map((sample) => {
+            const turns = typeof sample === 'string' ? [] : sample.slice(0, -1);
+            const last = typeof sample === 'string' ? sample : sample.at(-1)!.content;
+            return (
+              <button
+                key={JSON.stringify(sample)}
+                type="button"
+                onClick={() => {
+                  setText(last);
+                  setBefore(turns);
+                  setWanted(typeof sample !== 'string');
+                }}
+              >
+                {last}
+              </button>
+            );
+          })}
         </p>
       )}
       <div className="line">
+        {canChat && (
+          <label>
+            Answered as{' '}
+            <select
+              value={isWanted ? 'chat' : 'text'}
+              onChange={({ target }) => setWanted(target.value === 'chat')}
+            >
+              <option value="chat">a turn of a conversation</option>
+              <option value="text">a text to go on with</option>
+            </select>
+          </label>
+        )}
         <label>
           Tokens at most{' '}
           <input
@@ -142,14 +160,16 @@ function Question({ model, prompts, onAsk }: QuestionProps) {
 
 const mostOffered = 6;
 
-/** Sample prompts are texts or conversations. */
-function uniquePrompts(prompts: readonly unknown[]): (readonly Turn[])[] {
-  const found = new Map<string, readonly Turn[]>();
+/** Sample prompts are texts to go on with, or conversations. */
+function uniquePrompts(prompts: readonly unknown[]): (string | readonly Turn[])[] {
+  const found = new Map<string, string | readonly Turn[]>();
   for (const prompt of prompts) {
-    const turns = typeof prompt === 'string' ? [{ role: 'user' as const, content: prompt }] : prompt;
-    if (Array.isArray(turns) && turns.every(isTurn)) found.set(JSON.stringify(turns), turns);
+    if (typeof prompt === 'string') found.set(prompt, prompt);
+    else if (Array.isArray(prompt) && prompt.length > 0 && prompt.every(isTurn)) {
+      found.set(JSON.stringify(prompt), prompt);
+    }
   }
-  return [...found.values()].filter((turns) => turns.length > 0).slice(0, mostOffered);
+  return [...found.values()].slice(0, mostOffered);
 }
 
 function isTurn(value: unknown): value is Turn {

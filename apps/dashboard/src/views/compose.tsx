@@ -3,7 +3,6 @@ import { useEffect, useState } from 'react';
 import type { CompositionObject } from '#contracts/http/compositions.js';
 import { usePages } from '../api/use-pages.js';
 import { Link } from '../router.js';
-import '../adapters.css';
 import { Problem } from './common.js';
 import { ComposeAnswers } from './compose-answers.js';
 import { ComposeForm } from './compose-form.js';

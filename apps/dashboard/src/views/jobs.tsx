@@ -1,18 +1,24 @@
 /** The list of jobs. */
+import { useEffect, useRef, useState } from 'react';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { Page } from '#contracts/http/pages.js';
 import type { MetricObject } from '#contracts/http/streams.js';
 import { isOver } from '../api/job-feed.js';
 import { useApi } from '../api/use-api.js';
+import { usePages } from '../api/use-pages.js';
 import { Sparkline } from '../charts/sparkline.js';
 import { time } from '../format.js';
 import { Link } from '../router.js';
-import { Problem, Progress, Status } from './common.js';
+import { Problem, Progress, ShowMore, Status } from './common.js';
 
+const pageSize = 50;
+const lookEveryMs = 3000;
 const sparkPoints = 200;
+const sparkEveryMs = 4000;
 
 export default function Jobs() {
-  const { data, error } = useApi<Page<JobObject>>('/v1/fine_tuning/jobs?limit=50', 3000);
+  const pages = usePages<JobObject>('/v1/fine_tuning/jobs', pageSize, lookEveryMs);
+  const { items, error } = pages;
   return (
     <>
       <div className="head">
@@ -22,36 +28,55 @@ export default function Jobs() {
         </Link>
       </div>
       <Problem error={error} />
-      {data?.data.length === 0 && <NoJobs />}
-      {data && data.data.length > 0 && (
+      {items?.length === 0 && <NoJobs />}
+      {items && items.length > 0 && (
         <ul className="rows">
-          {data.data.map((job) => (
+          {items.map((job) => (
             <JobRow key={job.id} job={job} />
           ))}
         </ul>
       )}
-      {!data && !error && <p className="muted">Reading the jobs…</p>}
+      {!items && !error && <p className="muted">Reading the jobs…</p>}
+      <ShowMore pages={pages} of="jobs" />
     </>
   );
 }
 
 function JobRow({ job }: { readonly job: JobObject }) {
+  const row = useRef<HTMLLIElement>(null);
+  const isSeen = useSeen(row);
   const address = `/v1/fine_tuning/jobs/${job.id}/metrics?kind=step&order=desc&limit=${sparkPoints}`;
-  const { data } = useApi<Page<MetricObject>>(address, isOver(job) ? 0 : 4000);
+  const { data } = useApi<Page<MetricObject>>(isSeen ? address : null, isOver(job) ? 0 : sparkEveryMs);
   const losses = (data?.data ?? []).map(({ values }) => values['loss'] as number).reverse();
   return (
-    <li className="row">
+    <li className="row" ref={row}>
       <div>
         <Link to={`/jobs/${job.id}`}>{job.suffix ?? job.id}</Link>
         <div className="muted">
           {job.model}, {time(job.created_at)}
         </div>
       </div>
-      <Status job={job} />
+      <div>
+        <Status job={job} />
+        {job.error && <small className="error">{job.error.message}</small>}
+      </div>
       <Progress job={job} />
       <Sparkline points={losses} />
     </li>
   );
+}
+
+/** Whether an element has been on the screen: curves of a long list are read when they come into view. */
+function useSeen(element: { readonly current: Element | null }): boolean {
+  const [isSeen, setSeen] = useState(false);
+  useEffect(() => {
+    const observer = new IntersectionObserver((entries) => {
+      if (entries.some(({ isIntersecting }) => isIntersecting)) setSeen(true);
+    });
+    if (element.current) observer.observe(element.current);
+    return () => observer.disconnect();
+  }, [element]);
+  return isSeen;
 }
 
 function NoJobs() {
