@@ -172,7 +172,7 @@ test('a composition is published once, and its adapter tells what it was made of
   await page.waitForURL(/\/adapters\/adapter-/);
   composed = page.url().split('/').at(-1)!;
   await page.getByText('Composed to rank 4 of:').waitFor();
-  await page.getByRole('link', { name: verse }).waitFor();
+  await page.getByRole('link', { name: 'verse' }).waitFor();
   const { data } = await call<{ data: CompositionObject[] }>('/v1/compositions');
   expect(data).toMatchObject([{ adapter: composed, suffix: 'both', rank: 4, status: 'succeeded' }]);
   const norms = page.getByRole('img', { name: /^self_attn\.\w_proj: norm .*, layers 0 to 1$/ });
@@ -227,6 +227,8 @@ test('a member that is deleted is named, and what it went into stays', async () 
   await page.getByRole('button', { name: 'Delete it' }).click();
   await page.waitForURL(/\/adapters$/);
   await page.getByRole('link', { name: 'both' }).waitFor();
+  await page.goto(`/adapters/${composed}`);
+  await page.getByText(`${law}, which was deleted since`).waitFor();
   await page.goto(`/compose?${verse}=1&${law}=1`);
   await page.getByText(`there is no adapter ${law}`).first().waitFor();
   await page.getByRole('button', { name: `Remove ${law}` }).click();

@@ -2,11 +2,13 @@
 import type { AdapterObject } from '#contracts/http/adapters.js';
 import type { FileObject } from '#contracts/http/files.js';
 import type { JobObject } from '#contracts/http/jobs.js';
+import type { Page } from '#contracts/http/pages.js';
 import { useApi } from '../api/use-api.js';
 import { number, time, whole } from '../format.js';
 import { Link } from '../router.js';
 import { Facts } from './common.js';
 import { percent } from './compose-report.js';
+import { labelOf } from './use-members.js';
 
 export function AdapterOrigin({ adapter }: { readonly adapter: AdapterObject }) {
   const { config } = adapter;
@@ -31,7 +33,7 @@ export function AdapterOrigin({ adapter }: { readonly adapter: AdapterObject }) 
         ]}
       />
       {adapter.job !== null && <FromJob id={adapter.job} />}
-      {adapter.recipe !== null && <FromMembers recipe={adapter.recipe} />}
+      {adapter.recipe !== null && <FromMembers model={adapter.model} recipe={adapter.recipe} />}
       {adapter.job === null && adapter.recipe === null && (
         <p>It was imported: where it was trained is not known here.</p>
       )}
@@ -56,13 +58,33 @@ function FromJob({ id }: { readonly id: string }) {
           {job.trained_tokens !== null && `, ${whole(job.trained_tokens)} tokens learned`}
         </>
       )}
-      .{job?.init_adapter && <> It went on from {memberLink(job.init_adapter)}.</>}
+      .
+      {job?.init_adapter && (
+        <>
+          {' '}
+          It went on from <Link to={`/adapters/${job.init_adapter}`}>{job.init_adapter}</Link>.
+        </>
+      )}
       {error && <small className="error">{error.message}</small>}
     </p>
   );
 }
 
-const memberLink = (id: string) => <Link to={`/adapters/${id}`}>{id}</Link>;
+interface MemberNameProps {
+  readonly id: string;
+  /** Adapters of the same base model. */
+  readonly known: Page<AdapterObject> | null;
+}
+
+function MemberName({ id, known }: MemberNameProps) {
+  const found = known?.data.find((one) => one.id === id);
+  if (known && !found && !known.has_more) return <>{id}, which was deleted since</>;
+  return (
+    <>
+      <Link to={`/adapters/${id}`}>{found ? labelOf(found) : id}</Link> {found && <small>{id}</small>}
+    </>
+  );
+}
 
 interface Recipe {
   readonly members?: readonly {
@@ -78,7 +100,15 @@ interface Recipe {
   readonly id?: string;
 }
 
-function FromMembers({ recipe: loose }: { readonly recipe: Record<string, unknown> }) {
+interface FromMembersProps {
+  readonly model: string;
+  readonly recipe: Record<string, unknown>;
+}
+
+function FromMembers({ model, recipe: loose }: FromMembersProps) {
+  const { data: known } = useApi<Page<AdapterObject>>(
+    `/v1/adapters?limit=100&model=${encodeURIComponent(model)}`,
+  );
   const { members = [], recipe, result, id } = loose as Recipe;
   return (
     <>
@@ -86,7 +116,8 @@ function FromMembers({ recipe: loose }: { readonly recipe: Record<string, unknow
       <ul>
         {members.map(({ adapter, checkpoint, weight }, i) => (
           <li key={i}>
-            <b>{weight}</b> × {adapter ? memberLink(adapter) : <code>{checkpoint}</code>}
+            <b>{weight}</b> ×{' '}
+            {adapter ? <MemberName id={adapter} known={known} /> : <code>{checkpoint}</code>}
           </li>
         ))}
       </ul>

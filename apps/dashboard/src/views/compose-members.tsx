@@ -11,12 +11,12 @@ interface MembersProps {
   readonly states: ReadonlyMap<string, MemberState>;
   readonly stack: Stack | null;
   readonly onChange: (members: readonly Member[]) => void;
+  readonly onRemove: (member: Member) => void;
 }
 
-export function ComposeMembers({ members, states, stack, onChange }: MembersProps) {
+export function ComposeMembers({ members, states, stack, onChange, onRemove }: MembersProps) {
   const weigh = (i: number) => (weight: number) =>
     onChange(members.map((member, k) => (k === i ? { ...member, weight: rounded(weight) } : member)));
-  const remove = (i: number) => () => onChange(members.filter((_, k) => k !== i));
   return (
     <ul className="members">
       {members.map((member, i) => (
@@ -26,7 +26,7 @@ export function ComposeMembers({ members, states, stack, onChange }: MembersProp
           state={states.get(keyOf(member))}
           norm={stack?.memberNorms[i]}
           onWeight={weigh(i)}
-          onRemove={remove(i)}
+          onRemove={() => onRemove(member)}
         />
       ))}
     </ul>

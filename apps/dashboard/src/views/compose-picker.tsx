@@ -87,7 +87,13 @@ function Choice({ name, about, isTaken, onAdd }: ChoiceProps) {
       <span>
         {name} <small>{about}</small>
       </span>
-      <button type="button" disabled={isTaken} aria-label={`Add ${name}`} onClick={onAdd}>
+      {/* It keeps the focus, which a disabled button would lose. */}
+      <button
+        type="button"
+        aria-disabled={isTaken}
+        aria-label={`Add ${name}`}
+        onClick={() => !isTaken && onAdd()}
+      >
         {isTaken ? 'Added' : 'Add'}
       </button>
     </li>

@@ -24,7 +24,7 @@ export function ComposeReport({ preview, weights }: ReportProps) {
           Kept energy
           <meter min={0} max={1} value={overall.kept_energy} />
         </label>
-        <strong>{percent(overall.kept_energy)}</strong>
+        <strong aria-live="polite">{percent(overall.kept_energy)}</strong>
       </div>
       <Facts
         facts={[

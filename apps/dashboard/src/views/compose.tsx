@@ -1,5 +1,5 @@
 /** Several adapters of one base model added up to one, with sliders. */
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { CompositionObject } from '#contracts/http/compositions.js';
 import { usePages } from '../api/use-pages.js';
 import { Link } from '../router.js';
@@ -13,7 +13,7 @@ import { bodyOf, keyOf, type Member } from './compose-recipe.js';
 import { ComposeModules } from './compose-modules.js';
 import { ComposeReport } from './compose-report.js';
 import { Compositions } from './compositions.js';
-import { isAtWork } from './task-progress.js';
+import { isAtWork, TaskProgress } from './task-progress.js';
 import { useReport, useStack } from './use-composition.js';
 import { type MemberFacts, useMembers } from './use-members.js';
 import { useRecipe } from './use-recipe.js';
@@ -27,6 +27,8 @@ export default function Compose() {
   const states = useMembers(members);
   const { stack, error } = useStack(recipe);
   const preview = useReport(recipe, stack !== null);
+  const [isAdding, setAdding] = useState(members.length < 2);
+  const heading = useRef<HTMLHeadingElement>(null);
   const [published, setPublished] = useState<CompositionObject | null>(null);
   const [lookEvery, setLookEvery] = useState(0);
   const compositions = usePages<CompositionObject>('/v1/compositions', recentCount, lookEvery);
@@ -38,7 +40,7 @@ export default function Compose() {
   const weights = members.map(({ weight }) => weight);
   const labels = members.map(({ id }, i) => facts[i]?.label ?? id);
   const model = facts.find((one) => one !== null)?.model ?? null;
-  const isReady = stack !== null && preview.report !== null && preview.error === null;
+  const isReady = stack !== null && preview.report !== null && !preview.isOld;
   const news = compositions.items?.find(({ id }) => id === published?.id) ?? published;
   return (
     <>
@@ -53,11 +55,23 @@ export default function Compose() {
       </p>
       <div className="compose">
         <section aria-labelledby="members">
-          <h2 id="members">Members{model !== null && ` of ${model}`}</h2>
+          <h2 id="members" ref={heading} tabIndex={-1}>
+            Members{model !== null && ` of ${model}`}
+          </h2>
           {members.length > 0 && (
-            <ComposeMembers members={members} states={states} stack={stack} onChange={setMembers} />
+            <ComposeMembers
+              members={members}
+              states={states}
+              stack={stack}
+              onChange={setMembers}
+              onRemove={(member) => {
+                setMembers(members.filter((one) => one !== member));
+                // The button that had the focus goes with its member.
+                heading.current?.focus();
+              }}
+            />
           )}
-          <details open={members.length < 2}>
+          <details open={isAdding} onToggle={({ currentTarget }) => setAdding(currentTarget.open)}>
             <summary>Add {members.length === 0 ? 'the first' : 'another'} member</summary>
             <ComposePicker
               members={members}
@@ -114,16 +128,16 @@ export default function Compose() {
 
 function PublishedNews({ composition }: { readonly composition: CompositionObject | null }) {
   return (
-    <p role="status">
+    <div role="status">
       {composition?.adapter ? (
-        <>
+        <p>
           Published:{' '}
           <Link to={`/adapters/${composition.adapter}`}>{composition.suffix ?? composition.adapter}</Link>
-        </>
+        </p>
       ) : (
-        composition && `${composition.suffix ?? composition.id} is ${composition.status}.`
+        composition && <TaskProgress task={composition} />
       )}
-    </p>
+    </div>
   );
 }
 

@@ -60,7 +60,11 @@ function JobRow({ job }: { readonly job: JobObject }) {
         <Status job={job} />
         {job.error && <small className="error">{job.error.message}</small>}
       </div>
-      <Progress job={job} />
+      {isOver(job) && job.progress.step === 0 ? (
+        <span className="muted">no step was done</span>
+      ) : (
+        <Progress job={job} />
+      )}
       <Sparkline points={losses} />
     </li>
   );
