@@ -113,7 +113,7 @@ test('modules are told one by one, and weights of 0 are called what they are', a
   await page.getByText('Every weight is 0, which is the base model itself').waitFor();
   expect(await page.getByRole('button', { name: 'Publish as an adapter' }).isDisabled()).toBe(true);
   await page.getByLabel('Weight of verse as a number').fill('much');
-  await page.getByText('“much” does not fit here.').waitFor();
+  await page.getByText('Give a number.').waitFor();
   await page.getByLabel('Weight of verse as a number').fill('0.7');
   await page.getByLabel('Weight of law as a number').fill('-0.35');
 });
@@ -177,6 +177,31 @@ test('a composition is published once, and its adapter tells what it was made of
   expect(data).toMatchObject([{ adapter: composed, suffix: 'both', rank: 4, status: 'succeeded' }]);
   const norms = page.getByRole('img', { name: /^self_attn\.\w_proj: norm .*, layers 0 to 1$/ });
   await expect.poll(() => norms.count()).toBe(2);
+});
+
+test('a checkpoint is a member like any other, and a rank that is too high is refused in words', async () => {
+  await page.goto(`/compose?${verse}=0.5&rank=99`);
+  await page.getByText('rank 99 is above the 4 that the members have together').waitFor();
+  await page.getByText('Give a whole number from 1 to 4.').waitFor();
+  expect(watched.complaints.splice(0)).toEqual([expect.stringContaining('400')]);
+  await page.getByText('Exact', { exact: true }).click();
+  await page.getByText('Checkpoints of jobs').click();
+  await page.locator('summary', { hasText: /^law/ }).click();
+  await page
+    .getByRole('button', { name: /^Add law, step \d+$/ })
+    .first()
+    .click();
+  await page.waitForURL(/&ftjob-\w+\.ftckpt_\w+=1$/);
+  const checkpoint = /ftckpt_\w+/.exec(page.url())![0];
+  await result().getByText('7 of 7').waitFor();
+  const report = await expectReport([
+    { adapter: verse, weight: 0.5 },
+    { checkpoint, weight: 1 },
+  ]);
+  await result()
+    .getByText(String(Number(report.overall.norm.toPrecision(4))), { exact: true })
+    .waitFor();
+  await page.goto(`/adapters/${composed}`);
 });
 
 test('a merged model is made, fetched and deleted', async () => {

@@ -1,12 +1,15 @@
 /** Where an adapter came from: its job and data, or what it was composed of, and its base model. */
+import { useEffect, useState } from 'react';
 import type { AdapterObject } from '#contracts/http/adapters.js';
 import type { FileObject } from '#contracts/http/files.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { Page } from '#contracts/http/pages.js';
+import { request } from '../api/http.js';
 import { useApi } from '../api/use-api.js';
 import { number, time, whole } from '../format.js';
 import { Link } from '../router.js';
 import { Facts } from './common.js';
+import { cardName, licenceOf } from './card.js';
 import { percent } from './compose-report.js';
 import { labelOf } from './use-members.js';
 
@@ -16,6 +19,7 @@ export function AdapterOrigin({ adapter }: { readonly adapter: AdapterObject }) 
     const value = config[name];
     return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
   };
+  const licence = useCardLicence(adapter);
   const targets = [config['target_modules'] ?? []].flat().map(String).join(', ');
   return (
     <section aria-labelledby="origin">
@@ -24,6 +28,7 @@ export function AdapterOrigin({ adapter }: { readonly adapter: AdapterObject }) 
         facts={[
           ['Base model', adapter.model],
           ...(text('revision') ? ([['Revision of the base', text('revision')]] as const) : []),
+          ...(licence === null ? [] : ([['Licence of the base', licence]] as const)),
           ['Digest of the base', <code>{adapter.base_identity ?? 'not known'}</code>],
           ['Made at', time(adapter.created_at)],
           ['Rank', text('r') ?? '–'],
@@ -68,6 +73,24 @@ function FromJob({ id }: { readonly id: string }) {
       {error && <small className="error">{error.message}</small>}
     </p>
   );
+}
+
+/** The licence of the base that the adapter's card names; null if it names none. */
+function useCardLicence({ id, files }: AdapterObject): string | null {
+  const [licence, setLicence] = useState<string | null>(null);
+  const hasCard = files.some(({ name }) => name === cardName);
+  useEffect(() => {
+    if (!hasCard) return;
+    const stopping = new AbortController();
+    const read = async () => {
+      const card = await request(`/v1/adapters/${id}/files/${cardName}`, { signal: stopping.signal });
+      setLicence(licenceOf(await card.text()));
+    };
+    // Without it there is one fact less.
+    read().catch(() => undefined);
+    return () => stopping.abort();
+  }, [id, hasCard]);
+  return licence;
 }
 
 interface MemberNameProps {

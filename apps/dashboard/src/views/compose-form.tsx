@@ -49,6 +49,7 @@ export function ComposeForm({ form, stackRank, onChange }: ComposeFormProps) {
               min={1}
               max={most}
               step={1}
+              takes={`a whole number from 1 to ${most}`}
               accepts={(rank) => Number.isInteger(rank) && rank >= 1 && rank <= most}
               onChange={(rank) => onChange({ kind: 'rank', rank })}
             />
@@ -60,6 +61,7 @@ export function ComposeForm({ form, stackRank, onChange }: ComposeFormProps) {
               min={0.5}
               max={1}
               step={0.005}
+              takes="a share above 0 and up to 1"
               accepts={(energy) => energy > 0 && energy <= 1}
               onChange={(energy) => onChange({ kind: 'energy', energy })}
             />

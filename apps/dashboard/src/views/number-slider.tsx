@@ -10,17 +10,28 @@ interface NumberSliderProps {
   readonly max: number;
   readonly step: number;
   readonly accepts?: (value: number) => boolean;
+  /** What the field takes, such as `a whole number from 1 to 16`. */
+  readonly takes?: string;
   readonly onChange: (value: number) => void;
 }
 
-export function NumberSlider({ label, value, min, max, step, accepts, onChange }: NumberSliderProps) {
+export function NumberSlider({
+  label,
+  value,
+  min,
+  max,
+  step,
+  accepts,
+  takes = 'a number',
+  onChange,
+}: NumberSliderProps) {
   const [text, setText] = useState(String(value));
   const hint = useId();
   useEffect(() => {
     // While somebody types "-" or "1." the field is theirs.
     setText((old) => (old.trim() !== '' && Number(old) === value ? old : String(value)));
   }, [value]);
-  const number = text.trim() === '' ? Number.NaN : Number(text.replace(',', '.'));
+  const number = numberOf(text);
   const isFit = (candidate: number) => Number.isFinite(candidate) && (accepts?.(candidate) ?? true);
   return (
     <span className="slider">
@@ -42,16 +53,19 @@ export function NumberSlider({ label, value, min, max, step, accepts, onChange }
         value={text}
         onChange={({ target }) => {
           setText(target.value);
-          const typed = target.value.trim() === '' ? Number.NaN : Number(target.value.replace(',', '.'));
+          const typed = numberOf(target.value);
           if (isFit(typed)) onChange(typed);
         }}
         onBlur={() => setText(String(value))}
       />
       {!isFit(number) && (
         <small id={hint} className="error">
-          {text.trim() === '' ? 'Give a number.' : `“${text}” does not fit here.`}
+          Give {takes}.
         </small>
       )}
     </span>
   );
 }
+
+/** With a comma or a point; NaN for what is no number. */
+const numberOf = (text: string) => (text.trim() === '' ? Number.NaN : Number(text.replace(',', '.')));
