@@ -107,7 +107,7 @@ test('weights follow keys and the mouse, the error is told, and all of it surviv
 test('modules are told one by one, and weights of 0 are called what they are', async () => {
   await page.getByText('4 modules, layer by layer').click();
   const table = page.getByRole('region', { name: 'Modules' });
-  expect(await table.getByRole('row').count()).toBe(5);
+  await expect.poll(() => table.getByRole('row').count()).toBe(5);
   await table.getByRole('columnheader', { name: 'Norm of law' }).waitFor();
   for (const name of ['verse', 'law']) await page.getByLabel(`Weight of ${name} as a number`).fill('0');
   await page.getByText('Every weight is 0, which is the base model itself').waitFor();
@@ -184,7 +184,7 @@ test('a checkpoint is a member like any other, and a rank that is too high is re
   await page.getByText('rank 99 is above the 4 that the members have together').waitFor();
   await page.getByText('Give a whole number from 1 to 4.').waitFor();
   expect(watched.complaints.splice(0)).toEqual([expect.stringContaining('400')]);
-  await page.getByText('Exact', { exact: true }).click();
+  await page.getByRole('radio', { name: /^Exact/ }).check();
   await page.getByText('Checkpoints of jobs').click();
   await page.locator('summary', { hasText: /^law/ }).click();
   await page
@@ -205,6 +205,7 @@ test('a checkpoint is a member like any other, and a rank that is too high is re
 });
 
 test('a merged model is made, fetched and deleted', async () => {
+  await page.goto(`/adapters/${composed}`);
   await page.getByLabel('Number format').selectOption('f32');
   await page.getByRole('button', { name: 'Merge' }).click();
   await page.getByText(/^\d+ files, /).click();
@@ -219,6 +220,7 @@ test('a merged model is made, fetched and deleted', async () => {
 });
 
 test('a link opens for somebody without a key, tells who came, and is dead once it is revoked', async () => {
+  await page.goto(`/adapters/${composed}`);
   await page.getByLabel('Downloads at most').fill('2');
   await page.getByRole('button', { name: 'Make a link' }).click();
   const address = await page.getByLabel('Address of the link').inputValue();
