@@ -27,7 +27,7 @@ export function Problem({ error }: { readonly error: RequestError | null }) {
 
 export function Status({ job }: { readonly job: JobObject }) {
   const asked = job.cancel_requested ? ', stopping' : job.pause_requested ? ', pausing' : '';
-  const place = job.position === null ? '' : `, number ${job.position}`;
+  const place = job.position === null ? '' : `, number ${job.position} in the queue`;
   return (
     <span className={`status ${job.status}`}>
       {job.status.replace('_', ' ')}

@@ -60,8 +60,8 @@ function JobRow({ job }: { readonly job: JobObject }) {
         <Status job={job} />
         {job.error && <small className="error">{job.error.message}</small>}
       </div>
-      {isOver(job) && job.progress.step === 0 ? (
-        <span className="muted">no step was done</span>
+      {job.progress.step === 0 && job.status !== 'running' ? (
+        <span className="muted">{isOver(job) ? 'no step was done' : 'not started yet'}</span>
       ) : (
         <Progress job={job} />
       )}
@@ -70,13 +70,17 @@ function JobRow({ job }: { readonly job: JobObject }) {
   );
 }
 
+/** How far below the screen an element is about to be seen. */
+const soon = '600px';
+
 /** Whether an element has been on the screen: curves of a long list are read when they come into view. */
 function useSeen(element: { readonly current: Element | null }): boolean {
   const [isSeen, setSeen] = useState(false);
   useEffect(() => {
-    const observer = new IntersectionObserver((entries) => {
+    const look = (entries: readonly IntersectionObserverEntry[]) => {
       if (entries.some(({ isIntersecting }) => isIntersecting)) setSeen(true);
-    });
+    };
+    const observer = new IntersectionObserver(look, { rootMargin: soon });
     if (element.current) observer.observe(element.current);
     return () => observer.disconnect();
   }, [element]);

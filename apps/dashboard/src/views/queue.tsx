@@ -28,7 +28,7 @@ export function QueueView({
           ['Entries in the queue', `${waiting} waiting, ${active} taken`],
         ]}
       />
-      {next.length === 0 && <p className="muted">Nothing of this project waits: a new job starts at once.</p>}
+      {next.length === 0 && <p className="muted">Nothing of this project waits.</p>}
       {next.length > 0 && !hasWorker && (
         <p className="problem">Jobs wait, and no worker is there to take them.</p>
       )}
@@ -53,7 +53,8 @@ export function WorkersJob({ id }: { readonly id: string }) {
         <Link to={`/jobs/${id}`}>{job?.suffix ?? id}</Link>
         {job && (
           <>
-            <span className="muted">{job.model}</span> <Status job={job} /> <Progress job={job} />
+            <span className="muted">{job.model}</span> <Status job={job} />
+            {job.progress.step > 0 && <Progress job={job} />}
           </>
         )}
       </span>
