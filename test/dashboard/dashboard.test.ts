@@ -1,7 +1,7 @@
 /** The dashboard in Chromium: from a file with a mistake to an adapter. */
 import { gzipSync } from 'node:zlib';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareTinyJob, startTestStack, type TestStack } from '../e2e/stack.js';
 import { collect, stepsOf, upTo, waitForEnd, waitForStep } from '../e2e/stack-watch.js';
@@ -75,6 +75,29 @@ test('a chart is zoomed by keys', async () => {
   await showAll.click();
   await expect.poll(() => showAll.isEnabled()).toBe(false);
 });
+
+test('the values of a step are read by the pointer and by keys, exactly', async () => {
+  const { page } = watched;
+  const metrics = await collect(stack.client.jobs.metrics(jobId, { kind: 'step' }));
+  const loss = (step: number) => Number((metrics[step - 1]!.values['loss'] as number).toPrecision(6));
+  const figure = page.locator('figure', { has: chart() });
+  const box = (await figure.locator('.u-over').boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  const reading = figure.locator('.reading');
+  await expect.poll(() => reading.innerText()).toMatch(/^Step 20\d/);
+  const [, step, value] = /^Step (\d+)\s+training ([\d.]+)/.exec(await reading.innerText())!;
+  expect(Number(value)).toBe(loss(Number(step)));
+  await page.mouse.move(0, 0);
+  await chart().focus();
+  await page.keyboard.press('Shift+ArrowRight');
+  await expect
+    .poll(() => figure.locator('[aria-live]').innerText())
+    .toMatch(new RegExp(`^Step \\d+, training ${loss(Number(await stepIn(figure)))}`));
+  await page.keyboard.press('Escape');
+});
+
+const stepIn = async (figure: Locator) =>
+  /^Step (\d+)/.exec(await figure.locator('.reading').innerText())![1];
 
 test('the adapter is listed, and can be taken home', async () => {
   const { page } = watched;

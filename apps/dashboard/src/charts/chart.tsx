@@ -1,152 +1,159 @@
-/** One chart of curves over steps: hover, drag to zoom, keys to move. */
-import { type KeyboardEvent, useEffect, useRef } from 'react';
-import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
-import { number } from '../format.js';
-import { last, type Points } from './series.js';
-
-export interface Line {
-  readonly label: string;
-  readonly points: Points;
-  /** Name of a colour of the style sheet. */
-  readonly colour: string;
-  /** Joined over gaps and with a mark at each value. */
-  readonly isSparse?: boolean;
-}
-
-export interface Range {
-  readonly min: number;
-  readonly max: number;
-}
+/** One chart of curves over steps, for the eye, the pointer and the keyboard. */
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import { number, whole } from '../format.js';
+import { CurvePlot } from './curve-plot.js';
+import type { FrameQueue } from './frame-queue.js';
+import type { Line } from './lines.js';
+import { SmoothedColumn } from './smooth.js';
+import type { Viewport } from './viewport.js';
 
 interface ChartProps {
   readonly title: string;
-  readonly steps: number[];
   readonly lines: readonly Line[];
-  readonly isLog?: boolean;
-  /** Steps that are shown; null for all. */
-  readonly range: Range | null;
+  readonly viewport: Viewport;
+  readonly queue: FrameQueue;
+  /** Changes when something was added to the tables of the lines. */
+  readonly version: number;
+  /** Of smoothing, from 0 to below 1. */
+  readonly weight: number;
+  readonly isLog: boolean;
   /** Changes when colours do. */
   readonly theme: string;
-  readonly onRange: (range: Range | null) => void;
+  readonly drag: 'zoom' | 'move';
 }
 
-const height = 220;
+const keys =
+  'Arrow keys move, plus and minus zoom, 0 shows all, shift with an arrow key reads the values of a step.';
 
-export default function Chart({ title, steps, lines, isLog = false, range, theme, onRange }: ChartProps) {
+export default function Chart(props: ChartProps) {
+  const { title, lines, viewport, queue, version, weight, isLog, theme, drag } = props;
   const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
-  const latest = useRef({ onRange, isSetting: false });
-  latest.current.onRange = onRange;
-  const shape = lines.map(({ label, colour }) => `${label}/${colour}`).join();
-
+  const plot = useRef<CurvePlot | null>(null);
+  const dragMode = useRef(drag);
+  dragMode.current = drag;
+  const [said, setSaid] = useState('');
+  const smoothed = useMemo(
+    () =>
+      lines.map(({ table, column, isSparse }) =>
+        weight > 0 && !isSparse ? new SmoothedColumn(table, column, weight) : null,
+      ),
+    [lines, weight],
+  );
   useEffect(() => {
-    const element = place.current!;
-    const style = getComputedStyle(element);
-    const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();
-    const axis = {
-      stroke: colour('muted'),
-      grid: { stroke: colour('line'), width: 1 },
-      ticks: { show: false },
-    };
-    const made = new uPlot(
-      {
-        width: element.clientWidth || 300,
-        height,
-        scales: { x: { time: false }, y: { distr: isLog ? 3 : 1 } },
-        axes: [
-          axis,
-          { ...axis, size: 58, values: (_, values) => values.map((v) => (v === null ? '' : number(v, 3))) },
-        ],
-        cursor: { sync: { key: 'job' }, drag: { x: true, y: false } },
-        legend: { live: true },
-        series: [
-          { label: 'Step' },
-          ...lines.map(({ label, colour: name, isSparse = false }) => ({
-            label,
-            stroke: colour(name),
-            width: 1.5,
-            spanGaps: true,
-            points: isSparse ? { show: true, size: 6 } : { show: false },
-            value: (_: uPlot, value: number | null) => number(value),
-          })),
-        ],
-        hooks: {
-          setScale: [
-            (self, scale) => {
-              const { min, max } = self.scales['x']!;
-              if (
-                scale !== 'x' ||
-                latest.current.isSetting ||
-                min === undefined ||
-                min === null ||
-                max === undefined ||
-                max === null
-              )
-                return;
-              const all = self.data[0];
-              const isAll = min <= (all[0] ?? 0) && max >= (all.at(-1) ?? 0);
-              latest.current.onRange(isAll ? null : { min, max });
-            },
-          ],
-        },
-      },
-      [[], ...lines.map(() => [])],
-      element,
-    );
-    plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
-    observer.observe(element);
-    return () => {
-      observer.disconnect();
-      made.destroy();
-    };
-  }, [isLog, theme, shape]);
-
-  useEffect(() => {
-    const made = plot.current;
-    if (!made) return;
-    latest.current.isSetting = true;
-    const positive = (points: Points) =>
-      isLog ? points.map((v) => (v !== null && v > 0 ? v : null)) : points;
-    made.batch(() => {
-      made.setData([steps, ...lines.map(({ points }) => positive(points))], false);
-      const [min, max] = range ? [range.min, range.max] : [steps[0] ?? 0, Math.max(steps.at(-1) ?? 1, 1)];
-      made.setScale('x', { min, max });
+    const made = new CurvePlot(place.current!, {
+      lines,
+      viewport,
+      queue,
+      isLog,
+      drag: () => dragMode.current,
     });
-    // The scale is set in a microtask.
-    queueMicrotask(() => (latest.current.isSetting = false));
-  }, [steps, lines, range, isLog, theme, shape]);
+    plot.current = made;
+    return () => made.destroy();
+  }, [lines, viewport, queue, isLog, theme]);
+  useEffect(() => plot.current?.update(smoothed), [version, smoothed, lines, viewport, queue, isLog, theme]);
 
-  const move = (event: KeyboardEvent) => {
-    const [first, final] = [steps[0] ?? 0, steps.at(-1) ?? 1];
-    const { min, max } = range ?? { min: first, max: final };
-    const width = max - min;
-    const next: Record<string, Range | null> = {
-      ArrowLeft: { min: min - width / 5, max: max - width / 5 },
-      ArrowRight: { min: min + width / 5, max: max + width / 5 },
-      '+': { min: min + width / 5, max: max - width / 5 },
-      '-': { min: min - width / 3, max: max + width / 3 },
-      '0': null,
-    };
-    if (!(event.key in next)) return;
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const isReading = event.shiftKey && event.key.startsWith('Arrow');
+    if (isReading) {
+      const step = read(viewport, lines, event.key === 'ArrowLeft' ? -1 : 1);
+      setSaid(readings(lines, smoothed, step).join(', '));
+    } else if (!steer(viewport, event.key)) return;
     event.preventDefault();
-    const wanted = next[event.key]!;
-    onRange(wanted && wanted.max - wanted.min < final - first ? wanted : null);
   };
-  const spoken = lines.map(({ label, points }) => `${label} ${number(last(points))}`).join(', ');
-  const keys = 'Arrow keys move, plus and minus zoom, 0 shows all.';
+  const newest = Math.max(...lines.map(({ table }) => table.lastStep ?? 0));
+  const latest = lines.map(({ label, table, column }) => `${label} ${number(table.last(column))}`);
   return (
     <figure className="chart">
       <figcaption>{title}</figcaption>
       <div
         ref={place}
-        className="plot"
+        className={`plot drag-${drag}`}
         role="img"
         tabIndex={0}
-        aria-label={`${title} at step ${steps.at(-1) ?? 0}: ${spoken}. ${keys}`}
-        onKeyDown={move}
+        aria-label={`${title} at step ${newest}: ${latest.join(', ')}. ${keys}`}
+        onKeyDown={onKeyDown}
       />
+      <Reading lines={lines} smoothed={smoothed} viewport={viewport} />
+      <p className="for-readers" aria-live="polite">
+        {said}
+      </p>
     </figure>
+  );
+}
+
+/** What a key does to all charts; false if it does nothing. */
+function steer(viewport: Viewport, key: string): boolean {
+  const { min, max } = viewport.range;
+  const fifth = (max - min) / 5;
+  const moves: Record<string, () => void> = {
+    ArrowLeft: () => viewport.pan(-fifth),
+    ArrowRight: () => viewport.pan(fifth),
+    '+': () => viewport.zoomBy(0.6),
+    '=': () => viewport.zoomBy(0.6),
+    '-': () => viewport.zoomBy(1 / 0.6),
+    '0': () => viewport.showAll(),
+    Escape: () => viewport.point(null),
+  };
+  moves[key]?.();
+  return key in moves;
+}
+
+/** Points at the next step, or the next that can be told apart from this one, and brings it into sight. */
+function read(viewport: Viewport, [line]: readonly Line[], direction: 1 | -1): number {
+  const { min, max } = viewport.range;
+  const table = line!.table;
+  const from = viewport.pointed() ?? (direction > 0 ? min : max);
+  const stride = Math.max(1, (max - min) / 200);
+  const row = table.rowNear(Math.round(from + direction * stride));
+  const step = table.steps[row] ?? from;
+  viewport.point(step);
+  if (step < min) viewport.pan(step - min);
+  if (step > max) viewport.pan(step - max);
+  return step;
+}
+
+/** The exact values at the row nearest to a step, in words. */
+function readings(
+  lines: readonly Line[],
+  smoothed: readonly (SmoothedColumn | null)[],
+  step: number,
+): string[] {
+  const at = lines[0]!.table.rowNear(step);
+  const shown = lines[0]!.table.steps[at] ?? step;
+  return [`Step ${whole(shown)}`, ...lines.map((line, i) => valueAt(line, smoothed[i] ?? null, shown))];
+}
+
+function valueAt({ label, table, column }: Line, smoothed: SmoothedColumn | null, step: number): string {
+  const row = table.rowNear(step);
+  if (row < 0) return `${label} –`;
+  const own = table.steps[row]!;
+  const notes = [
+    ...(smoothed ? [`smoothed ${number(smoothed.read()[row])}`] : []),
+    ...(own === step ? [] : [`step ${whole(own)}`]),
+  ];
+  const note = notes.length > 0 ? ` (${notes.join(', ')})` : '';
+  return `${label} ${number(table.column(column)[row], 6)}${note}`;
+}
+
+interface ReadingProps {
+  readonly lines: readonly Line[];
+  readonly smoothed: readonly (SmoothedColumn | null)[];
+  readonly viewport: Viewport;
+}
+
+/** Values where the pointer is, or else the newest ones. */
+function Reading({ lines, smoothed, viewport }: ReadingProps) {
+  const pointed = useSyncExternalStore(viewport.subscribe, viewport.pointed);
+  const [step, ...values] = readings(lines, smoothed, pointed ?? Infinity);
+  return (
+    <p className="reading">
+      <span>{step}</span>
+      {values.map((text, i) => (
+        <span key={lines[i]!.label}>
+          <i className={`swatch ${lines[i]!.colour}`} aria-hidden="true" /> {text}
+        </span>
+      ))}
+    </p>
   );
 }

@@ -1,9 +1,8 @@
 /** A small curve in a table. */
-import type { Points } from './series.js';
 
 const [width, height] = [120, 28];
 
-export function Sparkline({ points }: { readonly points: Points }) {
+export function Sparkline({ points }: { readonly points: readonly (number | null)[] }) {
   const values = points.filter((value) => value !== null);
   if (values.length < 2) return <span className="muted">–</span>;
   const low = Math.min(...values);

@@ -1,42 +1,32 @@
 /** The curves of a job, with one zoom for all of them. */
-import { lazy, Suspense, useMemo, useState } from 'react';
-import type { MetricObject } from '#contracts/http/streams.js';
-import type { Line, Range } from '../charts/chart.js';
-import { curvesOf, smooth } from '../charts/series.js';
+import { lazy, Suspense, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import type { JobFeedState } from '../api/job-feed.js';
+import { FrameQueue } from '../charts/frame-queue.js';
+import { chartsOf } from '../charts/lines.js';
+import { Viewport } from '../charts/viewport.js';
+import { whole } from '../format.js';
+import { saveAs } from '../save.js';
 import { useTheme } from '../theme.js';
 
 const Chart = lazy(() => import('../charts/chart.js'));
 
-export function JobCharts({ metrics }: { readonly metrics: readonly MetricObject[] }) {
+type JobChartsProps = Pick<JobFeedState, 'curves' | 'version' | 'reading'> & { readonly name: string };
+
+export function JobCharts({ curves, version, reading, name }: JobChartsProps) {
   const [weight, setWeight] = useState(0);
   const [isLog, setLog] = useState(false);
-  const [range, setRange] = useState<Range | null>(null);
+  const [drag, setDrag] = useState<'zoom' | 'move'>('zoom');
   const theme = useTheme();
-  const curves = useMemo(() => curvesOf(metrics), [metrics]);
-  const charts = useMemo(() => {
-    const line = (label: string, points: Line['points'], colour = 'a'): Line => ({
-      label,
-      colour,
-      points: smooth(points, weight),
-    });
-    const sparse = (label: string, points: Line['points']): Line => ({
-      label,
-      points,
-      colour: 'b',
-      isSparse: true,
-    });
-    return [
-      { title: 'Loss', lines: [line('training', curves.loss), sparse('validation', curves.validationLoss)] },
-      {
-        title: 'Accuracy',
-        lines: [line('training', curves.accuracy), sparse('validation', curves.validationAccuracy)],
-      },
-      { title: 'Learning rate', lines: [{ label: 'rate', points: curves.learningRate, colour: 'a' }] },
-      { title: 'Gradient norm', lines: [line('norm', curves.gradientNorm)] },
-      { title: 'Tokens per second', lines: [line('speed', curves.speed)] },
-    ];
-  }, [curves, weight]);
-  if (curves.steps.length === 0) {
+  const charts = useMemo(() => chartsOf(curves), [curves]);
+  const viewport = useMemo(() => new Viewport(), [curves]);
+  const queue = useMemo(() => new FrameQueue(), []);
+  const showsAll = useSyncExternalStore(viewport.subscribe, viewport.showsAll);
+  const { firstStep, lastStep } = curves;
+  const isEmpty = !Number.isFinite(firstStep);
+  useEffect(() => {
+    if (!isEmpty) viewport.setExtent(firstStep, lastStep);
+  }, [viewport, isEmpty, firstStep, lastStep]);
+  if (isEmpty && reading === null) {
     return (
       <p className="muted">
         The curves begin with the first step: data are read and the step compiled before.
@@ -45,43 +35,66 @@ export function JobCharts({ metrics }: { readonly metrics: readonly MetricObject
   }
   return (
     <section aria-label="Curves">
-      <div className="line">
+      {reading && (
+        <p className="progress">
+          <progress value={reading.done} max={Math.max(1, reading.total)} aria-label="Steps read" />
+          <span>
+            Reading the curves: {whole(reading.done)} of {whole(reading.total)} steps
+          </span>
+        </p>
+      )}
+      <div className="line controls">
         <label>
           Smoothing{' '}
           <input
             type="range"
             min={0}
-            max={0.98}
-            step={0.02}
+            max={0.99}
+            step={0.01}
             value={weight}
             onChange={({ target }) => setWeight(Number(target.value))}
           />{' '}
-          {weight.toFixed(2)}
+          <output>{weight.toFixed(2)}</output>
         </label>
         <label>
           <input type="checkbox" checked={isLog} onChange={({ target }) => setLog(target.checked)} /> Log axis
-          for loss
         </label>
-        <button onClick={() => setRange(null)} disabled={range === null}>
+        <label>
+          Dragging{' '}
+          <select value={drag} onChange={({ target }) => setDrag(target.value as 'zoom' | 'move')}>
+            <option value="zoom">zooms</option>
+            <option value="move">moves</option>
+          </select>
+        </label>
+        <button onClick={() => viewport.showAll()} disabled={showsAll}>
           Show all steps
+        </button>
+        <button onClick={() => saveAs(`${name}.csv`, 'text/csv', curves.csv())} disabled={reading !== null}>
+          Save values
         </button>
       </div>
       <Suspense fallback={<p className="muted">Drawing…</p>}>
         <div className="charts">
-          {charts.map(({ title, lines }) => (
+          {charts.map(({ title, lines, canLog, canSmooth }) => (
             <Chart
               key={title}
               title={title}
               lines={lines}
-              steps={curves.steps}
-              isLog={isLog && title === 'Loss'}
-              range={range}
+              viewport={viewport}
+              queue={queue}
+              version={version}
+              weight={canSmooth ? weight : 0}
+              isLog={isLog && canLog}
               theme={theme}
-              onRange={setRange}
+              drag={drag}
             />
           ))}
         </div>
       </Suspense>
+      <p className="muted help">
+        Drag to zoom, or to move with the shift key; double-click shows all. Control with the wheel or two
+        fingers zoom. Every curve follows.
+      </p>
     </section>
   );
 }

@@ -13,7 +13,7 @@ import { JobCharts } from './job-charts.js';
 import { SampleAnswers } from './sample-answers.js';
 
 export default function Job({ id }: { readonly id: string }) {
-  const { job, events, metrics, connection, error, show } = useJob(id);
+  const { job, events, samples, curves, version, reading, connection, error, show } = useJob(id);
   const saved = events.filter(({ code }) => code.startsWith('checkpoint.')).length;
   const checkpoints = useApi<Page<CheckpointObject>>(
     job ? `/v1/fine_tuning/jobs/${id}/checkpoints?limit=50` : null,
@@ -40,8 +40,8 @@ export default function Job({ id }: { readonly id: string }) {
           Its adapter: <Link to={`/adapters/${job.adapter}`}>{job.fine_tuned_model}</Link>
         </p>
       )}
-      <JobCharts metrics={metrics} />
-      <SampleAnswers metrics={metrics} />
+      <JobCharts curves={curves} version={version} reading={reading} name={id} />
+      <SampleAnswers taken={samples} />
       <Configuration job={job} />
       <Checkpoints list={checkpoints.data?.data ?? []} />
       <section>

@@ -6,8 +6,7 @@ interface Sample {
   readonly answer: string;
 }
 
-export function SampleAnswers({ metrics }: { readonly metrics: readonly MetricObject[] }) {
-  const taken = metrics.filter(({ kind }) => kind === 'samples');
+export function SampleAnswers({ taken }: { readonly taken: readonly MetricObject[] }) {
   const prompts = (taken[0]?.values['samples'] ?? []) as Sample[];
   if (prompts.length === 0) return null;
   return (
