@@ -8,6 +8,12 @@ export interface LengthStatistics {
   readonly max: number;
 }
 
+/** How many lengths lie in each of equally wide ranges: `counts[i]` of those from i * width + 1 to (i + 1) * width. */
+export interface LengthHistogram {
+  readonly width: number;
+  readonly counts: readonly number[];
+}
+
 export class LengthCounter {
   private readonly counts = new Map<number, number>();
   /** How many lengths were added. */
@@ -25,5 +31,23 @@ export class LengthCounter {
       return lengths.find(([, count]) => (left -= count) <= 0)?.[0] ?? 0;
     };
     return { min: quantile(0), median: quantile(0.5), p90: quantile(0.9), max: quantile(1) };
+  }
+
+  /** At most `mostBins` ranges up to the greatest length, of a width that is 1, 2 or 5 times a power of ten. */
+  histogram(mostBins: number): LengthHistogram {
+    const { max } = this.statistics();
+    const width = roundWidth(max / mostBins);
+    const counts = Array.from({ length: Math.ceil(max / width) }, () => 0);
+    for (const [length, count] of this.counts) {
+      const bin = Math.max(0, Math.ceil(length / width) - 1);
+      if (bin < counts.length) counts[bin]! += count;
+    }
+    return { width, counts };
+  }
+}
+
+function roundWidth(least: number): number {
+  for (let power = 1; ; power *= 10) {
+    for (const factor of [1, 2, 5]) if (factor * power >= least) return factor * power;
   }
 }

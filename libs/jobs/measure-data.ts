@@ -8,7 +8,7 @@ import type { EncodedExample } from '#data/chat.js';
 import { DatasetReader } from '#data/dataset.js';
 import { encodeRow, hasTarget } from '#data/examples.js';
 import { ChatTemplateError } from '#data/jinja.js';
-import { LengthCounter } from '#data/length-counter.js';
+import { LengthCounter, type LengthHistogram, type LengthStatistics } from '#data/length-counter.js';
 import { BlockPacker } from '#data/packing.js';
 import { type ExamplePiece, renderExample } from '#data/render-example.js';
 import { LowrankError } from '#jit/errors.js';
@@ -33,8 +33,21 @@ export interface DataMeasure {
   readonly droppedExamples: number;
   /** Whether the file is longer than what was read, so that counts are estimates. */
   readonly estimated: boolean;
+  /** Tokens of the examples before anything is cut. */
+  readonly lengths: LengthStatistics & LengthHistogram;
   /** The first example as the model reads it, in pieces. */
   readonly example: readonly ExamplePiece[];
+  /** The first examples, each up to the length of a block. */
+  readonly shown: readonly ShownExample[];
+}
+
+export interface ShownExample {
+  /** Of the file, from 1. */
+  readonly line: number;
+  readonly tokens: number;
+  /** As many as a block holds. */
+  readonly shownTokens: number;
+  readonly pieces: readonly ExamplePiece[];
 }
 
 export interface MeasureOptions {
@@ -45,6 +58,9 @@ export interface MeasureOptions {
 /** As much as the trainer looks at to choose the length of blocks. */
 const measuredBytes = 1 << 20;
 const lineFeed = 10;
+const shownExamples = 5;
+/** Ranges of a histogram of lengths. */
+const mostBins = 40;
 /** How long the event loop may wait. */
 const sliceMilliseconds = 10;
 
@@ -64,8 +80,9 @@ export async function measureData(
     const examples = await encodeAll(path, file.name, model);
     const lengths = new LengthCounter();
     for (const { ids } of examples.encoded) lengths.add(ids.length);
-    const { median, max } = lengths.statistics();
-    const length = blockLength({ median, longest: max });
+    const statistics = lengths.statistics();
+    const histogram = lengths.histogram(mostBins);
+    const length = blockLength({ median: statistics.median, longest: statistics.max });
     const packer = new BlockPacker({ blockLength: length, packing }, () => undefined);
     const { maySplit } = examples;
     for (const example of examples.encoded) packer.add(example, { maySplit });
@@ -81,7 +98,9 @@ export async function measureData(
       truncatedExamples: scaled(report.truncatedExamples),
       droppedExamples: scaled(report.droppedExamples),
       estimated: !isWhole,
-      example: examples.first,
+      lengths: { ...statistics, width: histogram.width, counts: histogram.counts.map(scaled) },
+      example: examples.first(),
+      shown: examples.shown(length),
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -99,15 +118,19 @@ function lineTooLong({ name }: MeasuredFile): LowrankError {
   return new LowrankError('line_too_long', `${name}: the first line is longer than ${measuredBytes} bytes`);
 }
 
-async function encodeAll(
-  path: string,
-  name: string,
-  model: KnownModel,
-): Promise<{ encoded: EncodedExample[]; maySplit: boolean; first: readonly ExamplePiece[] }> {
+interface EncodedFile {
+  readonly encoded: readonly EncodedExample[];
+  readonly maySplit: boolean;
+  first(): readonly ExamplePiece[];
+  shown(mostTokens: number): readonly ShownExample[];
+}
+
+async function encodeAll(path: string, name: string, model: KnownModel): Promise<EncodedFile> {
   const { tokenizer, template } = await model.codec();
   const reader = new DatasetReader(path, { name });
   const { problems } = reader;
   const encoded: EncodedExample[] = [];
+  const firstLines: number[] = [];
   let maySplit = false;
   let sliceStart = performance.now();
   for await (const rows of reader.batches()) {
@@ -120,8 +143,9 @@ async function encodeAll(
       maySplit = row.kind === 'text';
       try {
         const example = encodeRow(row, tokenizer, template);
-        if (hasTarget(example)) encoded.push(example);
-        else
+        if (hasTarget(example)) {
+          if (encoded.push(example) <= shownExamples) firstLines.push(line);
+        } else
           problems.add(
             line,
             '',
@@ -136,5 +160,20 @@ async function encodeAll(
   }
   problems.throwIfAny();
   const [first] = encoded;
-  return { encoded, maySplit, first: first ? renderExample(first, tokenizer) : [] };
+  return {
+    encoded,
+    maySplit,
+    first: () => (first ? renderExample(first, tokenizer) : []),
+    shown: (mostTokens) =>
+      firstLines.map((line, i) => {
+        const { ids, trained } = encoded[i]!;
+        const kept = { ids: ids.slice(0, mostTokens), trained: trained.slice(0, mostTokens) };
+        return {
+          line,
+          tokens: ids.length,
+          shownTokens: kept.ids.length,
+          pieces: renderExample(kept, tokenizer),
+        };
+      }),
+  };
 }

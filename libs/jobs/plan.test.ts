@@ -72,8 +72,23 @@ test('with data it counts what the trainer will count', async () => {
   expect(plan.data?.training).toMatchObject({ examples: 50, tokens: 1883, estimated: false });
   expect(plan.data?.validation?.examples).toBe(10);
   expect(plan.data?.training.example.some(({ trained }) => trained)).toBe(true);
+  const { lengths, shown } = plan.data!.training;
+  expect(lengths.counts.reduce((sum, count) => sum + count, 0)).toBe(50);
+  expect(lengths.max).toBeLessThanOrEqual(lengths.width * lengths.counts.length);
+  expect(shown.map(({ line }) => line)).toEqual([1, 2, 3, 4, 5]);
+  expect(shown[0]!.pieces).toEqual(plan.data!.training.example);
   expect(plan.totalSteps).toBe(20);
+  expect(plan.run?.steps).toBe(20);
+  expect(plan.run?.stepOperations).toBeGreaterThan(0);
   expect(plan.choices?.map(({ option }) => option)).toContain('block_length');
+});
+
+test('examples are shown up to the length of a block', async () => {
+  const training = { ...(request.training as object), block_length: 16 };
+  const data = { training: await stored('train.jsonl'), validation: null };
+  const [first] = (await planJob({ ...request, training }, data)).data!.training.shown;
+  expect(first).toMatchObject({ line: 1, shownTokens: 16 });
+  expect(first!.tokens).toBeGreaterThan(16);
 });
 
 test('a large file is judged by its beginning', async () => {

@@ -1,6 +1,8 @@
 /** What a job will do, told before it is made, and everything that is wrong with it. */
 import { type LoraConfig, LoraConfigError, parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
+import { countWork } from '#jobs/work.js';
+import type { PlannedRun } from '#jobs/time-estimate.js';
 import { LowrankError, UnsupportedError } from '#jit/errors.js';
 import { type DataMeasure, measureData, type MeasuredFile } from '#jobs/measure-data.js';
 import type { WantedDevice } from '#jobs/devices.js';
@@ -73,6 +75,8 @@ export interface JobPlan {
   readonly choices: readonly Choice[] | null;
   readonly totalSteps: number | null;
   readonly stepsPerEpoch: number | null;
+  /** What it computes; null without data. */
+  readonly run: PlannedRun | null;
 }
 
 /**
@@ -116,7 +120,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     lora: targets.config,
     training,
     warnings: unmatchedNames(targets),
-    ...steps(model, training, measured),
+    ...steps(model, training, targets, measured),
   };
 }
 
@@ -204,23 +208,40 @@ async function measureAll(
 function steps(
   { base }: KnownModel,
   options: TrainingOptions,
+  { trainableParameters }: TargetPlan,
   measured: { training: DataMeasure; validation: DataMeasure | null; book: ChoiceBook } | undefined,
-): Pick<JobPlan, 'data' | 'choices' | 'totalSteps' | 'stepsPerEpoch'> {
-  if (!measured) return { data: null, choices: null, totalSteps: null, stepsPerEpoch: null };
+): Pick<JobPlan, 'data' | 'choices' | 'totalSteps' | 'stepsPerEpoch' | 'run'> {
+  if (!measured) return { data: null, choices: null, totalSteps: null, stepsPerEpoch: null, run: null };
   const { training, validation, book } = measured;
   const accumulation = options.gradient_accumulation_steps;
   const batchSize = chooseBatchSize(book, training.blockLength, training.blocks, accumulation);
+  const validationBatches = Math.ceil((validation?.blocks ?? 0) / batchSize);
   const schedule = chooseSchedule(book, options, {
     hiddenSize: base.config.hiddenSize,
     blocks: training.blocks,
     batchSize,
-    validationBatches: Math.ceil((validation?.blocks ?? 0) / batchSize),
+    validationBatches,
   });
+  const { blockLength } = training;
+  const shape = { batchSize, blockLength, accumulation, trainableParameters };
+  const work = countWork({
+    ...shape,
+    config: base.config,
+    modelParameters: base.spec.parameterCount,
+  });
+  // Before the first step and after the last one too.
+  const evaluations =
+    schedule.eval_steps === null ? 2 : 1 + Math.ceil(schedule.max_steps / schedule.eval_steps);
   return {
     data: { training, validation },
     choices: book.choices,
     totalSteps: schedule.max_steps,
     stepsPerEpoch: schedule.stepsPerEpoch,
+    run: {
+      steps: schedule.max_steps,
+      stepOperations: work.step,
+      evaluationOperations: evaluations * validationBatches * work.evaluationBatch,
+    },
   };
 }
 

@@ -113,12 +113,15 @@ export const plan = {
         { text: 'What?\n', trained: false },
         { text: 'It is 1.', trained: true },
       ],
+      shown_examples: [],
+      lengths: { min: 4, median: 4, p90: 5, max: 5, width: 1, counts: [0, 0, 0, 1, 1] },
     },
     validation: null,
   },
   choices: null,
   total_steps: 10,
   steps_per_epoch: 5,
+  time: null,
   warnings: [{ code: 'w', message: 'beware' }],
 };
 

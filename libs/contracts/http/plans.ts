@@ -13,6 +13,8 @@ export const plannedModule = z
   })
   .meta({ id: 'PlannedModule' });
 
+const piece = z.object({ text: z.string(), trained: z.boolean() });
+
 export const plannedData = z
   .object({
     examples: z.int(),
@@ -26,10 +28,40 @@ export const plannedData = z
     /** Whether the file is so long that only its beginning was counted. */
     estimated: z.boolean(),
     /** The first example as the model reads it, in pieces; trained pieces are what it learns to write. */
-    example: z.array(z.object({ text: z.string(), trained: z.boolean() })),
+    example: z.array(piece),
+    /** The first examples of the file, each up to the length of a block. */
+    shown_examples: z.array(
+      z.object({ line: z.int(), tokens: z.int(), shown_tokens: z.int(), pieces: z.array(piece) }),
+    ),
+    /** Tokens of the examples before anything is cut; `counts[i]` have from i * width + 1 to (i + 1) * width. */
+    lengths: z.object({
+      min: z.int(),
+      median: z.int(),
+      p90: z.int(),
+      max: z.int(),
+      width: z.int(),
+      counts: z.array(z.int()),
+    }),
   })
   .meta({ id: 'PlannedData' });
 export type PlannedData = z.infer<typeof plannedData>;
+
+/** How long a job would take once it runs: a range, and what it was judged by. */
+export const plannedTime = z
+  .object({
+    low_seconds: z.number(),
+    high_seconds: z.number(),
+    /** `jobs`: the measured steps of earlier jobs on the same base; `operations`: their number and a usual processor. */
+    basis: z.enum(['jobs', 'operations']),
+    /** Earlier jobs that were looked at; 0 for `operations`. */
+    jobs: z.int(),
+    /** Floating-point operations of the whole job. */
+    operations: z.number(),
+    /** Processor cores of the workers' largest machine; for `operations` only. */
+    cores: z.int().nullable(),
+  })
+  .meta({ id: 'PlannedTime' });
+export type PlannedTime = z.infer<typeof plannedTime>;
 
 const loose = z.record(z.string(), z.unknown());
 
@@ -55,6 +87,8 @@ export const planObject = z
     choices: z.array(z.object({ option: z.string(), value: z.unknown(), reason: z.string() })).nullable(),
     total_steps: z.int().nullable(),
     steps_per_epoch: z.number().nullable(),
+    /** Null where nothing tells: no step is known, or no job ran on such a device and no worker is alive. */
+    time: plannedTime.nullable(),
     warnings: z.array(z.object({ code: z.string(), message: z.string() })),
   })
   .meta({ id: 'FineTuningPlan' });

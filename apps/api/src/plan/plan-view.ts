@@ -1,9 +1,9 @@
-import type { PlannedData, PlanObject } from '#contracts/http/plans.js';
+import type { PlannedData, PlannedTime, PlanObject } from '#contracts/http/plans.js';
 import type { DataMeasure } from '#jobs/measure-data.js';
 import type { CheckedJob } from '../jobs/job-request.service.js';
 
 /** A plan as it is answered. */
-export function viewPlan({ job, plan }: CheckedJob): PlanObject {
+export function viewPlan({ job, plan }: CheckedJob, time: PlannedTime | null): PlanObject {
   const { seed: _, device: __, ...training } = plan.training;
   return {
     object: 'fine_tuning.plan',
@@ -30,6 +30,7 @@ export function viewPlan({ job, plan }: CheckedJob): PlanObject {
     choices: plan.choices && [...plan.choices],
     total_steps: plan.totalSteps,
     steps_per_epoch: plan.stepsPerEpoch,
+    time,
     warnings: [...plan.warnings],
   };
 }
@@ -45,5 +46,12 @@ function viewData(measure: DataMeasure): PlannedData {
     dropped_examples: measure.droppedExamples,
     estimated: measure.estimated,
     example: [...measure.example],
+    shown_examples: measure.shown.map(({ line, tokens, shownTokens, pieces }) => ({
+      line,
+      tokens,
+      shown_tokens: shownTokens,
+      pieces: [...pieces],
+    })),
+    lengths: { ...measure.lengths, counts: [...measure.lengths.counts] },
   };
 }
