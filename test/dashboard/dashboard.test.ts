@@ -1,7 +1,10 @@
 /** The dashboard in Chromium: from a file with a mistake to an adapter. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { join } from 'node:path';
-import type { Browser, Locator } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareTinyJob, startTestStack, type TestStack } from '../e2e/stack.js';
 import { collect, stepsOf, upTo, waitForEnd, waitForStep } from '../e2e/stack-watch.js';
@@ -31,24 +34,62 @@ test('without a job the page says how to make one', async () => {
   await expect.poll(() => heading.innerText()).toBe('No job yet');
 });
 
-test('a file with a mistake is refused with its line, and one without gives a plan', async () => {
+test('a file with a mistake is dropped, read and put right, and gives a plan', async () => {
   const { page, complaints } = watched;
   await page.getByRole('link', { name: 'New job', exact: true }).first().click();
   await page.getByLabel('Base model').selectOption('tiny');
-  const data = page.getByLabel(/^Training data/);
-  await data.setInputFiles({
-    name: 'bad.jsonl',
-    mimeType: 'application/jsonl',
-    buffer: Buffer.from('{"text":"a"}\n{"messages":7}\n'),
-  });
-  await page.getByText('Line 2').first().waitFor();
+  const rows = await readFile(join(stack.home, 'tiny/train.jsonl'), 'utf8');
+  await drop(page, 'sums.jsonl', rows.replace('"assistant"', '"helper"'));
+  await page.getByText('Line 1').first().waitFor();
   // The browser itself tells its console of every refused request.
   expect(complaints.splice(0)).toEqual([expect.stringContaining('400')]);
-  await data.setInputFiles(join(stack.home, 'tiny/train.jsonl'));
-  await page.getByLabel('Steps', { exact: false }).fill(String(steps));
+  expect(await page.getByRole('button', { name: 'Start the job' }).isEnabled()).toBe(false);
+  await drop(page, 'sums.jsonl', rows);
+  await page.locator('.chosen', { hasText: 'sums.jsonl: 50 rows of chat' }).waitFor();
+  await page.getByLabel('Steps', { exact: true }).fill(String(steps));
   await page.getByLabel('Target modules').fill('q_proj, v_proj');
   await page.getByText('4 modules matched').waitFor();
   expect(await page.locator('mark').allInnerTexts()).toContainEqual(expect.stringContaining('It is 0.'));
+  await page.getByRole('img', { name: /^Rows have \d+ to \d+ tokens.*A block holds/ }).waitFor();
+  await page.getByText(/^Time judged by the .* operations of the job and \d+ processor cores/).waitFor();
+});
+
+test('a file is chosen by keys too, sent with its share told, or taken from those that are here', async () => {
+  const { page } = watched;
+  const input = page.getByLabel(/^Validation data/);
+  await page.route('**/v1/files', async (route) => {
+    await page.getByRole('progressbar', { name: 'Sending held-out.jsonl' }).waitFor();
+    await route.continue();
+  });
+  await input.setInputFiles({
+    name: 'held-out.jsonl',
+    mimeType: 'application/jsonl',
+    buffer: await readFile(join(stack.home, 'tiny/validation.jsonl')),
+  });
+  await page.locator('.chosen', { hasText: 'held-out.jsonl: 10 rows of chat' }).waitFor();
+  await page.unroute('**/v1/files');
+  const before = page.getByLabel('Uploaded before: validation data');
+  await before.selectOption({ label: 'none' });
+  await before.selectOption({ index: 1 });
+  expect(await before.locator('option:checked').innerText()).toMatch(/^held-out\.jsonl/);
+});
+
+test('the job as a text of JavaScript makes the job', async () => {
+  const { page } = watched;
+  await page.getByRole('tab', { name: 'curl' }).focus();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowRight');
+  expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('JavaScript');
+  const text = await page.getByRole('tabpanel').innerText();
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', text]);
+  const made = await stack.client.jobs.get(stdout.trim());
+  expect(made).toMatchObject({
+    model: 'tiny',
+    lora: { r: 8, target_modules: ['q_proj', 'v_proj'] },
+    training: { max_steps: steps },
+    validation_file: expect.stringMatching(/^file-/),
+  });
+  await stack.client.jobs.cancel(made.id);
 });
 
 test('the curve grows, and a reload in the middle loses and doubles nothing', async () => {
@@ -95,6 +136,18 @@ test('the values of a step are read by the pointer and by keys, exactly', async 
     .toMatch(new RegExp(`^Step \\d+, training ${loss(Number(await stepIn(figure)))}`));
   await page.keyboard.press('Escape');
 });
+
+/** Drops a file on the place for training data, as a hand does. */
+async function drop(page: Page, name: string, text: string): Promise<void> {
+  const data = await page.evaluateHandle(
+    `(() => {
+      const data = new DataTransfer();
+      data.items.add(new File([${JSON.stringify(text)}], ${JSON.stringify(name)}, { type: 'application/jsonl' }));
+      return data;
+    })()`,
+  );
+  await page.locator('.drop').first().dispatchEvent('drop', { dataTransfer: data });
+}
 
 const stepIn = async (figure: Locator) =>
   /^Step (\d+)/.exec(await figure.locator('.reading').innerText())![1];

@@ -12,6 +12,10 @@ export interface JobForm {
   readonly epochs: string;
   readonly steps: string;
   readonly rate: string;
+  readonly batch: string;
+  readonly block: string;
+  readonly seed: string;
+  readonly device: string;
   readonly prompt: string;
   readonly suffix: string;
 }
@@ -27,6 +31,10 @@ export const newForm: JobForm = {
   epochs: '',
   steps: '',
   rate: '',
+  batch: '',
+  block: '',
+  seed: '',
+  device: '',
   prompt: '',
   suffix: '',
 };
@@ -36,11 +44,23 @@ const value = (text: string) => (Number.isFinite(Number(text)) ? Number(text) : 
 const given = (name: string, text: string) => (text.trim() === '' ? {} : { [name]: value(text.trim()) });
 
 /** Training options that the form shows. */
-const shownOptions = new Set(['n_epochs', 'max_steps', 'learning_rate', 'sample_prompts']);
+const shownOptions = new Set([
+  'n_epochs',
+  'max_steps',
+  'learning_rate',
+  'batch_size',
+  'block_length',
+  'sample_prompts',
+]);
+
+/** Names with commas between them are a list; `all-linear` and regular expressions are one text, as PEFT has it. */
+export function targetsOf(text: string): string | string[] {
+  const names = text.split(',').map((name) => name.trim());
+  return names.every((name) => /^[\w.]+$/.test(name)) ? names : text.trim();
+}
 
 /** What the form does not show stays as it is in `base`. */
 export function bodyOf(form: JobForm, base: Partial<JobCreate> = {}): JobCreate {
-  const names = form.targets.split(',').map((name) => name.trim());
   const asked: Record<string, unknown> = { ...base.training };
   const sample_prompts = asked['sample_prompts'];
   const training = Object.fromEntries(Object.entries(asked).filter(([name]) => !shownOptions.has(name)));
@@ -50,13 +70,15 @@ export function bodyOf(form: JobForm, base: Partial<JobCreate> = {}): JobCreate 
     ...given('r', form.r),
     ...given('lora_alpha', form.alpha),
     ...given('lora_dropout', form.dropout),
-    ...(form.targets.trim() === '' ? {} : { target_modules: names.length === 1 ? names[0]! : names }),
+    ...(form.targets.trim() === '' ? {} : { target_modules: targetsOf(form.targets) }),
   };
   const options = {
     ...training,
     ...given('n_epochs', form.epochs),
     ...given('max_steps', form.steps),
     ...given('learning_rate', form.rate),
+    ...given('batch_size', form.batch),
+    ...given('block_length', form.block),
     ...(form.prompt === '' ? {} : { sample_prompts: [form.prompt, ...prompts] }),
   };
   return {
@@ -65,6 +87,8 @@ export function bodyOf(form: JobForm, base: Partial<JobCreate> = {}): JobCreate 
     training_file: form.trainingFile,
     ...(form.validationFile === '' ? {} : { validation_file: form.validationFile }),
     ...(form.suffix === '' ? {} : { suffix: form.suffix }),
+    ...given('seed', form.seed),
+    ...(form.device === '' ? {} : { device: form.device as JobCreate['device'] }),
     lora,
     training: options,
   };
@@ -79,6 +103,8 @@ export function formOf(
     model: string;
     training_file: string;
     validation_file: string | null;
+    seed: number;
+    device: string;
   },
 ): JobForm {
   const lora = (job.lora ?? {}) as Record<string, unknown>;
@@ -97,6 +123,10 @@ export function formOf(
     epochs: shown(training['n_epochs']).replace('auto', ''),
     steps: shown(training['max_steps']),
     rate: shown(training['learning_rate']).replace('auto', ''),
+    batch: shown(training['batch_size']).replace('auto', ''),
+    block: shown(training['block_length']).replace('auto', ''),
+    seed: String(job.seed),
+    device: job.device === 'auto' ? '' : job.device,
     prompt: Array.isArray(prompts) ? shown(prompts[0]) : '',
   };
 }
