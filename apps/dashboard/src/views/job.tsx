@@ -137,15 +137,35 @@ function Checkpoints({ list }: { readonly list: readonly CheckpointObject[] }) {
       {list.length === 0 && (
         <p className="muted">None yet. The run goes on from the newest one if it is cut off.</p>
       )}
-      <ul>
-        {list.map(({ id, step_number, metrics, best, bytes: size }) => (
-          <li key={id}>
-            Step {whole(step_number)}: training loss {number(metrics.train_loss)}, validation loss{' '}
-            {number(metrics.full_valid_loss ?? metrics.valid_loss)}, {bytes(size)}
-            {best && <b> best so far</b>}
-          </li>
-        ))}
-      </ul>
+      {list.length > 0 && (
+        <div className="table">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Step</th>
+                <th scope="col">Training loss</th>
+                <th scope="col">Validation loss</th>
+                <th scope="col">Size</th>
+                <th scope="col">Kept since</th>
+              </tr>
+            </thead>
+            <tbody>
+              {list.map(({ id, step_number, metrics, best, bytes: size, created_at }) => (
+                <tr key={id}>
+                  <td>{whole(step_number)}</td>
+                  <td>{number(metrics.train_loss)}</td>
+                  <td>
+                    {number(metrics.full_valid_loss ?? metrics.valid_loss)}
+                    {best && <b> best</b>}
+                  </td>
+                  <td>{bytes(size)}</td>
+                  <td>{clock(created_at)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
     </section>
   );
 }

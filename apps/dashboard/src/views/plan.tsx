@@ -47,7 +47,10 @@ export function Plan({ plan, isOld }: PlanProps) {
       </details>
       {(plan.choices ?? []).length > 0 && (
         <details>
-          <summary>{plan.choices!.length} settings chosen by the program</summary>
+          <summary>
+            {plan.choices!.length === 1 ? 'One setting' : `${plan.choices!.length} settings`} chosen by the
+            program
+          </summary>
           <ul>
             {plan.choices!.map(({ option, value, reason }) => (
               <li key={option}>
@@ -84,10 +87,12 @@ function judgedBy({ basis, jobs, operations, cores }: PlannedTime): string {
 
 function Rows({ data }: { readonly data: PlannedData }) {
   const { lengths, block_length: block, truncated_examples: cut, dropped_examples: dropped } = data;
+  const isLost = cut + dropped > 0;
   const lost = [
     ...(cut > 0 ? [`${whole(cut)} rows are longer and lose their end`] : []),
     ...(dropped > 0 ? [`${whole(dropped)} are left out: nothing to learn is in their beginning`] : []),
   ];
+  if (lost.length === 0 && lengths.max > block) lost.push('what is longer goes on in another block');
   const label =
     `Rows have ${whole(lengths.min)} to ${whole(lengths.max)} tokens, half of them ${whole(lengths.median)} or fewer. ` +
     `A block holds ${whole(block)}${lost.length > 0 ? `: ${lost.join(', ')}` : ''}.`;
@@ -95,7 +100,7 @@ function Rows({ data }: { readonly data: PlannedData }) {
     <>
       <h3>Length of the rows</h3>
       <Histogram counts={lengths.counts} width={lengths.width} cut={block} label={label} />
-      <p className={lost.length > 0 ? 'warning' : 'muted'}>{label}</p>
+      <p className={isLost ? 'warning' : 'muted'}>{label}</p>
       <h3>
         The first rows as the model reads them; what is <mark>marked</mark> is learned
       </h3>
