@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { join } from 'node:path';
+import { list } from 'tar';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareTinyJob, startTestStack, type TestStack } from '../e2e/stack.js';
@@ -152,6 +153,18 @@ async function drop(page: Page, name: string, text: string): Promise<void> {
 const stepIn = async (figure: Locator) =>
   /^Step (\d+)/.exec(await figure.locator('.reading').innerText())![1];
 
+test('the adapter of a checkpoint can be taken home', async () => {
+  const { page } = watched;
+  const link = page.getByRole('link', { name: `Download the adapter of step ${steps}` });
+  const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+  const names: string[] = [];
+  await list({
+    file: await download.path(),
+    onReadEntry: ({ path }) => void names.push(path.split('/')[1]!),
+  });
+  expect(names).toEqual(['README.md', 'adapter_config.json', 'adapter_model.safetensors']);
+});
+
 test('the adapter is listed, and can be taken home', async () => {
   const { page } = watched;
   await page.getByRole('link', { name: 'Adapters', exact: true }).click();
@@ -177,6 +190,7 @@ test('every view fits a telephone and is readable in both themes', async () => {
       await page.goto(view);
       await page.getByRole('heading', { level: 1 }).waitFor();
       if (view.startsWith('/jobs/')) await chart().waitFor();
+      if (view.startsWith('/new')) await page.getByText('Length of the rows').waitFor();
       expect(await overflow(page), view).toBe(0);
       expect(await axeFindings(page), `${view} ${theme}`).toEqual([]);
       const folder = process.env['SCREENSHOTS'];

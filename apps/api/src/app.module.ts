@@ -54,6 +54,7 @@ import { PrometheusService } from './prometheus/prometheus.service.js';
 import { LinksController } from './shares/links.controller.js';
 import { SharesController } from './shares/shares.controller.js';
 import { SharesService } from './shares/shares.service.js';
+import { CheckpointArchives } from './streams/checkpoint-archives.service.js';
 import { HistoryService } from './streams/history.service.js';
 import { JobWakes } from './streams/job-wakes.js';
 import { StreamsController } from './streams/streams.controller.js';
@@ -120,6 +121,7 @@ export class AppModule implements OnApplicationBootstrap {
         FilesService,
         Generators,
         HealthService,
+        CheckpointArchives,
         HistoryService,
         JobCare,
         JobRequests,

@@ -12,6 +12,7 @@ import {
 } from '#contracts/http/streams.js';
 import { Endpoint } from '../http/endpoint.js';
 import { ProjectId } from '../keys/caller.js';
+import { CheckpointArchives } from './checkpoint-archives.service.js';
 import { HistoryService } from './history.service.js';
 import { StreamsService } from './streams.service.js';
 
@@ -27,6 +28,7 @@ export class StreamsController {
   constructor(
     @Inject(HistoryService) private readonly history: HistoryService,
     @Inject(StreamsService) private readonly streams: StreamsService,
+    @Inject(CheckpointArchives) private readonly archives: CheckpointArchives,
   ) {}
 
   @Get('events')
@@ -82,5 +84,14 @@ export class StreamsController {
     @Query({ schema: checkpointListQuery }) query: z.output<typeof checkpointListQuery>,
   ) {
     return this.history.checkpoints(project, id, query);
+  }
+
+  @Get('checkpoints/:checkpoint/archive')
+  @Endpoint({
+    summary: 'Get the adapter as it was at a checkpoint, as one tar',
+    produces: 'application/x-tar',
+  })
+  archive(@ProjectId() project: string, @Param('id') id: string, @Param('checkpoint') checkpoint: string) {
+    return this.archives.archive(project, id, checkpoint);
   }
 }

@@ -9,6 +9,7 @@ import { useApi, useJob } from '../api/use-api.js';
 import { bytes, clock, number, whole } from '../format.js';
 import { Link } from '../router.js';
 import { Facts, Problem, Progress, Status } from './common.js';
+import { FileLink } from './file-link.js';
 import { JobCharts } from './job-charts.js';
 import { SampleAnswers } from './sample-answers.js';
 
@@ -43,7 +44,7 @@ export default function Job({ id }: { readonly id: string }) {
       <JobCharts curves={curves} version={version} reading={reading} name={id} />
       <SampleAnswers taken={samples} />
       <Configuration job={job} />
-      <Checkpoints list={checkpoints.data?.data ?? []} />
+      <Checkpoints job={id} list={checkpoints.data?.data ?? []} />
       <section>
         <h2>Events</h2>
         <ol className="events" tabIndex={0} aria-label="Events, newest first">
@@ -130,7 +131,7 @@ function Configuration({ job }: { readonly job: JobObject }) {
   );
 }
 
-function Checkpoints({ list }: { readonly list: readonly CheckpointObject[] }) {
+function Checkpoints({ job, list }: { readonly job: string; readonly list: readonly CheckpointObject[] }) {
   return (
     <section>
       <h2>Checkpoints</h2>
@@ -146,7 +147,8 @@ function Checkpoints({ list }: { readonly list: readonly CheckpointObject[] }) {
                 <th scope="col">Training loss</th>
                 <th scope="col">Validation loss</th>
                 <th scope="col">Size</th>
-                <th scope="col">Kept since</th>
+                <th scope="col">Saved at</th>
+                <th scope="col">Adapter</th>
               </tr>
             </thead>
             <tbody>
@@ -160,6 +162,13 @@ function Checkpoints({ list }: { readonly list: readonly CheckpointObject[] }) {
                   </td>
                   <td>{bytes(size)}</td>
                   <td>{clock(created_at)}</td>
+                  <td>
+                    <FileLink
+                      path={`/v1/fine_tuning/jobs/${job}/checkpoints/${id}/archive`}
+                      name={`${id}.tar`}
+                      label={`step ${step_number}`}
+                    />
+                  </td>
                 </tr>
               ))}
             </tbody>
