@@ -62,6 +62,7 @@ test('it is read in seconds, tells how far it is, and has every step exactly onc
 test('it is moved by the mouse at 30 frames a second or more', { retry: 2 }, async () => {
   const { page } = watched;
   await plot('Loss').focus();
+  await page.keyboard.press('0');
   await page.keyboard.press('+');
   await page.getByLabel('Dragging').selectOption('move');
   const box = (await plot('Loss').locator('.u-over').boundingBox())!;
