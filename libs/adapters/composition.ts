@@ -53,6 +53,9 @@ interface PlannedModule {
 
 /** Members whose sum has been measured; other weights and forms can then be tried without reading them again. */
 export class Composition {
+  /** Those of the weights that were planned last: another form of the same sum needs no others. */
+  private spectra: { readonly weights: string; readonly ofModules: readonly Spectrum[] } | undefined;
+
   private constructor(
     private readonly listed: readonly CompositionMember[],
     private readonly stack: Stack,
@@ -153,13 +156,22 @@ export class Composition {
     return sumWeights(this.stack.places, listed);
   }
 
+  private spectraOf(weights: readonly number[]): readonly Spectrum[] {
+    const key = weights.join();
+    if (this.spectra?.weights !== key) {
+      this.spectra = { weights: key, ofModules: this.modules.map((module) => spectrumOf(module, weights)) };
+    }
+    return this.spectra.ofModules;
+  }
+
   private plan(
     form: CompositionForm,
     weights: readonly number[],
   ): { report: CompositionReport; modules: PlannedModule[] } {
     checkForm(form, this.stackRank);
-    const modules = this.modules.map((module) => {
-      const spectrum = spectrumOf(module, weights);
+    const spectra = this.spectraOf(weights);
+    const modules = this.modules.map((module, i) => {
+      const spectrum = spectra[i]!;
       return { module, spectrum, rank: chooseRank(module, spectrum, form) };
     });
     const reports = modules.map(({ module, spectrum, rank }) =>

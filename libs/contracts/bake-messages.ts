@@ -11,16 +11,18 @@ const member = z.object({
   base: z.string(),
 });
 
+export const compositionForm = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('stacked') }),
+  z.object({ kind: z.literal('rank'), rank: z.int() }),
+  z.object({ kind: z.literal('energy'), energy: z.number() }),
+]);
+
 /** The first argument of the process is a file with this. */
 export const bakeJob = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('composition'),
     members: z.array(member),
-    form: z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('stacked') }),
-      z.object({ kind: z.literal('rank'), rank: z.int() }),
-      z.object({ kind: z.literal('energy'), energy: z.number() }),
-    ]),
+    form: compositionForm,
     output: z.string(),
   }),
   z.object({

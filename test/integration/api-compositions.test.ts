@@ -1,8 +1,8 @@
-/** Compositions and exports as the API takes them: previews, refusals, tasks for workers. */
+/** Compositions and exports as the API takes them: refusals, tasks for workers. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Tasks } from '#jobs/tasks.js';
 import { type ApiServer, startApi } from './api-server.js';
-import { storeAdapter } from './composed-adapters.js';
+import { refusedCompositions, storeAdapter } from './composed-adapters.js';
 
 let api: ApiServer;
 let a: string;
@@ -24,81 +24,14 @@ const both = () => [
   { adapter: b, weight: -0.3 },
 ];
 
-interface Report {
-  readonly recipe_id: string;
-  readonly stack_rank: number;
-  readonly rank: number;
-  readonly overall: { readonly kept_energy: number; readonly relative_error: number };
-  readonly modules: readonly { readonly member_norms: readonly number[] }[];
-}
-
-test('a preview tells what a rank would keep, and nothing is made', async () => {
-  const exact = (await compose({ members: both(), preview: true })).body['report'] as Report;
-  expect(exact).toMatchObject({ stack_rank: 7, rank: 7, overall: { relative_error: 0 } });
-  const cut = (await compose({ members: both(), rank: 4, preview: true })).body['report'] as Report;
-  expect(cut.rank).toBe(4);
-  expect(cut.overall.kept_energy).toBeLessThan(1);
-  expect(cut.overall.kept_energy).toBeCloseTo(1 - cut.overall.relative_error ** 2, 10);
-  expect(cut.modules[0]!.member_norms).toHaveLength(2);
-  const share = (await compose({ members: both(), energy: 0.9, preview: true })).body['report'] as Report;
-  expect(share.overall.kept_energy).toBeGreaterThanOrEqual(0.9);
-  // Weights are those of this request, whatever an earlier one had.
-  const other = [
-    { adapter: a, weight: 0.7 },
-    { adapter: b, weight: 0 },
-  ];
-  const alone = (await compose({ members: other, preview: true })).body['report'] as Report;
-  expect(alone.recipe_id).not.toBe(exact.recipe_id);
-  expect((await api.call('GET', '/v1/compositions')).body.data).toEqual([]);
-});
-
-test('one adapter with opposite weights adds up to exactly nothing', async () => {
-  const members = [
-    { adapter: a, weight: 1 },
-    { adapter: a, weight: -1 },
-  ];
-  const { overall } = (await compose({ members, preview: true })).body['report'] as Report & {
-    overall: { norm: number };
-  };
-  expect(overall).toMatchObject({ norm: 0, kept_energy: 1 });
-});
-
-test.each([
-  ['no members', () => ({ members: [] }), 'members', 'invalid_request'],
-  [
-    'an unknown adapter',
-    () => ({ members: [{ adapter: 'adapter-x', weight: 1 }] }),
-    'members.0.adapter',
-    'adapter_not_found',
-  ],
-  [
-    'an unknown checkpoint',
-    () => ({ members: [{ checkpoint: 'ftckpt_x', weight: 1 }] }),
-    'members.0.checkpoint',
-    'checkpoint_not_found',
-  ],
-  ['no id', () => ({ members: [{ weight: 1 }] }), 'members.0', 'invalid_request'],
-  ['weights that are all 0', () => ({ members: [{ adapter: a, weight: 0 }] }), 'members', 'weights_all_zero'],
-  ['a rank above the stack', () => ({ members: both(), rank: 8 }), 'rank', 'rank_above_stack'],
-  ['an energy that is no share', () => ({ members: both(), energy: 1.5 }), 'energy', 'energy_invalid'],
-  ['rank and energy', () => ({ members: both(), energy: 0.5, rank: 2 }), 'energy', 'invalid_request'],
-  [
-    'another base model',
-    () => ({ members: [...both(), { adapter: stranger, weight: 1 }] }),
-    'members',
-    'base_mismatch',
-  ],
-  ['an unknown field', () => ({ members: both(), ranks: 8 }), 'ranks', 'invalid_request'],
-])('%s is refused with the field, previewed or not', async (_, body, param, code) => {
-  for (const preview of [true, false]) {
-    const answer = await compose({ ...body(), preview });
-    const { error } = answer.body;
-    expect({ status: answer.status, param: error.param, code: error.code }).toEqual({
-      status: 400,
-      param,
-      code,
-    });
-  }
+test.each(refusedCompositions)('%s is refused with the field', async (_, body, param, code) => {
+  const answer = await compose(body({ a, b, stranger }));
+  const { error } = answer.body;
+  expect({ status: answer.status, param: error.param, code: error.code }).toEqual({
+    status: 400,
+    param,
+    code,
+  });
 });
 
 test('both base models are named, and a weight that no number can hold is refused', async () => {

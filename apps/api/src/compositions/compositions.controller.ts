@@ -11,6 +11,7 @@ import {
 } from '#contracts/http/compositions.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
+import { UntilGone } from '../http/until-gone.js';
 import { ProjectId } from '../keys/caller.js';
 import { CompositionsService } from './compositions.service.js';
 
@@ -28,9 +29,10 @@ export class CompositionsController {
   create(
     @ProjectId() project: string,
     @Body({ schema: compositionCreate }) request: CompositionRequest,
+    @UntilGone() untilGone: AbortSignal,
     @IdempotencyKey() key?: string,
   ) {
-    return this.compositions.create(project, request, key);
+    return this.compositions.create(project, request, untilGone, key);
   }
 
   @Get()

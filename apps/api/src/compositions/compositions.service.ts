@@ -3,7 +3,6 @@ import type { z } from 'zod';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import { checkForm } from '#adapters/composition-recipe.js';
 import { checkWeights, CompositionError, stackMembers } from '#adapters/composition-members.js';
-import { viewReport } from '#contracts/composition-report.js';
 import type {
   CompositionObject,
   CompositionPreview,
@@ -37,6 +36,7 @@ export class CompositionsService {
   async create(
     projectId: string,
     request: CompositionRequest,
+    untilGone: AbortSignal,
     idempotencyKey?: string,
   ): Promise<CompositionObject | CompositionPreview> {
     const form = formOf(request);
@@ -44,7 +44,7 @@ export class CompositionsService {
     for (const [index, member] of request.members.entries()) {
       members.push(await this.members.find(projectId, member, `members.${index}`));
     }
-    if (request.preview) return this.preview(members, form);
+    if (request.preview) return this.preview(members, form, untilGone);
     await refusing(() => this.check(members, form));
     const [{ model, baseIdentity }] = members as [FoundMember];
     const input = {
@@ -75,23 +75,25 @@ export class CompositionsService {
     return viewComposition(task);
   }
 
-  private async preview(members: readonly FoundMember[], form: CompositionForm): Promise<CompositionPreview> {
+  private async preview(
+    members: readonly FoundMember[],
+    form: CompositionForm,
+    untilGone: AbortSignal,
+  ): Promise<CompositionPreview> {
     const weights = members.map(({ weight }) => weight);
-    const report = await refusing(async () => {
+    const report = await refusing(() => {
       requireWeight(weights);
       checkWeights(
         weights,
         members.map(({ id }) => id),
       );
-      // Measured with weights that no other preview of these members would refuse.
-      const composition = await this.previews.open(members.map((member) => ({ ...member, weight: 1 })));
-      return composition.report(form, weights);
+      return this.previews.report(members, form, untilGone);
     });
     return {
       object: 'composition.preview',
       model: members[0]!.model,
       members: members.map(viewMember),
-      report: viewReport(report),
+      report,
     };
   }
 

@@ -15,6 +15,7 @@ import { ApiError } from '../errors/api-error.js';
 import { verifiedContent } from '../http/verified-content.js';
 import { PLATFORM } from '../tokens.js';
 import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
+import type { MeasuredFolder } from './preview-process.js';
 
 /** An adapter, or the adapter in a checkpoint, as a request names it. */
 export interface MemberReference {
@@ -63,19 +64,35 @@ export class Members {
     members: readonly FoundMember[],
     work: (members: CompositionMember[]) => Promise<T>,
   ): Promise<T> {
+    return this.withFolders(members, new AbortController().signal, async (folders) => {
+      const opened: CompositionMember[] = [];
+      for (const [index, { folder, name, base }] of folders.entries()) {
+        const { weight } = members[index]!;
+        opened.push({ adapter: { ...(await openAdapter(folder)), name }, weight, base });
+      }
+      return await work(opened);
+    });
+  }
+
+  /** Does something with the folders of members, in their order, which are there for as long as that takes. */
+  async withFolders<T>(
+    members: readonly FoundMember[],
+    signal: AbortSignal,
+    work: (folders: MeasuredFolder[]) => Promise<T>,
+  ): Promise<T> {
     await using spool = await SpoolFolder.make(spoolRoot(this.platform.configuration.home));
-    const opened: CompositionMember[] = [];
-    for (const [index, { id, weight, baseIdentity, files }] of members.entries()) {
+    const folders: MeasuredFolder[] = [];
+    for (const [index, { id, baseIdentity, files }] of members.entries()) {
       const folder = spool.file(String(index));
       await mkdir(folder);
       for (const file of files) {
         const content = await verifiedContent(this.platform.objects, file);
-        await pipeline(content, createWriteStream(path.join(folder, file.path)));
+        await pipeline(content, createWriteStream(path.join(folder, file.path)), { signal });
       }
-      opened.push({ adapter: { ...(await openAdapter(folder)), name: id }, weight, base: baseIdentity });
+      folders.push({ name: id, folder, base: baseIdentity });
     }
-    // Before the folder goes.
-    return await work(opened);
+    // Before the folders go.
+    return await work(folders);
   }
 
   private async adapter(projectId: string, id: string): Promise<Found | null> {

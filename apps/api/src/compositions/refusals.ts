@@ -10,7 +10,7 @@ const fields: Readonly<Record<string, string>> = {
 };
 
 /** Runs what composes members; a refusal then names the field. */
-export async function refusing<T>(work: () => Promise<T>): Promise<T> {
+export async function refusing<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
