@@ -26,8 +26,8 @@ export interface ComposedAdapter {
   readonly report: Record<string, unknown>;
 }
 
-/** Tries after which a task has failed, whatever the reason. */
-const mostAttempts = 3;
+/** Failures after which a task has failed, whatever the reason. */
+const mostFailures = 3;
 
 export class Tasks {
   constructor(private readonly parts: JobsParts) {}
@@ -88,17 +88,19 @@ export class Tasks {
     return this.end(claim, () => Promise.resolve({ files: [...files] }));
   }
 
-  /** Ends an attempt that failed; the task waits again unless it was refused or tried too often. */
+  /** Ends an attempt that failed; the task waits again unless it was refused or has failed too often. */
   async fail(claim: TaskClaim, error: { code: string; message: string }, isRefused: boolean): Promise<void> {
-    const isOver = isRefused || claim.attempt >= mostAttempts;
+    const isOver = '($3 OR failures + 1 >= $4)';
     await this.parts.database.query(
-      `UPDATE task SET state = $3, error = $4, finished_at = CASE WHEN $3 = 'failed' THEN now() END
+      `UPDATE task SET failures = failures + 1, error = $5,
+         state = CASE WHEN ${isOver} THEN 'failed' ELSE 'queued' END,
+         finished_at = CASE WHEN ${isOver} THEN now() END
        WHERE id = $1 AND attempt = $2 AND state = 'running'`,
-      [claim.id, claim.attempt, isOver ? 'failed' : 'queued', JSON.stringify(error)],
+      [claim.id, claim.attempt, isRefused, mostFailures, JSON.stringify(error)],
     );
   }
 
-  /** Puts the task back for another worker; this attempt does not count. */
+  /** Puts the task back for another worker; this is no failure. */
   async handOver({ id, attempt }: TaskClaim): Promise<void> {
     await this.parts.database.transaction(async (manager) => {
       await manager.query(
@@ -113,17 +115,18 @@ export class Tasks {
   async putBackLost(lostSeconds: number): Promise<number> {
     const [, count] = await this.parts.database.query<[unknown[], number]>(
       `UPDATE task SET
-         state = CASE WHEN attempt >= $2 THEN 'failed' ELSE 'queued' END,
-         finished_at = CASE WHEN attempt >= $2 THEN now() END,
-         error = CASE WHEN attempt >= $2 THEN $3::jsonb END
+         failures = failures + 1,
+         state = CASE WHEN failures + 1 >= $2 THEN 'failed' ELSE 'queued' END,
+         finished_at = CASE WHEN failures + 1 >= $2 THEN now() END,
+         error = CASE WHEN failures + 1 >= $2 THEN $3::jsonb END
        WHERE state = 'running' AND heartbeat_at < now() - make_interval(secs => $1)
          AND pg_postmaster_start_time() < now() - make_interval(secs => $1)`,
       [
         lostSeconds,
-        mostAttempts,
+        mostFailures,
         JSON.stringify({
           code: 'worker_lost',
-          message: `the worker gave no sign of life, ${mostAttempts} times: it may need more memory than the machine has`,
+          message: `the worker gave no sign of life, ${mostFailures} times: it may need more memory than the machine has`,
         }),
       ],
     );

@@ -1,13 +1,14 @@
 /** Previews of compositions: measured in a process of their own, which may die, while the API answers everybody. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Members } from '../../apps/api/src/compositions/members.service.js';
 import { PreviewProcess } from '../../apps/api/src/compositions/preview-process.js';
 import { type ApiServer, startApi } from '../integration/api-server.js';
 import { manyLayers, refusedCompositions, storeAdapter } from '../integration/composed-adapters.js';
+import { childrenOf } from './processes.js';
 import { isAlive } from './worker-stack.js';
 
 let api: ApiServer;
@@ -51,16 +52,7 @@ const largeWith = (...weights: number[]) => ({
   members: weights.map((weight, i) => ({ adapter: large[i], weight })),
 });
 
-/** Numbers of the processes of this one that measure. */
-async function measuringProcesses(): Promise<number[]> {
-  const found: number[] = [];
-  for (const name of (await readdir('/proc')).filter((one) => /^\d+$/.test(one))) {
-    const read = (file: string) => readFile(`/proc/${name}/${file}`, 'utf8').catch(() => '');
-    const isOurs = (await read('status')).includes(`\nPPid:\t${process.pid}\n`);
-    if (isOurs && (await read('cmdline')).includes('preview-main')) found.push(Number(name));
-  }
-  return found;
-}
+const measuringProcesses = () => childrenOf(process.pid, 'preview-main');
 
 test('a preview tells what a rank would keep, and nothing is made', async () => {
   const exact = await report({ members: both() });

@@ -27,14 +27,15 @@ const modelConfig = {
   pad_token_id: 0,
 };
 
-/** Writes a model folder with random weights. */
-export async function writeTinyModel(folder: string): Promise<void> {
+/** Writes a model folder with random weights; `sizes` replace some of its configuration. */
+export async function writeTinyModel(folder: string, sizes: Partial<typeof modelConfig> = {}): Promise<void> {
+  const config = { ...modelConfig, ...sizes };
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'config.json'), JSON.stringify(modelConfig));
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
     await copyFile(join(tokenizerFolder, name), join(folder, name));
   }
-  const { parameters } = decoderSpec(parseModelConfig(modelConfig));
+  const { parameters } = decoderSpec(parseModelConfig(config));
   const tensors = parameters.map(({ name, shape }) => {
     const key = streamKey(1, 0, name);
     const data = Float32Array.from({ length: elementCount(shape) }, (_, i) =>

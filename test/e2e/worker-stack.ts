@@ -83,8 +83,9 @@ export class WorkerStack {
   }
 
   /** A worker process on somebody else's database and home. */
-  static async workerOn(postgres: TestPostgres): Promise<WorkerProcess> {
-    const worker = forkWorker({ LOWRANK_HOME: postgres.home, DATABASE_URL: postgres.url });
+  static async workerOn(postgres: TestPostgres, environment: NodeJS.ProcessEnv = {}): Promise<WorkerProcess> {
+    const own = { LOWRANK_HOME: postgres.home, DATABASE_URL: postgres.url };
+    const worker = forkWorker({ ...own, ...environment });
     await whenReady(worker);
     return worker;
   }

@@ -5,15 +5,16 @@
  *     HOME/tasks/TASK/attempt-N/job.json     what the process is told
  *     HOME/tasks/TASK/attempt-N/out/         what it writes
  */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
 import { RECIPE_FILE } from '#adapters/composition.js';
 import type { BakeJob } from '#contracts/bake-messages.js';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
 import { LowrankError } from '#jit/errors.js';
+import { whenReachable } from '#jobs/retrying.js';
 import { compositionInput, exportInput } from '#jobs/task-input.js';
-import { type TaskClaim, Tasks } from '#jobs/tasks.js';
+import { type ComposedAdapter, type TaskClaim, Tasks } from '#jobs/tasks.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { Task, TaskProgress } from '#platform/database/entities/task.js';
@@ -109,29 +110,34 @@ export class TaskRunner {
     this.current = current;
     if (this.isStopped) stop('hand over');
     const heart = setInterval(() => void this.look(current), 1000 * configuration.workerHeartbeatSeconds);
-    const folder = join(taskRoot(configuration.home), task.id, `attempt-${task.attempt}`);
+    const taskFolder = join(taskRoot(configuration.home), task.id);
+    const folder = join(taskFolder, `attempt-${task.attempt}`);
     log.info({ task: task.id, attempt: task.attempt }, 'a task was taken');
     try {
-      await rm(folder, { recursive: true, force: true });
+      // An earlier attempt of this machine may have been killed; if it only seems so, it has lost the task.
+      await rm(taskFolder, { recursive: true, force: true });
       await mkdir(folder, { recursive: true });
       const isOurs = await this.perform(task, claim, folder, abort.signal);
       log.info({ task: task.id }, isOurs ? 'the task is done' : 'the task was no longer ours');
     } catch (error) {
       if (why === 'hand over') await this.tasks.handOver(claim);
-      else if (why === undefined) await this.giveUp(claim, error);
+      else if (why === undefined) await this.giveUp(claim, error, abort.signal);
+      else log.info({ task: task.id }, 'the task is not ours any more');
     } finally {
       clearInterval(heart);
       this.current = undefined;
       await rm(folder, { recursive: true, force: true });
+      // A later attempt may be at work beside.
+      await rmdir(taskFolder).catch(() => undefined);
     }
   }
 
-  private async giveUp(claim: TaskClaim, error: unknown): Promise<void> {
+  private async giveUp(claim: TaskClaim, error: unknown, signal: AbortSignal): Promise<void> {
     const code = error instanceof LowrankError ? error.code : 'internal_error';
     const message = cleanText(error instanceof Error ? error.message : String(error));
     const isRefused = error instanceof RefusedError || ['object_missing', 'object_corrupt'].includes(code);
     this.platform.log.warn({ err: error, task: claim.id }, 'a task failed');
-    await this.tasks.fail(claim, { code, message }, isRefused);
+    await this.written(claim.id, signal, () => this.tasks.fail(claim, { code, message }, isRefused));
   }
 
   private async perform(task: Task, claim: TaskClaim, folder: string, signal: AbortSignal): Promise<boolean> {
@@ -155,29 +161,39 @@ export class TaskRunner {
     const names = (await readdir(out)).filter(isPlainName).sort();
     const prefix = `tasks/${task.id}/attempts/${task.attempt}`;
     const files = await this.patiently(task, signal, () => uploadFolder(objects, out, names, prefix, signal));
-    if (task.kind === 'export') return this.tasks.finishExport(claim, files);
-    return this.finishComposition(task, claim, out, files, end.report);
+    if (task.kind === 'export')
+      return this.written(task.id, signal, () => this.tasks.finishExport(claim, files));
+    const made = await this.composed(task, out, files, end.report!);
+    return this.written(task.id, signal, () => this.tasks.finishComposition(claim, made));
   }
 
-  private async finishComposition(
+  /** Waits for a database that is away: what was made should not be made again. */
+  private written<T>(id: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return whenReachable(work, {
+      signal,
+      onWaiting: (err) =>
+        this.platform.log.warn({ err, task: id }, 'the end of a task waits for the database'),
+    });
+  }
+
+  private async composed(
     task: Task,
-    claim: TaskClaim,
     out: string,
     files: readonly ManifestFile[],
-    report: CompositionReportObject | null,
-  ): Promise<boolean> {
+    report: CompositionReportObject,
+  ): Promise<ComposedAdapter> {
     const json = async (name: string) =>
       JSON.parse(await readFile(join(out, name), 'utf8')) as Record<string, unknown>;
     const { members } = compositionInput(task);
     const asked = members.map(({ id, kind, weight }) => ({ [kind]: id, weight }));
-    return this.tasks.finishComposition(claim, {
+    return {
       config: await json(ADAPTER_FILES.config),
       files,
       sha256: files.find(({ path }) => path === ADAPTER_FILES.weights)!.sha256,
-      recipeId: report!.recipe_id,
+      recipeId: report.recipe_id,
       recipe: { ...(await json(RECIPE_FILE)), members: asked },
-      report: report!,
-    });
+      report,
+    };
   }
 
   /** Brings the members here. */

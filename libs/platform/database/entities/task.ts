@@ -64,6 +64,10 @@ export class Task {
   @Column('int', { default: 0 })
   attempt!: number;
 
+  /** Attempts that failed or were lost; one that was handed over is neither. */
+  @Column('int', { default: 0 })
+  failures!: number;
+
   @Column('text', { nullable: true })
   workerId!: string | null;
 
