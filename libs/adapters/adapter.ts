@@ -30,6 +30,8 @@ export interface AdapterSource {
   /** What messages call it: its folder, or a name of the caller's. */
   readonly name: string;
   readonly config: LoraConfig;
+  /** Of the base model, as the adapter's card names it. */
+  readonly licence?: string | null;
   /** By the path of the adapted layer. */
   readonly modules: ReadonlyMap<string, TargetModule>;
   /** The factors of the layer at one of the paths of `modules`, not to be written to. */

@@ -78,7 +78,7 @@ describe('one base', () => {
   test('may have two names, if the digests are equal', async () => {
     const members = [onBase('a', 'x', { base: 'sha256:1' }), onBase('b', 'y', { base: 'sha256:1', seed: 2 })];
     const { base } = await stackMembers(members);
-    expect(base).toEqual({ name: 'x', revision: null, digest: 'sha256:1' });
+    expect(base).toEqual({ name: 'x', revision: null, digest: 'sha256:1', licence: null });
     expect((await stackMembers(members.toReversed())).base).toEqual(base);
   });
 
@@ -88,7 +88,7 @@ describe('one base', () => {
       onBase('b', 'x', { seed: 2 }),
       member('c', { seed: 3 }),
     ]);
-    expect(base).toEqual({ name: 'x', revision: null, digest: null });
+    expect(base).toEqual({ name: 'x', revision: null, digest: null, licence: null });
   });
 });
 

@@ -18,6 +18,8 @@ export interface CompositionBase {
   readonly name: string | null;
   readonly revision: string | null;
   readonly digest: string | null;
+  /** As the cards of the members name it, all of them if they differ. */
+  readonly licence: string | null;
 }
 
 /** An adapter of a composition with the sum of the weights it was given. */
@@ -163,7 +165,13 @@ function commonBase(members: readonly CompositionMember[]): CompositionBase {
   // The first by name, whatever the order in which the members were listed.
   const first = (field: 'digest' | 'name' | 'revision') =>
     known.flatMap((one) => one[field] ?? []).sort()[0] ?? null;
-  return { name: first('name'), revision: first('revision'), digest: first('digest') };
+  const licences = [...new Set(members.flatMap(({ adapter }) => adapter.licence ?? []))].sort();
+  return {
+    name: first('name'),
+    revision: first('revision'),
+    digest: first('digest'),
+    licence: licences.length === 0 ? null : licences.join(', '),
+  };
 }
 
 function checkShapes(adapters: readonly AdapterSource[]): void {

@@ -137,7 +137,10 @@ export class Composition {
     };
     const tensors = lazyTensors(modules, factorsOf);
     const files = [
-      ...describingFiles(folder, config, paths, cardRows(report)),
+      ...describingFiles(folder, config, paths, {
+        licence: this.stack.base.licence,
+        rows: cardRows(report),
+      }),
       [RECIPE_FILE, [new TextEncoder().encode(recipeText(report))]] as const,
       [ADAPTER_FILES.weights, fileChunks(tensors, { format: 'pt', lowrank_recipe: report.id })] as const,
     ];

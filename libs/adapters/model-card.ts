@@ -1,11 +1,24 @@
 import type { LoraConfig } from '#lora/config.js';
 
-/** The README.md of an adapter, as the hub shows it; a function of the configuration and of more rows alone. */
-export function modelCard(config: LoraConfig, moreRows: readonly (readonly [string, string])[] = []): string {
+/** What a card says beside the configuration. */
+export interface CardFacts {
+  /** Of the base model, which the adapter is under as well. */
+  readonly licence?: string | null;
+  /** At the end of the table. */
+  readonly rows?: readonly (readonly [string, string])[];
+}
+
+/** The README.md of an adapter, as the hub shows it; a function of what is given alone. */
+export function modelCard(
+  config: LoraConfig,
+  { licence = null, rows: moreRows = [] }: CardFacts = {},
+): string {
   const base = config.base_model_name_or_path;
   const targets = [config.target_modules ?? []].flat();
   const rows: (readonly [string, string])[] = [
     ['base model', base ?? ''],
+    ['revision of the base', config.revision ?? ''],
+    ['licence of the base', licence ?? ''],
     ['rank r', `${config.r}${except(config.rank_pattern)}`],
     ['lora_alpha', `${config.lora_alpha}${except(config.alpha_pattern)}`],
     ['scale', config.use_rslora ? 'lora_alpha / sqrt(r)' : 'lora_alpha / r'],
@@ -16,6 +29,7 @@ export function modelCard(config: LoraConfig, moreRows: readonly (readonly [stri
   const lines = [
     '---',
     ...(base ? [`base_model: ${JSON.stringify(base)}`] : []),
+    ...licenceLine(licence),
     'library_name: peft',
     'pipeline_tag: text-generation',
     'tags:',
@@ -32,6 +46,25 @@ export function modelCard(config: LoraConfig, moreRows: readonly (readonly [stri
     '',
   ];
   return lines.join('\n');
+}
+
+/** A card with the base model and its licence in the front matter where it names none. */
+export function completeCard(
+  card: string,
+  { base, licence }: { base: string; licence: string | null },
+): string {
+  const [whole = '', matter = ''] = /^---\r?\n([\s\S]*?)\r?\n---[^\n]*(\n|$)/.exec(card) ?? [];
+  const missing = [
+    ...(/^base_model:/m.test(matter) ? [] : [`base_model: ${JSON.stringify(base)}`]),
+    ...(/^license:/m.test(matter) ? [] : licenceLine(licence)),
+  ];
+  if (missing.length === 0) return card;
+  const lines = matter === '' ? missing : [...missing, matter];
+  return `---\n${lines.join('\n')}\n---\n${whole === '' ? '\n' : ''}${card.slice(whole.length)}`;
+}
+
+function licenceLine(licence: string | null): string[] {
+  return licence === null ? [] : [`license: ${JSON.stringify(licence)}`];
 }
 
 function except(pattern: Readonly<Record<string, number>>): string {

@@ -8,6 +8,7 @@ import type { LoraConfig, ReadLoraConfig } from '#lora/config.js';
 import { isAllLinear, judgePaths, rankPaths } from '#lora/target-modules-match.js';
 import { adapterTensorName, resolveTargetModules } from '#lora/target-modules.js';
 import type { TargetModule } from '#lora/target-modules.js';
+import { readCardLicence } from '#models/model-origin.js';
 import { ADAPTER_LIMITS, readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import type { SafetensorsFile, TensorEntry } from '#models/safetensors.js';
 import { isFloatDtype } from '#models/safetensors-dtype.js';
@@ -58,7 +59,9 @@ export async function openAdapter(
     return factors;
   };
   const modules = new Map(expected.map((module) => [module.path, module]));
-  return { name: folder, config, modules, readFactors, metadata: file.metadata, ignoredFields: ignored };
+  const licence = await readCardLicence(path.join(folder, ADAPTER_FILES.card));
+  const { metadata } = file;
+  return { name: folder, config, licence, modules, readFactors, metadata, ignoredFields: ignored };
 }
 
 interface Pair {

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { ADAPTER_FILES, AdapterError, checkFinite } from '#adapters/adapter.js';
 import type { LoraFactors } from '#adapters/adapter.js';
-import { modelCard } from '#adapters/model-card.js';
+import { type CardFacts, modelCard } from '#adapters/model-card.js';
 import type { LoraConfig } from '#lora/config.js';
 import { isAllLinear, judgePaths, rankPaths } from '#lora/target-modules-match.js';
 import { adapterTensorName } from '#lora/target-modules.js';
@@ -43,6 +43,8 @@ export interface AdapterContent {
   readonly config: LoraConfig;
   /** By the path of the adapted layer; the rank of each follows from `config`. */
   readonly factors: ReadonlyMap<string, LoraFactors>;
+  /** Of the base model; for the card. */
+  readonly licence?: string | null;
   /** How the factors are stored; float32 unless said otherwise. */
   readonly dtype?: FloatDtype;
   /** Free texts for the header of the weight file, beside PEFT's own `format`. */
@@ -81,14 +83,13 @@ async function writeFiles(folder: string, files: readonly (readonly [string, Chu
 function adapterFiles(folder: string, content: AdapterContent): (readonly [string, Chunks])[] {
   const paths = [...content.factors.keys()].sort();
   const config = savedConfig(content.config, paths);
-  const described = describingFiles(folder, config, paths);
+  const described = describingFiles(folder, config, paths, { licence: content.licence });
   const tensors = tensorSources(folder, config, paths, content);
   return [...described, [ADAPTER_FILES.weights, fileChunks(tensors, { ...content.metadata, format: 'pt' })]];
 }
 
 /**
- * The files beside the weights of an adapter whose factors are those of `paths`, which must be sorted; `cardRows` are
- * added to the table of its card.
+ * The files beside the weights of an adapter whose factors are those of `paths`, which must be sorted.
  *
  * Throws AdapterError `adapter_invalid` if the configuration does not name every path.
  */
@@ -96,14 +97,14 @@ export function describingFiles(
   shownAs: string,
   written: LoraConfig,
   paths: readonly string[],
-  cardRows: readonly (readonly [string, string])[] = [],
+  facts: CardFacts = {},
 ): (readonly [name: string, chunks: Uint8Array[]])[] {
   const config = savedConfig(written, paths);
   checkTargets(shownAs, config, paths);
   const text = (value: string) => [new TextEncoder().encode(value)];
   return [
     [ADAPTER_FILES.config, text(`${JSON.stringify(configJson(config), undefined, 2)}\n`)],
-    [ADAPTER_FILES.card, text(modelCard(config, cardRows))],
+    [ADAPTER_FILES.card, text(modelCard(config, facts))],
   ];
 }
 

@@ -41,6 +41,8 @@ const moments = { moment1: 'exp_avg', moment2: 'exp_avg_sq' } as const;
 /** What a checkpoint is written from. */
 export interface CheckpointContent extends TrainedVectors {
   readonly config: LoraConfig;
+  /** Of the base model. */
+  readonly licence?: string | null;
   readonly layout: FlatLayout;
   readonly state: CheckpointState;
 }
@@ -51,11 +53,11 @@ export interface CheckpointContent extends TrainedVectors {
  * Throws LowrankError `disk_full` and `folder_exists`, AdapterError `adapter_not_finite`; nothing is left of it then.
  */
 export async function writeCheckpoint(folder: string, content: CheckpointContent): Promise<void> {
-  const { config, layout, parameters, state } = content;
+  const { config, licence, layout, parameters, state } = content;
   const json = (value: unknown) => [Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)];
   await writeFolderAtomically(folder, async (temporary) => {
     const factors = unflattenFactors(layout, parameters);
-    await writeAdapterFiles(temporary, { config, factors }, folder);
+    await writeAdapterFiles(temporary, { config, licence, factors }, folder);
     const tensors = Object.entries(moments).flatMap(([vector, prefix]) =>
       layout.entries.map((entry) => {
         const data = viewOf(content[vector as keyof typeof moments], entry);

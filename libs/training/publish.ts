@@ -18,6 +18,8 @@ export interface Publication {
   readonly output: OutputFolder;
   readonly onEvent: (event: TrainingEvent) => void;
   readonly config: LoraConfig;
+  /** Of the base model. */
+  readonly licence: string | null;
   readonly spec: DecoderSpec;
   readonly layout: FlatLayout;
   readonly progress: RunProgress;
@@ -49,13 +51,13 @@ async function readBest({ output, spec, layout, onEvent }: Publication, step: nu
 
 /** Writes the adapter in place of one that an interrupted run may have left, and the summary. */
 export async function publish(publication: Publication): Promise<TrainingSummary> {
-  const { output, config, layout, progress, wantsBest } = publication;
+  const { output, config, licence, layout, progress, wantsBest } = publication;
   const { best, step } = progress;
   const bestStep = wantsBest && best !== null && best.step !== step ? best.step : undefined;
   const bestParameters = bestStep === undefined ? undefined : await readBest(publication, bestStep);
   const result = bestParameters ?? publication.parameters;
   await rm(output.adapter, { recursive: true, force: true });
-  await writeAdapter(output.adapter, { config, factors: unflattenFactors(layout, result) });
+  await writeAdapter(output.adapter, { config, licence, factors: unflattenFactors(layout, result) });
   const weights = await readFile(join(output.adapter, ADAPTER_FILES.weights));
   const summary: TrainingSummary = {
     steps: step,

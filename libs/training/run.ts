@@ -3,6 +3,8 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { dropoutSiteNames } from '#lora/adapter-layout.js';
+import type { LoraConfig } from '#lora/config.js';
+import { readModelOrigin } from '#models/model-origin.js';
 import { isEagerDevice } from '#runtime/device.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import type { Runner } from '#runtime/runner.js';
@@ -110,7 +112,12 @@ async function carryOut(
       total_steps: plan.chosen.max_steps,
       resumed_from: run.checkpoint?.folder ?? null,
     });
-    const config = { ...run.adapter.plan.config, base_model_name_or_path: job.baseModelName };
+    const { licence, revision } = await readModelOrigin(job.baseModel);
+    const config: LoraConfig = {
+      ...run.adapter.plan.config,
+      base_model_name_or_path: job.baseModelName,
+      revision: run.adapter.plan.config.revision ?? revision,
+    };
     const { layout, training, validation, identity, templateDate } = run;
     const { chosen } = plan;
     const writeCheckpoint = async (progress: RunProgress, vectors: TrainedVectors): Promise<string> => {
@@ -123,7 +130,7 @@ async function carryOut(
         metrics_step: progress.step,
         machine,
       };
-      const folder = await output.checkpoints.write({ ...vectors, config, layout, state });
+      const folder = await output.checkpoints.write({ ...vectors, config, licence, layout, state });
       await output.checkpoints.prune(options.keep_checkpoints, progress.best?.step);
       return folder;
     };
@@ -135,6 +142,7 @@ async function carryOut(
       output,
       onEvent,
       config,
+      licence,
       spec: run.base.spec,
       layout,
       progress: end,

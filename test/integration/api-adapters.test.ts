@@ -275,7 +275,7 @@ describe('an adapter', () => {
     const again = await send(archive);
     expect(again.status, again.text).toBe(200);
     const same = await fetch(`${api.url}/v1/adapters/${again.body.id}/files/README.md`);
-    expect(await same.text()).toBe('# An adapter\n');
+    expect(await same.text()).toBe('---\nbase_model: "tiny"\n---\n\n# An adapter\n');
   });
 
   test('that was damaged in the store comes broken, never wrong', async () => {

@@ -1,14 +1,16 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
-import { readAdapter } from '#adapters/read-adapter.js';
+import { completeCard, modelCard } from '#adapters/model-card.js';
+import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
 import type { AdapterObject } from '#contracts/http/adapters.js';
 import { LowrankError } from '#jit/errors.js';
 import { adapterName } from '#jobs/endings.js';
 import { knownModel } from '#jobs/known-models.js';
+import { readModelOrigin } from '#models/model-origin.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
@@ -42,9 +44,10 @@ export class AdapterImports {
     const folder = spool.file('adapter');
     await mkdir(folder);
     await unpackAdapter(archive, folder, maxFileBytes);
-    const config = await readConfig(folder);
-    const base = await this.findBase(fields.get('model') ?? config['base_model_name_or_path']);
+    const written = await readConfig(folder);
+    const base = await this.findBase(fields.get('model') ?? written['base_model_name_or_path']);
     await checkAdapter(folder, base);
+    const config = await completeFolder(folder, written, base);
     // Before the folder goes.
     return await this.keep(projectId, { folder, config, base, suffix: fields.get('suffix') ?? null });
   }
@@ -95,6 +98,28 @@ export class AdapterImports {
     }
     return viewAdapter(await database.manager.findOneByOrFail(Adapter, { id }));
   }
+}
+
+/** The base model and its licence go with the adapter: its files name them, whoever wrote these. */
+async function completeFolder(
+  folder: string,
+  written: Record<string, unknown>,
+  { name, folder: baseFolder }: BaseModel,
+): Promise<Record<string, unknown>> {
+  const isNamed = Boolean(written['base_model_name_or_path']);
+  const config = isNamed ? written : { ...written, base_model_name_or_path: name };
+  if (!isNamed)
+    await writeFile(path.join(folder, ADAPTER_FILES.config), `${JSON.stringify(config, undefined, 2)}\n`);
+  const { licence } = await readModelOrigin(baseFolder);
+  const file = path.join(folder, ADAPTER_FILES.card);
+  const card = await readFile(file, 'utf8').catch(() => null);
+  const base = String(config['base_model_name_or_path']);
+  const completed =
+    card === null
+      ? modelCard((await openAdapter(folder)).config, { licence })
+      : completeCard(card, { base, licence });
+  if (completed !== card) await writeFile(file, completed);
+  return config;
 }
 
 interface CheckedAdapter {

@@ -31,6 +31,8 @@ export interface FoundMember extends TaskMember {
 }
 
 const neededFiles: readonly string[] = [ADAPTER_FILES.config, ADAPTER_FILES.weights];
+/** What a member brings to the work; the card names the licence of its base. */
+const usedFiles: readonly string[] = [...neededFiles, ADAPTER_FILES.card];
 
 /** What compositions and exports are made of, found among a project's adapters and checkpoints. */
 @Injectable()
@@ -52,11 +54,11 @@ export class Members {
     if (baseIdentity === null) {
       throw refusal('base_unknown', param, `it is not known which base model ${id} was trained on`);
     }
-    const needed = files.filter(({ path: name }) => neededFiles.includes(name));
-    if (needed.length < neededFiles.length) {
+    const used = files.filter(({ path: name }) => usedFiles.includes(name));
+    if (!neededFiles.every((needed) => used.some(({ path: name }) => name === needed))) {
       throw refusal('adapter_incomplete', param, `${id} has not the files ${neededFiles.join(' and ')}`);
     }
-    return { id, kind, weight, files: needed, model, baseIdentity };
+    return { id, kind, weight, files: used, model, baseIdentity };
   }
 
   /** Does something with members whose files lie in a folder for as long as that takes. */

@@ -7,6 +7,7 @@ export interface SharedAdapter {
   readonly share: Share;
   readonly adapter: Adapter;
   readonly licence: string | null;
+  readonly revision: string | null;
   readonly isUsedUp: boolean;
 }
 
@@ -18,7 +19,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem}dt{font-wei
 li{margin:.5rem 0}code{font-size:.85em}pre{overflow-x:auto;padding:.8rem;border:1px solid GrayText}
 `;
 
-export function sharePageHtml({ token, share, adapter, licence, isUsedUp }: SharedAdapter): string {
+export function sharePageHtml({ token, share, adapter, licence, revision, isUsedUp }: SharedAdapter): string {
   const { config, recipe } = adapter;
   const text = (field: string) => {
     const value = config[field];
@@ -27,7 +28,7 @@ export function sharePageHtml({ token, share, adapter, licence, isUsedUp }: Shar
   const facts: (readonly [string, string | null])[] = [
     ['Base model', adapter.model],
     ['Named by the adapter', text('base_model_name_or_path')],
-    ['Revision', text('revision')],
+    ['Revision', revision],
     ["Digest of the base's files", adapter.baseIdentity],
     ['Licence of the base', licence ?? 'not stated: ask whoever sent you this link'],
     ['Rank', text('r')],

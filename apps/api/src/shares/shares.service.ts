@@ -1,8 +1,11 @@
+import { buffer } from 'node:stream/consumers';
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
 import type { z } from 'zod';
 import type { Deleted, Page } from '#contracts/http/pages.js';
 import type { ShareAccessObject, shareListQuery, ShareObject, ShareRequest } from '#contracts/http/shares.js';
+import { ADAPTER_FILES } from '#adapters/adapter.js';
 import { isUsedUp, type OpenShare, Shares, type Visitor } from '#jobs/shares.js';
+import { cardLicence, type ModelOrigin, readModelOrigin } from '#models/model-origin.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import { Share } from '#platform/database/entities/share.js';
@@ -14,8 +17,10 @@ import { streamed } from '../http/streamed.js';
 import { unixSeconds } from '../http/unix-seconds.js';
 import { verifiedContent } from '../http/verified-content.js';
 import { PLATFORM } from '../tokens.js';
-import { readLicence } from './base-licence.js';
 import { sharePageHtml } from './share-page.js';
+
+/** The front matter of a card is at its beginning. */
+const cardBytes = 1 << 16;
 
 /** Links to adapters: made and ended by their owners, opened by whoever has them. */
 @Injectable()
@@ -77,9 +82,8 @@ export class SharesService {
   /** The page of a link. */
   async page(token: string, visitor: Visitor): Promise<string> {
     const { share, adapter } = await this.open(token, null, visitor);
-    const base = await this.platform.database.manager.findOneBy(BaseModel, { name: adapter.model });
-    const licence = base?.identity === adapter.baseIdentity ? await readLicence(base.folder) : null;
-    return sharePageHtml({ token, share, adapter, licence, isUsedUp: isUsedUp(share) });
+    const origin = await this.originOf(adapter);
+    return sharePageHtml({ token, share, adapter, ...origin, isUsedUp: isUsedUp(share) });
   }
 
   async file(token: string, name: string, visitor: Visitor): Promise<StreamableFile> {
@@ -87,6 +91,20 @@ export class SharesService {
     const file = adapter.files.find(({ path }) => path === name)!;
     const content = await verifiedContent(this.platform.objects, file);
     return streamed(content, this.platform.log, { length: file.bytes, disposition: attachment(name) });
+  }
+
+  /** What the adapter's own files say of its base, and otherwise the base where it is registered. */
+  private async originOf({ model, baseIdentity, config, files }: Adapter): Promise<ModelOrigin> {
+    const { database, objects } = this.platform;
+    const card = files.find(({ path }) => path === ADAPTER_FILES.card);
+    const beginning = card && (await buffer(await objects.get(card.key, { start: 0, length: cardBytes })));
+    const base = await database.manager.findOneBy(BaseModel, { name: model });
+    const known = base?.identity === baseIdentity ? await readModelOrigin(base.folder) : null;
+    const { revision } = config;
+    return {
+      licence: cardLicence(beginning?.toString('utf8') ?? '') ?? known?.licence ?? null,
+      revision: typeof revision === 'string' ? revision : (known?.revision ?? null),
+    };
   }
 
   /** Whatever the reason, the visitor is told nothing but that there is nothing. */
