@@ -133,6 +133,20 @@ export class Tasks {
     return count;
   }
 
+  /** Stops a task for its owner; one that is over stays as it is. False if there is none, or it is over. */
+  async cancel(kind: Task['kind'], projectId: string, id: string): Promise<boolean> {
+    return this.parts.database.transaction(async (manager) => {
+      const [, count] = await manager.query<[unknown[], number]>(
+        `UPDATE task SET state = 'cancelled', finished_at = now()
+         WHERE id = $1 AND project_id = $2 AND kind = $3 AND deleted_at IS NULL
+           AND state IN ('queued', 'running')`,
+        [id, projectId, kind],
+      );
+      if (count > 0) await this.parts.notifications.notify(manager, 'lowrank_task', id);
+      return count > 0;
+    });
+  }
+
   /** Deletes a task for its owner, and stops it where it runs. False if there is none. */
   async remove(kind: Task['kind'], projectId: string, id: string): Promise<boolean> {
     return this.parts.database.transaction(async (manager) => {

@@ -86,6 +86,58 @@ test('only the attempt that holds a task may end it, and lost ones come back unt
   expect((await api.call('GET', `/v1/exports/${id}`)).status).toBe(404);
 });
 
+test.each([
+  ['compositions', () => ({ members: both() })],
+  ['exports', () => ({ adapter: a })],
+])('%s can be cancelled while they wait or run, and deleted always', async (kind, body) => {
+  const tasks = new Tasks(api.platform);
+  const make = async () => (await api.call('POST', `/v1/${kind}`, body())).body.id;
+  const cancel = (id: string) => api.call('POST', `/v1/${kind}/${id}/cancel`);
+  const waiting = await make();
+  expect((await cancel(waiting)).body).toMatchObject({ status: 'cancelled', error: null });
+  expect((await cancel(waiting)).body.status).toBe('cancelled');
+  const running = await make();
+  let claimed = await tasks.claim('w');
+  while (claimed && claimed.id !== running) claimed = await tasks.claim('w');
+  expect((await cancel(running)).body.status).toBe('cancelled');
+  expect(await tasks.beat({ id: running, attempt: 1 }, null)).toBe(false);
+  const done = await make();
+  await tasks.claim('w');
+  await tasks.fail({ id: done, attempt: 1 }, { code: 'x', message: 'x' }, true);
+  const late = await cancel(done);
+  expect([late.status, late.body.error.code]).toEqual([400, `${kind.slice(0, -1)}_finished`]);
+  for (const id of [waiting, running, done]) {
+    expect((await api.call('DELETE', `/v1/${kind}/${id}`)).status).toBe(200);
+    expect((await api.call('GET', `/v1/${kind}/${id}`)).status).toBe(404);
+    expect((await cancel(id)).status).toBe(404);
+  }
+});
+
+test('a hand-over is no failure, and a task has failed after three', async () => {
+  const tasks = new Tasks(api.platform);
+  const { id } = (await api.call('POST', '/v1/exports', { adapter: a })).body;
+  for (let attempt = 1; attempt <= 4; attempt++) {
+    expect((await tasks.claim('w'))?.attempt).toBe(attempt);
+    await tasks.handOver({ id, attempt });
+  }
+  for (let attempt = 5; attempt <= 7; attempt++) {
+    expect((await tasks.claim('w'))?.attempt).toBe(attempt);
+    await tasks.fail({ id, attempt }, { code: 'bake_died', message: 'x' }, false);
+  }
+  expect((await api.call('GET', `/v1/exports/${id}`)).body).toMatchObject({
+    status: 'failed',
+    error: { code: 'bake_died' },
+  });
+});
+
+test('the same Idempotency-Key makes one export', async () => {
+  const headers = { 'idempotency-key': 'export-1' };
+  const first = await api.call('POST', '/v1/exports', { adapter: a }, headers);
+  expect((await api.call('POST', '/v1/exports', { adapter: a }, headers)).body.id).toBe(first.body.id);
+  const other = await api.call('POST', '/v1/exports', { adapter: b }, headers);
+  expect([other.status, other.body.error.code]).toEqual([422, 'idempotency_mismatch']);
+});
+
 test('an export needs the base model that the adapter was trained on', async () => {
   const { status, body } = await api.call('POST', '/v1/exports', { adapter: stranger });
   expect({ status, param: body.error.param, code: body.error.code }).toEqual({

@@ -2,6 +2,7 @@ import type { CompositionReportObject } from '#contracts/composition-report.js';
 import type { CompositionObject, ExportObject } from '#contracts/http/compositions.js';
 import { compositionInput, exportInput, type TaskMember } from '#jobs/task-input.js';
 import type { Task } from '#platform/database/entities/task.js';
+import { ApiError } from '../errors/api-error.js';
 import { unixSeconds } from '../http/unix-seconds.js';
 
 /** A composition as it is answered. */
@@ -41,6 +42,12 @@ export function viewExport(task: Task): ExportObject {
     files: files.map(({ path, bytes, sha256 }) => ({ name: path, bytes, sha256 })),
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
   };
+}
+
+/** Why a task cannot be cancelled. */
+export function taskFinished({ id, kind, state }: Task): ApiError {
+  const message = `the ${kind} ${id} is ${state}: only one that waits or runs can be cancelled; delete it instead`;
+  return new ApiError(400, `${kind}_finished`, message, { param: 'id' });
 }
 
 function viewTask({ id, createdAt, finishedAt, state, progress, error }: Task) {

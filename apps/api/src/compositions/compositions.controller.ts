@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import {
@@ -9,6 +9,7 @@ import {
   type CompositionRequest,
   taskListQuery,
 } from '#contracts/http/compositions.js';
+import { deleted } from '#contracts/http/pages.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
 import { UntilGone } from '../http/until-gone.js';
@@ -48,5 +49,17 @@ export class CompositionsController {
   @Endpoint({ summary: 'Get a composition: how far it is and what it keeps', answer: compositionObject })
   get(@ProjectId() project: string, @Param('id') id: string) {
     return this.compositions.get(project, id);
+  }
+
+  @Post(':id/cancel')
+  @Endpoint({ summary: 'Stop a composition that waits or is baked', answer: compositionObject })
+  cancel(@ProjectId() project: string, @Param('id') id: string) {
+    return this.compositions.cancel(project, id);
+  }
+
+  @Delete(':id')
+  @Endpoint({ summary: 'Delete a composition, or stop it; its adapter stays', answer: deleted })
+  delete(@ProjectId() project: string, @Param('id') id: string) {
+    return this.compositions.delete(project, id);
   }
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import { checkForm } from '#adapters/composition-recipe.js';
@@ -9,16 +10,15 @@ import type {
   CompositionRequest,
   taskListQuery,
 } from '#contracts/http/compositions.js';
-import type { Page } from '#contracts/http/pages.js';
-import { answerOnce } from '#jobs/idempotency.js';
+import type { Deleted, Page } from '#contracts/http/pages.js';
 import { Tasks } from '#jobs/tasks.js';
 import { Task } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
 import { ApiError, notFound } from '../errors/api-error.js';
-import { digestOfRequest } from '../http/idempotency.js';
+import { once } from '../http/idempotency.js';
 import { keysetPage } from '../http/keyset-page.js';
 import { PLATFORM } from '../tokens.js';
-import { viewComposition, viewMember } from './composition-view.js';
+import { taskFinished, viewComposition, viewMember } from './composition-view.js';
 import { type FoundMember, Members } from './members.service.js';
 import { Previews } from './previews.service.js';
 import { refusing } from './refusals.js';
@@ -54,15 +54,10 @@ export class CompositionsService {
       form,
       suffix: request.suffix ?? null,
     };
-    if (idempotencyKey === undefined) {
-      return viewComposition(await this.tasks.createComposition(projectId, input));
-    }
-    const key = { projectId, key: idempotencyKey, digest: digestOfRequest('compositions', request) };
-    const { body } = await answerOnce(this.platform.database, key, async (manager) => ({
-      status: 200,
-      body: { ...viewComposition(await this.tasks.createComposition(projectId, input, manager)) },
-    }));
-    return body as CompositionObject;
+    const make = async (manager?: EntityManager) =>
+      viewComposition(await this.tasks.createComposition(projectId, input, manager));
+    const identity = { projectId, key: idempotencyKey, route: 'compositions', request };
+    return once(this.platform.database, identity, make);
   }
 
   async list(projectId: string, query: z.output<typeof taskListQuery>): Promise<Page<CompositionObject>> {
@@ -70,9 +65,21 @@ export class CompositionsService {
   }
 
   async get(projectId: string, id: string): Promise<CompositionObject> {
-    const task = await this.rows(projectId).andWhere('row.id = :id', { id }).getOne();
-    if (!task) throw notFound('composition', id);
+    return viewComposition(await this.find(projectId, id));
+  }
+
+  /** Stops it where it waits or is baked; one that is over cannot be cancelled any more. */
+  async cancel(projectId: string, id: string): Promise<CompositionObject> {
+    const isCancelled = await this.tasks.cancel('composition', projectId, id);
+    const task = await this.find(projectId, id);
+    if (!isCancelled && task.state !== 'cancelled') throw taskFinished(task);
     return viewComposition(task);
+  }
+
+  /** Stops it where it is baked; an adapter that it became is an adapter like any other, and stays. */
+  async delete(projectId: string, id: string): Promise<Deleted> {
+    if (!(await this.tasks.remove('composition', projectId, id))) throw notFound('composition', id);
+    return { id, object: 'composition', deleted: true };
   }
 
   private async preview(
@@ -103,6 +110,12 @@ export class CompositionsService {
       const { modules } = await stackMembers(opened);
       checkForm(form, Math.max(...modules.map(({ rank }) => rank)));
     });
+  }
+
+  private async find(projectId: string, id: string): Promise<Task> {
+    const task = await this.rows(projectId).andWhere('row.id = :id', { id }).getOne();
+    if (!task) throw notFound('composition', id);
+    return task;
   }
 
   private rows(projectId: string) {

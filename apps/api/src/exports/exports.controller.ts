@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import {
   exportCreate,
@@ -10,6 +10,8 @@ import {
 } from '#contracts/http/compositions.js';
 import { deleted } from '#contracts/http/pages.js';
 import { Endpoint } from '../http/endpoint.js';
+import { type ByteRange, Range } from '../http/byte-range.js';
+import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
 import { ProjectId } from '../keys/caller.js';
 import { ExportsService } from './exports.service.js';
 
@@ -19,9 +21,14 @@ export class ExportsController {
   constructor(@Inject(ExportsService) private readonly exports: ExportsService) {}
 
   @Post()
+  @ApiHeader(idempotencyHeader)
   @Endpoint({ summary: 'Merge an adapter into its base model, in the background', answer: exportObject })
-  create(@ProjectId() project: string, @Body({ schema: exportCreate }) request: ExportRequest) {
-    return this.exports.create(project, request);
+  create(
+    @ProjectId() project: string,
+    @Body({ schema: exportCreate }) request: ExportRequest,
+    @IdempotencyKey() key?: string,
+  ) {
+    return this.exports.create(project, request, key);
   }
 
   @Get()
@@ -40,9 +47,23 @@ export class ExportsController {
   }
 
   @Get(':id/files/:name')
-  @Endpoint({ summary: 'Get one file of an export', produces: 'application/octet-stream' })
-  file(@ProjectId() project: string, @Param('id') id: string, @Param('name') name: string) {
-    return this.exports.file(project, id, name);
+  @Endpoint({
+    summary: 'Get one file of an export, or what follows the bytes that are there',
+    produces: 'application/octet-stream',
+  })
+  file(
+    @ProjectId() project: string,
+    @Param('id') id: string,
+    @Param('name') name: string,
+    @Range() range: ByteRange,
+  ) {
+    return this.exports.file(project, id, name, range);
+  }
+
+  @Post(':id/cancel')
+  @Endpoint({ summary: 'Stop an export that waits or is made', answer: exportObject })
+  cancel(@ProjectId() project: string, @Param('id') id: string) {
+    return this.exports.cancel(project, id);
   }
 
   @Delete(':id')

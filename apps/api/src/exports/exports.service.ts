@@ -1,4 +1,5 @@
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
 import type { ExportObject, ExportRequest, taskListQuery } from '#contracts/http/compositions.js';
 import type { Deleted, Page } from '#contracts/http/pages.js';
@@ -6,10 +7,12 @@ import { Tasks } from '#jobs/tasks.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import { Task } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
-import { viewExport } from '../compositions/composition-view.js';
+import { taskFinished, viewExport } from '../compositions/composition-view.js';
 import { Members } from '../compositions/members.service.js';
 import { ApiError, notFound } from '../errors/api-error.js';
 import { attachment } from '../http/attachment.js';
+import type { ByteRange } from '../http/byte-range.js';
+import { once } from '../http/idempotency.js';
 import { keysetPage } from '../http/keyset-page.js';
 import { streamed } from '../http/streamed.js';
 import { verifiedContent } from '../http/verified-content.js';
@@ -24,7 +27,7 @@ export class ExportsService {
     @Inject(Members) private readonly members: Members,
   ) {}
 
-  async create(projectId: string, request: ExportRequest): Promise<ExportObject> {
+  async create(projectId: string, request: ExportRequest, idempotencyKey?: string): Promise<ExportObject> {
     const { adapter, checkpoint, dtype, max_shard_bytes } = request;
     const member = await this.members.find(projectId, { adapter, checkpoint, weight: 1 }, '');
     const base = await this.platform.database.manager.findOneBy(BaseModel, { name: member.model });
@@ -37,14 +40,16 @@ export class ExportsService {
       );
     }
     const { id, kind, weight, files, model, baseIdentity } = member;
-    const task = await this.tasks.createExport(projectId, {
+    const input = {
       model,
       base_identity: baseIdentity,
       members: [{ id, kind, weight, files }],
       dtype,
       max_shard_bytes,
-    });
-    return viewExport(task);
+    };
+    const make = async (manager?: EntityManager) =>
+      viewExport(await this.tasks.createExport(projectId, input, manager));
+    return once(this.platform.database, { projectId, key: idempotencyKey, route: 'exports', request }, make);
   }
 
   async list(projectId: string, query: z.output<typeof taskListQuery>): Promise<Page<ExportObject>> {
@@ -55,7 +60,7 @@ export class ExportsService {
     return viewExport(await this.find(projectId, id));
   }
 
-  async file(projectId: string, id: string, name: string): Promise<StreamableFile> {
+  async file(projectId: string, id: string, name: string, range: ByteRange): Promise<StreamableFile> {
     const { files, state } = await this.find(projectId, id);
     const file = files?.find(({ path }) => path === name);
     if (!file) {
@@ -63,8 +68,18 @@ export class ExportsService {
       const message = `the export ${id} has no file of this name; it ${names ? `has ${names}` : `is ${state}`}`;
       throw new ApiError(404, 'file_not_found', message, { param: 'name' });
     }
-    const content = await verifiedContent(this.platform.objects, file);
-    return streamed(content, this.platform.log, { length: file.bytes, disposition: attachment(name) });
+    const from = range.begin(file.bytes);
+    const content = await verifiedContent(this.platform.objects, file, from);
+    const options = { length: file.bytes - from, disposition: attachment(name) };
+    return streamed(content, this.platform.log, options);
+  }
+
+  /** Stops it where it waits or is made; one that is over cannot be cancelled any more. */
+  async cancel(projectId: string, id: string): Promise<ExportObject> {
+    const isCancelled = await this.tasks.cancel('export', projectId, id);
+    const task = await this.find(projectId, id);
+    if (!isCancelled && task.state !== 'cancelled') throw taskFinished(task);
+    return viewExport(task);
   }
 
   /** Stops it where it is being made; the bytes go with the next sweep. */

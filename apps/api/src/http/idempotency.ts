@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
+import type { DataSource, EntityManager } from 'typeorm';
+import { answerOnce } from '#jobs/idempotency.js';
 import { ApiError } from '../errors/api-error.js';
 
 /** How documents describe the header. */
@@ -23,6 +25,21 @@ export const IdempotencyKey = createParamDecorator(
     return header;
   },
 );
+
+/** Makes something, or gives the answer that was given when it was made under this key; always, if there is no key. */
+export async function once<T extends object>(
+  database: DataSource,
+  { projectId, key, route, request }: { projectId: string; key?: string; route: string; request: unknown },
+  make: (manager?: EntityManager) => Promise<T>,
+): Promise<T> {
+  if (key === undefined) return make();
+  const digest = digestOfRequest(route, request);
+  const { body } = await answerOnce(database, { projectId, key, digest }, async (manager) => ({
+    status: 200,
+    body: { ...(await make(manager)) } as Record<string, unknown>,
+  }));
+  return body as T;
+}
 
 /** Tells whether two requests with one key are the same request. */
 export function digestOfRequest(route: string, content: unknown): string {
