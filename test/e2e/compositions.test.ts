@@ -1,9 +1,12 @@
 /** Compositions and exports by a worker process, asked for over HTTP and from the command line. */
 import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../apps/cli/test/run-cli.js';
 import { type ApiServer, startApi } from '../integration/api-server.js';
 import { storeAdapter } from '../integration/composed-adapters.js';
+import { cuttingProxy } from './stack-proxy.js';
 import { WorkerStack, type WorkerProcess } from './worker-stack.js';
 
 let api: ApiServer;
@@ -30,7 +33,7 @@ interface Made {
   readonly adapter: string;
   readonly url: string;
   readonly report: { readonly recipe_id: string };
-  readonly files: readonly { readonly name: string; readonly sha256: string }[];
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly sha256: string }[];
 }
 
 const cli = async (...args: string[]) => {
@@ -83,6 +86,63 @@ test('a merged model comes in shards that are what their SHA-256 says', async ()
     const content = Buffer.from(await response.arrayBuffer());
     expect(createHash('sha256').update(content).digest('hex'), name).toBe(sha256);
   }
+});
+
+test('a merged model is fetched into a folder, and goes on where it broke off', async () => {
+  const folder = join(api.home, 'merged');
+  const proxy = await cuttingProxy(api.url);
+  const partial = (id: string) => join(api.home, `.merged-${id}`);
+  const shards = ['--merged', 'f32', '--shard-bytes', '40000'];
+  const made = await cli('export', a, ...shards);
+  // As a command that was killed left it: one file whole, one begun, one begun with other bytes.
+  await mkdir(partial(made.id));
+  const [whole, begun, wrong] = made.files.filter(({ name }) => name.startsWith('model-'));
+  const content = async (name: string) =>
+    Buffer.from(await (await fetch(`${api.url}/v1/exports/${made.id}/files/${name}`)).arrayBuffer());
+  await writeFile(join(partial(made.id), whole!.name), await content(whole!.name));
+  await writeFile(join(partial(made.id), begun!.name), (await content(begun!.name)).subarray(0, 1000));
+  await writeFile(join(partial(made.id), wrong!.name), 'no tensors');
+  const damaged = await run(['export', a, ...shards, '--out', folder], { url: proxy.url });
+  expect([damaged.code, damaged.stderr]).toEqual([1, expect.stringContaining(wrong!.name)]);
+  const got = await run(['export', a, ...shards, '--out', folder, '--json'], { url: proxy.url });
+  expect(JSON.parse(got.stdout)).toMatchObject({ id: made.id, folder });
+  for (const { name, sha256 } of made.files) {
+    const bytes = await readFile(join(folder, name));
+    expect(createHash('sha256').update(bytes).digest('hex'), name).toBe(sha256);
+  }
+  expect((await readdir(folder)).toSorted()).toEqual(made.files.map(({ name }) => name).toSorted());
+  expect(await readdir(api.home)).not.toContain(`.merged-${made.id}`);
+  expect((await run(['export', a, ...shards, '--out', folder], { url: api.url })).code).toBe(6);
+  await proxy.close();
+});
+
+test('a file of an export is given from where a client has it, whole or not at all', async () => {
+  const { id, files } = await cli('export', a, '--merged', 'f16');
+  const { name, bytes } = files.find((file) => file.name.endsWith('.safetensors'))!;
+  const url = `${api.url}/v1/exports/${id}/files/${name}`;
+  const whole = Buffer.from(await (await fetch(url)).arrayBuffer());
+  for (const from of [1, 70_000, bytes - 1]) {
+    const rest = await fetch(url, { headers: { range: `bytes=${from}-` } });
+    expect([rest.status, rest.headers.get('content-range')]).toEqual([
+      206,
+      `bytes ${from}-${bytes - 1}/${bytes}`,
+    ]);
+    expect(Buffer.from(await rest.arrayBuffer()).equals(whole.subarray(from))).toBe(true);
+  }
+  const beyond = await fetch(url, { headers: { range: `bytes=${bytes}-` } });
+  expect([beyond.status, (await beyond.arrayBuffer()).byteLength]).toEqual([200, bytes]);
+});
+
+test('links are listed, their uses told, and revoked', async () => {
+  const { id, url } = await cli('share', b, '--expires', '2h', '--downloads', '5');
+  await fetch(url, { headers: { 'user-agent': 'a visitor' } });
+  const list = async () => (await run(['shares', b], { url: api.url })).stdout;
+  expect(await list()).toMatch(new RegExp(`${id} +${b} +open +0 of 5`));
+  expect((await run(['shares', 'accesses', id], { url: api.url })).stdout).toMatch(/page .*a visitor/);
+  expect((await run(['shares', 'revoke', id], { url: api.url })).code).toBe(0);
+  expect(await list()).toContain('revoked');
+  expect((await fetch(url)).status).toBe(404);
+  expect((await run(['shares', 'revoke', 'share-none'], { url: api.url })).code).toBe(5);
 });
 
 test('a link made from the command line opens', async () => {

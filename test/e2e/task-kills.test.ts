@@ -121,7 +121,11 @@ async function caughtInTheMiddle(kind: Kind, worker: WorkerProcess, body?: objec
 async function freezeInTheMiddle(worker: WorkerProcess, id: string): Promise<number | undefined> {
   const folder = join(api.home, 'tasks', id, 'attempt-1');
   let bake: number | undefined;
-  while (bake === undefined) [bake] = await childrenOf(worker.child.pid!, 'bake-main');
+  while (bake === undefined) {
+    [bake] = await childrenOf(worker.child.pid!, 'bake-main');
+    const { state } = await api.platform.database.manager.findOneByOrFail(Task, { id });
+    if (state !== 'queued' && state !== 'running') return undefined;
+  }
   // In steps of some milliseconds, looking at it while it stands still.
   while (freeze(bake)) {
     if (hasWritten(folder)) return bake;

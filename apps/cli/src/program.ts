@@ -8,12 +8,14 @@ import { addChat } from './commands/chat.js';
 import { addCompletion } from './commands/completion.js';
 import { addCompose } from './commands/compose.js';
 import { addDoctor } from './commands/doctor.js';
+import { addExport } from './commands/export.js';
 import { addEvents } from './commands/events.js';
 import { addJobs } from './commands/jobs.js';
 import { addKeys } from './commands/keys.js';
 import { addModels } from './commands/models.js';
 import { addPlan } from './commands/plan.js';
 import { addPrune } from './commands/prune.js';
+import { addShare } from './commands/share.js';
 import { addStart } from './commands/start.js';
 import { addTrain } from './commands/train.js';
 import { addWhere } from './commands/where.js';
@@ -72,6 +74,8 @@ export function buildProgram(io: CliIo, exit: { code: number }): Command {
     addEvents,
     addAdapters,
     addCompose,
+    addExport,
+    addShare,
     addModels,
     addChat,
     addKeys,

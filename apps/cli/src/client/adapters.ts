@@ -128,7 +128,8 @@ export class AdaptersClient {
 const mostAttempts = 3;
 const pathOf = (id: string) => `/v1/adapters/${encodeURIComponent(id)}`;
 
-async function requireEmpty(folder: string): Promise<void> {
+/** Throws LowrankError `output_exists` if there is something in a folder that is to be made. */
+export async function requireEmpty(folder: string): Promise<void> {
   const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     if (error.code === 'ENOTDIR') return ['a file'];

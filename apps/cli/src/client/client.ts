@@ -11,17 +11,22 @@ import {
 import { AdaptersClient } from './adapters.js';
 import { CompositionsClient } from './compositions.js';
 import { Connection, type ConnectionOptions } from './connection.js';
+import { ExportDownloads } from './export-downloads.js';
 import { FilesClient } from './files.js';
 import { JobsClient } from './jobs.js';
 import { ModelsClient } from './models.js';
+import { SharesClient } from './shares.js';
 
 export class LowrankClient {
   readonly files: FilesClient;
   readonly jobs: JobsClient;
   readonly models: ModelsClient;
   readonly adapters: AdaptersClient;
-  /** Compositions, exports and links. */
+  /** Compositions and exports. */
   readonly compositions: CompositionsClient;
+  /** Links. */
+  readonly shares: SharesClient;
+  readonly exportDownloads: ExportDownloads;
   private readonly connection: Connection;
 
   constructor(options: ConnectionOptions) {
@@ -31,6 +36,8 @@ export class LowrankClient {
     this.models = new ModelsClient(this.connection);
     this.adapters = new AdaptersClient(this.connection);
     this.compositions = new CompositionsClient(this.connection);
+    this.shares = new SharesClient(this.connection);
+    this.exportDownloads = new ExportDownloads(this.connection);
   }
 
   get url(): string {

@@ -1,4 +1,4 @@
-/** Compositions, exports and links. */
+/** Compositions and exports. */
 import { randomUUID } from 'node:crypto';
 import {
   type CompositionCreate,
@@ -7,11 +7,12 @@ import {
   type ExportCreate,
   type ExportObject,
   exportObject,
+  exportPage,
 } from '#contracts/http/compositions.js';
-import { type ShareCreate, type ShareObject, shareObject } from '#contracts/http/shares.js';
 import { LowrankError } from '#jit/errors.js';
 import { waitFor } from '../wait.js';
 import type { Connection } from './connection.js';
+import { eachOf } from './pages.js';
 
 interface Work {
   readonly id: string;
@@ -45,14 +46,24 @@ export class CompositionsClient {
 
   /** Makes a merged model and waits for it. Throws as `compose` does. */
   async export(body: ExportCreate, options: WaitOptions = {}): Promise<ExportObject> {
-    const request = { json: body, signal: options.signal };
-    const made = await this.connection.json('POST', '/v1/exports', exportObject, request);
-    const path = `/v1/exports/${made.id}`;
-    return settled(made, () => this.connection.json('GET', path, exportObject), options);
+    const made = await this.connection.json('POST', '/v1/exports', exportObject, {
+      json: body,
+      headers: { 'idempotency-key': randomUUID() },
+      repeatable: true,
+      signal: options.signal,
+    });
+    return this.awaitExport(made, options);
   }
 
-  async share(body: ShareCreate): Promise<ShareObject> {
-    return this.connection.json('POST', '/v1/shares', shareObject, { json: body });
+  /** Merged models, newest first. */
+  exports(): AsyncGenerator<ExportObject> {
+    return eachOf(this.connection, '/v1/exports', exportPage);
+  }
+
+  /** Waits for a merged model that is being made. Throws as `compose` does. */
+  async awaitExport(made: ExportObject, options: WaitOptions = {}): Promise<ExportObject> {
+    const path = `/v1/exports/${made.id}`;
+    return settled(made, () => this.connection.json('GET', path, exportObject), options);
   }
 }
 
