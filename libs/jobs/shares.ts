@@ -58,9 +58,15 @@ export class Shares {
 
   /**
    * What a token opens, for its page or for one of the files; null if that is nothing, for whatever reason: the visitor is
-   * told none. The use is written down in the same transaction, and a download is counted before its first byte.
+   * told none. The use is written down in the same transaction, and a download is counted before its first byte; who only
+   * asks for the headers fetches nothing.
    */
-  async open(token: string, file: string | null, visitor: Visitor): Promise<OpenShare | null> {
+  async open(
+    token: string,
+    file: string | null,
+    visitor: Visitor,
+    isFetched = true,
+  ): Promise<OpenShare | null> {
     if (!tokenSyntax.test(token)) return null;
     return this.database.transaction(async (manager) => {
       const share = await manager
@@ -83,7 +89,7 @@ export class Shares {
         userAgent: visitor.userAgent?.slice(0, 300) ?? null,
       });
       if (!adapter || (outcome !== 'page' && outcome !== 'file')) return null;
-      if (file === countedFile) await manager.increment(Share, { id: share.id }, 'downloads', 1);
+      if (file === countedFile && isFetched) await manager.increment(Share, { id: share.id }, 'downloads', 1);
       return { share, adapter };
     });
   }

@@ -30,11 +30,16 @@ test('a link opens one page and the files, also where everything else needs a ke
   expect(page.headers.get('content-type')).toContain('text/html');
   expect(page.headers.get('referrer-policy')).toBe('no-referrer');
   expect(page.headers.get('cache-control')).toBe('no-store');
+  const policy = page.headers.get('content-security-policy');
+  for (const rule of ["default-src 'none'", "script-src 'none'", "frame-ancestors 'none'"]) {
+    expect(policy).toContain(rule);
+  }
   for (const part of ['tiny', 'not stated', 'q_proj, v_proj', 'adapter_model.safetensors']) {
     expect(page.text).toContain(part);
   }
   expect(page.text).not.toMatch(/<script|https?:\/\//);
   const links = [...page.text.matchAll(/href="([^"]+)"/g)].map(([, link]) => link!);
+  expect(links.splice(links.indexOf('data:,'), 1)).toEqual(['data:,']);
   expect(links).toHaveLength(3);
   for (const link of links) expect((await api.call('GET', link)).status).toBe(200);
   expect((await api.call('GET', `${path}/files/nothing`)).status).toBe(404);
@@ -66,6 +71,7 @@ test('a link is dead after it was revoked and after it has expired', async () =>
 test('the weights are fetched as often as was allowed, also by many at once', async () => {
   const { id, path } = await share({ max_downloads: 2 });
   const weights = `${path}/files/adapter_model.safetensors`;
+  expect((await api.call('HEAD', weights)).status).toBe(200);
   const answers = await Promise.all([1, 2, 3, 4].map(() => api.call('GET', weights)));
   expect(answers.map(({ status }) => status).toSorted((x, y) => x - y)).toEqual([200, 200, 404, 404]);
   expect((await api.call('GET', path)).text).toContain('fetched as often as allowed');
@@ -82,6 +88,8 @@ test('the token stands in no log and in no table', async () => {
     `${path}/other`,
     `/S/${token}`,
     `//s/${token}`,
+    `/%73/${token}`,
+    `/docs/${token}/x`,
   ]) {
     await api.call('GET', place);
   }

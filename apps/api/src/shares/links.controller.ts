@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import type { Visitor } from '#jobs/shares.js';
 import { Endpoint } from '../http/endpoint.js';
 import { Public } from '../keys/public.js';
+import { sharePagePolicy } from './share-page.js';
 import { SharesService } from './shares.service.js';
 
 /** What a link opens: one page and the files, and nothing else. */
@@ -16,6 +17,7 @@ export class LinksController {
   @Get(':token')
   @Header('content-type', 'text/html; charset=utf-8')
   @Header('cache-control', 'no-store')
+  @Header('content-security-policy', sharePagePolicy)
   @Endpoint({ summary: 'The page of a link', produces: 'text/html', isPublic: true })
   page(@Param('token') token: string, @Req() request: Request) {
     return this.shares.page(token, visitorOf(request));
@@ -25,7 +27,7 @@ export class LinksController {
   @Header('cache-control', 'no-store')
   @Endpoint({ summary: 'A file of a link', produces: 'application/octet-stream', isPublic: true })
   file(@Param('token') token: string, @Param('name') name: string, @Req() request: Request) {
-    return this.shares.file(token, name, visitorOf(request));
+    return this.shares.file(token, name, visitorOf(request), request.method !== 'HEAD');
   }
 }
 

@@ -1,4 +1,5 @@
 /** The one page of a link: what the adapter is, and its files. No script, nothing from elsewhere. */
+import { createHash } from 'node:crypto';
 import type { Adapter } from '#platform/database/entities/adapter.js';
 import type { Share } from '#platform/database/entities/share.js';
 
@@ -13,11 +14,25 @@ export interface SharedAdapter {
 
 const style = `
 :root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
-h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem}dt{font-weight:600}dd{margin:0}
-li{margin:.5rem 0}code{font-size:.85em}pre{overflow-x:auto;padding:.8rem;border:1px solid GrayText}
+body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere;
+background:Canvas;color:CanvasText}
+h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}a{color:LinkText}
+dl{display:grid;grid-template-columns:minmax(7rem,max-content) 1fr;gap:.3rem 1rem}dt{font-weight:600}dd{margin:0}
+ul{padding-left:1.2rem}li{margin:.5rem 0}code{font-size:.85em}
+pre{white-space:pre-wrap;padding:.8rem;border:1px solid GrayText}
+@media(max-width:30rem){dl{display:block}dd{margin:0 0 .6rem}}
 `;
+
+/** Nothing but its own style: no script, no frame, nothing from elsewhere. */
+export const sharePagePolicy = [
+  "default-src 'none'",
+  "script-src 'none'",
+  `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
 
 export function sharePageHtml({ token, share, adapter, licence, revision, isUsedUp }: SharedAdapter): string {
   const { config, recipe } = adapter;
@@ -48,7 +63,7 @@ export function sharePageHtml({ token, share, adapter, licence, revision, isUsed
   });
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="robots" content="noindex,nofollow"><title>Adapter for ${escape(adapter.model)}</title><style>${style}</style></head>
+<meta name="robots" content="noindex,nofollow"><link rel="icon" href="data:,"><title>Adapter for ${escape(adapter.model)}</title><style>${style}</style></head>
 <body><main><h1>LoRA adapter for ${escape(adapter.model)}</h1>
 <p>Somebody shared this adapter with you. It changes how the base model writes; you need that model to use it.</p>
 <dl>${rows.join('')}</dl>

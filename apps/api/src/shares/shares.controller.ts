@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { deleted } from '#contracts/http/pages.js';
@@ -20,6 +20,7 @@ export class SharesController {
   constructor(@Inject(SharesService) private readonly shares: SharesService) {}
 
   @Post()
+  @Header('cache-control', 'no-store')
   @Endpoint({ summary: 'Make a link to an adapter; its token is told once', answer: shareObject })
   create(@ProjectId() project: string, @Body({ schema: shareCreate }) request: ShareRequest) {
     return this.shares.create(project, request);

@@ -86,8 +86,8 @@ export class SharesService {
     return sharePageHtml({ token, share, adapter, ...origin, isUsedUp: isUsedUp(share) });
   }
 
-  async file(token: string, name: string, visitor: Visitor): Promise<StreamableFile> {
-    const { adapter } = await this.open(token, name, visitor);
+  async file(token: string, name: string, visitor: Visitor, isFetched: boolean): Promise<StreamableFile> {
+    const { adapter } = await this.open(token, name, visitor, isFetched);
     const file = adapter.files.find(({ path }) => path === name)!;
     const content = await verifiedContent(this.platform.objects, file);
     return streamed(content, this.platform.log, { length: file.bytes, disposition: attachment(name) });
@@ -108,8 +108,13 @@ export class SharesService {
   }
 
   /** Whatever the reason, the visitor is told nothing but that there is nothing. */
-  private async open(token: string, file: string | null, visitor: Visitor): Promise<OpenShare> {
-    const opened = await this.shares.open(token, file, visitor);
+  private async open(
+    token: string,
+    file: string | null,
+    visitor: Visitor,
+    isFetched?: boolean,
+  ): Promise<OpenShare> {
+    const opened = await this.shares.open(token, file, visitor, isFetched);
     if (opened) return opened;
     throw new ApiError(404, 'share_not_found', 'this link opens nothing: it has ended, or never was');
   }
