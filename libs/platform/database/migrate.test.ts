@@ -19,7 +19,11 @@ afterAll(async () => {
 test('processes that start at once migrate once, and later ones find nothing to do', async () => {
   const others = await Promise.all([1, 2, 3].map(() => createDataSource(postgres.url).initialize()));
   const done = await Promise.all([database, ...others].map((each) => migrate(each)));
-  expect(done.flat()).toEqual(['Tables1795500000000', 'TasksAndShares1795600000000', 'TaskFailures1795700000000']);
+  expect(done.flat()).toEqual([
+    'Tables1795500000000',
+    'TasksAndShares1795600000000',
+    'TaskFailures1795700000000',
+  ]);
   expect(await migrate(database)).toEqual([]);
   await Promise.all(others.map((each) => each.destroy()));
 });
