@@ -212,7 +212,7 @@ test(`${4 * rounds} times SIGTERM costs no step`, async () => {
     attempt = job.attempt;
     const asked = performance.now();
     worker.child.kill('SIGTERM');
-    expect(await worker.ended).toBe(0);
+    expect(await worker.ended, worker.output()).toBe(0);
     expect(performance.now() - asked).toBeLessThan(30_000);
     expect(['queued', 'succeeded']).toContain((await stack.read(id)).state);
   }

@@ -33,12 +33,15 @@ export class CheckpointUploader {
   private waiting: Waiting[] = [];
   private linking: Promise<void> = Promise.resolve();
   private running: Promise<void> | undefined;
+  /** A trainer tells of its last checkpoint once more when it stops. */
+  private readonly taken = new Set<number>();
 
   constructor(private readonly parts: UploaderParts) {}
 
   /** Takes a checkpoint that the trainer wrote; `accuracy` is that of its last step, if it was heard. */
   add({ step, best, folder }: { step: number; best: boolean; folder: string }, accuracy?: number): void {
-    if (this.parts.stored.has(step)) return;
+    if (this.parts.stored.has(step) || this.taken.has(step)) return;
+    this.taken.add(step);
     const copy = join(this.parts.folder, `step-${step}`);
     this.linking = this.keep({ step, best, folder: copy, accuracy }, folder, this.linking);
   }
@@ -55,6 +58,7 @@ export class CheckpointUploader {
     try {
       await linkFolder(from, (await readdir(from)).filter(isPlainName), checkpoint.folder);
     } catch (error) {
+      this.taken.delete(checkpoint.step);
       // The trainer has newer ones by now.
       const { message } = error as Error;
       if (!signal.aborted)
@@ -78,7 +82,15 @@ export class CheckpointUploader {
   private async dropOutdated(isBest: boolean): Promise<void> {
     const dropped = this.waiting.filter(({ best }) => !best || isBest);
     this.waiting = this.waiting.filter((entry) => !dropped.includes(entry));
-    for (const { folder } of dropped) await rm(folder, { recursive: true, force: true });
+    for (const { folder } of dropped) await this.remove(folder);
+  }
+
+  /** What cannot be removed goes with the work folder. */
+  private async remove(folder: string): Promise<void> {
+    const { log, claim } = this.parts;
+    await rm(folder, { recursive: true, force: true }).catch((err: unknown) => {
+      log.warn({ err, job: claim.jobId, folder }, 'a checkpoint that was uploaded could not be removed');
+    });
   }
 
   private async work(): Promise<void> {
@@ -91,7 +103,7 @@ export class CheckpointUploader {
         if (signal.aborted) return;
         log.error({ err, job: claim.jobId, step }, 'a checkpoint could not be uploaded');
       } finally {
-        await rm(next.folder, { recursive: true, force: true });
+        await this.remove(next.folder);
       }
     }
   }
