@@ -35,7 +35,11 @@ interface Report {
   readonly stack_rank: number;
   readonly rank: number;
   readonly overall: { readonly norm: number; readonly kept_energy: number; readonly relative_error: number };
-  readonly modules: readonly { readonly member_norms: readonly number[] }[];
+  readonly modules: readonly {
+    readonly path: string;
+    readonly shape: readonly number[];
+    readonly member_norms: readonly number[];
+  }[];
 }
 
 const preview = (body: object) => api.call('POST', '/v1/compositions', { ...body, preview: true });
@@ -62,6 +66,7 @@ test('a preview tells what a rank would keep, and nothing is made', async () => 
   expect(cut.overall.kept_energy).toBeLessThan(1);
   expect(cut.overall.kept_energy).toBeCloseTo(1 - cut.overall.relative_error ** 2, 10);
   expect(cut.modules[0]!.member_norms).toHaveLength(2);
+  expect(cut.modules.find(({ path }) => path.endsWith('v_proj'))?.shape).toEqual([16, 32]);
   const share = await report({ members: both(), energy: 0.9 });
   expect(share.overall.kept_energy).toBeGreaterThanOrEqual(0.9);
   // Weights are those of this request, whatever an earlier one had.
