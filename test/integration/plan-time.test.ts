@@ -18,7 +18,7 @@ afterAll(() => api[Symbol.asyncDispose]());
 async function planned(changes: object = {}): Promise<PlannedTime | null> {
   const { status, body } = await api.call('POST', '/v1/fine_tuning/plan', { ...job, training, ...changes });
   expect(status).toBe(200);
-  return body['time'] as unknown as PlannedTime | null;
+  return body['time'] as PlannedTime | null;
 }
 
 test('without workers and earlier jobs no time is told', async () => {

@@ -2,6 +2,8 @@
 import path from 'node:path';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type Response } from 'express';
+import { ApiError } from '../errors/api-error.js';
+import { answerFor } from '../errors/error-answer.js';
 import { programFolder } from '../program.js';
 
 const builtFolder = path.join(programFolder, 'dist/dashboard');
@@ -21,7 +23,12 @@ const contentPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const unbuilt = 'The dashboard is not built: run `npm run build` and load this page again.\n';
+const unbuilt = () =>
+  new ApiError(
+    404,
+    'dashboard_not_built',
+    'the dashboard is not built: run `npm run build`, then load it again',
+  );
 
 /** Serves the dashboard without a key: it holds no data, and asks for a key where the API does. */
 export function serveDashboard(app: NestExpressApplication, folder = builtFolder): void {
@@ -38,6 +45,8 @@ export function serveDashboard(app: NestExpressApplication, folder = builtFolder
 function sendFile(response: Response, root: string, name: string): void {
   response.set({ 'content-security-policy': contentPolicy, 'cache-control': 'no-cache' });
   response.sendFile(name, { root }, (error) => {
-    if (error && !response.headersSent) response.status(404).type('text/plain').send(unbuilt);
+    if (!error || response.headersSent) return;
+    const { status, headers, body } = answerFor(unbuilt());
+    response.status(status).set(headers).json(body);
   });
 }
