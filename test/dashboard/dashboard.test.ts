@@ -118,6 +118,29 @@ test('a chart is zoomed by keys', async () => {
   await expect.poll(() => showAll.isEnabled()).toBe(false);
 });
 
+test('a chart is zoomed by the wheel with control and by dragging, and double-click shows all', async () => {
+  const { page } = watched;
+  const showAll = page.getByRole('button', { name: 'Show all steps' });
+  const over = page.locator('figure', { has: chart() }).locator('.u-over');
+  const box = (await over.boundingBox())!;
+  const [middle, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  await page.mouse.move(middle, y);
+  await page.keyboard.down('Control');
+  await page.mouse.wheel(0, -300);
+  await page.keyboard.up('Control');
+  await expect.poll(() => showAll.isEnabled()).toBe(true);
+  await over.dblclick();
+  await expect.poll(() => showAll.isEnabled()).toBe(false);
+  await page.mouse.move(middle - 60, y);
+  await page.mouse.down();
+  await page.mouse.move(middle, y);
+  await page.mouse.move(middle + 60, y);
+  await page.mouse.up();
+  await expect.poll(() => showAll.isEnabled()).toBe(true);
+  await over.dblclick();
+  await expect.poll(() => showAll.isEnabled()).toBe(false);
+});
+
 test('the values of a step are read by the pointer and by keys, exactly', async () => {
   const { page } = watched;
   const metrics = await collect(stack.client.jobs.metrics(jobId, { kind: 'step' }));

@@ -1,6 +1,6 @@
 /** The time of a plan: nothing to go by, a worker's processor, earlier jobs of the same project. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PlannedTime } from '#contracts/http/plans.js';
+import { type PlannedTime, planObject } from '#contracts/http/plans.js';
 import { Claims } from '#jobs/claims.js';
 import { writeProgress } from '#jobs/progress.js';
 import { Worker } from '#platform/database/entities/worker.js';
@@ -18,7 +18,7 @@ afterAll(() => api[Symbol.asyncDispose]());
 async function planned(changes: object = {}): Promise<PlannedTime | null> {
   const { status, body } = await api.call('POST', '/v1/fine_tuning/plan', { ...job, training, ...changes });
   expect(status).toBe(200);
-  return body['time'] as PlannedTime | null;
+  return planObject.parse(body).time;
 }
 
 test('without workers and earlier jobs no time is told', async () => {

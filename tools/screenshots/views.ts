@@ -15,6 +15,8 @@ export interface View {
   readonly address: (content: Content) => string;
   /** A text that is there when the view is complete. */
   readonly ready: string | RegExp;
+  /** A heading at which pictures of one window begin; the top of the view without one. */
+  readonly from?: string;
 }
 
 export const views: readonly View[] = [
@@ -22,6 +24,12 @@ export const views: readonly View[] = [
   { name: 'job', address: ({ finishedJob }) => `/jobs/${finishedJob}`, ready: 'The job has successfully' },
   { name: 'running', address: ({ runningJob }) => `/jobs/${runningJob}`, ready: 'Training started' },
   { name: 'new', address: ({ finishedJob }) => `/new?from=${finishedJob}`, ready: 'modules matched' },
+  {
+    name: 'plan',
+    address: ({ finishedJob }) => `/new?from=${finishedJob}`,
+    ready: 'modules matched',
+    from: 'The plan',
+  },
   { name: 'adapters', address: () => '/adapters', ready: 'ft:prose-4m' },
   { name: 'adapter', address: ({ adapters: [first] }) => `/adapters/${first}`, ready: 'adapter_config.json' },
   { name: 'workers', address: () => '/workers', ready: 'process' },
@@ -30,7 +38,7 @@ export const views: readonly View[] = [
 /** Pictures that are kept in docs/pictures: a view, a width, a theme. */
 export const kept: ReadonlySet<string> = new Set([
   'job-1440-light',
-  'new-1440-light',
+  'plan-1440-light',
   'jobs-1440-dark',
   'job-390-dark',
   'new-390-light',
