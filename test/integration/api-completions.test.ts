@@ -267,6 +267,9 @@ describe('a base model', () => {
     expect(body.error).toMatchObject({ param: 'model', code: 'chat_template_missing' });
     expect(body.error.message).toContain('/v1/completions');
     expect((await complete({ model: 'plain', prompt: 'x' })).status).toBe(200);
+    // Its adapters learn conversations in the default template.
+    const learned = await storeAdapter(api.platform, { seed: 5, r: 2, model: 'plain' });
+    expect((await chat('x', { model: learned })).status).toBe(200);
     const { data } = (await api.call('GET', '/v1/models')).body;
     const chats = Object.fromEntries(data.map(({ id, chat: has }) => [id, has]));
     expect(chats).toMatchObject({ plain: false, tiny: true });

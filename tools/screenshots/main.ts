@@ -59,6 +59,7 @@ async function main(folder: string | undefined): Promise<void> {
 async function show(page: Page, view: View, content: Content): Promise<void> {
   await page.goto(view.address(content));
   await page.getByText(view.ready).first().waitFor();
+  await view.act?.(page);
   if (view.from !== undefined) {
     const heading = page.getByRole('heading', { name: view.from });
     await heading.evaluate((element) => (element as { scrollIntoView(): void }).scrollIntoView());

@@ -1,4 +1,5 @@
 /** The views of the dashboard as pictures show them: one line for each. */
+import type { Page } from 'playwright-core';
 
 /** What the service has when the pictures are made. */
 export interface Content {
@@ -15,8 +16,18 @@ export interface View {
   readonly address: (content: Content) => string;
   /** A text that is there when the view is complete. */
   readonly ready: string | RegExp;
+  /** What somebody does there before the picture is taken. */
+  readonly act?: (page: Page) => Promise<void>;
   /** A heading at which pictures of one window begin; the top of the view without one. */
   readonly from?: string;
+}
+
+async function askAll(page: Page): Promise<void> {
+  await page.getByLabel('Prompt', { exact: true }).fill('In the beginning');
+  await page.getByLabel('Tokens at most').fill('40');
+  await page.getByRole('button', { name: 'Answer', exact: true }).click();
+  // Base, two members, composition.
+  await page.getByText('cut off at the most tokens').nth(3).waitFor();
 }
 
 export const views: readonly View[] = [
@@ -32,6 +43,12 @@ export const views: readonly View[] = [
   },
   { name: 'adapters', address: () => '/adapters', ready: 'ft:prose-4m' },
   { name: 'adapter', address: ({ adapters: [first] }) => `/adapters/${first}`, ready: 'adapter_config.json' },
+  {
+    name: 'compose',
+    address: ({ adapters: [first, second] }) => `/compose?${first}=0.7&${second}=-0.4&rank=6`,
+    ready: 'Kept energy',
+    act: askAll,
+  },
   { name: 'workers', address: () => '/workers', ready: 'process' },
 ];
 
@@ -39,6 +56,7 @@ export const views: readonly View[] = [
 export const kept: ReadonlySet<string> = new Set([
   'job-1440-light',
   'plan-1440-light',
+  'compose-1440-light',
   'jobs-1440-dark',
   'job-390-dark',
   'new-390-light',

@@ -59,7 +59,8 @@ export class CompletionsService {
   ): Promise<ChatCompletion | StreamableFile> {
     const signal = closingOf(response);
     const model = await this.models.find(projectId, request.model, request.members);
-    await this.requireChatTemplate(model.base);
+    // Adapters learned conversations in the default template where the base has none of its own.
+    if (model.members.length === 0) await this.requireChatTemplate(model.base);
     const prompt = request.messages.map(({ role, content }) => ({
       role,
       content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
