@@ -3,14 +3,14 @@ import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { KeyForm } from './key-form.js';
 import { Link, usePath } from './router.js';
 import { type Choice, choose, chosen } from './theme.js';
-import Jobs from './views/jobs.js';
+import Jobs from './views/jobs/jobs.js';
 
-const Job = lazy(() => import('./views/job.js'));
-const NewJob = lazy(() => import('./views/new-job.js'));
-const Adapters = lazy(() => import('./views/adapters.js'));
-const Adapter = lazy(() => import('./views/adapter.js'));
-const Compose = lazy(() => import('./views/compose.js'));
-const Workers = lazy(() => import('./views/workers.js'));
+const Job = lazy(() => import('./views/jobs/job.js'));
+const NewJob = lazy(() => import('./views/new-job/new-job.js'));
+const Adapters = lazy(() => import('./views/adapters/adapters.js'));
+const Adapter = lazy(() => import('./views/adapters/adapter.js'));
+const Compose = lazy(() => import('./views/compose/compose.js'));
+const Workers = lazy(() => import('./views/workers/workers.js'));
 
 const rooms = [
   ['/', 'Jobs'],

@@ -1,0 +1,76 @@
+/** One adapter: where it came from, what it changes, its files, and links to it. */
+import { useState } from 'react';
+import type { AdapterObject } from '#contracts/http/adapters.js';
+import { request, type RequestError } from '../../api/http.js';
+import { useApi } from '../../api/use-api.js';
+import { bytes } from '../../format.js';
+import { go, Link } from '../../router.js';
+import { AdapterExports } from './adapter-exports.js';
+import { AdapterNorms } from './adapter-norms.js';
+import { AdapterOrigin } from './adapter-origin.js';
+import { AdapterShares } from './adapter-shares.js';
+import { Problem } from '../parts/common.js';
+import { ConfirmButton } from '../parts/confirm-button.js';
+import { Download } from '../parts/download.js';
+import { FileList } from '../parts/file-list.js';
+import { labelOf } from '../compose/use-members.js';
+
+export default function Adapter({ id }: { readonly id: string }) {
+  const { data: adapter, error } = useApi<AdapterObject>(`/v1/adapters/${encodeURIComponent(id)}`);
+  const [refusal, setRefusal] = useState<RequestError | null>(null);
+  if (!adapter) return error ? <NoAdapter error={error} /> : <p className="muted">Reading the adapter…</p>;
+  const name = labelOf(adapter);
+  const remove = () => {
+    setRefusal(null);
+    request(`/v1/adapters/${id}`, { method: 'DELETE' }).then(() => go('/adapters'), setRefusal);
+  };
+  return (
+    <>
+      <div className="head">
+        <h1>{name}</h1>
+        <div className="actions">
+          <Link to={`/compose?${id}=1`} className="button primary">
+            Compose with…
+          </Link>
+          <Link to={`/compose?${id}=1#answers`} className="button">
+            Answer a prompt
+          </Link>
+          <ConfirmButton
+            question={`Delete the adapter ${name}? Its links open nothing from then on. Compositions that it went into, and merged models, stay.`}
+            deed="Delete it"
+            onConfirm={remove}
+          >
+            Delete
+          </ConfirmButton>
+        </div>
+      </div>
+      <p className="muted">{adapter.name}</p>
+      <Problem error={refusal} />
+      <AdapterOrigin adapter={adapter} />
+      <AdapterNorms id={id} />
+      <section aria-labelledby="files">
+        <h2 id="files">Files</h2>
+        <p className="muted">A folder that PEFT, vLLM and others load.</p>
+        <FileList files={adapter.files} path={`/v1/adapters/${id}/files`} />
+        <p>
+          All in one: <Download path={`/v1/adapters/${id}/archive`} name={`${id}.tar`} />,{' '}
+          {bytes(adapter.bytes)}
+        </p>
+      </section>
+      <AdapterExports id={id} />
+      <AdapterShares id={id} />
+    </>
+  );
+}
+
+function NoAdapter({ error }: { readonly error: RequestError }) {
+  return (
+    <>
+      <h1>Adapter</h1>
+      <Problem error={error} />
+      <p>
+        <Link to="/adapters">All adapters</Link>
+      </p>
+    </>
+  );
+}

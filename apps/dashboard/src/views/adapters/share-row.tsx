@@ -1,0 +1,92 @@
+/** One link: whether it still opens, and who used it. */
+import { useState } from 'react';
+import type { ShareAccessObject, ShareObject } from '#contracts/http/shares.js';
+import { useApi } from '../../api/use-api.js';
+import { time } from '../../format.js';
+import { Problem } from '../parts/common.js';
+import { ConfirmButton } from '../parts/confirm-button.js';
+
+const states: Readonly<Record<ShareObject['status'], string>> = {
+  open: 'open',
+  expired: 'ended',
+  revoked: 'revoked',
+  used_up: 'downloaded as often as allowed',
+};
+
+interface ShareRowProps {
+  readonly share: ShareObject;
+  readonly onRevoke: () => void;
+}
+
+export function ShareRow({ share, onRevoke }: ShareRowProps) {
+  const { id, status, created_at, expires_at, revoked_at, downloads, max_downloads } = share;
+  const isAlive = status === 'open' || status === 'used_up';
+  const left = max_downloads === null ? '' : `, ${max_downloads - downloads} of ${max_downloads} left`;
+  return (
+    <li className="card">
+      <div className="head">
+        <span>
+          <span className="status">{states[status]}</span>
+          <small>{id}</small>
+        </span>
+        <span>
+          {downloads} {downloads === 1 ? 'download' : 'downloads'}
+          {left}
+        </span>
+        <small>
+          made {time(created_at)}
+          <br />
+          {revoked_at === null
+            ? `${status === 'expired' ? 'ended' : 'ends'} ${time(expires_at)}`
+            : `revoked ${time(revoked_at)}`}
+        </small>
+        {isAlive && (
+          <ConfirmButton
+            label={`Revoke ${id}`}
+            question="Revoke this link? It opens nothing from then on, also for those who have it already. What they have downloaded stays theirs."
+            deed="Revoke it"
+            onConfirm={onRevoke}
+          >
+            Revoke
+          </ConfirmButton>
+        )}
+      </div>
+      <Accesses id={id} />
+    </li>
+  );
+}
+
+const outcomes: Readonly<Record<string, string>> = {
+  page: 'saw the page',
+  file: 'fetched',
+  missing: 'asked for a file that is not there:',
+  expired: 'was refused, the link had ended',
+  revoked: 'was refused, the link is revoked',
+  used_up: 'was refused, no download was left:',
+  deleted: 'was refused, the adapter is deleted',
+};
+
+function Accesses({ id }: { readonly id: string }) {
+  const [isOpen, setOpen] = useState(false);
+  const { data, error, reload } = useApi<{ data: ShareAccessObject[] }>(
+    isOpen ? `/v1/shares/${id}/accesses` : null,
+  );
+  return (
+    <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary>Who used it</summary>
+      <Problem error={error} />
+      {data?.data.length === 0 && <p className="muted">Nobody yet.</p>}
+      <ol className="plain accesses" tabIndex={0} aria-label="Uses, newest first">
+        {data?.data.map(({ id: access, created_at, outcome, file, address, user_agent }) => (
+          <li key={access}>
+            {time(created_at)}: {address ?? 'somebody'} {outcomes[outcome] ?? outcome} {file}
+            <small>{user_agent}</small>
+          </li>
+        ))}
+      </ol>
+      <button type="button" onClick={reload}>
+        Look again
+      </button>
+    </details>
+  );
+}

@@ -1,0 +1,213 @@
+/** One prompt, answered side by side while the sliders move. */
+import { type ReactNode, type SubmitEvent, useEffect, useRef, useState } from 'react';
+import type { ModelObject } from '#contracts/http/models.js';
+import type { Turn } from '../../api/completion.js';
+import { useApi } from '../../api/use-api.js';
+import { Problem } from '../parts/common.js';
+import { type Form, keyOf, type Member, rounded } from './compose-recipe.js';
+import { NumberSlider } from './number-slider.js';
+import { type Answer, type Prompt, useAnswers } from './use-answers.js';
+import type { MemberFacts } from './use-members.js';
+
+interface AnswersProps {
+  readonly members: readonly Member[];
+  readonly labels: readonly string[];
+  readonly facts: readonly (MemberFacts | null)[];
+  readonly model: string;
+  readonly form: Form;
+  readonly onChange: (members: readonly Member[]) => void;
+}
+
+/** A prompt survives a reload, but does not travel with the address. */
+const keptPrompt = 'lowrank-prompt';
+const usualTokens = 60;
+const mostTokens = 1000;
+
+export function ComposeAnswers({ members, labels, facts, model, form, onChange }: AnswersProps) {
+  const [asked, setAsked] = useState<Prompt | null>(null);
+  const answers = useAnswers(asked, model, members);
+  const weigh = (i: number) => (weight: number) =>
+    onChange(members.map((member, k) => (k === i ? { ...member, weight: rounded(weight) } : member)));
+  return (
+    <section aria-labelledby="answers">
+      <h2 id="answers">Answers side by side</h2>
+      <Question model={model} prompts={facts.flatMap((one) => one?.prompts ?? [])} onAsk={setAsked} />
+      {answers && (
+        <div className="answers">
+          <Column title={`${model}, the base`} answer={answers.base} />
+          {members.map((member, i) => (
+            <Column key={keyOf(member)} title={`${labels[i]} alone`} answer={answers.members[i]!}>
+              <NumberSlider
+                label={`Weight of ${labels[i]} in the composition`}
+                value={member.weight}
+                min={-2}
+                max={2}
+                step={0.05}
+                onChange={weigh(i)}
+              />
+            </Column>
+          ))}
+          <Column title="The composition" answer={answers.composition} isMain>
+            <small>
+              weights {members.map(({ weight }) => weight).join(', ')}
+              {form.kind !== 'exact' &&
+                '; of the exact sum, from which the published form differs by the error above'}
+            </small>
+          </Column>
+        </div>
+      )}
+    </section>
+  );
+}
+
+interface QuestionProps {
+  readonly model: string;
+  /** As jobs name their sample prompts. */
+  readonly prompts: readonly unknown[];
+  readonly onAsk: (prompt: Prompt) => void;
+}
+
+function Question({ model, prompts, onAsk }: QuestionProps) {
+  const models = useApi<{ data: ModelObject[] }>('/v1/models');
+  const [isWanted, setWanted] = useState(true);
+  const canChat = models.data?.data.find(({ id }) => id === model)?.chat ?? false;
+  const isChat = canChat && isWanted;
+  const [text, setText] = useState(() => sessionStorage.getItem(keptPrompt) ?? '');
+  const [before, setBefore] = useState<readonly Turn[]>([]);
+  const [maxTokens, setMaxTokens] = useState(usualTokens);
+  const field = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (location.hash === '#answers') field.current?.focus();
+  }, []);
+  const offered = uniquePrompts(prompts);
+  const ask = (event: SubmitEvent) => {
+    event.preventDefault();
+    sessionStorage.setItem(keptPrompt, text);
+    const prompt = isChat ? [...before, { role: 'user' as const, content: text }] : text;
+    onAsk({ prompt, maxTokens });
+  };
+  return (
+    <form onSubmit={ask}>
+      <label>
+        Prompt
+        <textarea
+          ref={field}
+          rows={2}
+          required
+          value={text}
+          onChange={({ target }) => {
+            setText(target.value);
+            setBefore([]);
+          }}
+        />
+        <small>{!canChat && `${model} has no chat template: it goes on with this text.`}</small>
+      </label>
+      {offered.length > 0 && (
+        <p className="line">
+          <span className="muted">Sample prompts of the jobs:</span>
+          {offered.map((sample) => {
+            const turns = typeof sample === 'string' ? [] : sample.slice(0, -1);
+            const last = typeof sample === 'string' ? sample : sample.at(-1)!.content;
+            return (
+              <button
+                key={JSON.stringify(sample)}
+                type="button"
+                onClick={() => {
+                  setText(last);
+                  setBefore(turns);
+                  setWanted(typeof sample !== 'string');
+                }}
+              >
+                {last}
+              </button>
+            );
+          })}
+        </p>
+      )}
+      <div className="line">
+        {canChat && (
+          <label>
+            Answered as{' '}
+            <select
+              value={isWanted ? 'chat' : 'text'}
+              onChange={({ target }) => setWanted(target.value === 'chat')}
+            >
+              <option value="chat">a turn of a conversation</option>
+              <option value="text">a text to go on with</option>
+            </select>
+          </label>
+        )}
+        <label>
+          Tokens at most{' '}
+          <input
+            type="number"
+            className="number"
+            min={1}
+            max={mostTokens}
+            required
+            value={maxTokens}
+            onChange={({ target }) => setMaxTokens(target.valueAsNumber)}
+          />
+        </label>
+        <button className="primary" disabled={models.data === null}>
+          Answer
+        </button>
+      </div>
+      <Problem error={models.error} />
+    </form>
+  );
+}
+
+const mostOffered = 6;
+
+/** Sample prompts are texts to go on with, or conversations. */
+function uniquePrompts(prompts: readonly unknown[]): (string | readonly Turn[])[] {
+  const found = new Map<string, string | readonly Turn[]>();
+  for (const prompt of prompts) {
+    if (typeof prompt === 'string') found.set(prompt, prompt);
+    else if (Array.isArray(prompt) && prompt.length > 0 && prompt.every(isTurn)) {
+      found.set(JSON.stringify(prompt), prompt);
+    }
+  }
+  return [...found.values()].slice(0, mostOffered);
+}
+
+function isTurn(value: unknown): value is Turn {
+  return (
+    typeof value === 'object' && value !== null && 'content' in value && typeof value.content === 'string'
+  );
+}
+
+interface ColumnProps {
+  readonly title: string;
+  readonly answer: Answer;
+  readonly isMain?: boolean;
+  readonly children?: ReactNode;
+}
+
+function Column({ title, answer, isMain = false, children }: ColumnProps) {
+  const { text, state, finish, error } = answer;
+  return (
+    <article className={isMain ? 'answer main' : 'answer'} aria-label={title}>
+      <h3>{title}</h3>
+      {children}
+      <p
+        className={state === 'waiting' ? 'text old' : 'text'}
+        aria-live={isMain ? 'polite' : undefined}
+        aria-busy={state !== 'done'}
+      >
+        {text}
+        {state === 'writing' && <span aria-hidden="true">▍</span>}
+      </p>
+      <Problem error={error} />
+      <small>{noteOf(answer)}</small>
+      {finish === 'length' && state === 'done' && <small>cut off at the most tokens</small>}
+    </article>
+  );
+}
+
+function noteOf({ state, text, error }: Answer): string {
+  if (state === 'waiting') return text === '' ? 'waits for its turn' : 'being asked again';
+  if (state === 'writing') return 'is being written';
+  return text === '' && !error ? 'an empty answer' : '';
+}

@@ -1,0 +1,169 @@
+/** Chooses members: adapters, and checkpoints of jobs, of one base model. */
+import { useState } from 'react';
+import type { AdapterObject } from '#contracts/http/adapters.js';
+import type { JobObject } from '#contracts/http/jobs.js';
+import type { CheckpointObject } from '#contracts/http/streams.js';
+import { type Pages, usePages } from '../../api/use-pages.js';
+import { number, time } from '../../format.js';
+import { Link } from '../../router.js';
+import { Problem, ShowMore } from '../parts/common.js';
+import { type Member, mostMembers } from './compose-recipe.js';
+import { labelOf } from './use-members.js';
+
+interface PickerProps {
+  readonly members: readonly Member[];
+  /** The base model of the members; null while there are none. */
+  readonly model: string | null;
+  readonly onAdd: (member: Member) => void;
+}
+
+export function ComposePicker({ members, model, onAdd }: PickerProps) {
+  const [wanted, setWanted] = useState('');
+  const filter = model === null ? '' : `?model=${encodeURIComponent(model)}`;
+  const adapters = usePages<AdapterObject>(`/v1/adapters${filter}`, 50);
+  const jobs = usePages<JobObject>('/v1/fine_tuning/jobs', 50);
+  const isTaken = (id: string) => members.some((member) => member.id === id);
+  const isWanted = (...texts: (string | null)[]) =>
+    texts.some((text) => text?.toLowerCase().includes(wanted.trim().toLowerCase()));
+  if (members.length >= mostMembers)
+    return (
+      <p className="muted">{mostMembers} members are the most that fit here. Remove one to add another.</p>
+    );
+  return (
+    <div className="picker">
+      {model !== null && (
+        <p className="muted">
+          Only adapters of <b>{model}</b> are offered: an update fits no weights but those that it was trained
+          on. Remove all members to choose another base model.
+        </p>
+      )}
+      <label>
+        Find
+        <input
+          type="search"
+          value={wanted}
+          placeholder="name or id"
+          onChange={({ target }) => setWanted(target.value)}
+        />
+      </label>
+      <Problem error={adapters.error ?? jobs.error} />
+      {adapters.items?.length === 0 && <NoAdapters model={model} />}
+      <ul className="choices">
+        {adapters.items
+          ?.filter((adapter) => isWanted(adapter.name, adapter.id))
+          .map((adapter) => (
+            <Choice
+              key={adapter.id}
+              name={labelOf(adapter)}
+              about={`${adapter.model}, ${time(adapter.created_at)}`}
+              isTaken={isTaken(adapter.id)}
+              onAdd={() => onAdd({ id: adapter.id, job: null, weight: 1 })}
+            />
+          ))}
+      </ul>
+      <ShowMore pages={adapters} of="adapters" />
+      <JobCheckpoints
+        jobs={jobs}
+        isWanted={(job) =>
+          (model === null || job.model === model) && job.progress.step > 0 && isWanted(job.suffix, job.id)
+        }
+        isTaken={isTaken}
+        onAdd={onAdd}
+      />
+    </div>
+  );
+}
+
+interface ChoiceProps {
+  readonly name: string;
+  readonly about: string;
+  readonly isTaken: boolean;
+  readonly onAdd: () => void;
+}
+
+function Choice({ name, about, isTaken, onAdd }: ChoiceProps) {
+  return (
+    <li>
+      <span>
+        {name} <small>{about}</small>
+      </span>
+      {/* It keeps the focus, which a disabled button would lose. */}
+      <button
+        type="button"
+        aria-disabled={isTaken}
+        aria-label={`Add ${name}`}
+        onClick={() => !isTaken && onAdd()}
+      >
+        {isTaken ? 'Added' : 'Add'}
+      </button>
+    </li>
+  );
+}
+
+function NoAdapters({ model }: { readonly model: string | null }) {
+  return (
+    <p className="empty">
+      There is no adapter {model === null ? 'yet' : `of ${model}`}. <Link to="/new">Train one</Link>: a job
+      that succeeds leaves an adapter here, and every checkpoint of a running one can be a member, too.
+    </p>
+  );
+}
+
+interface JobCheckpointsProps {
+  readonly jobs: Pages<JobObject>;
+  readonly isWanted: (job: JobObject) => boolean;
+  readonly isTaken: (id: string) => boolean;
+  readonly onAdd: (member: Member) => void;
+}
+
+function JobCheckpoints({ jobs, isWanted, isTaken, onAdd }: JobCheckpointsProps) {
+  const shown = jobs.items?.filter(isWanted) ?? [];
+  if (shown.length === 0 && !jobs.hasMore) return null;
+  return (
+    <details>
+      <summary>Checkpoints of jobs</summary>
+      <ul className="plain">
+        {shown.map((job) => (
+          <OneJob key={job.id} job={job} isTaken={isTaken} onAdd={onAdd} />
+        ))}
+      </ul>
+      <ShowMore pages={jobs} of="jobs" />
+    </details>
+  );
+}
+
+interface OneJobProps {
+  readonly job: JobObject;
+  readonly isTaken: (id: string) => boolean;
+  readonly onAdd: (member: Member) => void;
+}
+
+function OneJob({ job, isTaken, onAdd }: OneJobProps) {
+  const [isOpen, setOpen] = useState(false);
+  const address = isOpen ? `/v1/fine_tuning/jobs/${job.id}/checkpoints` : null;
+  const checkpoints = usePages<CheckpointObject>(address, 50);
+  const name = job.suffix ?? job.id;
+  return (
+    <li>
+      <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+        <summary>
+          {name} <small>{`${job.model}, ${job.status}`}</small>
+        </summary>
+        <Problem error={checkpoints.error} />
+        {checkpoints.items?.length === 0 && <p className="muted">No checkpoint is kept of this job.</p>}
+        <ul className="choices">
+          {checkpoints.items?.map(({ id, step_number, metrics, best }) => (
+            <Choice
+              key={id}
+              name={`${name}, step ${step_number}`}
+              about={`training loss ${number(metrics.train_loss)}${best ? ', best so far' : ''}`}
+              isTaken={isTaken(id)}
+              onAdd={() => onAdd({ id, job: job.id, weight: 1 })}
+            />
+          ))}
+        </ul>
+        <ShowMore pages={checkpoints} of="checkpoints" />
+      </details>
+    </li>
+  );
+}

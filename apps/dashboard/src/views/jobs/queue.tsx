@@ -1,0 +1,63 @@
+/** What waits for a worker, and what one runs. */
+import type { JobObject } from '#contracts/http/jobs.js';
+import type { QueueObject } from '#contracts/http/service.js';
+import { useApi } from '../../api/use-api.js';
+import { Link } from '../../router.js';
+import { Facts, Progress, Status } from '../parts/common.js';
+
+const lookEveryMs = 3000;
+const mostShown = 20;
+
+export function QueueView({
+  queue,
+  hasWorker,
+}: {
+  readonly queue: QueueObject;
+  readonly hasWorker: boolean;
+}) {
+  const { jobs, waiting, active, next } = queue;
+  const count = (state: string) => jobs[state] ?? 0;
+  return (
+    <section aria-labelledby="queue">
+      <h2 id="queue">Queue</h2>
+      <Facts
+        facts={[
+          ['Jobs that wait', count('queued') + count('validating_files')],
+          ['Jobs that run', count('running')],
+          ['Jobs that are paused', count('paused')],
+          ['Entries in the queue', `${waiting} waiting, ${active} taken`],
+        ]}
+      />
+      {next.length === 0 && <p className="muted">Nothing of this project waits.</p>}
+      {next.length > 0 && !hasWorker && (
+        <p className="problem">Jobs wait, and no worker is there to take them.</p>
+      )}
+      {next.length > 0 && (
+        <ol aria-label="Jobs that wait, the next first">
+          {next.slice(0, mostShown).map((id) => (
+            <WorkersJob key={id} id={id} />
+          ))}
+        </ol>
+      )}
+      {next.length > mostShown && <p className="muted">and {next.length - mostShown} more</p>}
+    </section>
+  );
+}
+
+/** A job in a line. */
+export function WorkersJob({ id }: { readonly id: string }) {
+  const { data: job } = useApi<JobObject>(`/v1/fine_tuning/jobs/${id}`, lookEveryMs);
+  return (
+    <li>
+      <span className="line">
+        <Link to={`/jobs/${id}`}>{job?.suffix ?? id}</Link>
+        {job && (
+          <>
+            <span className="muted">{job.model}</span> <Status job={job} />
+            {job.progress.step > 0 && <Progress job={job} />}
+          </>
+        )}
+      </span>
+    </li>
+  );
+}
