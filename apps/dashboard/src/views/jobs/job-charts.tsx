@@ -69,7 +69,10 @@ export function JobCharts({ curves, version, reading, name }: JobChartsProps) {
         <button onClick={() => viewport.showAll()} disabled={showsAll}>
           Show all steps
         </button>
-        <button onClick={() => saveAs(`${name}.csv`, 'text/csv', curves.csv())} disabled={reading !== null}>
+        <button
+          onClick={() => saveAs(`${name}.csv`, new Blob([curves.csv()], { type: 'text/csv' }))}
+          disabled={reading !== null}
+        >
           Save values
         </button>
       </div>

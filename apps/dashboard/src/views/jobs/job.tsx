@@ -9,7 +9,7 @@ import { useApi, useJob } from '../../api/use-api.js';
 import { bytes, clock, number, whole } from '../../format.js';
 import { Link } from '../../router.js';
 import { Facts, Problem, Progress, Status } from '../parts/common.js';
-import { FileLink } from '../parts/file-link.js';
+import { Download } from '../parts/download.js';
 import { JobCharts } from './job-charts.js';
 import { SampleAnswers } from './sample-answers.js';
 
@@ -163,10 +163,11 @@ function Checkpoints({ job, list }: { readonly job: string; readonly list: reado
                   <td>{bytes(size)}</td>
                   <td>{clock(created_at)}</td>
                   <td>
-                    <FileLink
+                    <Download
                       path={`/v1/fine_tuning/jobs/${job}/checkpoints/${id}/archive`}
                       name={`${id}.tar`}
-                      label={`step ${step_number}`}
+                      text="download"
+                      label={`Download the adapter of step ${step_number}`}
                     />
                   </td>
                 </tr>

@@ -1,15 +1,19 @@
 /** A link to a file that may need a key. */
 import { type MouseEvent, useState } from 'react';
 import { authorization, request, type RequestError } from '../../api/http.js';
+import { saveAs } from '../../save.js';
 import { Problem } from './common.js';
 
 interface DownloadProps {
   readonly path: string;
   /** Of the file as it is kept. */
   readonly name: string;
+  /** What the link says where its name is not enough, and what a screen reader says in its place. */
+  readonly text?: string;
+  readonly label?: string;
 }
 
-export function Download({ path, name }: DownloadProps) {
+export function Download({ path, name, text = name, label }: DownloadProps) {
   const [error, setError] = useState<RequestError | null>(null);
   const [isFetching, setFetching] = useState(false);
   const fetchWithKey = (event: MouseEvent) => {
@@ -18,25 +22,18 @@ export function Download({ path, name }: DownloadProps) {
     event.preventDefault();
     setFetching(true);
     setError(null);
-    save(path, name)
+    request(path)
+      .then(async (response) => saveAs(name, await response.blob()))
       .catch(setError)
       .finally(() => setFetching(false));
   };
   return (
     <span>
-      <a href={path} download={name} onClick={fetchWithKey}>
-        {name}
+      <a href={path} download={name} onClick={fetchWithKey} aria-label={label}>
+        {text}
       </a>
       {isFetching && <span className="muted"> is being fetched…</span>}
       <Problem error={error} />
     </span>
   );
-}
-
-const keptMs = 60_000;
-
-async function save(path: string, name: string): Promise<void> {
-  const url = URL.createObjectURL(await (await request(path)).blob());
-  Object.assign(document.createElement('a'), { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), keptMs);
 }
