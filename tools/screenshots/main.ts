@@ -41,6 +41,7 @@ async function main(folder: string | undefined): Promise<void> {
         const context = await browser.newContext({ baseURL: stack.url, colorScheme, viewport });
         const page = await context.newPage();
         for (const view of views) {
+          await page.setViewportSize({ ...viewport, height: view.height ?? height });
           await show(page, view, content);
           const name = `${view.name}-${width}-${colorScheme}`;
           if (kept.has(name)) await take(page, join(pictures, `${name}.png`));

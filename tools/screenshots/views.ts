@@ -18,12 +18,15 @@ export interface View {
   readonly ready: string | RegExp;
   /** What somebody does there before the picture is taken. */
   readonly act?: (page: Page) => Promise<void>;
+  /** Of the window, in pixels, where the usual one shows too little. */
+  readonly height?: number;
   /** A heading at which pictures of one window begin; the top of the view without one. */
   readonly from?: string;
 }
 
 async function askAll(page: Page): Promise<void> {
-  await page.getByLabel('Prompt', { exact: true }).fill('In the beginning');
+  await page.getByLabel('Prompt', { exact: true }).fill('And God said');
+  await page.getByLabel('Answered as').selectOption('text');
   await page.getByLabel('Tokens at most').fill('40');
   await page.getByRole('button', { name: 'Answer', exact: true }).click();
   // Base, two members, composition.
@@ -48,6 +51,7 @@ export const views: readonly View[] = [
     address: ({ adapters: [first, second] }) => `/compose?${first}=0.7&${second}=-0.4&rank=6`,
     ready: 'Kept energy',
     act: askAll,
+    height: 1450,
   },
   { name: 'workers', address: () => '/workers', ready: 'process' },
 ];
