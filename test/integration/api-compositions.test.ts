@@ -147,3 +147,27 @@ test('an export needs the base model that the adapter was trained on', async () 
   });
   expect((await api.call('POST', '/v1/exports', { adapter: a, dtype: 'f8' })).body.error.param).toBe('dtype');
 });
+
+test('exports are listed by the adapter they are of, page by page, also when it is deleted', async () => {
+  const [mine, other] = [
+    await storeAdapter(api.platform, { seed: 4, r: 2 }),
+    await storeAdapter(api.platform, { seed: 5, r: 2 }),
+  ];
+  const make = async (adapter: string) => (await api.call('POST', '/v1/exports', { adapter })).body.id;
+  const [first, second] = [await make(mine), await make(mine)];
+  await make(other);
+  await api.call('DELETE', `/v1/adapters/${mine}`);
+  const idsOf = async (query: string) => {
+    const { body } = await api.call('GET', `/v1/exports?${query}`);
+    return { ids: body.data.map(({ id }) => id), more: body.has_more };
+  };
+  expect(await idsOf(`adapter=${mine}`)).toEqual({ ids: [second, first], more: false });
+  expect(await idsOf(`adapter=${mine}&limit=1`)).toEqual({ ids: [second], more: true });
+  expect(await idsOf(`adapter=${mine}&limit=1&after=${second}`)).toEqual({ ids: [first], more: false });
+  expect((await idsOf('limit=100')).ids).toEqual(expect.arrayContaining([first, second]));
+  for (const none of ['adapter-none', 'export-none', '%22%5D', '']) {
+    expect(await idsOf(`adapter=${none}`)).toEqual({ ids: [], more: false });
+  }
+  const unknown = await api.call('GET', `/v1/compositions?adapter=${mine}`);
+  expect([unknown.status, unknown.body.error.param]).toEqual([400, 'adapter']);
+});

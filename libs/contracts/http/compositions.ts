@@ -92,6 +92,11 @@ export const exportCreate = z
     max_shard_bytes: z.int().min(1024).max(1e12).default(5e9),
   })
   .meta({ id: 'CreateExport' });
+export const exportListQuery = z.strictObject({
+  ...pageQuery(20),
+  /** Id of an adapter: only the exports of it. */
+  adapter: z.string().max(200).optional(),
+});
 export type ExportCreate = z.input<typeof exportCreate>;
 export type ExportRequest = z.output<typeof exportCreate>;
 

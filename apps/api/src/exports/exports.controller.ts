@@ -3,10 +3,10 @@ import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import {
   exportCreate,
+  exportListQuery,
   exportObject,
   exportPage,
   type ExportRequest,
-  taskListQuery,
 } from '#contracts/http/compositions.js';
 import { deleted } from '#contracts/http/pages.js';
 import { Endpoint } from '../http/endpoint.js';
@@ -35,7 +35,7 @@ export class ExportsController {
   @Endpoint({ summary: 'List exports, newest first', answer: exportPage })
   list(
     @ProjectId() project: string,
-    @Query({ schema: taskListQuery }) query: z.output<typeof taskListQuery>,
+    @Query({ schema: exportListQuery }) query: z.output<typeof exportListQuery>,
   ) {
     return this.exports.list(project, query);
   }

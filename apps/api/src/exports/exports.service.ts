@@ -1,7 +1,7 @@
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
-import type { ExportObject, ExportRequest, taskListQuery } from '#contracts/http/compositions.js';
+import type { exportListQuery, ExportObject, ExportRequest } from '#contracts/http/compositions.js';
 import type { Deleted, Page } from '#contracts/http/pages.js';
 import { Tasks } from '#jobs/tasks.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
@@ -52,8 +52,13 @@ export class ExportsService {
     return once(this.platform.database, { projectId, key: idempotencyKey, route: 'exports', request }, make);
   }
 
-  async list(projectId: string, query: z.output<typeof taskListQuery>): Promise<Page<ExportObject>> {
-    return keysetPage(this.rows(projectId), query, viewExport);
+  async list(projectId: string, query: z.output<typeof exportListQuery>): Promise<Page<ExportObject>> {
+    const rows = this.rows(projectId);
+    if (query.adapter !== undefined) {
+      const input = { members: [{ kind: 'adapter', id: query.adapter }] };
+      rows.andWhere('row.input @> :input::jsonb', { input: JSON.stringify(input) });
+    }
+    return keysetPage(rows, query, viewExport);
   }
 
   async get(projectId: string, id: string): Promise<ExportObject> {

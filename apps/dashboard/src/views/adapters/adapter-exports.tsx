@@ -15,15 +15,16 @@ const dtypes = [
   ['f32', 'f32, without rounding'],
 ] as const;
 const lookEveryMs = 1000;
-const pageSize = 100;
+const pageSize = 20;
 
 export function AdapterExports({ id }: { readonly id: string }) {
   const [lookEvery, setLookEvery] = useState(0);
-  const pages = usePages<ExportObject>('/v1/exports', pageSize, lookEvery);
+  const address = `/v1/exports?adapter=${encodeURIComponent(id)}`;
+  const pages = usePages<ExportObject>(address, pageSize, lookEvery);
   const [dtype, setDtype] = useState<string>('f16');
   const [error, setError] = useState<RequestError | null>(null);
-  const own = pages.items?.filter(({ adapter }) => adapter === id) ?? [];
-  const isMaking = own.some(isAtWork);
+  const exports = pages.items ?? [];
+  const isMaking = exports.some(isAtWork);
   useEffect(() => setLookEvery(isMaking ? lookEveryMs : 0), [isMaking]);
   const act = (work: Promise<unknown>) => {
     setError(null);
@@ -57,7 +58,7 @@ export function AdapterExports({ id }: { readonly id: string }) {
       </form>
       <Problem error={error ?? pages.error} />
       <ul className="plain">
-        {own.map((made) => (
+        {exports.map((made) => (
           <Export
             key={made.id}
             made={made}
