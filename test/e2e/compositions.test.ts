@@ -66,6 +66,28 @@ test('a composition becomes an adapter with its recipe, the same recipe the same
   expect(text.stdout).toContain('kept energy 1.000000');
 });
 
+test('the command lists, cancels and deletes what was asked for', async () => {
+  const composition = await cli('compose', `${a}=0.25`, `${b}=0.5`);
+  const made = await cli('export', b);
+  const { stdout } = await run(['compositions', '--limit', '1'], { url: api.url });
+  expect(stdout).toMatch(
+    new RegExp(
+      `\\n${composition.id} +succeeded +1\\.000000 +${composition.adapter} .*  ${a}=0.25 ${b}=0.5\\n$`,
+    ),
+  );
+  expect(await cli('exports', '--adapter', b)).toEqual(made);
+  for (const [kind, id] of [
+    ['compositions', composition.id],
+    ['exports', made.id],
+  ] as const) {
+    const late = await run([kind, 'cancel', id], { url: api.url });
+    expect([late.code, late.stderr]).toEqual([2, expect.stringContaining(`${id} is succeeded`)]);
+    expect(await cli(kind, 'delete', id)).toMatchObject({ id, deleted: true });
+    expect((await run([kind, 'delete', id], { url: api.url })).code).toBe(5);
+  }
+  expect((await run(['exports', '--adapter', b], { url: api.url })).stdout).toBe('No exports.\n');
+});
+
 test('deleting a member while its composition waits or bakes harms nothing', async () => {
   const doomed = await storeAdapter(api.platform, { seed: 9, r: 2 });
   const made = cli('compose', `${doomed}=1`, `${a}=1`);

@@ -7,8 +7,10 @@ import { addAdapters } from './commands/adapters.js';
 import { addChat } from './commands/chat.js';
 import { addCompletion } from './commands/completion.js';
 import { addCompose } from './commands/compose.js';
+import { addCompositions } from './commands/compositions.js';
 import { addDoctor } from './commands/doctor.js';
 import { addExport } from './commands/export.js';
+import { addExports } from './commands/exports.js';
 import { addEvents } from './commands/events.js';
 import { addJobs } from './commands/jobs.js';
 import { addKeys } from './commands/keys.js';
@@ -74,7 +76,9 @@ export function buildProgram(io: CliIo, exit: { code: number }): Command {
     addEvents,
     addAdapters,
     addCompose,
+    addCompositions,
     addExport,
+    addExports,
     addShare,
     addModels,
     addChat,

@@ -1,9 +1,15 @@
 /** Work of the server, as a terminal shows it. */
-import type { WaitOptions } from './client/compositions.js';
+import type { WaitOptions, Work } from './client/compositions.js';
 import type { CommandContext } from './context.js';
+import { Interrupted } from './exit-codes.js';
 import { StatusLine } from './progress-bar.js';
+import { statusText } from './work-status.js';
 
-/** Shows how far the server is, on a terminal. */
+/**
+ * Shows how far the server is, on a terminal.
+ *
+ * Ctrl-C ends the waiting only: then it says what goes on at the server, and throws Interrupted.
+ */
 export async function watching<T>(
   { output, signal }: CommandContext,
   work: (options: WaitOptions) => Promise<T>,
@@ -14,15 +20,23 @@ export async function watching<T>(
         () => output.width,
       )
     : undefined;
+  let seen: Work | undefined;
+  const onProgress = (now: Work) => {
+    seen = now;
+    bar?.show(statusText(now));
+  };
   try {
-    return await work({
-      signal,
-      onProgress: ({ status, progress }) =>
-        bar?.show(
-          progress ? `${progress.stage} ${Math.round((100 * progress.done) / progress.total)}%` : status,
-        ),
-    });
+    return await work({ signal, onProgress });
+  } catch (error) {
+    bar?.clear();
+    if (error instanceof Interrupted && seen) output.result(seen, howToGoOn(seen));
+    throw error;
   } finally {
     bar?.clear();
   }
 }
+
+const howToGoOn =
+  ({ id, object }: Work) =>
+  () =>
+    `${id} goes on without you.\nlook at it:  lowrank ${object}s\ncancel it:   lowrank ${object}s cancel ${id}`;

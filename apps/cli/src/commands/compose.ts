@@ -9,7 +9,9 @@ import { wholeNumber } from './arguments.js';
 export function addCompose(program: Command, run: Run): void {
   program
     .command('compose')
-    .description('add adapters of one base model up to one, each with a weight of either sign')
+    .description(
+      'add adapters of one base model up to one, each with a weight of either sign; Ctrl-C leaves the server at it',
+    )
     .argument(
       '<member=weight...>',
       'an adapter (id, name or job) or a checkpoint with its weight: a=0.7 b=-0.3',

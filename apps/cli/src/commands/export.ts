@@ -16,7 +16,7 @@ interface ExportOptions {
 export function addExport(program: Command, run: Run): void {
   program
     .command('export')
-    .description('merge an adapter into its base model, on the server')
+    .description('merge an adapter into its base model, on the server; Ctrl-C leaves the server at it')
     .argument('<adapter>', 'id or name of the adapter, the job that made it, or a checkpoint')
     .addOption(
       new Option('--merged <dtype>', 'number format of the model')
@@ -55,7 +55,7 @@ async function exportMerged(
 }
 
 async function findExport({ client }: CommandContext, body: ExportCreate): Promise<ExportObject | undefined> {
-  for await (const made of client.compositions.exports()) {
+  for await (const made of client.compositions.exports({ adapter: body.adapter })) {
     const isSame =
       made.adapter === (body.adapter ?? null) &&
       made.checkpoint === (body.checkpoint ?? null) &&
