@@ -1,6 +1,6 @@
 /** A plan for people: what will be trained on what, and one example as the model reads it. */
-import type { PlanObject, PlannedData } from '#contracts/http/plans.js';
-import { byteSize, count } from './format.js';
+import type { PlannedTime, PlanObject, PlannedData } from '#contracts/http/plans.js';
+import { byteSize, count, duration } from './format.js';
 import type { Output } from './output.js';
 
 const longestExample = 1500;
@@ -10,14 +10,17 @@ export function planText(plan: PlanObject, output: Output): string {
   return [
     `base model: ${plan.model}, ${count(plan.model_parameters)} parameters`,
     `adapter: ${count(plan.trainable_parameters)} parameters in ${plan.modules.length} layers, ${byteSize(plan.adapter_bytes)}`,
-    ...(data ? [dataText('training data', data.training)] : []),
-    ...(data?.validation ? [dataText('validation data', data.validation)] : []),
+    ...(data ? dataLines('training data', data.training) : []),
+    ...(data?.validation ? dataLines('validation data', data.validation) : []),
     ...(plan.choices ?? []).map(
       ({ option, value, reason }) => `chosen: ${option} ${String(value)} because ${reason}`,
     ),
     ...(steps === null
       ? []
-      : [`steps: ${count(steps)}${perEpoch === null ? '' : `, ${perEpoch.toPrecision(3)} an epoch`}`]),
+      : [
+          `steps: ${count(steps)}${perEpoch === null ? '' : `, ${perEpoch.toPrecision(3)} an epoch`}`,
+          `time: ${timeText(plan.time)}`,
+        ]),
     ...plan.warnings.map(({ message }) => output.paint(`warning: ${message}`, 'yellow')),
     ...(data ? exampleLines(data.training, output) : []),
   ].join('\n');
@@ -32,16 +35,41 @@ export function modulesText({ modules }: PlanObject): string {
     .join('\n');
 }
 
-function dataText(name: string, data: PlannedData): string {
+function dataLines(name: string, data: PlannedData): string[] {
+  const { min, median, max } = data.lengths;
+  const about = data.estimated ? 'about ' : '';
+  return [
+    `${name}: ${about}${count(data.examples)} examples, ${count(data.tokens)} tokens, ` +
+      `${count(data.trained_tokens)} of them to learn, in ${count(data.blocks)} blocks of ${data.block_length}`,
+    `  lengths: shortest ${count(min)} tokens, median ${count(median)}, longest ${count(max)}; ${cutText(data)}`,
+  ];
+}
+
+function cutText(data: PlannedData): string {
+  const { truncated_examples: cut, dropped_examples: dropped } = data;
   const about = data.estimated ? 'about ' : '';
   const lost = [
-    data.truncated_examples > 0 ? `, ${count(data.truncated_examples)} cut short` : '',
-    data.dropped_examples > 0 ? `, ${count(data.dropped_examples)} left out as too long` : '',
-  ].join('');
-  return (
-    `${name}: ${about}${count(data.examples)} examples, ${count(data.tokens)} tokens, ` +
-    `${count(data.trained_tokens)} of them to learn, in ${count(data.blocks)} blocks of ${data.block_length}${lost}`
-  );
+    ...(cut > 0 ? [`${about}${count(cut)} cut short`] : []),
+    ...(dropped > 0 ? [`${about}${count(dropped)} left out as too long`] : []),
+  ];
+  if (lost.length > 0) return lost.join(', ');
+  const isSplit = data.lengths.max > data.block_length;
+  return isSplit ? 'none is cut, what is longer goes on in another block' : 'none is cut';
+}
+
+function timeText(time: PlannedTime | null): string {
+  if (time === null) return 'not known, no worker is there to judge by and no earlier job';
+  const [low, high] = [time.low_seconds, time.high_seconds].map((seconds) => duration(Math.max(1, seconds)));
+  const range = low === high ? `about ${low}` : `${low} to ${high}`;
+  return `${range} once it runs, judged by ${basisText(time)}`;
+}
+
+function basisText({ basis, jobs, operations, cores }: PlannedTime): string {
+  if (basis === 'jobs') {
+    return `the steps of ${jobs === 1 ? 'one earlier job' : `${count(jobs)} earlier jobs`} on this base model`;
+  }
+  const size = operations.toExponential(1).replace('e+', ' * 10^');
+  return `its ${size} operations and ${count(cores ?? 1)} processor cores; the first job will tell better`;
 }
 
 /** The text between the marks is what the model learns to write. */
