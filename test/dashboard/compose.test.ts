@@ -214,6 +214,14 @@ test('a merged model is made, fetched and deleted', async () => {
     page.getByRole('link', { name: 'model.safetensors', exact: true }).click(),
   ]);
   expect(download.suggestedFilename()).toBe('model.safetensors');
+  // The page of another adapter asks for its own, of which there is none.
+  const [listed] = await Promise.all([
+    page.waitForResponse((response) => response.url().includes('/v1/exports')),
+    page.goto(`/adapters/${verse}`),
+  ]);
+  expect(new URL(listed.url()).searchParams.get('adapter')).toBe(verse);
+  expect(await listed.json()).toMatchObject({ data: [] });
+  await page.goto(`/adapters/${composed}`);
   await page.getByRole('button', { name: /^Delete the merged model/ }).click();
   await page.getByRole('button', { name: 'Delete it' }).click();
   await expect.poll(() => page.getByText(/^\d+ files, /).count()).toBe(0);
