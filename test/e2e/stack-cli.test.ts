@@ -53,12 +53,18 @@ test('a model is registered, listed and verified', async () => {
   expect(await lowrank('models', 'verify', 'none')).toMatchObject({ code: 5 });
 });
 
-test('a plan is shown with the text that is learned marked', async () => {
+test('a plan is shown with its time, the lengths of the examples and the text that is learned marked', async () => {
   const { code, stdout } = await lowrank('plan', ...train().slice(1), '--steps', '20');
   expect(code).toBe(0);
   expect(stdout).toMatch(/adapter: [\d,]+ parameters in 4 layers/);
   expect(stdout).toContain('\u27e6It is 0.');
   expect(stdout).toContain('steps: 20');
+  expect(stdout).toMatch(
+    /^time: .* once it runs, judged by its [\d.]+ \* 10\^\d+ operations and \d+ processor cores/m,
+  );
+  expect(
+    stdout.match(/^ {2}lengths: shortest \d+ tokens, median \d+, longest \d+; none is cut$/gm),
+  ).toHaveLength(2);
 });
 
 test('a job is trained to its end and its adapter fetched', async () => {
