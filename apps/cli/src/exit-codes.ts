@@ -56,9 +56,13 @@ const byStatus: Readonly<Record<number, number>> = {
   503: exitCodes.unreachable,
 };
 
+/** Answered with 400, as OpenAI does, though nothing is wrong with the request. */
+const ofState: ReadonlySet<string> = new Set(['job_finished', 'composition_finished', 'export_finished']);
+
 /** The exit code of an error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return exitCodes.interrupted;
+  if (error instanceof ApiError && ofState.has(error.code)) return exitCodes.conflict;
   if (error instanceof ApiError) return byStatus[error.status] ?? exitCodes.failed;
   if (error instanceof LowrankError) return byCode[error.code] ?? exitCodes.failed;
   return exitCodes.failed;

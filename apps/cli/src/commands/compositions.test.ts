@@ -156,10 +156,13 @@ describe.each([
 
   test('that are over are not cancelled, and the reason is told', async () => {
     const { url } = await serve((_, response) =>
-      sendError(response, 400, { message: 'it is succeeded: delete it instead' }),
+      sendError(response, 400, {
+        message: 'it is succeeded: delete it instead',
+        code: `${kind.slice(0, -1)}_finished`,
+      }),
     );
     expect(await run([kind, 'cancel', id], { url })).toEqual({
-      code: 2,
+      code: 6,
       stdout: '',
       stderr: 'error: it is succeeded: delete it instead\n',
     });
