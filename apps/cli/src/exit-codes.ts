@@ -31,6 +31,7 @@ const byCode: Readonly<Record<string, number>> = {
   configuration: exitCodes.badInput,
   job_unreadable: exitCodes.badInput,
   file_unreadable: exitCodes.badInput,
+  adapter_ambiguous: exitCodes.badInput,
   server_unreachable: exitCodes.unreachable,
   home_in_use: exitCodes.conflict,
   port_in_use: exitCodes.conflict,

@@ -27,7 +27,7 @@ const adapter: AdapterObject = {
   id: 'adapter-1',
   object: 'adapter',
   created_at: 0,
-  name: 'ft:tiny:default::1',
+  name: 'ft:tiny:default:verse:1',
   model: 'tiny',
   base_identity: null,
   job: 'ftjob-1',
@@ -52,14 +52,27 @@ const send: StubAnswer = ({ path }, response) => {
   else response.end(contents[name]);
 };
 
-test.each([['adapter-1'], ['ft:tiny:default::1'], ['ftjob-1']])('%s finds the adapter', async (reference) => {
-  const { adapters } = await serve(send);
-  expect(await adapters.find(reference)).toEqual(adapter);
+test.each([['adapter-1'], ['ft:tiny:default:verse:1'], ['ftjob-1'], ['verse']])(
+  '%s finds the adapter',
+  async (reference) => {
+    const { adapters } = await serve(send);
+    expect(await adapters.find(reference)).toEqual(adapter);
+  },
+);
+
+test('of several adapters with one suffix none is meant, and their ids are told', async () => {
+  const other = { ...adapter, id: 'adapter-2', name: 'ft:tiny:default:verse:2', job: null };
+  const { adapters } = await serve((_, response) => sendJson(response, page([other, adapter])));
+  await expect(adapters.find('verse')).rejects.toMatchObject({
+    code: 'adapter_ambiguous',
+    message: expect.stringContaining('adapter-2, adapter-1') as string,
+  });
+  expect(await adapters.find('ftjob-1')).toEqual(adapter);
 });
 
 test('what no adapter is called is an error', async () => {
   const { adapters } = await serve(send);
-  await expect(adapters.find('ft:none')).rejects.toMatchObject({ code: 'adapter_not_found' });
+  await expect(adapters.find('none')).rejects.toMatchObject({ code: 'adapter_not_found' });
 });
 
 test('all files come into a new folder, also if the connection breaks in the middle', async () => {

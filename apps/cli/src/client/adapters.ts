@@ -32,15 +32,30 @@ export class AdaptersClient {
     return eachOf(this.connection, '/v1/adapters', adapterPage, query);
   }
 
-  /** Finds an adapter by its id, by the name of its model, or by the job that made it. Throws `adapter_not_found`. */
+  /**
+   * Finds an adapter by its id, by the name of its model, by the job that made it, or by the suffix of its name if no
+   * other has that. Throws `adapter_not_found` and `adapter_ambiguous`.
+   */
   async find(reference: string): Promise<AdapterObject> {
     if (reference.startsWith('adapter-')) return this.get(reference);
+    const alike: AdapterObject[] = [];
     for await (const adapter of this.list()) {
       if (adapter.name === reference || adapter.job === reference) return adapter;
+      // ft:BASE:PROJECT:SUFFIX:ID
+      if (reference !== '' && adapter.name.split(':').at(-2) === reference) alike.push(adapter);
+    }
+    const [only, ...others] = alike;
+    if (only && others.length === 0) return only;
+    if (only) {
+      throw new LowrankError(
+        'adapter_ambiguous',
+        `${alike.length} adapters are called ${reference}: give the id of one, ${alike.map(({ id }) => id).join(', ')}`,
+        { details: { reference } },
+      );
     }
     throw new LowrankError(
       'adapter_not_found',
-      `there is no adapter ${reference}: give an id, a job or a name that "lowrank adapters" lists`,
+      `there is no adapter ${reference}: give an id, a job, or a name or its suffix that "lowrank adapters" lists`,
       { details: { reference } },
     );
   }

@@ -14,7 +14,7 @@ export function addCompose(program: Command, run: Run): void {
     )
     .argument(
       '<member=weight...>',
-      'an adapter (id, name or job) or a checkpoint with its weight: a=0.7 b=-0.3',
+      'an adapter (id, name, suffix or job) or a checkpoint with its weight: a=0.7 b=-0.3',
     )
     .option('--rank <number>', 'the best of this rank (default: exact)', wholeNumber(1, 1_000_000))
     .option('--energy <share>', 'the smallest ranks that keep this share of the energy', shareOf)
