@@ -81,7 +81,7 @@ test('the command lists, cancels and deletes what was asked for', async () => {
     ['exports', made.id],
   ] as const) {
     const late = await run([kind, 'cancel', id], { url: api.url });
-    expect([late.code, late.stderr]).toEqual([2, expect.stringContaining(`${id} is succeeded`)]);
+    expect([late.code, late.stderr]).toEqual([6, expect.stringContaining(`${id} is succeeded`)]);
     expect(await cli(kind, 'delete', id)).toMatchObject({ id, deleted: true });
     expect((await run([kind, 'delete', id], { url: api.url })).code).toBe(5);
   }
