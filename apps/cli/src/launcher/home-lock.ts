@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { LowrankError } from '#jit/errors.js';
 import { isAlive, processStart } from '#platform/process-identity.js';
@@ -22,6 +23,9 @@ export interface HomeLock {
   note(url: string): Promise<void>;
   release(): Promise<void>;
 }
+
+/** Whoever removes a file needs less. */
+const guardPauseMs = 10;
 
 const fileOf = (home: string) => join(home, 'launcher.json');
 
@@ -44,7 +48,8 @@ export async function lockHome(home: string): Promise<HomeLock> {
     throw new LowrankError('home_unusable', message, { cause, details: { home } });
   }
   try {
-    const wasLeftBehind = await take(home, file, own);
+    const { holder, wasLeftBehind } = await take(file, own);
+    if (holder) throw inUse(home, holder);
     return {
       wasLeftBehind,
       note: (url) => replace(file, { ...me, url }),
@@ -57,23 +62,43 @@ export async function lockHome(home: string): Promise<HomeLock> {
   }
 }
 
-async function take(home: string, file: string, own: string): Promise<boolean> {
-  for (let wasLeftBehind = false; ; wasLeftBehind = true) {
+/** What was found instead of a file that could be taken. */
+interface Taking {
+  /** Who has it; undefined: it was taken. */
+  readonly holder?: Holder;
+  readonly wasLeftBehind: boolean;
+}
+
+async function take(file: string, own: string): Promise<Taking> {
+  for (let wasLeftBehind = false; ;) {
     try {
       // Fails if the file is there, and shows it only with its content.
       await link(own, file);
-      return wasLeftBehind;
+      return { wasLeftBehind };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const text = await readText(file);
+    if (text === undefined) continue;
     const holder = parseHolder(text);
-    if (holder && isAlive(holder.pid, holder.start)) throw inUse(home, holder);
-    // One renaming wins; had somebody else taken the home since it was read, it goes back.
-    const aside = `${own}.left`;
-    await rename(file, aside).catch(ignoreMissing);
-    if ((await readText(aside)) !== text) await link(aside, file).catch(() => undefined);
-    await rm(aside, { force: true });
+    if (holder && isAlive(holder.pid, holder.start)) return { holder, wasLeftBehind };
+    wasLeftBehind = true;
+    await removeLeft(file, text, own);
+  }
+}
+
+/** One at a time removes what was left behind, so that nobody removes what somebody else has just taken. */
+async function removeLeft(file: string, text: string, own: string): Promise<void> {
+  const guard = `${file}.removing`;
+  const { holder } = await take(guard, own);
+  if (holder) {
+    await delay(guardPauseMs);
+    return;
+  }
+  try {
+    if ((await readText(file)) === text) await rm(file, { force: true });
+  } finally {
+    await rm(guard, { force: true });
   }
 }
 
