@@ -3,7 +3,6 @@
  * and what it does is told to the parent. It ends when its parent does.
  */
 import { readFile } from 'node:fs/promises';
-import { constants, setPriority } from 'node:os';
 import { AdapterError } from '#adapters/adapter.js';
 import { Composition } from '#adapters/composition.js';
 import { CompositionError } from '#adapters/composition-members.js';
@@ -68,11 +67,6 @@ function isRefusal(error: unknown): boolean {
 }
 
 process.once('disconnect', () => process.exit(1));
-try {
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-} catch {
-  // Not every system lets a process do that.
-}
 try {
   const job = bakeJob.parse(JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')));
   await tell({ type: 'done', report: await bake(job) });

@@ -106,7 +106,7 @@ export class TrainerRun {
     return this.longestStep === 0 ? start : Math.max(step, patience * this.longestStep);
   }
 
-  private endOf({ code, signal, stderr }: TrainerExit): TrainerEnd {
+  private endOf({ code, signal, output }: TrainerExit): TrainerEnd {
     const { last } = this;
     if (last?.type === 'finished') return { kind: 'finished', summary: last.summary };
     if (last?.type === 'cancelled') return { kind: 'cancelled' };
@@ -122,7 +122,7 @@ export class TrainerRun {
       const message = `The trainer was ended by ${signal ?? `exit code ${code}`}`;
       return { kind: 'killed', error: { code: 'trainer_killed', message } };
     }
-    const tail = stderr.trim().split('\n').slice(-5).join('\n');
+    const tail = output.trim().split('\n').slice(-5).join('\n');
     const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
     return {
       kind: 'failed',

@@ -1,6 +1,4 @@
 /** The process that answers prompts, as the API sees it: this process never loads the engine. */
-import { type ChildProcess, fork } from 'node:child_process';
-import { constants, setPriority } from 'node:os';
 import {
   type GeneratedAnswer,
   type GeneratorCommand,
@@ -8,6 +6,7 @@ import {
   type GeneratorTask,
 } from '#contracts/generator-messages.js';
 import { LowrankError } from '#jit/errors.js';
+import { type ComputingProcess, forkComputing } from '#platform/computing-process.js';
 import type { Log } from '#platform/log.js';
 import { trainingEnvironment } from '#runtime/process-environment.js';
 
@@ -42,27 +41,19 @@ interface Listener {
   readonly reject: (error: unknown) => void;
 }
 
-/** Numbers need none of the service's own secrets. */
-const secrets = ['DATABASE_URL', 'REDIS_URL', 'S3_ACCESS_KEY', 'S3_SECRET_KEY'];
-const keptOutput = 4000;
-
 export class GeneratorProcess {
   /** Resolves when it is gone. */
   readonly ended: Promise<void>;
   private readonly listeners = new Map<number, Listener>();
   private lastId = 0;
-  private output = '';
   private hasEnded = false;
 
   private constructor(
-    private readonly child: ChildProcess,
+    private readonly process: ComputingProcess,
     private readonly log: Log,
   ) {
+    const { child } = process;
     child.on('message', (value) => this.receive(value));
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8');
-      stream?.on('data', (text: string) => (this.output = (this.output + text).slice(-keptOutput)));
-    }
     this.ended = new Promise((resolve) => {
       // After the last message, unlike `exit`.
       child.once('close', (code, signal) => {
@@ -81,26 +72,14 @@ export class GeneratorProcess {
     });
   }
 
-  /** Its priority is low: whoever uses the machine comes first. */
   static start({ main, cacheFolder, memoryBytes }: GeneratorSettings, log: Log): GeneratorProcess {
-    const env: NodeJS.ProcessEnv = { ...process.env, ...trainingEnvironment };
-    for (const name of secrets) delete env[name];
-    const child = fork(main, [cacheFolder, String(memoryBytes)], {
-      env,
-      execArgv: [],
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    try {
-      if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
-    } catch (err) {
-      log.debug({ err }, 'the process that answers prompts runs at the usual priority');
-    }
-    log.info({ generator: child.pid }, 'a process that answers prompts was started');
-    return new GeneratorProcess(child, log);
+    const process = forkComputing(main, [cacheFolder, String(memoryBytes)], trainingEnvironment);
+    log.info({ generator: process.child.pid }, 'a process that answers prompts was started');
+    return new GeneratorProcess(process, log);
   }
 
   get isAlive(): boolean {
-    return !this.hasEnded && this.child.connected && this.child.exitCode === null;
+    return !this.hasEnded && this.process.child.connected && this.process.child.exitCode === null;
   }
 
   /**
@@ -130,12 +109,12 @@ export class GeneratorProcess {
   }
 
   kill(): void {
-    this.child.kill('SIGKILL');
+    this.process.child.kill('SIGKILL');
   }
 
   private send(command: GeneratorCommand): void {
     // A channel that is closed is seen by the end of the process.
-    if (this.child.connected) this.child.send(command, () => undefined);
+    if (this.process.child.connected) this.process.child.send(command, () => undefined);
   }
 
   private receive(value: unknown): void {
@@ -157,7 +136,10 @@ export class GeneratorProcess {
   private end(how: string): void {
     this.hasEnded = true;
     if (this.listeners.size > 0) {
-      this.log.warn({ generator: this.child.pid, output: this.output }, `answering prompts ended ${how}`);
+      this.log.warn(
+        { generator: this.process.child.pid, output: this.process.output() },
+        `answering prompts ended ${how}`,
+      );
     }
     for (const { reject } of this.listeners.values()) {
       reject(

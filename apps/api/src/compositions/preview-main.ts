@@ -2,7 +2,6 @@
  * Measures compositions for the API, in a process of its own, and keeps what it measured: other weights and ranks of the
  * same members are then answered at once, also while others are being measured. It ends when its parent does.
  */
-import { constants, setPriority } from 'node:os';
 import { AdapterError } from '#adapters/adapter.js';
 import { Composition } from '#adapters/composition.js';
 import { CompositionError } from '#adapters/composition-members.js';
@@ -68,11 +67,6 @@ async function answer(request: Measure | Report): Promise<void> {
 }
 
 process.once('disconnect', () => process.exit(0));
-try {
-  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-} catch {
-  // Not every system lets a process do that.
-}
 process.on('message', (value) => {
   const request = previewRequest.parse(value);
   if (request.type !== 'stop') void answer(request);

@@ -1,19 +1,16 @@
 /** The process that measures compositions, as the API sees it: started when it is needed, ended when it is not. */
-import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
 import { CompositionError } from '#adapters/composition-members.js';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
 import { type PreviewAnswer, previewAnswer, type PreviewRequest } from '#contracts/preview-messages.js';
 import { LowrankError } from '#jit/errors.js';
+import { type ComputingProcess, forkComputing } from '#platform/computing-process.js';
 import { programFolder } from '../program.js';
 
 /** Where it is compiled to, seen from the sources and from what was built of them alike. */
 const previewMain = path.join(programFolder, 'dist/apps/api/src/compositions/preview-main.js');
 const usualIdleMilliseconds = 5 * 60_000;
-const keptOutput = 4000;
-/** It needs none of the service's own secrets. */
-const secrets = ['DATABASE_URL', 'REDIS_URL', 'S3_ACCESS_KEY', 'S3_SECRET_KEY'];
 
 export interface MeasuredFolder {
   /** What messages call it. */
@@ -117,19 +114,14 @@ export class PreviewProcess {
 }
 
 class RunningProcess {
-  readonly child: ChildProcess;
+  readonly child: ComputingProcess['child'];
   readonly waiting = new Map<number, Waiting>();
   /** Resolves when it has ended and all that waited were told. */
   readonly ended: Promise<void>;
-  private output = '';
+  private readonly output: ComputingProcess['output'];
 
   constructor() {
-    const env: NodeJS.ProcessEnv = { ...process.env };
-    for (const name of secrets) delete env[name];
-    this.child = fork(previewMain, [], { env, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream?.on('data', (text) => (this.output = (this.output + String(text)).slice(-keptOutput)));
-    }
+    ({ child: this.child, output: this.output } = forkComputing(previewMain, []));
     this.child.on('message', (value) => {
       const answer = previewAnswer.safeParse(value);
       if (answer.success) this.waiting.get(answer.data.id)?.resolve(answer.data);
@@ -143,7 +135,7 @@ class RunningProcess {
   }
 
   private tellAll(how: string): void {
-    const said = this.output.trim();
+    const said = this.output().trim();
     const message = `the process that measures compositions ended by ${how}${said ? `: ${said}` : ''}`;
     for (const { reject } of this.waiting.values()) reject(new LowrankError('preview_died', message));
   }
