@@ -54,11 +54,7 @@ class JobView {
   private lastLineAt = -Infinity;
 
   constructor(private readonly output: Output) {
-    if (output.isTerminal)
-      this.bar = new StatusLine(
-        (text) => output.raw(text),
-        () => output.width,
-      );
+    this.bar = StatusLine.on(output);
   }
 
   show(message: JobStreamMessage): void {

@@ -1,6 +1,7 @@
 /** How far a job has come, on one line that changes. */
 import type { JobObject } from '#contracts/http/jobs.js';
 import { duration } from './format.js';
+import type { Output } from './output.js';
 
 const barWidth = 24;
 const clearLine = '\r\u001b[2K';
@@ -30,6 +31,15 @@ export class StatusLine {
     private readonly write: (text: string) => void,
     private readonly width: () => number,
   ) {}
+
+  /** A line where the output is a terminal. */
+  static on(output: Output): StatusLine | undefined {
+    if (!output.isTerminal) return undefined;
+    return new StatusLine(
+      (text) => output.raw(text),
+      () => output.width,
+    );
+  }
 
   show(text: string): void {
     // A line that is wrapped could not be cleared.

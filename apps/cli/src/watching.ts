@@ -14,12 +14,7 @@ export async function watching<T>(
   { output, signal }: CommandContext,
   work: (options: WaitOptions) => Promise<T>,
 ): Promise<T> {
-  const bar = output.isTerminal
-    ? new StatusLine(
-        (text) => output.raw(text),
-        () => output.width,
-      )
-    : undefined;
+  const bar = StatusLine.on(output);
   let seen: Work | undefined;
   const onProgress = (now: Work) => {
     seen = now;

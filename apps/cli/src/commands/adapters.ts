@@ -54,12 +54,7 @@ async function get(
   { out }: GetOptions,
 ): Promise<void> {
   const adapter = await client.adapters.find(reference!);
-  const bar = output.isTerminal
-    ? new StatusLine(
-        (text) => output.raw(text),
-        () => output.width,
-      )
-    : undefined;
+  const bar = StatusLine.on(output);
   const onProgress = (done: number, total: number) => bar?.show(`${byteSize(done)} of ${byteSize(total)}`);
   try {
     await client.adapters.download(adapter, out, { signal, onProgress });

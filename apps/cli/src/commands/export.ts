@@ -71,12 +71,7 @@ async function fetchInto(
   made: ExportObject,
   folder: string,
 ): Promise<void> {
-  const bar = output.isTerminal
-    ? new StatusLine(
-        (text) => output.raw(text),
-        () => output.width,
-      )
-    : undefined;
+  const bar = StatusLine.on(output);
   try {
     await client.exportDownloads.download(made, folder, {
       signal,

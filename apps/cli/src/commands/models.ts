@@ -60,12 +60,7 @@ async function add(
   [folder]: readonly string[],
   { name, replace }: AddOptions,
 ): Promise<void> {
-  const bar = output.isTerminal
-    ? new StatusLine(
-        (text) => output.raw(text),
-        () => output.width,
-      )
-    : undefined;
+  const bar = StatusLine.on(output);
   try {
     const body = { folder: resolve(folder!), name, replace };
     const model = await client.models.add(body, {
