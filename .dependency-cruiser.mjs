@@ -1,5 +1,6 @@
 /** The rooms, lowest first: a room imports only from itself and from rooms before it in this list. */
 const libs = [
+  'base',
   'jit',
   'runtime',
   'data',
@@ -17,6 +18,7 @@ const libs = [
 ];
 /** Libraries that a person could use alone: pure numbers, no framework, no database, no environment. */
 const numerical = [
+  'base',
   'jit',
   'runtime',
   'data',

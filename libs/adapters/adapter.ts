@@ -1,4 +1,5 @@
-import { LowrankError } from '#jit/errors.js';
+import type { ErrorCode } from '#base/error-codes.js';
+import { LowrankError } from '#base/errors.js';
 import type { LoraConfig } from '#lora/config.js';
 import { adapterTensorName } from '#lora/target-modules.js';
 import type { TargetModule } from '#lora/target-modules.js';
@@ -53,7 +54,7 @@ export const ADAPTER_FILES = {
 /** A folder that is no sound adapter; `code` says why, every tensor concerned is named. */
 export class AdapterError extends LowrankError {
   constructor(
-    code: string,
+    code: ErrorCode,
     folder: string,
     problem: string,
     options: { details?: Readonly<Record<string, unknown>>; cause?: unknown } = {},

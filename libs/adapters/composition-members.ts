@@ -2,7 +2,7 @@
 import { adapterDigest } from '#adapters/adapter-digest.js';
 import type { AdapterDigest } from '#adapters/adapter-digest.js';
 import type { AdapterSource } from '#adapters/adapter.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 /** One adapter of a composition. */
 export interface CompositionMember {

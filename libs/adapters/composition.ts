@@ -17,7 +17,7 @@ import { rankPaths } from '#lora/target-modules-match.js';
 import { adapterTensorName } from '#lora/target-modules.js';
 import { fileChunks, floatSource } from '#models/safetensors-write.js';
 import type { TensorSource } from '#models/safetensors-write.js';
-import { writeFlushed, writeFolderAtomically } from '#runtime/atomic-file.js';
+import { writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
 
 /** The file beside PEFT's that says what a composition was made of. */
 export const RECIPE_FILE = 'lowrank_recipe.json';

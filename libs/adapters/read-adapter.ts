@@ -1,6 +1,6 @@
 import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import { ADAPTER_FILES, AdapterError, checkFinite } from '#adapters/adapter.js';
 import type { Adapter, AdapterModule, AdapterSource } from '#adapters/adapter.js';
 import { readLoraConfig } from '#lora/config.js';

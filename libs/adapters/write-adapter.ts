@@ -5,7 +5,7 @@ import { type CardFacts, modelCard } from '#adapters/model-card.js';
 import type { LoraConfig } from '#lora/config.js';
 import { isAllLinear, judgePaths, rankPaths } from '#lora/target-modules-match.js';
 import { adapterTensorName } from '#lora/target-modules.js';
-import { writeFlushed, writeFolderAtomically } from '#runtime/atomic-file.js';
+import { writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import { fileChunks, floatSource } from '#models/safetensors-write.js';
 import type { TensorSource } from '#models/safetensors-write.js';

@@ -1,6 +1,7 @@
 /** What a worker tells the process that composes and exports, and what it hears from it. */
 import { z } from 'zod';
 import { compositionReport } from '#contracts/composition-report.js';
+import { errorFacts } from '#contracts/error-facts.js';
 
 const member = z.object({
   /** What messages call it. */
@@ -39,7 +40,6 @@ export type BakeJob = z.infer<typeof bakeJob>;
 export const bakeMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('progress'), stage: z.string(), done: z.number(), total: z.number() }),
   z.object({ type: z.literal('done'), report: compositionReport.nullable() }),
-  /** `refused`: another try is of no use. */
-  z.object({ type: z.literal('failed'), code: z.string(), message: z.string(), refused: z.boolean() }),
+  z.object({ type: z.literal('failed'), error: errorFacts }),
 ]);
 export type BakeMessage = z.infer<typeof bakeMessage>;

@@ -3,6 +3,7 @@
  * folder for its caches and the bytes of its own memory beyond which it lets models go that wait for another prompt.
  */
 import { z } from 'zod';
+import { errorFacts } from '#contracts/error-facts.js';
 
 const member = z.object({
   /** What messages call it. */
@@ -52,14 +53,7 @@ export const generatorMessage = z.discriminatedUnion('type', [
     prompt_tokens: z.int(),
     completion_tokens: z.int(),
   }),
-  /** `typed`: the code is one of the errors that the libraries name. */
-  z.object({
-    type: z.literal('failed'),
-    id: z.int(),
-    code: z.string(),
-    message: z.string(),
-    typed: z.boolean(),
-  }),
+  z.object({ type: z.literal('failed'), id: z.int(), error: errorFacts }),
 ]);
 export type GeneratorMessage = z.infer<typeof generatorMessage>;
 export type GeneratedAnswer = Extract<GeneratorMessage, { type: 'done' }>;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { compositionForm } from '#contracts/bake-messages.js';
 import { compositionReport } from '#contracts/composition-report.js';
+import { errorFacts } from '#contracts/error-facts.js';
 
 /** Every request but `stop` has one answer, under its number. */
 export const previewRequest = z.discriminatedUnion('type', [
@@ -29,13 +30,6 @@ export const previewAnswer = z.discriminatedUnion('type', [
   z.object({ type: z.literal('measured'), id: z.int() }),
   /** `report` is null where the members have to be measured first. */
   z.object({ type: z.literal('report'), id: z.int(), report: compositionReport.nullable() }),
-  /** `refused`: by the members or the form themselves. */
-  z.object({
-    type: z.literal('failed'),
-    id: z.int(),
-    code: z.string(),
-    message: z.string(),
-    refused: z.boolean(),
-  }),
+  z.object({ type: z.literal('failed'), id: z.int(), error: errorFacts }),
 ]);
 export type PreviewAnswer = z.infer<typeof previewAnswer>;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseTrainerJob, parseTrainerJobText } from '#contracts/trainer-job.js';
-import { UnsupportedError } from '#jit/errors.js';
-import { OptionsError } from '#training/option-problems.js';
+import { UnsupportedError } from '#base/errors.js';
+import { OptionsError } from '#base/field-problems.js';
 
 const smallest = { base_model: 'model', training_file: 'train.jsonl', output_folder: 'out' };
 

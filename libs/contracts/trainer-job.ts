@@ -1,14 +1,9 @@
 /** The job file of the trainer: everything that one run needs, as one JSON object. */
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { LoraConfigError, loraConfigSchema, parseLoraConfig } from '#lora/config.js';
-import {
-  type FieldGuide,
-  findProblems,
-  type OptionProblem,
-  throwFindings,
-} from '#training/option-problems.js';
+import { type FieldGuide, findProblems, type OptionProblem, throwFindings } from '#base/field-problems.js';
 import { checkTrainingOptions, trainingOptionsSchema } from '#training/options.js';
 
 const place = z.string().min(1);

@@ -1,25 +1,13 @@
 /** What the trainer process and its parent say to each other over IPC. */
 import { z } from 'zod';
+import { errorFacts } from '#contracts/error-facts.js';
 import { trainingEvent, trainingSummary } from '#training/events.js';
-
-/** An error as it crosses a process border: a code for programs, a message for people. */
-export const trainerError = z.object({
-  code: z.string(),
-  message: z.string(),
-  details: z.record(z.string(), z.unknown()),
-});
-export type TrainerError = z.infer<typeof trainerError>;
 
 /** What a trainer tells its parent; the last message is `finished`, `failed` or `cancelled`. */
 export const trainerMessage = z.discriminatedUnion('type', [
   ...trainingEvent.options,
   z.object({ type: z.literal('finished'), summary: trainingSummary }),
-  z.object({
-    type: z.literal('failed'),
-    error: trainerError,
-    /** Whether the job itself is at fault, so that trying again is of no use. */
-    bad_job: z.boolean(),
-  }),
+  z.object({ type: z.literal('failed'), error: errorFacts }),
   z.object({ type: z.literal('cancelled') }),
   z.object({ type: z.literal('log'), level: z.enum(['info', 'warn', 'error']), message: z.string() }),
 ]);

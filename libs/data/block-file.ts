@@ -9,7 +9,7 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import * as z from 'zod';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Block } from '#data/packing.js';
 
 /** Part of a prepared file's name: to be raised whenever the same input is to give other bytes. */

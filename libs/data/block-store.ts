@@ -1,6 +1,6 @@
 /** Prepared blocks on disk, read one at a time. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { decodeBlock, readFooter, verifyBlocks, type PreparationReport } from '#data/block-file.js';
 import type { Block } from '#data/packing.js';
 

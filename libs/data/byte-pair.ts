@@ -4,7 +4,7 @@
  * Works on token ids with a cache of words; @huggingface/tokenizers 0.2.0 joins strings and looks a rule up by the
  * JSON text of its pair, which is several times slower.
  */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { BYTE_CHARACTERS, spellText } from '#data/byte-level.js';
 import { MergeQueue, MergeTable } from '#data/merges.js';
 import { NO_EXTENTS, WordCache, type TokenExtents, type WordModel } from '#data/word-model.js';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { ChatTemplateError, JinjaTemplate } from '#data/jinja.js';
 import type { Span, Tokenizer } from '#data/tokenizer.js';
 

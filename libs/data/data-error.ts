@@ -1,5 +1,5 @@
 /** What is wrong with a data set: every problem with its file, line, field and what to do. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 /** One problem of a data set. Lines count from 1; line 0 means the file as a whole. */
 export interface DataProblem {

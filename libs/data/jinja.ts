@@ -4,7 +4,7 @@
  * The library drops the generation tags before it parses. Here they become `{% if %}` blocks, which keeps every rule
  * of white space around tags, and marks are put into the parsed body of those blocks.
  */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { formatDate, range } from '#data/jinja-globals.js';
 import {
   createScope,

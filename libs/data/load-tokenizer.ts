@@ -1,6 +1,6 @@
 /** From a model's folder to a Tokenizer: reads the files as Hugging Face names them. */
 import * as z from 'zod';
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import type { AddedToken } from '#data/added-tokens.js';
 import { BytePairModel } from '#data/byte-pair.js';
 import { createNormalizer, type StageConfig } from '#data/normalizer.js';

@@ -1,5 +1,5 @@
 /** The `normalizer` of tokenizer.json: text in, text out, before it is split into words. */
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import { compilePattern, type Pattern } from '#data/regex.js';
 
 /** Rewrites one section of text (a stretch between added tokens). The empty text stays empty. */

@@ -5,7 +5,7 @@
  * (the Rust library that models were trained with) in what `Digits` and `\s` mean, in Metaspace's `split` and in
  * three of the five split behaviours.
  */
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import type { StageConfig } from '#data/normalizer.js';
 import { compilePattern, type Pattern } from '#data/regex.js';
 

@@ -3,7 +3,7 @@
  * @huggingface/tokenizers holds the translation and offers it only through its pre-tokenizer classes.
  */
 import * as library from '@huggingface/tokenizers';
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 
 // The package's declaration files name each other without extensions, which `module: nodenext` cannot follow.
 const { SplitPreTokenizer } = library as unknown as {

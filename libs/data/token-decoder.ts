@@ -4,7 +4,7 @@
  * Not the decoders of @huggingface/tokenizers 0.2.0: those drop a byte order mark, treat bytes that are not UTF-8
  * differently, and by default take spaces out of the text.
  */
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import { bytesOfToken } from '#data/byte-level.js';
 import type { StageConfig } from '#data/normalizer.js';
 import { compilePattern, type Pattern } from '#data/regex.js';

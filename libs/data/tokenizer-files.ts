@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 export interface TokenizerFiles {
   /** A file's JSON as the schema reads it, or undefined if there is no such file. Throws `tokenizer_invalid`. */

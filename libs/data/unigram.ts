@@ -2,7 +2,7 @@
  * Unigram: of all ways to cut a word into entries of the vocabulary, the one with the highest sum of scores.
  * Reference: models/unigram/model.rs, `encode_optimized` and `tokenize`.
  */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { NO_EXTENTS, WordCache, type TokenExtents, type WordModel } from '#data/word-model.js';
 
 export interface UnigramOptions {

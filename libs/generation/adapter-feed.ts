@@ -1,5 +1,5 @@
 /** How the numbers of an adapter reach the step functions of generation. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { ProgramSpec } from '#jit/trace.js';
 import type { AdapterNumbers } from '#generation/next-token-model.js';
 import { adapterLayout, selectorLayout } from '#lora/adapter-layout.js';

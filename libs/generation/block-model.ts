@@ -5,7 +5,7 @@
 import { AdapterFeed } from '#generation/adapter-feed.js';
 import { type CacheShape, KeyValueCache, keysName, valuesName } from '#generation/key-value-cache.js';
 import type { AdapterNumbers, NextTokenModel, TokenSequence } from '#generation/next-token-model.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import type { Selector } from '#lora/lora-linear.js';
 import type { TargetModule } from '#lora/target-modules.js';

@@ -1,6 +1,6 @@
 /** The loop of autoregressive generation, on token ids. */
 import { setImmediate } from 'node:timers/promises';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { AdapterNumbers, NextTokenModel } from '#generation/next-token-model.js';
 import { checkSampling, chooseToken, type SamplingOptions, uniformFor } from '#generation/sampling.js';
 

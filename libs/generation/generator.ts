@@ -9,7 +9,7 @@ import type { AdapterNumbers, NextTokenModel } from '#generation/next-token-mode
 import { greedy, type SamplingOptions } from '#generation/sampling.js';
 import { StopStrings } from '#generation/stop-strings.js';
 import { TextStream } from '#generation/text-stream.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { ModelFolder } from '#models/model-folder.js';
 
 export interface GeneratorOptions {

@@ -1,5 +1,5 @@
 /** From logits to a token. Nothing here has a state: equal logits, options and random number give equal tokens. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { bitsAt, streamKey } from '#jit/random.js';
 
 export interface SamplingOptions {

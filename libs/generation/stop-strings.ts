@@ -1,5 +1,5 @@
 /** Finds stop strings in a text that comes in pieces, and lets nothing through that might be the start of one. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 /** What of the text may be shown, and whether a stop string has ended it. */
 export interface Released {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { BaseChangedError, type HashProgress } from '#hub/model-identity.js';
 import { getModel, registerModel, verifyModel } from '#hub/model-registry.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 /**
  * The digest of a model's files. What was hashed before is remembered in the cache folder by size, time and inode.

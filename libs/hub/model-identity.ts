@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { findWeightFiles, INDEX } from '#models/model-folder-files.js';
 
 /** A digest that two folders share exactly if they hold the same model: `sha256:` and 64 hexadecimal digits. */

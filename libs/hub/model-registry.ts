@@ -9,7 +9,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import {
   BaseChangedError,
   fileStatus,
@@ -20,7 +20,7 @@ import {
 } from '#hub/model-identity.js';
 import type { FileStatus, HashOptions, ModelFile, ModelIdentity } from '#hub/model-identity.js';
 import { openModelFolder } from '#models/model-folder.js';
-import { writeFileAtomically, writeFlushed, writeFolderAtomically } from '#runtime/atomic-file.js';
+import { writeFileAtomically, writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
 
 /** A base model as it was when it was registered. */
 export interface ModelRecord {

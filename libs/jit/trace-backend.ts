@@ -1,5 +1,5 @@
 /** A TensorFlow.js backend whose tensors hold no numbers: every kernel that is called on it becomes a node. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Attribute, Attributes, TensorSpec, Value } from '#jit/graph.js';
 import { kernelTable } from '#jit/kernel-table.js';
 import type { KernelRule } from '#jit/kernel.js';

@@ -1,5 +1,5 @@
 /** Tracing: running a step function once, gradient tape included, yields the graph of everything the step does. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type {
   DataInput,
   FrozenWeight,

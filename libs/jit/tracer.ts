@@ -1,7 +1,7 @@
 /**
  * The recorder behind a trace: hands out values, appends nodes, keeps track of scopes, blocks and loop bodies.
  */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import {
   type Attributes,
   type Block,

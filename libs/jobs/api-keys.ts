@@ -1,7 +1,7 @@
 /** API keys: made and revoked by the command line, checked by the API. */
 import { createHash } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { ApiKey } from '#platform/database/entities/api-key.js';
 import { Project } from '#platform/database/entities/project.js';
 import { newId, randomText } from '#platform/ids.js';

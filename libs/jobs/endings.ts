@@ -1,5 +1,6 @@
 /** How an attempt ends, and what that means for its job. */
 import type { EntityManager } from 'typeorm';
+import { type ErrorCode, isRetryable } from '#base/error-codes.js';
 import type { JobChange, NewEvent } from '#jobs/transitions.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { Attempt, type AttemptEnd } from '#platform/database/entities/attempt.js';
@@ -9,7 +10,7 @@ import { Metric } from '#platform/database/entities/metric.js';
 import { newId } from '#platform/ids.js';
 
 export interface AttemptError {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
   /** The field of the job that is at fault, if one is. */
   readonly param?: string | null;
@@ -26,8 +27,8 @@ export interface TrainedAdapter {
 
 export type AttemptOutcome =
   | { readonly end: 'succeeded'; readonly adapter: TrainedAdapter; readonly trainedTokens: number }
-  /** The trainer gave up; with `badJob` another try is of no use. */
-  | { readonly end: 'failed'; readonly error: AttemptError; readonly badJob: boolean }
+  /** The trainer gave up; another try is of no use where the error is the caller's. */
+  | { readonly end: 'failed'; readonly error: AttemptError }
   /** Trainer or worker died; not the job's fault. `killed`: the trainer, by a signal from outside. */
   | { readonly end: 'lost'; readonly error: AttemptError; readonly killed: boolean }
   | { readonly end: 'cancelled' | 'paused' | 'handed_over' };
@@ -73,7 +74,7 @@ export async function endAttempt(
     case 'succeeded':
       return succeed(change, outcome.adapter, outcome.trainedTokens);
     case 'failed':
-      return failOrRetry(change, outcome.error, outcome.badJob, policy);
+      return failOrRetry(change, outcome.error, policy);
     case 'lost':
       return goOnAfterLoss(change, outcome.error, outcome.killed, policy);
     case 'cancelled':
@@ -118,11 +119,12 @@ export function adapterName(
   return `ft:${model}:${projectId}:${suffix ?? ''}:${adapterId.replace(/^adapter-/, '')}`;
 }
 
-function failOrRetry(change: JobChange, error: AttemptError, isBadJob: boolean, policy: FailurePolicy): void {
+function failOrRetry(change: JobChange, error: AttemptError, policy: FailurePolicy): void {
+  const isFinal = !isRetryable(error.code);
   const ownFailures = change.job.ownFailures + 1;
   change.set({ ownFailures });
-  if (isBadJob || ownFailures >= policy.ownFailures) {
-    fail(change, isBadJob ? error : { ...error, message: `${error.message} (after ${ownFailures} tries)` });
+  if (isFinal || ownFailures >= policy.ownFailures) {
+    fail(change, isFinal ? error : { ...error, message: `${error.message} (after ${ownFailures} tries)` });
     return;
   }
   const delay = policy.retryDelays[Math.min(ownFailures, policy.retryDelays.length) - 1] ?? 0;

@@ -1,6 +1,6 @@
 /** One answer for one Idempotency-Key, however often the request comes. */
 import type { DataSource, EntityManager } from 'typeorm';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { IdempotencyKey } from '#platform/database/entities/idempotency-key.js';
 
 export interface IdempotentRequest {

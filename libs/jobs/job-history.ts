@@ -1,6 +1,6 @@
 /** What a job left behind: events, metrics, checkpoints. The caller has checked whose job it is. */
 import type { DataSource, SelectQueryBuilder } from 'typeorm';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import { JobEvent } from '#platform/database/entities/job-event.js';
 import { Metric, type MetricKind } from '#platform/database/entities/metric.js';

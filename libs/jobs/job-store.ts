@@ -1,6 +1,6 @@
 /** Jobs as their owners see and steer them. */
 import type { EntityManager } from 'typeorm';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Log, QueueParts } from '#jobs/parts.js';
 import { addToOutbox, appendEvents, changeJob, isTerminal, type JobChange } from '#jobs/transitions.js';
 import { Job } from '#platform/database/entities/job.js';

@@ -11,7 +11,7 @@ import { ChatTemplateError } from '#data/jinja.js';
 import { LengthCounter, type LengthHistogram, type LengthStatistics } from '#data/length-counter.js';
 import { BlockPacker } from '#data/packing.js';
 import { type ExamplePiece, renderExample } from '#data/render-example.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { KnownModel } from '#jobs/known-models.js';
 
 export interface MeasuredFile {

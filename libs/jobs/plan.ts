@@ -3,13 +3,13 @@ import { type LoraConfig, LoraConfigError, parseLoraConfig } from '#lora/config.
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import { countWork } from '#jobs/work.js';
 import type { PlannedRun } from '#jobs/time-estimate.js';
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { type DataMeasure, measureData, type MeasuredFile } from '#jobs/measure-data.js';
 import type { WantedDevice } from '#jobs/devices.js';
 import { type KnownModel, knownModel } from '#jobs/known-models.js';
 import { ChoiceBook, chooseBatchSize, chooseBlockLength, chooseSchedule } from '#training/auto-options.js';
 import type { Choice } from '#training/events.js';
-import { OptionsError } from '#training/option-problems.js';
+import { OptionsError } from '#base/field-problems.js';
 import { parseTrainingOptions, type TrainingOptions } from '#training/options.js';
 
 export interface PlanRequest {

@@ -84,7 +84,8 @@ export class Reconciler {
         );
         if (still.length === 0) return false;
         const { attempt, workerId } = change.job;
-        const error = { code: 'worker_lost', message: `The worker ${workerId ?? ''} gave no sign of life` };
+        const message = `The worker ${workerId ?? ''} gave no sign of life`;
+        const error = { code: 'worker_lost', message } as const;
         await endAttempt(change, { end: 'lost', error, killed: false }, this.options.policy ?? failurePolicy);
         this.log.warn({ job: id, attempt, worker: workerId }, 'a worker was lost; its job is put back');
         return true;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { isPassing, whenReachable } from '#jobs/retrying.js';
 
 const withCode = (code: string, extra = {}) => Object.assign(new Error(code), { code, ...extra });
@@ -17,7 +17,7 @@ describe('a failure of the database passes', () => {
       new Error('Query runner already released. Cannot run queries anymore.'),
     ],
     ['one of several addresses', new AggregateError([withCode('ECONNREFUSED')])],
-    ['an error around such a one', new LowrankError('x', 'x', { cause: withCode('ECONNRESET') })],
+    ['an error around such a one', new LowrankError('store_full', 'x', { cause: withCode('ECONNRESET') })],
     ["TypeORM's error around such a one", Object.assign(new Error('x'), { driverError: withCode('57P01') })],
   ])('if it is %s', (_, error) => expect(isPassing(error)).toBe(true));
 

@@ -1,4 +1,5 @@
 /** Compositions and exports as work: made, claimed by compare-and-set, kept by signs of life, ended with an outcome. */
+import { type ErrorCode, isRetryable } from '#base/error-codes.js';
 import type { EntityManager } from 'typeorm';
 import { adapterName } from '#jobs/endings.js';
 import type { JobsParts } from '#jobs/parts.js';
@@ -88,15 +89,15 @@ export class Tasks {
     return this.end(claim, () => Promise.resolve({ files: [...files] }));
   }
 
-  /** Ends an attempt that failed; the task waits again unless it was refused or has failed too often. */
-  async fail(claim: TaskClaim, error: { code: string; message: string }, isRefused: boolean): Promise<void> {
+  /** Ends an attempt that failed; the task waits again unless that is of no use, or it has failed too often. */
+  async fail(claim: TaskClaim, error: { code: ErrorCode; message: string }): Promise<void> {
     const isOver = '($3 OR failures + 1 >= $4)';
     await this.parts.database.query(
       `UPDATE task SET failures = failures + 1, error = $5,
          state = CASE WHEN ${isOver} THEN 'failed' ELSE 'queued' END,
          finished_at = CASE WHEN ${isOver} THEN now() END
        WHERE id = $1 AND attempt = $2 AND state = 'running'`,
-      [claim.id, claim.attempt, isRefused, mostFailures, JSON.stringify(error)],
+      [claim.id, claim.attempt, !isRetryable(error.code), mostFailures, JSON.stringify(error)],
     );
   }
 

@@ -1,7 +1,7 @@
 /** How a job changes: one transaction with its row locked, the moves that are allowed, its events, one notification. */
 import type { EntityManager } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { JobsParts } from '#jobs/parts.js';
 import { JobEvent } from '#platform/database/entities/job-event.js';
 import { Job, type JobState, terminalStates } from '#platform/database/entities/job.js';

@@ -4,8 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { AtomicFile } from '#data/atomic-file.js';
-import { LowrankError } from '#jit/errors.js';
+import { AtomicFile } from '#base/atomic-file-writer.js';
+import { LowrankError } from '#base/errors.js';
 
 /** What TensorFlow.js knows of a weight: its name, shape and type. */
 type WeightSpec = { readonly name: string };

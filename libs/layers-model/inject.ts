@@ -1,5 +1,5 @@
 /** LoRA for a model that TensorFlow.js runs by itself: a `tf.LayersModel` on whichever backend is set. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { sizeOf } from '#jit/graph.js';
 import { InjectedLayer, replaceCall } from '#layers-model/injected-layer.js';
 import { type LayersLoraConfig, namedLayers, resolveLayers } from '#layers-model/targets.js';

@@ -1,5 +1,5 @@
 /** Folds an adapter into the kernels of its `tf.LayersModel`. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { InjectedLora } from '#layers-model/inject.js';
 import { type TfLayersModel, type TfTensor, tidy } from '#layers-model/tensorflow.js';
 

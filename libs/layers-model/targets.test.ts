@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import { type LayersLoraConfig, resolveLayers } from '#layers-model/targets.js';
 
 beforeAll(() => tf.setBackend('cpu'));

@@ -1,8 +1,8 @@
 /** Which layers of a `tf.LayersModel` a configuration names, and the rank and scale of each. */
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { sizeOf } from '#jit/graph.js';
 import { type LoraConfig, LoraConfigError, type LoraConfigInput, parseLoraConfig } from '#lora/config.js';
-import { nearestNames } from '#lora/config-nearest.js';
+import { nearestNames } from '#base/nearest-names.js';
 import type { TfLayer, TfLayersModel, TfTensor } from '#layers-model/tensorflow.js';
 
 /**

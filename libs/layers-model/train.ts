@@ -1,5 +1,5 @@
 /** Trains an adapter of a `tf.LayersModel`: nothing but its factors changes. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { streamKey, uniformAt } from '#jit/random.js';
 import type { InjectedLora } from '#layers-model/inject.js';
 import {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { LoraConfigError, parseLoraConfig, readLoraConfig } from '#lora/config.js';
-import { nearestNames } from '#lora/config-nearest.js';
+import { nearestNames } from '#base/nearest-names.js';
 
 const lora = fileURLToPath(new URL('../../test/fixtures/lora', import.meta.url));
 

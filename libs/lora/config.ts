@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
-import { nearestNames } from '#lora/config-nearest.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
+import { nearestNames } from '#base/nearest-names.js';
 
 /** What is wrong with one field of a LoRA configuration and what to write instead. */
 export interface LoraConfigProblem {

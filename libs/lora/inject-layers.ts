@@ -1,5 +1,5 @@
 /** Puts injected layers into a tree of modules, in the places of linear and convolutional ones. */
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import { type InjectedConv2dOptions, LoraInjectedConv2d } from '#lora/lora-injected-conv2d.js';
 import { LoraInjectedLinear } from '#lora/lora-injected-linear.js';
 import { ImageMap } from '#nn/conv2d.js';

@@ -1,5 +1,5 @@
 /** Scales and selectors of injected layers: what a run reads beside its data, so that they change without compiling. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { TensorSpec } from '#jit/graph.js';
 import { LowRankBranch } from '#lora/low-rank-branch.js';
 import type { Module } from '#nn/module.js';

@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import { scalar, setBackendNow, type Tensor, tensor } from '#jit/ops.js';
 import { streamKeys } from '#jit/random.js';
 import { injectLayers } from '#lora/inject-layers.js';

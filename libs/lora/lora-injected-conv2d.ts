@@ -1,5 +1,5 @@
 /** The convolutional layer of github.com/cloneofsimo/lora (`LoraInjectedConv2d`). */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { ConvAttributes, Pair } from '#jit/ops/conv-geometry.js';
 import type { Tensor } from '#jit/ops.js';
 import { checkRank, type InjectedOptions, LowRankBranch } from '#lora/low-rank-branch.js';

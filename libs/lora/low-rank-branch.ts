@@ -2,7 +2,7 @@
  * The trainable half of an injected layer: scale * dropout(up(selector(down(x)))), as in the layers of
  * github.com/cloneofsimo/lora.
  */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { gated } from '#jit/ops/gated.js';
 import { dropout } from '#jit/ops/random-bits.js';
 import { add, mul, reshape, type Tensor } from '#jit/ops.js';

@@ -1,5 +1,5 @@
 /** The update of an injected layer as a weight: folded into the base's, and taken out again; plain numbers, no tensors. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Pair } from '#jit/ops/conv-geometry.js';
 
 /** Sizes of an injected layer; a linear one is a convolution with a 1 x 1 kernel. */

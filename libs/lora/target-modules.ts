@@ -1,6 +1,6 @@
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import type { LoraConfig } from '#lora/config.js';
-import { nearestNames } from '#lora/config-nearest.js';
+import { nearestNames } from '#base/nearest-names.js';
 import {
   isAllLinear,
   judgePaths,

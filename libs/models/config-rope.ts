@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import type { RopeConfig, RopeScaling } from '#nn/rotary-frequencies.js';
 
 const positive = z.number().positive();

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { parseRope, ropeFields } from '#models/config-rope.js';
 import type { RopeProblem } from '#models/config-rope.js';
 import type { RopeConfig } from '#nn/rotary-frequencies.js';

@@ -1,5 +1,5 @@
 /** A stored parameter in another number format, and with other numbers, made block by block. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Storage, StoredParameter } from '#models/model-folder.js';
 import { roundToBfloat16, roundToFloat16 } from '#models/safetensors-dtype.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';

@@ -1,6 +1,6 @@
 import { access, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { readModelConfig } from '#models/config.js';
 import type { DecoderConfig } from '#models/config.js';
 import { findWeightFiles, INDEX } from '#models/model-folder-files.js';

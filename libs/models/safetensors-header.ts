@@ -1,4 +1,5 @@
-import { LowrankError } from '#jit/errors.js';
+import type { ErrorCode } from '#base/error-codes.js';
+import { LowrankError } from '#base/errors.js';
 import { DTYPE_BITS, isDtype } from '#models/safetensors-dtype.js';
 import type { Dtype } from '#models/safetensors-dtype.js';
 
@@ -19,7 +20,12 @@ export interface SafetensorsLimits {
 
 /** A safetensors file that lies about itself; `code` says which lie. */
 export class SafetensorsError extends LowrankError {
-  constructor(code: string, file: string, problem: string, details: Readonly<Record<string, unknown>> = {}) {
+  constructor(
+    code: ErrorCode,
+    file: string,
+    problem: string,
+    details: Readonly<Record<string, unknown>> = {},
+  ) {
     super(code, `${file}: ${problem}`, { details: { file, ...details } });
   }
 }
@@ -128,7 +134,7 @@ function findDuplicateKey(text: string): string | undefined {
 }
 
 function parseEntry(name: string, raw: unknown, path: string, dataStart: number): TensorEntry {
-  const fail = (code: string, problem: string, details: Readonly<Record<string, unknown>> = {}) =>
+  const fail = (code: ErrorCode, problem: string, details: Readonly<Record<string, unknown>> = {}) =>
     new SafetensorsError(code, path, `tensor ${JSON.stringify(name)} ${problem}`, {
       tensor: name,
       ...details,

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readSafetensorsHeader, readTensorBytes, readTensorF32 } from '#models/safetensors.js';
-import { writeFolderAtomically } from '#runtime/atomic-file.js';
+import { writeFolderAtomically } from '#base/atomic-file.js';
 import { safetensorsLayout, streamSafetensors, writeSafetensors } from '#models/safetensors-write.js';
 import type { TensorSource } from '#models/safetensors-write.js';
 

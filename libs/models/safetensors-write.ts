@@ -1,5 +1,5 @@
-import { LowrankError } from '#jit/errors.js';
-import { writeFileAtomically } from '#runtime/atomic-file.js';
+import { LowrankError } from '#base/errors.js';
+import { writeFileAtomically } from '#base/atomic-file.js';
 import { compareDtypes, DTYPE_BITS, roundToBfloat16, roundToFloat16 } from '#models/safetensors-dtype.js';
 import type { Dtype, FloatDtype } from '#models/safetensors-dtype.js';
 

@@ -5,7 +5,7 @@
  */
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { parseSafetensorsHeader, SafetensorsError } from '#models/safetensors-header.js';
 import type { SafetensorsLimits, TensorEntry } from '#models/safetensors-header.js';
 import { isFloatDtype, widenBfloat16, widenFloat16 } from '#models/safetensors-dtype.js';

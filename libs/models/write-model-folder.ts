@@ -2,14 +2,14 @@
 import { createReadStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { INDEX } from '#models/model-folder-files.js';
 import type { ModelFolder, Storage } from '#models/model-folder.js';
 import { DTYPE_BITS } from '#models/safetensors-dtype.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import { fileChunks } from '#models/safetensors-write.js';
 import type { TensorSource } from '#models/safetensors-write.js';
-import { writeFlushed, writeFolderAtomically } from '#runtime/atomic-file.js';
+import { writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
 
 /** How the numbers of a model are written. */
 export type ExportDtype = 'f16' | 'bf16' | 'f32';

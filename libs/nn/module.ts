@@ -2,7 +2,7 @@
  * The tree of layers that a model is. A module's path is its name in the model's own files, so weights, LoRA targets
  * and adapter keys are found by path alone.
  */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Tensor } from '#jit/ops.js';
 
 /** A weight of a module: its full name in the model's files, its shape, and its tensor while a step runs. */

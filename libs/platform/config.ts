@@ -1,7 +1,7 @@
 /** What a process is told by its environment: read once, checked as a whole. */
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];

@@ -1,6 +1,6 @@
 /** What every process of the service stands on: database, queue, objects, notifications, log. */
 import type { DataSource } from 'typeorm';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Configuration } from '#platform/config.js';
 import { createDataSource } from '#platform/database/data-source.js';
 import { embeddedPostgresUrl } from '#platform/database/embedded-postgres.js';

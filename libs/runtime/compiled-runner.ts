@@ -1,5 +1,5 @@
 /** A runner on ONNX Runtime. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { CompiledGraph } from '#runtime/compile.js';
 import { cachedGraph } from '#runtime/graph-cache.js';
 import type { Device } from '#runtime/device.js';

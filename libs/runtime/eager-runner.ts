@@ -1,5 +1,5 @@
 /** A runner on TensorFlow.js itself: the same step functions, operation by operation, on whichever backend is set. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { TensorSpec } from '#jit/graph.js';
 import { currentBackend, keep, reshape, scalar, setBackendNow, type Tensor, tensor, tidy } from '#jit/ops.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';

@@ -1,5 +1,5 @@
 /** Runs the step functions of a job, whatever carries them out: a compiled graph or TensorFlow.js itself. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 
 /** What one run reads besides the state. */

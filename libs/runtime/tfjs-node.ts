@@ -8,7 +8,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { type KernelBackend, registerBackend, tensorflow } from '#jit/ops.js';
 import type { TfjsNodeKind } from '#runtime/device.js';
 import { type TfjsNodePlace, tfjsNodePlace } from '#runtime/tfjs-node-place.js';

@@ -2,7 +2,7 @@
 import { link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { createHash, randomUUID } from 'node:crypto';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { ExternalTensor, OnnxModel } from '#runtime/onnx-graph.js';
 
 /** A weight file, and where it is linked to. */

@@ -1,5 +1,5 @@
 /** How a run is asked to stop. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 /** The reason to abort a run's signal with; other reasons stop it without a checkpoint. */
 export class CancelRequest extends LowrankError {

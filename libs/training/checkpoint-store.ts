@@ -1,7 +1,7 @@
 /** The checkpoints of a run: `step-NNNNNN` folders side by side. */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { type CheckpointContent, openCheckpoint, writeCheckpoint } from '#training/checkpoint.js';
 import type { CheckpointState } from '#training/run-state.js';
 

@@ -7,7 +7,7 @@ import { adapterLayout } from '#lora/adapter-layout.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { readModelConfig } from '#models/config.js';
-import type * as atomicFile from '#runtime/atomic-file.js';
+import type * as atomicFile from '#base/atomic-file.js';
 import { type DecoderSpec, decoderSpec } from '#models/spec.js';
 import {
   type CheckpointContent,
@@ -21,7 +21,7 @@ import { type CheckpointState, requireSameRun, type RunIdentity, startOfRun } fr
 
 /** The file whose writing finds the disk full. */
 const full = vi.hoisted(() => ({ file: '' }));
-vi.mock('#runtime/atomic-file.js', async (original) => {
+vi.mock('#base/atomic-file.js', async (original) => {
   const actual = await original<typeof atomicFile>();
   return {
     ...actual,

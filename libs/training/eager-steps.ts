@@ -1,5 +1,5 @@
 /** The step functions run by TensorFlow.js itself, operation by operation: the oracle, and the way to its own GPU backends. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { readFrozenWeight } from '#models/frozen-weights.js';
 import type { EagerDevice } from '#runtime/device.js';
 import { EagerRunner } from '#runtime/eager-runner.js';

@@ -1,6 +1,6 @@
 /** How much memory a run will take, and how many layers must be recomputed for it to fit. */
 import { freemem } from 'node:os';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { MemoryPlan } from '#runtime/memory-plan.js';
 import type { MemoryPrediction } from '#training/events.js';
 

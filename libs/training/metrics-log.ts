@@ -1,6 +1,6 @@
 /** JSON lines of a run in the order of its steps; a resumed run cuts off what it will write again. */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 /** A line of the log. */
 export type LogRecord = Readonly<Record<string, unknown>>;

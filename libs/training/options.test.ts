@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { UnsupportedError } from '#jit/errors.js';
-import { OptionsError } from '#training/option-problems.js';
+import { UnsupportedError } from '#base/errors.js';
+import { OptionsError } from '#base/field-problems.js';
 import { parseTrainingOptions } from '#training/options.js';
 
 function problemsOf(input: unknown): readonly { field: string; problem: string; fix: string }[] {

@@ -1,7 +1,7 @@
 /** The options of a training run: their names, ranges and defaults, in one place. */
 import { z } from 'zod';
 import { devices, eagerDevices, isEagerDevice } from '#runtime/device.js';
-import { type FieldGuide, type Findings, findProblems, throwFindings } from '#training/option-problems.js';
+import { type FieldGuide, type Findings, findProblems, throwFindings } from '#base/field-problems.js';
 import { scheduleKinds } from '#training/schedule.js';
 
 /** Where a run computes: ONNX Runtime's CPU, WebGPU or CUDA, or TensorFlow.js operation by operation. */

@@ -2,8 +2,8 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LowrankError } from '#jit/errors.js';
-import { writeFileAtomically } from '#runtime/atomic-file.js';
+import { LowrankError } from '#base/errors.js';
+import { writeFileAtomically } from '#base/atomic-file.js';
 import { chosenOptions } from '#training/auto-options.js';
 import { CheckpointStore } from '#training/checkpoint-store.js';
 import { choice, type TrainingSummary } from '#training/events.js';

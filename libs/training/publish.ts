@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
 import { unflattenFactors } from '#adapters/flat-factors.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { LoraConfig } from '#lora/config.js';
 import type { DecoderSpec } from '#models/spec.js';
 import type { FlatLayout } from '#nn/flat-layout.js';

@@ -1,6 +1,6 @@
 /** Where a run stands between two steps, and what it must agree on with the checkpoint that it goes on from. */
 import { z } from 'zod';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { canonicalJson } from '#runtime/graph-cache.js';
 import { chosenOptions } from '#training/auto-options.js';
 import { evaluationMetrics } from '#training/events.js';

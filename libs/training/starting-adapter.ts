@@ -6,7 +6,7 @@ import { ADAPTER_FILES } from '#adapters/adapter.js';
 import { flattenFactors } from '#adapters/flat-factors.js';
 import { initialiseAdapter } from '#adapters/initialise.js';
 import { readAdapter } from '#adapters/read-adapter.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { type StreamKey, streamKey, uniformAt } from '#jit/random.js';
 import { type LoraConfig, parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';

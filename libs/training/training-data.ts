@@ -12,7 +12,7 @@ import { LengthCounter } from '#data/length-counter.js';
 import type { Block } from '#data/packing.js';
 import { type ExamplePiece, renderExample } from '#data/render-example.js';
 import type { Tokenizer } from '#data/tokenizer.js';
-import { writeFileAtomically } from '#runtime/atomic-file.js';
+import { writeFileAtomically } from '#base/atomic-file.js';
 
 /** What turns text into tokens. */
 export interface TextCodec {

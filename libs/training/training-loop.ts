@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Batch } from '#data/batch.js';
 import type { BlockStore } from '#data/block-store.js';
 import { BlockOrder } from '#data/shuffle.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { ChosenOptions } from '#training/auto-options.js';
 import { CancelRequest } from '#training/cancellation.js';
 import type { TrainedVectors } from '#training/checkpoint.js';

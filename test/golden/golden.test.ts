@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import { goldenCases } from './registry.js';
 
 const root = join(import.meta.dirname, '../fixtures');

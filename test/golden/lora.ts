@@ -4,7 +4,7 @@ import { flattenFactors, unflattenFactors } from '#adapters/flat-factors.js';
 import { mergeDelta } from '#adapters/merge-delta.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import type { Batch } from '#data/batch.js';
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import { gather, matMul } from '#jit/ops.js';
 import type { Program } from '#jit/trace.js';
 import { createLoraModel, type LoraModel } from '#lora/lora-model.js';

@@ -1,7 +1,7 @@
 /** Runs every golden case of a folder (LOWRANK_FIXTURES, or the repository's own) and says how far off each was. */
 import '@tensorflow/tfjs-backend-cpu';
 import { resolve } from 'node:path';
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import { goldenCases } from './registry.js';
 
 const root = resolve(process.env['LOWRANK_FIXTURES'] ?? 'test/fixtures');

@@ -1,7 +1,7 @@
 /** Which golden cases there are and what runs each. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import { runComposeCase } from './compose.js';
 import { runFamilyCase } from './families.js';
 import type { GoldenResult } from './golden-case.js';

@@ -60,7 +60,7 @@ test('a composition waits for a worker, and the same Idempotency-Key makes no se
 test('only the attempt that holds a task may end it, and lost ones come back until they were tried thrice', async () => {
   const tasks = new Tasks(api.platform);
   for (let claimed = await tasks.claim('drain'); claimed; claimed = await tasks.claim('drain')) {
-    await tasks.fail({ id: claimed.id, attempt: claimed.attempt }, { code: 'x', message: 'x' }, true);
+    await tasks.fail({ id: claimed.id, attempt: claimed.attempt }, { code: 'rank_invalid', message: 'x' });
   }
   const { id } = (await api.call('POST', '/v1/exports', { adapter: a, dtype: 'f32' })).body;
   const [claimed, nothing] = [await tasks.claim('w1'), await tasks.claim('w2')];
@@ -103,7 +103,7 @@ test.each([
   expect(await tasks.beat({ id: running, attempt: 1 }, null)).toBe(false);
   const done = await make();
   await tasks.claim('w');
-  await tasks.fail({ id: done, attempt: 1 }, { code: 'x', message: 'x' }, true);
+  await tasks.fail({ id: done, attempt: 1 }, { code: 'rank_invalid', message: 'x' });
   const late = await cancel(done);
   expect([late.status, late.body.error.code]).toEqual([400, `${kind.slice(0, -1)}_finished`]);
   for (const id of [waiting, running, done]) {
@@ -122,7 +122,7 @@ test('a hand-over is no failure, and a task has failed after three', async () =>
   }
   for (let attempt = 5; attempt <= 7; attempt++) {
     expect((await tasks.claim('w'))?.attempt).toBe(attempt);
-    await tasks.fail({ id, attempt }, { code: 'bake_died', message: 'x' }, false);
+    await tasks.fail({ id, attempt }, { code: 'bake_died', message: 'x' });
   }
   expect((await api.call('GET', `/v1/exports/${id}`)).body).toMatchObject({
     status: 'failed',

@@ -36,7 +36,7 @@ async function step(from: number, to = from): Promise<void> {
 async function finish(): Promise<void> {
   await claims.finish(
     { jobId: id, attempt },
-    { end: 'failed', error: { code: 'x', message: 'it broke' }, badJob: true },
+    { end: 'failed', error: { code: 'loss_not_finite', message: 'it broke' } },
   );
 }
 

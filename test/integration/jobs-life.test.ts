@@ -1,6 +1,6 @@
 /** A job's life in a real Postgres: states, claims, fencing, endings, progress. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LowrankError } from '#jit/errors.js';
+import type { LowrankError } from '#base/errors.js';
 import { Claims } from '#jobs/claims.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
 import { JobHistory } from '#jobs/job-history.js';
@@ -43,10 +43,9 @@ const succeeded: AttemptOutcome = {
     files: [{ path: 'adapter_model.safetensors', key: 'x', bytes: 5, sha256: 'a'.repeat(64) }],
   },
 };
-const failed = (badJob: boolean): AttemptOutcome => ({
+const failed = (code: 'loss_not_finite' | 'trainer_crashed'): AttemptOutcome => ({
   end: 'failed',
-  badJob,
-  error: { code: 'loss_not_finite', message: 'the loss is NaN' },
+  error: { code, message: 'the loss is NaN' },
 });
 const killed: AttemptOutcome = {
   end: 'lost',
@@ -157,7 +156,7 @@ describe('the end of an attempt', () => {
 
   test('by the fault of the job fails it at once', async () => {
     const claim = await running();
-    const job = (await claims.finish(claim, failed(true))) as Job;
+    const job = (await claims.finish(claim, failed('loss_not_finite'))) as Job;
     expect(job).toMatchObject({
       state: 'failed',
       error: { code: 'loss_not_finite', message: 'the loss is NaN', param: null },
@@ -169,7 +168,7 @@ describe('the end of an attempt', () => {
     const { jobId } = await running();
     const states = [];
     for (let attempt = 1; attempt <= 3; attempt++) {
-      const job = (await claims.finish({ jobId, attempt }, failed(false))) as Job;
+      const job = (await claims.finish({ jobId, attempt }, failed('trainer_crashed'))) as Job;
       states.push(job.state);
       await claims.claimJob(jobId, 'worker-a', 'cpu');
     }
@@ -225,7 +224,13 @@ describe('the end of an attempt', () => {
 
 describe('cancelling', () => {
   test('a running job waits for its worker, and then wins over every outcome', async () => {
-    for (const outcome of [succeeded, failed(true), failed(false), killed, { end: 'paused' } as const]) {
+    for (const outcome of [
+      succeeded,
+      failed('loss_not_finite'),
+      failed('trainer_crashed'),
+      killed,
+      { end: 'paused' } as const,
+    ]) {
       const claim = await running();
       const asked = await jobs.store.requestCancel(project, claim.jobId);
       expect(asked.state).toBe('running');

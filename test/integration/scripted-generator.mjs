@@ -6,6 +6,7 @@ let cancelled = 0;
 let mostAtOnce = 0;
 
 const tell = (message) => process.send(message);
+const fail = (id, code, message) => tell({ type: 'failed', id, error: { code, message, details: {} } });
 
 function answer(id, texts, finish_reason = 'stop') {
   for (const text of texts) tell({ type: 'text', id, text });
@@ -17,7 +18,7 @@ process.on('message', (command) => {
   if (type === 'cancel') {
     if (!waiting.delete(id)) return;
     cancelled++;
-    tell({ type: 'failed', id, code: 'answer_cancelled', message: 'nobody waits', typed: true });
+    fail(id, 'answer_cancelled', 'nobody waits');
     return;
   }
   const { prompt } = command;
@@ -33,10 +34,8 @@ process.on('message', (command) => {
     return;
   }
   waiting.delete(id);
-  if (word === 'fail')
-    tell({ type: 'failed', id, code: argument, message: 'as the prompt says', typed: true });
-  else if (word === 'break')
-    tell({ type: 'failed', id, code: 'internal_error', message: 'secret', typed: false });
+  if (word === 'fail') fail(id, argument, 'as the prompt says');
+  else if (word === 'break') fail(id, 'internal_error', 'secret');
   else if (word === 'task') answer(id, [JSON.stringify(command)]);
   else if (word === 'process') {
     const names = Object.keys(process.env);

@@ -1,7 +1,7 @@
 /** What is wrong with the Compose file: its form, secrets that stand in it, checks that are missing, unknown variables. */
 import { load } from 'js-yaml';
 import { z } from 'zod';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { parseConfiguration } from '#platform/config.js';
 
 export interface ComposeInput {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { cleanParagraphs, cutSection, normalizeCharacters, stripEditorial } from './clean.js';
 
 describe('normalizeCharacters', () => {

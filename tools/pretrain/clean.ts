@@ -1,5 +1,5 @@
 /** From a text as its data package holds it to paragraphs of plain English: no editorial matter, one way to quote. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { TextForm, TextSection } from './sources.js';
 
 /** Line ends, spaces, dashes and quotation marks in one spelling, all ASCII where ASCII has the character. */

@@ -9,7 +9,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { loadTokenizer } from '#data/load-tokenizer.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { modelCard } from './card.js';
 import { loadCorpus, type Corpus } from './corpus.js';
 import { CompiledPretraining } from './engine.js';

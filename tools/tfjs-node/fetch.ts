@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { type ProgramOptions, runProgram } from './programs.js';
 import type { NpmPackage, Wheel } from './recipe.js';
 

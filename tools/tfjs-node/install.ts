@@ -5,7 +5,7 @@
  */
 import { access, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { TfjsNodeKind } from '#runtime/device.js';
 import { tfjsNodePlace } from '#runtime/tfjs-node-place.js';
 import { buildAddon } from './build-addon.js';

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { isTfjsNodeKind, tfjsNodeKinds } from '#runtime/device.js';
 import { installTfjsNode } from './install.js';
 

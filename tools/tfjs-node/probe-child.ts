@@ -1,5 +1,5 @@
 /** The process of `probeTfjsNode`: loads a backend, takes a small step with a gradient, and says how it went. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { matMul, mul, square, sum, type Tensor, valueAndGrads } from '#jit/ops.js';
 import '#jit/tensorflow-gradients.js';
 import { isTfjsNodeKind } from '#runtime/device.js';

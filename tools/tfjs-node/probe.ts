@@ -1,7 +1,7 @@
 /** Whether an installation of tfjs-node works: it is loaded and takes a small step in a process of its own. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { errorOf, LowrankError } from '#base/errors.js';
 import { tfjsNodeEnvironment } from '#runtime/process-environment.js';
 import type { TfjsNodeKind } from '#runtime/device.js';
 
@@ -57,7 +57,7 @@ export async function probeTfjsNode({
   signal?.throwIfAborted();
   const answer = parseAnswer(output);
   if (answer?.ok) return { tensorflow: answer.tensorflow, gpu: answer.gpu };
-  if (answer) throw new LowrankError(answer.code, answer.message);
+  if (answer) throw errorOf(answer);
   // A library that needs instructions the processor lacks ends the process without a word to JavaScript.
   const told = errors.trim().split('\n').slice(-5).join('\n');
   throw new LowrankError('tfjs_node_broken', `${kind} ended its process (${end})${told && `:\n${told}`}`, {

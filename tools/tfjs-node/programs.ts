@@ -1,6 +1,6 @@
 /** The programs of the machine that build the backend: whether they are there, and running them. */
 import { spawn } from 'node:child_process';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 interface Needed {
   readonly program: string;

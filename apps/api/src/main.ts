@@ -1,6 +1,6 @@
 /** The API server. */
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { ApiKeys } from '#jobs/api-keys.js';
 import { type Configuration, parseConfiguration } from '#platform/config.js';
 import { createLog } from '#platform/log.js';

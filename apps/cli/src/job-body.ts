@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { JobCreate } from '#contracts/http/job-create.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { isId } from '#platform/ids.js';
 import type { LowrankClient } from './client/client.js';
 

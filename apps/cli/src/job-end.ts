@@ -1,6 +1,6 @@
 /** What is said when a job is over. */
 import type { JobObject } from '#contracts/http/jobs.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 /** Text about a job that succeeded, or the error `job_failed` or `job_cancelled`. */
 export function endOf(job: JobObject): string | LowrankError {

@@ -72,14 +72,15 @@ describe('against a server', () => {
   });
 
   test.each([
-    [401, 4],
-    [404, 5],
-    [409, 6],
-    [400, 2],
-    [500, 1],
-  ])('its error %i ends with %i and its message', async (status, expected) => {
+    [401, 4, 'invalid_api_key'],
+    [404, 5, 'fine_tuning_job_not_found'],
+    [409, 6, 'model_name_taken'],
+    [400, 2, 'invalid_request'],
+    [400, 6, 'job_finished'],
+    [500, 1, 'internal_error'],
+  ])('its error %i ends with %i and its message', async (status, expected, code) => {
     const { url } = await serve((_, response) =>
-      sendError(response, status, { message: 'the reason', code: 'a_code' }),
+      sendError(response, status, { message: 'the reason', code }),
     );
     expect(await run(['cancel', 'ftjob-1'], { url })).toEqual({
       code: expected,
@@ -87,7 +88,7 @@ describe('against a server', () => {
       stderr: 'error: the reason\n',
     });
     const json = await run(['cancel', 'ftjob-1', '--json'], { url });
-    expect(JSON.parse(json.stderr)).toMatchObject({ error: { code: 'a_code', message: 'the reason' } });
+    expect(JSON.parse(json.stderr)).toMatchObject({ error: { code, message: 'the reason' } });
   });
 
   test('several problems are listed', async () => {

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { z } from 'zod';
 import { requestProblem } from '#contracts/http/errors.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { addAdapters } from './commands/adapters.js';
 import { addChat } from './commands/chat.js';
 import { addCompletion } from './commands/completion.js';
@@ -23,7 +23,8 @@ import { addTrain } from './commands/train.js';
 import { addWhere } from './commands/where.js';
 import { type CliIo, contextOf, defaultUrl, type Handler, type Run } from './context.js';
 import { programVersion } from './installation.js';
-import { exitCodeOf, exitCodes, Interrupted } from './exit-codes.js';
+import { exitCodes } from '#base/error-codes.js';
+import { exitCodeOf, Interrupted } from './exit-codes.js';
 
 const footer = `
 Environment:

@@ -7,7 +7,7 @@ import {
   type GeneratorMessage,
   type GeneratorTask,
 } from '#contracts/generator-messages.js';
-import { LowrankError } from '#jit/errors.js';
+import { factsOf, LowrankError } from '#base/errors.js';
 import { answerTask } from './answer-task.js';
 import { WarmModels } from './warm-models.js';
 
@@ -33,9 +33,7 @@ async function answer(task: GeneratorTask, signal: AbortSignal): Promise<void> {
   try {
     tell(await answerTask(models, task, { signal, onText: (text) => tell({ type: 'text', id, text }) }));
   } catch (error) {
-    const typed = error instanceof LowrankError;
-    const message = error instanceof Error ? error.message : String(error);
-    tell({ type: 'failed', id, code: typed ? error.code : 'internal_error', message, typed });
+    tell({ type: 'failed', id, error: factsOf(error) });
   } finally {
     waiting.delete(id);
   }

@@ -8,7 +8,7 @@ import { type ChatTemplate, loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import { createGenerator, type Generator } from '#generation/generator.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 
 const mostThreads = 8;

@@ -1,6 +1,6 @@
 /** The command line of the trainer. */
 import { parseArgs } from 'node:util';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 export const usage = `Usage: node main.js JOB.json [--resume] [--json]
        node main.js --wait

@@ -4,7 +4,7 @@
  * Started by hand it shows how the training goes; forked it speaks the messages of libs/contracts/trainer-messages.ts.
  */
 import { type TrainerCommand, trainerCommand } from '#contracts/trainer-messages.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { CancelRequest } from '#training/cancellation.js';
 import { parseArguments, type TrainerArguments, usage } from './arguments.js';
 import { ParentReporter } from './parent-reporter.js';

@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseTrainerJobText } from '#contracts/trainer-job.js';
-import type { TrainerError, TrainerMessage } from '#contracts/trainer-messages.js';
+import type { TrainerMessage } from '#contracts/trainer-messages.js';
 import { identifyBase } from '#hub/identify-base.js';
-import { LowrankError } from '#jit/errors.js';
+import { factsOf, isFileError, kindOf, LowrankError } from '#base/errors.js';
 import { trainAdapter } from '#training/run.js';
 import { openSampleWriter } from './sample-writer.js';
 import { setTensorflowVariables, tfjsNodeFolder } from './tensorflow.js';
@@ -20,9 +20,6 @@ export interface JobRun {
   readonly takeCheckpointRequest: () => boolean;
   readonly signal: AbortSignal;
 }
-
-/** Failures that a job is not to blame for, even before its first step. */
-const machineFailures = ['disk_full', 'file_changed'];
 
 /** Runs a job to its end, which the last message tells, and yields the exit code. */
 export async function runJob({
@@ -78,12 +75,10 @@ export async function runJob({
       onMessage({ type: 'cancelled' });
       return exitCodes.cancelled;
     }
-    const isTyped = error instanceof LowrankError;
-    const isBadJob = isTyped && !hasStarted && !machineFailures.includes(error.code);
-    if (!isTyped && !isFileError(error))
+    if (!(error instanceof LowrankError) && !isFileError(error))
       onMessage({ type: 'log', level: 'error', message: String((error as Error).stack ?? error) });
-    onMessage({ type: 'failed', error: describe(error), bad_job: isBadJob });
-    return isBadJob ? exitCodes.badJob : exitCodes.failed;
+    onMessage({ type: 'failed', error: factsOf(error) });
+    return kindOf(error) === 'caller' ? exitCodes.badJob : exitCodes.failed;
   }
 }
 
@@ -104,17 +99,4 @@ function requireOwnPlace(jobFile: string, outputFolder: string): void {
     `the run writes a job.json of its own into ${outputFolder}: give the job file another name or the run another folder`,
     { details: { file: jobFile } },
   );
-}
-
-/** A refusal of the file system, whose message names the call and the path. */
-function isFileError(error: unknown): boolean {
-  return error instanceof Error && 'errno' in error && 'path' in error;
-}
-
-function describe(error: unknown): TrainerError {
-  if (error instanceof LowrankError) {
-    return { code: error.code, message: error.message, details: { ...error.details } };
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  return { code: isFileError(error) ? 'file_access' : 'internal_error', message, details: {} };
 }

@@ -47,7 +47,7 @@ test('a terminal gets a bar that lines go above, and none at the end', async () 
 });
 
 test('with --json the last line is the end as JSON', async () => {
-  const error = { code: 'disk_full', message: 'no room', details: {} };
-  const text = await shown([{ type: 'failed', error, bad_job: false }], false, true);
-  expect(JSON.parse(text.trim().split('\n').at(-1)!)).toEqual({ status: 'failed', error, bad_job: false });
+  const error = { code: 'disk_full', message: 'no room', details: {} } as const;
+  const text = await shown([{ type: 'failed', error }], false, true);
+  expect(JSON.parse(text.trim().split('\n').at(-1)!)).toEqual({ status: 'failed', error });
 });

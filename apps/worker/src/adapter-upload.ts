@@ -1,7 +1,7 @@
 /** Brings the adapter of a finished run to the object store. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Claim } from '#jobs/claims.js';
 import type { TrainedAdapter } from '#jobs/endings.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';

@@ -3,14 +3,12 @@
  * and what it does is told to the parent. It ends when its parent does.
  */
 import { readFile } from 'node:fs/promises';
-import { AdapterError } from '#adapters/adapter.js';
 import { Composition } from '#adapters/composition.js';
-import { CompositionError } from '#adapters/composition-members.js';
 import { exportMerged } from '#adapters/export-merged.js';
 import { openAdapter } from '#adapters/read-adapter.js';
 import { type BakeJob, bakeJob, type BakeMessage } from '#contracts/bake-messages.js';
 import { type CompositionReportObject, viewReport } from '#contracts/composition-report.js';
-import { LowrankError } from '#jit/errors.js';
+import { factsOf } from '#base/errors.js';
 
 const progressMilliseconds = 250;
 
@@ -60,19 +58,11 @@ async function bake(job: BakeJob): Promise<CompositionReportObject | null> {
   return null;
 }
 
-/** Whether the same members and options would fail again. */
-function isRefusal(error: unknown): boolean {
-  if (error instanceof CompositionError || error instanceof AdapterError) return true;
-  return error instanceof LowrankError && error.code !== 'disk_full' && error.code !== 'folder_exists';
-}
-
 process.once('disconnect', () => process.exit(1));
 try {
   const job = bakeJob.parse(JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')));
   await tell({ type: 'done', report: await bake(job) });
 } catch (error) {
-  const code = error instanceof LowrankError ? error.code : 'internal_error';
-  const message = error instanceof Error ? error.message : String(error);
-  await tell({ type: 'failed', code, message, refused: isRefusal(error) });
+  await tell({ type: 'failed', error: factsOf(error) });
 }
 process.exit(0);

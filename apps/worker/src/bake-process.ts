@@ -1,7 +1,7 @@
 /** The process that composes and exports, as the worker sees it. */
 import { join } from 'node:path';
 import { type BakeMessage, bakeMessage } from '#contracts/bake-messages.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { forkComputing } from '#platform/computing-process.js';
 import type { TaskProgress } from '#platform/database/entities/task.js';
 

@@ -1,7 +1,7 @@
 /** From which checkpoint an attempt goes on: the newest of this machine and the object store that is whole. */
 import { join } from 'node:path';
 import { rm } from 'node:fs/promises';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Log } from '#jobs/parts.js';
 import type { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';

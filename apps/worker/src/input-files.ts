@@ -1,9 +1,10 @@
 /** Everything that a job names, brought to this machine, and the job file that says so to the trainer. */
+import type { ErrorCode } from '#base/error-codes.js';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Log } from '#jobs/parts.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
@@ -24,7 +25,7 @@ export interface InputParts {
 /** Something that a job needs and that is not there or not whole: trying again is of no use. */
 export class InputError extends LowrankError {
   constructor(
-    code: string,
+    code: ErrorCode,
     readonly field: string,
     message: string,
     cause?: unknown,

@@ -1,7 +1,7 @@
 /** One attempt of a job, from the claim to the transaction that ends it. */
 import { join } from 'node:path';
 import type { TrainerMessage } from '#contracts/trainer-messages.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Claim, Wishes } from '#jobs/claims.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
 import type { Log } from '#jobs/parts.js';

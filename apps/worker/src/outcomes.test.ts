@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { InputError } from './input-files.js';
 import { outcomeOfEnd, outcomeOfError, outcomeOfMemory } from './outcomes.js';
 
-const error = { code: 'x', message: 'y' };
+const error = { code: 'trainer_crashed', message: 'y' } as const;
 
 describe('the end of a trainer', () => {
   test.each([
-    ['that failed', { kind: 'failed', error, badJob: true }, 'go on', 'failed'],
-    ['that failed while it was cancelled', { kind: 'failed', error, badJob: false }, 'cancel', 'failed'],
+    ['that failed', { kind: 'failed', error }, 'go on', 'failed'],
+    ['that failed while it was cancelled', { kind: 'failed', error }, 'cancel', 'failed'],
     ['that stopped as it was told', { kind: 'cancelled' }, 'cancel', 'cancelled'],
     ['that stopped for a pause', { kind: 'cancelled' }, 'pause', 'paused'],
     ['that stopped because the worker stops', { kind: 'cancelled' }, 'hand over', 'handed_over'],
@@ -18,21 +18,18 @@ describe('the end of a trainer', () => {
   ] as const)('%s', (_, end, wish, expected) => expect(outcomeOfEnd(end, wish).end).toBe(expected));
 });
 
-test('only what the job names can be its own fault', () => {
+test('what the job names and is not there is named with its field; anything else is a bug', () => {
   const missing = new InputError('file_not_found', 'training_file', 'is gone');
   expect(outcomeOfError(missing)).toMatchObject({
-    badJob: true,
     error: { code: 'file_not_found', param: 'training_file' },
   });
   expect(outcomeOfError(new TypeError('oops'))).toMatchObject({
-    badJob: false,
     error: { code: 'internal_error', message: 'oops', param: null },
   });
 });
 
 test('too little memory is told with what to do', () => {
   expect(outcomeOfMemory(2e9, 1e9)).toMatchObject({
-    badJob: true,
-    error: { message: expect.stringContaining('2,000 MB') as string },
+    error: { code: 'out_of_memory_predicted', message: expect.stringContaining('2,000 MB') as string },
   });
 });

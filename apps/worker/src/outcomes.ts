@@ -1,5 +1,5 @@
 /** What an attempt's end means for its job, given what was wanted of it. */
-import { LowrankError } from '#jit/errors.js';
+import { factsOf } from '#base/errors.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
 import { InputError } from './input-files.js';
 import { cleanText } from './run-records.js';
@@ -20,7 +20,7 @@ export function outcomeOfWish(wish: Wish): AttemptOutcome | undefined {
 export function outcomeOfEnd(end: Exclude<TrainerEnd, { kind: 'finished' }>, wish: Wish): AttemptOutcome {
   if (end.kind === 'failed') {
     const { code, message } = end.error;
-    return { end: 'failed', error: { code, message: cleanText(message) }, badJob: end.badJob };
+    return { end: 'failed', error: { code, message: cleanText(message) } };
   }
   const wished = outcomeOfWish(wish);
   if (wished) return wished;
@@ -31,12 +31,12 @@ export function outcomeOfEnd(end: Exclude<TrainerEnd, { kind: 'finished' }>, wis
 /** The outcome of an error in the worker: of the job if it names what is not there, else worth another try. */
 export function outcomeOfError(error: unknown): AttemptOutcome {
   const isInput = error instanceof InputError;
+  const facts = factsOf(error);
   return {
     end: 'failed',
-    badJob: isInput,
     error: {
-      code: error instanceof LowrankError ? error.code : 'internal_error',
-      message: cleanText(error instanceof Error ? error.message : String(error)),
+      code: facts.code,
+      message: cleanText(facts.message),
       param: isInput ? error.field : null,
     },
   };
@@ -48,5 +48,5 @@ export function outcomeOfMemory(neededBytes: number, availableBytes: number): At
   const message =
     `the run needs about ${megabytes(neededBytes)} MB of memory and no worker has more than ${megabytes(availableBytes)}: ` +
     'lower block_length or batch_size, choose a smaller base model, or start a worker on a larger machine';
-  return { end: 'failed', error: { code: 'out_of_memory_predicted', message }, badJob: true };
+  return { end: 'failed', error: { code: 'out_of_memory_predicted', message } };
 }

@@ -11,7 +11,7 @@ import { ADAPTER_FILES } from '#adapters/adapter.js';
 import { RECIPE_FILE } from '#adapters/composition.js';
 import type { BakeJob } from '#contracts/bake-messages.js';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
-import { LowrankError } from '#jit/errors.js';
+import { errorOf, factsOf, LowrankError } from '#base/errors.js';
 import { whenReachable } from '#jobs/retrying.js';
 import { compositionInput, exportInput } from '#jobs/task-input.js';
 import { type ComposedAdapter, type TaskClaim, Tasks } from '#jobs/tasks.js';
@@ -133,11 +133,9 @@ export class TaskRunner {
   }
 
   private async giveUp(claim: TaskClaim, error: unknown, signal: AbortSignal): Promise<void> {
-    const code = error instanceof LowrankError ? error.code : 'internal_error';
-    const message = cleanText(error instanceof Error ? error.message : String(error));
-    const isRefused = error instanceof RefusedError || ['object_missing', 'object_corrupt'].includes(code);
+    const { code, message } = factsOf(error);
     this.platform.log.warn({ err: error, task: claim.id }, 'a task failed');
-    await this.written(claim.id, signal, () => this.tasks.fail(claim, { code, message }, isRefused));
+    await this.written(claim.id, signal, () => this.tasks.fail(claim, { code, message: cleanText(message) }));
   }
 
   private async perform(task: Task, claim: TaskClaim, folder: string, signal: AbortSignal): Promise<boolean> {
@@ -155,9 +153,7 @@ export class TaskRunner {
       });
     };
     const end = await runBake(jobFile, signal, onProgress);
-    if (end.type === 'failed') {
-      throw end.refused ? new RefusedError(end.code, end.message) : new LowrankError(end.code, end.message);
-    }
+    if (end.type === 'failed') throw errorOf(end.error);
     const names = (await readdir(out)).filter(isPlainName).sort();
     const prefix = `tasks/${task.id}/attempts/${task.attempt}`;
     const files = await this.patiently(task, signal, () => uploadFolder(objects, out, names, prefix, signal));
@@ -217,7 +213,7 @@ export class TaskRunner {
   private async findBase(name: string, identity: string): Promise<string> {
     const base = await this.platform.database.manager.findOneBy(BaseModel, { name });
     if (base?.identity === identity) return base.folder;
-    throw new RefusedError(
+    throw new LowrankError(
       'model_not_found',
       `the base model ${name} that the adapter was trained on (${identity}) is not registered any more: register it again`,
     );
@@ -229,9 +225,6 @@ export class TaskRunner {
     );
   }
 }
-
-/** Another try is of no use. */
-class RefusedError extends LowrankError {}
 
 /** The work of all tasks of a home. */
 export function taskRoot(home: string): string {

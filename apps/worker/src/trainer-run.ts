@@ -7,7 +7,7 @@ import type { TrainerExit, TrainerProcess } from './trainer-process.js';
 
 export type TrainerEnd =
   | { readonly kind: 'finished'; readonly summary: TrainingSummary }
-  | { readonly kind: 'failed'; readonly error: AttemptError; readonly badJob: boolean }
+  | { readonly kind: 'failed'; readonly error: AttemptError }
   | { readonly kind: 'cancelled' }
   /** It ended by a signal that it did not cause itself; also when it was stopped and had to be killed. */
   | { readonly kind: 'killed'; readonly error: AttemptError };
@@ -112,11 +112,11 @@ export class TrainerRun {
     if (last?.type === 'cancelled') return { kind: 'cancelled' };
     if (last?.type === 'failed') {
       const { code, message } = last.error;
-      return { kind: 'failed', error: { code, message }, badJob: last.bad_job };
+      return { kind: 'failed', error: { code, message } };
     }
     if (this.isHung) {
       const message = 'The trainer said nothing for too long and was ended';
-      return { kind: 'failed', error: { code: 'trainer_hung', message }, badJob: false };
+      return { kind: 'failed', error: { code: 'trainer_hung', message } };
     }
     if (this.isStopping || (signal !== null && outerSignals.has(signal))) {
       const message = `The trainer was ended by ${signal ?? `exit code ${code}`}`;
@@ -127,7 +127,6 @@ export class TrainerRun {
     return {
       kind: 'failed',
       error: { code: 'trainer_crashed', message: `The trainer ended ${how}${tail ? `: ${tail}` : ''}` },
-      badJob: false,
     };
   }
 }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { FolderStore } from '#platform/objects/folder-store.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import { download, downloadFolder, linkFolder, uploadFolder, whenStoreAnswers } from './transfer.js';

@@ -14,9 +14,9 @@
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Claim } from '#jobs/claims.js';
-import { writeFileAtomically } from '#runtime/atomic-file.js';
+import { writeFileAtomically } from '#base/atomic-file.js';
 import { killNoted, noteProcess } from '#platform/process-identity.js';
 
 const noteSchema = z.object({

@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomically } from '#runtime/atomic-file.js';
+import { writeFileAtomically } from '#base/atomic-file.js';
 import { hasEnded, noteProcess } from '#platform/process-identity.js';
 
 const note = z.object({ host: z.string(), pid: z.int().positive(), start: z.string().optional() });

@@ -1,7 +1,7 @@
 /** The worker: takes jobs from the queue, keeps its claims alive, and gives everything back when it stops. */
 import { hostname } from 'node:os';
 import { In } from 'typeorm';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { Claims } from '#jobs/claims.js';
 import { type FailurePolicy, failurePolicy } from '#jobs/endings.js';
 import { OutboxRelay } from '#jobs/outbox.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseJobCreate } from '#contracts/http/job-create.js';
 import { metadataFilter } from '#contracts/http/jobs.js';
-import { UnsupportedError } from '#jit/errors.js';
-import { OptionsError } from '#training/option-problems.js';
+import { UnsupportedError } from '#base/errors.js';
+import { OptionsError } from '#base/field-problems.js';
 
 const smallest = { model: 'm', training_file: 'file-1' };
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isEagerDevice } from '#runtime/device.js';
 import { type Hyperparameters, hyperparameters, supervisedMethod } from '#contracts/http/hyperparameters.js';
-import { UnsupportedError } from '#jit/errors.js';
+import { UnsupportedError } from '#base/errors.js';
 import { LoraConfigError, loraConfigSchema, parseLoraConfig } from '#lora/config.js';
 import {
   type FieldGuide,
@@ -10,7 +10,7 @@ import {
   findProblems,
   type OptionProblem,
   throwFindings,
-} from '#training/option-problems.js';
+} from '#base/field-problems.js';
 import { checkTrainingOptions, trainingOptionsSchema } from '#training/options.js';
 
 /** Where a job can be asked to run; `auto` leaves it to the workers. */

@@ -1,6 +1,6 @@
 /** Where a convolution's window goes: the numbers that shape rules, eager forms and lowerings share. */
 
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Shape } from '#jit/graph.js';
 
 /** A pair of numbers, for height and width. */

@@ -1,5 +1,5 @@
 /** A repetition whose number of rounds is known only when the step runs; no gradient passes through it. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { pad, type Tensor, scalar, stack, tidy, zeros } from '#jit/ops.js';
 import { activeTracer, tensorOf, valueOf } from '#jit/trace-backend.js';
 

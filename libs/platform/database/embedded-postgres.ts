@@ -7,7 +7,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { DATABASE_USER, postgresFailed, prepareCluster } from '#platform/database/postgres-cluster.js';
 import { openPlace, type PostgresPlace, writeNote } from '#platform/database/postgres-place.js';
 import { answers, freePort, HOST, launch, stop } from '#platform/database/postgres-server.js';

@@ -1,6 +1,6 @@
 /** Brings the tables to what this version of the program expects; any number of processes may do it at once. */
 import type { DataSource } from 'typeorm';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 /** The letters `lowr`: the lock that processes hold while they change tables. */
 const MIGRATION_LOCK = 0x6c_6f_77_72;

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { makeOwnFolder, type PostgresPlace, writeNote } from '#platform/database/postgres-place.js';
 import type { Account, PostgresSoftware } from '#platform/database/postgres-software.js';
 import { randomText } from '#platform/ids.js';

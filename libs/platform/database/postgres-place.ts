@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { access, chown, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import {
   type Account,
   canEnter,

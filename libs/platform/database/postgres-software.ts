@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, cp, mkdir, readFile, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 /** Programs of one Postgres version. */
 export interface PostgresSoftware {

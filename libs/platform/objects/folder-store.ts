@@ -12,7 +12,7 @@ import { link, mkdir, open, opendir, readdir, rm, rmdir, stat, unlink } from 'no
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { Hashing } from '#platform/objects/hashing.js';
 import { badKey, checkKey, checkPrefix } from '#platform/objects/object-keys.js';
 import type { ObjectStore, StoredObject, WrittenObject } from '#platform/objects/object-store.js';

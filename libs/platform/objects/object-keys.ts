@@ -1,5 +1,5 @@
 /** Names of objects that every store can hold: no way out of its folder, no character that some store changes. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 const LONGEST_KEY = 900;
 const LONGEST_SEGMENT = 200;

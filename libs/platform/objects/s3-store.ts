@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { S3Configuration } from '#platform/config.js';
 import { checkKey, checkPrefix } from '#platform/objects/object-keys.js';
 import type { ObjectStore, StoredObject, WrittenObject } from '#platform/objects/object-store.js';

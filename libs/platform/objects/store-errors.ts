@@ -1,5 +1,5 @@
 /** The errors that every store throws. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 export function objectMissing(key: string, cause?: unknown): LowrankError {
   return new LowrankError('object_missing', `there is no object ${key}`, { cause, details: { key } });

@@ -1,6 +1,6 @@
 /** The queue on BullMQ, whichever backend it has. */
 import type { IQueueBackend, JobsOptions } from 'bullmq';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Log } from '#platform/log.js';
 import { type BullBackend, type Delivery, QUEUE_NAME } from '#platform/queue/bullmq-backend.js';
 import { BullConsumer } from '#platform/queue/bullmq-consumer.js';

@@ -3,7 +3,7 @@ import { createPostgresBackend, runMigrations, withBackend } from 'bullmq';
 import type { BackendFactory, PostgresConnectionOptions, PostgresQueueBackend } from 'bullmq';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Log } from '#platform/log.js';
 import { openBullQueue } from '#platform/queue/bullmq-queue.js';
 import type { JobQueue } from '#platform/queue/job-queue.js';

@@ -1,7 +1,7 @@
 /** The queue for clusters: BullMQ on Redis, which should run with `appendonly yes` and `maxmemory-policy noeviction`. */
 import { createRedisBackend, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Log } from '#platform/log.js';
 import { openBullQueue } from '#platform/queue/bullmq-queue.js';
 import type { JobQueue } from '#platform/queue/job-queue.js';

@@ -1,5 +1,5 @@
 /** From a traced graph to an ONNX model. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Body, Graph, Node, Value } from '#jit/graph.js';
 import type { Device } from '#runtime/device.js';
 import { OnnxBuilder } from '#runtime/lowering/builder.js';

@@ -7,7 +7,7 @@ import { ADAPTER_FILES } from '#adapters/adapter.js';
 import { completeCard, modelCard } from '#adapters/model-card.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
 import type { AdapterObject } from '#contracts/http/adapters.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { adapterName } from '#jobs/endings.js';
 import { knownModel } from '#jobs/known-models.js';
 import { readModelOrigin } from '#models/model-origin.js';
@@ -58,10 +58,9 @@ export class AdapterImports {
     if (base) return base;
     const shown = JSON.stringify(name ?? null).slice(0, 200);
     throw new ApiError(
-      400,
       'model_not_found',
       `model: there is no base model ${shown} here; name the one that the adapter was trained on, GET /v1/models lists them`,
-      { param: 'model' },
+      { status: 400, param: 'model' },
     );
   }
 
@@ -132,7 +131,7 @@ interface CheckedAdapter {
 function checkField(name: string, value: string): void {
   if (name !== 'suffix' || suffixSyntax.test(value)) return;
   const message = 'suffix: give at most 64 letters, digits, ".", "_" or "-", the first a letter or digit';
-  throw new ApiError(400, 'invalid_request', message, { param: 'suffix' });
+  throw new ApiError('invalid_request', message, { param: 'suffix' });
 }
 
 const mostConfigBytes = 1 << 20;
@@ -140,7 +139,7 @@ const mostConfigBytes = 1 << 20;
 async function readConfig(folder: string): Promise<Record<string, unknown>> {
   const text = await readFile(path.join(folder, ADAPTER_FILES.config));
   const refuse = (problem: string) =>
-    new ApiError(400, 'adapter_config_invalid', `${ADAPTER_FILES.config} ${problem}`, { param: 'file' });
+    new ApiError('adapter_config_invalid', `${ADAPTER_FILES.config} ${problem}`, { param: 'file' });
   if (text.length > mostConfigBytes) throw refuse(`has more than ${mostConfigBytes} bytes`);
   let config: unknown;
   try {
@@ -164,6 +163,6 @@ async function checkAdapter(folder: string, { folder: baseFolder, identity }: Ba
     if (!(cause instanceof LowrankError)) throw cause;
     // The folder is the server's own affair.
     const message = cause.message.replaceAll(`${folder}${path.sep}`, '').replaceAll(folder, 'that was sent');
-    throw new ApiError(400, cause.code, message, { param: 'file', cause });
+    throw new ApiError(cause.code, message, { param: 'file', cause });
   }
 }

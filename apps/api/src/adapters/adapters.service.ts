@@ -33,12 +33,9 @@ export class AdaptersService {
     const file = files.find(({ path }) => path === name);
     if (!file) {
       const names = files.map(({ path }) => path).join(', ');
-      throw new ApiError(
-        404,
-        'file_not_found',
-        `the adapter ${id} has no file of this name; it has ${names}`,
-        { param: 'name' },
-      );
+      throw new ApiError('file_not_found', `the adapter ${id} has no file of this name; it has ${names}`, {
+        param: 'name',
+      });
     }
     const content = await verifiedContent(this.platform.objects, file);
     return streamed(content, this.platform.log, { length: file.bytes, disposition: attachment(name) });

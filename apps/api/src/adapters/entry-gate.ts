@@ -101,5 +101,5 @@ function tooLarge(maxBytes: number): ApiError {
 }
 
 export function refusal(message: string, cause?: unknown): ApiError {
-  return new ApiError(400, 'archive_refused', message, { param: 'file', cause });
+  return new ApiError('archive_refused', message, { param: 'file', cause });
 }

@@ -92,7 +92,7 @@ export class CompletionsService {
       await hasChatTemplate(base.folder);
     });
     const message = `model: ${base.name} has no chat template, so there is no way to show it a conversation: ask it with POST /v1/completions`;
-    throw new ApiError(400, 'chat_template_missing', message, { param: 'model' });
+    throw new ApiError('chat_template_missing', message, { param: 'model' });
   }
 
   private begin(model: WantedModel, { members }: Request, question: Question, signal: AbortSignal) {
@@ -167,7 +167,7 @@ function closingOf(response: Response): AbortSignal {
   const close = () => {
     if (response.writableFinished) return;
     // 499, as proxies call it: nobody sees this answer.
-    abort.abort(new ApiError(499, 'client_gone', 'the client closed the connection'));
+    abort.abort(new ApiError('client_gone', 'the client closed the connection'));
   };
   response.once('close', close);
   if (response.closed) close();

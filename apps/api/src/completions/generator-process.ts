@@ -5,7 +5,7 @@ import {
   generatorMessage,
   type GeneratorTask,
 } from '#contracts/generator-messages.js';
-import { LowrankError } from '#jit/errors.js';
+import { errorOf, LowrankError } from '#base/errors.js';
 import { type ComputingProcess, forkComputing } from '#platform/computing-process.js';
 import type { Log } from '#platform/log.js';
 import { trainingEnvironment } from '#runtime/process-environment.js';
@@ -21,18 +21,6 @@ export interface GeneratorSettings {
 export interface TaskHooks {
   readonly signal: AbortSignal;
   readonly onText: (text: string) => void;
-}
-
-/** What went wrong with a prompt, in the words of the process. */
-export class GenerationError extends LowrankError {
-  constructor(
-    code: string,
-    message: string,
-    /** Whether one of the project's libraries refused; otherwise the program failed. */
-    readonly isTyped: boolean,
-  ) {
-    super(code, message);
-  }
 }
 
 interface Listener {
@@ -130,7 +118,7 @@ export class GeneratorProcess {
     const listener = this.listeners.get(message.id);
     if (message.type === 'text') listener?.onText(message.text);
     else if (message.type === 'done') listener?.resolve(message);
-    else listener?.reject(new GenerationError(message.code, message.message, message.typed));
+    else listener?.reject(errorOf(message.error));
   }
 
   private end(how: string): void {

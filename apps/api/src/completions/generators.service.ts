@@ -35,9 +35,7 @@ export class Generators implements OnModuleDestroy {
 
   /** Nobody is kept waiting for a process that ends. */
   async onModuleDestroy(): Promise<void> {
-    this.shutdown.abort(
-      new ApiError(503, 'server_stopping', 'the server is being stopped: ask again in a while'),
-    );
+    this.shutdown.abort(new ApiError('server_stopping', 'the server is being stopped: ask again in a while'));
     await this.end();
   }
 
@@ -46,7 +44,7 @@ export class Generators implements OnModuleDestroy {
     const { generationQueue } = this.platform.configuration;
     if (this.places >= mostAtOnce + generationQueue) {
       const message = `${generationQueue} prompts wait for an answer already, which is as many as this server keeps: ask again in a while`;
-      throw new ApiError(429, 'too_many_prompts', message);
+      throw new ApiError('too_many_prompts', message);
     }
     this.prometheus.setPrompts(++this.places);
     clearTimeout(this.idle);

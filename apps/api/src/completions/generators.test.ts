@@ -72,7 +72,7 @@ test('it does not end while a prompt has a place', async () => {
   const generators = start({ GENERATION_IDLE_SECONDS: '0' });
   using _ = generators.enter();
   const { pid } = await factsOf(generators);
-  await expect(ask(generators, 'fail x')).rejects.toMatchObject({ code: 'x' });
+  await expect(ask(generators, 'fail prompt_empty')).rejects.toMatchObject({ code: 'prompt_empty' });
   expect((await factsOf(generators)).pid).toBe(pid);
 });
 

@@ -40,7 +40,7 @@ export class WantedModels {
     if (!reference) throw modelNotFound(model);
     if (references.length > 0) {
       const message = `model: ${model} is not the base model of the members; give the base model's own name`;
-      throw new ApiError(400, 'invalid_request', message, { param: 'model' });
+      throw new ApiError('invalid_request', message, { param: 'model' });
     }
     const member = await this.namedByModel(projectId, reference);
     return { base: await this.baseOf(member), members: [member] };
@@ -56,8 +56,9 @@ export class WantedModels {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const { status, code, message } = error;
-      throw new ApiError(status, code, message.replace(/^\w+: /, 'model: '), {
+      throw new ApiError(code, message.replace(/^\w+: /, 'model: '), {
         param: 'model',
+        status,
         cause: error,
       });
     }
@@ -74,7 +75,7 @@ export class WantedModels {
       if (member.baseIdentity !== identity) {
         const param = `members.${index}.${member.kind}`;
         const message = `${param}: ${member.id} was trained on ${member.model} (${member.baseIdentity}), but ${name} is ${identity}: adapters answer on the base model that they were trained on`;
-        throw new ApiError(400, 'base_mismatch', message, { param });
+        throw new ApiError('base_mismatch', message, { param });
       }
       members.push(member);
     }
@@ -89,7 +90,7 @@ export class WantedModels {
       (await manager.findOne(BaseModel, { where: { identity: baseIdentity }, order: { name: 'ASC' } }));
     if (base) return base;
     const message = `model: the base model ${model} (${baseIdentity}) that ${id} was trained on is not registered here; register its folder again with POST /v1/base_models`;
-    throw new ApiError(400, 'base_changed', message, { param: 'model' });
+    throw new ApiError('base_changed', message, { param: 'model' });
   }
 
   /** By id or name, if it is the project's. */
@@ -125,5 +126,5 @@ export class WantedModels {
 
 function modelNotFound(model: string): ApiError {
   const message = `model: there is no model ${model} here; GET /v1/models lists those that are`;
-  return new ApiError(404, 'model_not_found', message, { param: 'model' });
+  return new ApiError('model_not_found', message, { param: 'model' });
 }

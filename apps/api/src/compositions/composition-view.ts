@@ -47,7 +47,7 @@ export function viewExport(task: Task): ExportObject {
 /** Why a task cannot be cancelled. */
 export function taskFinished({ id, kind, state }: Task): ApiError {
   const message = `the ${kind} ${id} is ${state}: only one that waits or runs can be cancelled; delete it instead`;
-  return new ApiError(400, `${kind}_finished`, message, { param: 'id' });
+  return new ApiError(`${kind}_finished`, message, { param: 'id' });
 }
 
 function viewTask({ id, createdAt, finishedAt, state, progress, error }: Task) {

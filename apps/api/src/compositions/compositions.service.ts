@@ -138,7 +138,7 @@ function requireWeight(weights: readonly number[]): void {
 function formOf({ rank, energy }: CompositionRequest): CompositionForm {
   if (rank !== undefined && energy !== undefined) {
     const message = 'energy: give rank or energy, not both; without either the sum is exact';
-    throw new ApiError(400, 'invalid_request', message, { param: 'energy' });
+    throw new ApiError('invalid_request', message, { param: 'energy' });
   }
   if (rank !== undefined) return { kind: 'rank', rank };
   return energy === undefined ? { kind: 'stacked' } : { kind: 'energy', energy };

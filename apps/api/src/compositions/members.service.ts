@@ -1,3 +1,4 @@
+import type { ErrorCode } from '#base/error-codes.js';
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -119,7 +120,7 @@ interface Found {
   readonly baseIdentity: string | null;
 }
 
-function refusal(code: string, param: string, problem: string): ApiError {
+function refusal(code: ErrorCode, param: string, problem: string): ApiError {
   const message = param === '' ? problem : `${param}: ${problem}`;
-  return new ApiError(400, code, message, { param: param || 'adapter' });
+  return new ApiError(code, message, { param: param || 'adapter', status: 400 });
 }

@@ -2,13 +2,11 @@
  * Measures compositions for the API, in a process of its own, and keeps what it measured: other weights and ranks of the
  * same members are then answered at once, also while others are being measured. It ends when its parent does.
  */
-import { AdapterError } from '#adapters/adapter.js';
 import { Composition } from '#adapters/composition.js';
-import { CompositionError } from '#adapters/composition-members.js';
 import { openAdapter } from '#adapters/read-adapter.js';
 import { viewReport } from '#contracts/composition-report.js';
 import { type PreviewAnswer, previewRequest, type PreviewRequest } from '#contracts/preview-messages.js';
-import { LowrankError } from '#jit/errors.js';
+import { factsOf, LowrankError } from '#base/errors.js';
 
 /** Measured sums that are kept; each is two small triangles a layer. */
 const mostKept = 8;
@@ -58,10 +56,7 @@ async function answer(request: Measure | Report): Promise<void> {
   try {
     said = request.type === 'measure' ? await measure(request) : report(request);
   } catch (error) {
-    const code = error instanceof LowrankError ? error.code : 'internal_error';
-    const message = error instanceof Error ? error.message : String(error);
-    const refused = error instanceof CompositionError || error instanceof AdapterError;
-    said = { type: 'failed', id, code, message, refused };
+    said = { type: 'failed', id, error: factsOf(error) };
   }
   process.send?.(said);
 }

@@ -1,10 +1,9 @@
 /** The process that measures compositions, as the API sees it: started when it is needed, ended when it is not. */
 import path from 'node:path';
-import { CompositionError } from '#adapters/composition-members.js';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
 import { type PreviewAnswer, previewAnswer, type PreviewRequest } from '#contracts/preview-messages.js';
-import { LowrankError } from '#jit/errors.js';
+import { errorOf, LowrankError } from '#base/errors.js';
 import { type ComputingProcess, forkComputing } from '#platform/computing-process.js';
 import { programFolder } from '../program.js';
 
@@ -94,8 +93,7 @@ export class PreviewProcess {
       if (running === this.running && running.waiting.size === 0) this.rest();
     });
     if (answer.type !== 'failed') return answer;
-    const { code, message, refused } = answer;
-    throw refused ? new CompositionError(code, message) : new LowrankError(code, message);
+    throw errorOf(answer.error);
   }
 
   private rest(): void {

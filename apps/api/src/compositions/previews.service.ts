@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { ApiError } from '../errors/api-error.js';
 import { type FoundMember, Members } from './members.service.js';
 import { PreviewProcess } from './preview-process.js';
@@ -42,7 +42,7 @@ export class Previews implements OnModuleDestroy {
     } catch (error) {
       if (!(error instanceof LowrankError) || error.code !== 'preview_died') throw error;
       const message = `${error.message}; try again, and with fewer members if it does so again`;
-      throw new ApiError(503, error.code, message, { cause: error });
+      throw new ApiError(error.code, message, { cause: error });
     }
   }
 

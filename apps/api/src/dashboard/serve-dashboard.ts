@@ -24,11 +24,7 @@ const contentPolicy = [
 ].join('; ');
 
 const unbuilt = () =>
-  new ApiError(
-    404,
-    'dashboard_not_built',
-    'the dashboard is not built: run `npm run build`, then load it again',
-  );
+  new ApiError('dashboard_not_built', 'the dashboard is not built: run `npm run build`, then load it again');
 
 /** Serves the dashboard without a key: it holds no data, and asks for a key where the API does. */
 export function serveDashboard(app: NestExpressApplication, folder = builtFolder): void {

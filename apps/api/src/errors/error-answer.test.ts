@@ -2,9 +2,9 @@ import { BadRequestException, NotFoundException } from '@nestjs/common';
 import { describe, expect, test } from 'vitest';
 import { errorBody } from '#contracts/http/errors.js';
 import { DataError } from '#data/data-error.js';
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { PlanError } from '#jobs/plan.js';
-import { OptionsError } from '#training/option-problems.js';
+import { OptionsError } from '#base/field-problems.js';
 import { ApiError, notFound } from './api-error.js';
 import { answerFor } from './error-answer.js';
 
@@ -20,7 +20,7 @@ const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNR
 test.each([
   [
     'a refusal of ours',
-    new ApiError(413, 'file_too_large', 'too large', { param: 'file' }),
+    new ApiError('file_too_large', 'too large', { param: 'file' }),
     413,
     'file_too_large',
   ],
@@ -66,7 +66,7 @@ test('what nobody foresaw tells a client nothing of itself', () => {
 });
 
 describe('a client', () => {
-  const headersOf = (status: number) => answerFor(new ApiError(status, 'x', 'x')).headers;
+  const headersOf = (status: number) => answerFor(new ApiError('invalid_request', 'x', { status })).headers;
 
   test("of OpenAI's is told not to send again what cannot become right", () => {
     for (const status of [400, 401, 404, 413, 422])

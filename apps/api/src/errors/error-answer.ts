@@ -1,11 +1,12 @@
 /** From anything that was thrown to the answer that a client gets. */
 import { HttpException } from '@nestjs/common';
+import { type ErrorCode, traitsOf } from '#base/error-codes.js';
 import { DataError, describeProblem } from '#data/data-error.js';
 import type { ErrorBody, RequestProblem } from '#contracts/http/errors.js';
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { PlanError } from '#jobs/plan.js';
 import { LoraConfigError } from '#lora/config.js';
-import { OptionsError } from '#training/option-problems.js';
+import { OptionsError } from '#base/field-problems.js';
 import { ApiError } from './api-error.js';
 
 export interface ErrorAnswer {
@@ -14,35 +15,8 @@ export interface ErrorAnswer {
   readonly body: ErrorBody;
 }
 
-/** Statuses of the codes that the rooms below throw; a code that stands nowhere is our own fault. */
-const statuses: Readonly<Record<string, number>> = {
-  adapter_config_invalid: 400,
-  adapter_mismatch: 400,
-  adapter_not_finite: 400,
-  adapter_weights_pickled: 400,
-  base_changed: 400,
-  checkpoint_not_found: 404,
-  file_not_found: 404,
-  idempotency_mismatch: 422,
-  invalid_data: 400,
-  invalid_request: 400,
-  job_finished: 400,
-  job_not_found: 404,
-  job_transition: 400,
-  lora_config_invalid: 400,
-  no_target_modules: 400,
-  rank_too_large: 400,
-  training_options_invalid: 400,
-  unsupported: 400,
-  database_unavailable: 503,
-  queue_unavailable: 503,
-  store_unavailable: 503,
-  disk_full: 507,
-  store_full: 507,
-};
-
 /** Fields of a job that these codes are about where the error does not say it. */
-const params: Readonly<Record<string, string>> = {
+const params: Partial<Readonly<Record<ErrorCode, string>>> = {
   no_target_modules: 'lora.target_modules',
   rank_too_large: 'lora.r',
   lora_config_invalid: 'lora',
@@ -86,7 +60,7 @@ function short(problem: RequestProblem): RequestProblem {
 
 interface Description {
   readonly status: number;
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
   readonly param?: string | null;
   readonly problems?: readonly RequestProblem[];
@@ -97,13 +71,9 @@ function describe(error: unknown): Description {
   if (error instanceof DataError) return describeData(error);
   if (error instanceof PlanError) return describePlan(error);
   if (error instanceof OptionsError || error instanceof LoraConfigError) return describeFields(error);
-  if (error instanceof LowrankError && statuses[error.code] !== undefined) {
-    return {
-      status: statuses[error.code]!,
-      code: error.code,
-      message: error.message,
-      param: paramOf(error),
-    };
+  if (error instanceof LowrankError && error.kind !== 'bug') {
+    const { code, message } = error;
+    return { status: traitsOf(code).status, code, message, param: paramOf(error) };
   }
   if (isDatabaseGone(error)) {
     return {
@@ -174,7 +144,7 @@ function paramOf(error: LowrankError): string | null {
 }
 
 function describeHttp(status: number, message: string): Description {
-  const codes: Readonly<Record<number, string>> = {
+  const codes: Readonly<Record<number, ErrorCode>> = {
     400: 'invalid_request',
     404: 'unknown_url',
     408: 'request_timeout',

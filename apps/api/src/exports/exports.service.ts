@@ -33,7 +33,6 @@ export class ExportsService {
     const base = await this.platform.database.manager.findOneBy(BaseModel, { name: member.model });
     if (base?.identity !== member.baseIdentity) {
       throw new ApiError(
-        400,
         'base_changed',
         `${member.kind}: ${member.id} was trained on ${member.model} ${member.baseIdentity}, which is not registered here: register that model again`,
         { param: member.kind },
@@ -71,7 +70,7 @@ export class ExportsService {
     if (!file) {
       const names = files?.map(({ path }) => path).join(', ');
       const message = `the export ${id} has no file of this name; it ${names ? `has ${names}` : `is ${state}`}`;
-      throw new ApiError(404, 'file_not_found', message, { param: 'name' });
+      throw new ApiError('file_not_found', message, { param: 'name' });
     }
     const from = range.begin(file.bytes);
     const content = await verifiedContent(this.platform.objects, file, from);

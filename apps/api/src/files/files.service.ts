@@ -162,5 +162,5 @@ function requireFineTune(purpose: string | undefined): void {
     purpose === undefined
       ? 'purpose: is missing; give "fine-tune"'
       : `purpose: ${JSON.stringify(purpose.slice(0, 64))} is not served here; only files for "fine-tune" are taken`;
-  throw new ApiError(400, 'invalid_request', message, { param: 'purpose' });
+  throw new ApiError('invalid_request', message, { param: 'purpose' });
 }

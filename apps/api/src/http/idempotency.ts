@@ -20,7 +20,7 @@ export const IdempotencyKey = createParamDecorator(
     if (header === undefined) return undefined;
     if (typeof header !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(header)) {
       const message = 'the Idempotency-Key must be 1 to 255 visible ASCII characters';
-      throw new ApiError(400, 'invalid_request', message, { param: 'Idempotency-Key' });
+      throw new ApiError('invalid_request', message, { param: 'Idempotency-Key' });
     }
     return header;
   },

@@ -49,7 +49,6 @@ export function pageOfRows<T extends { id: string }>(data: T[], hasMore: boolean
 
 export function unknownAfter(after: string): ApiError {
   return new ApiError(
-    400,
     'invalid_request',
     `after: there is no ${after} in this list; give the last_id of the page before`,
     {

@@ -2,7 +2,7 @@
 import { type ArgumentMetadata, Injectable, type PipeTransform } from '@nestjs/common';
 import { z } from 'zod';
 import { ApiError } from '../errors/api-error.js';
-import { type FieldGuide, findProblems, throwFindings } from '#training/option-problems.js';
+import { type FieldGuide, findProblems, throwFindings } from '#base/field-problems.js';
 import { jobCreate, parseJobCreate } from '#contracts/http/job-create.js';
 import { findUnsound } from './sound-values.js';
 
@@ -18,7 +18,7 @@ export class RequestPipe implements PipeTransform {
     if (unsound) {
       const field = unsound.field || (metadata.data ?? type);
       const message = `${field}: ${unsound.problem}; leave it out`;
-      throw new ApiError(400, 'invalid_request', message, {
+      throw new ApiError('invalid_request', message, {
         param: field,
         problems: [{ field, message: unsound.problem, fix: 'leave it out' }],
       });
@@ -26,7 +26,6 @@ export class RequestPipe implements PipeTransform {
     if (!(schema instanceof z.ZodType)) return value;
     if (type === 'body' && value === undefined) {
       throw new ApiError(
-        400,
         'invalid_request',
         'the request needs a JSON object as its body: send it with Content-Type: application/json',
       );

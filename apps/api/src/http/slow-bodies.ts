@@ -65,7 +65,7 @@ function cut(request: Request, response: Response, what: string): void {
     end();
     return;
   }
-  const error = new ApiError(408, 'request_timeout', `the body of the request ${what}: send it again`);
+  const error = new ApiError('request_timeout', `the body of the request ${what}: send it again`);
   const { status, headers, body } = answerFor(error);
   response.once('finish', end);
   response.setHeader('connection', 'close');

@@ -8,7 +8,7 @@ export const UntilGone = createParamDecorator((_: unknown, context: ExecutionCon
   const gone = new AbortController();
   response.once('close', () => {
     if (response.writableFinished) return;
-    gone.abort(new ApiError(499, 'client_gone', 'the client closed the connection before it was answered'));
+    gone.abort(new ApiError('client_gone', 'the client closed the connection before it was answered'));
   });
   return gone.signal;
 });

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 
 /**

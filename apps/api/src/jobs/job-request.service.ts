@@ -68,7 +68,7 @@ export class JobRequests {
     const isTuned = tuned !== null && tuned.deletedAt === null;
     if (isTuned && initAdapter !== null) {
       const message = `init_adapter: contradicts model, which names the adapter ${tuned.id}; give one of them`;
-      throw new ApiError(400, 'invalid_request', message, { param: 'init_adapter' });
+      throw new ApiError('invalid_request', message, { param: 'init_adapter' });
     }
     const adapter = isTuned ? tuned : await this.findAdapter(projectId, initAdapter);
     const base = await manager.findOneBy(BaseModel, { name: isTuned ? tuned.model : model });
@@ -76,7 +76,8 @@ export class JobRequests {
     const missing = isTuned
       ? `its base model ${tuned.model} is not registered here`
       : 'GET /v1/models lists those that are';
-    throw new ApiError(400, 'model_not_found', `model: there is no model ${model} here; ${missing}`, {
+    throw new ApiError('model_not_found', `model: there is no model ${model} here; ${missing}`, {
+      status: 400,
       param: 'model',
     });
   }
@@ -86,18 +87,18 @@ export class JobRequests {
     const adapter = await this.platform.database.manager.findOneBy(Adapter, { id, projectId });
     if (adapter && adapter.deletedAt === null) return adapter;
     const message = `init_adapter: there is no adapter ${id}; GET /v1/adapters lists those that are`;
-    throw new ApiError(400, 'adapter_not_found', message, { param: 'init_adapter' });
+    throw new ApiError('adapter_not_found', message, { status: 400, param: 'init_adapter' });
   }
 
   private async findFile(projectId: string, field: string, id: string): Promise<StoredFile> {
     const file = await this.platform.database.manager.findOneBy(StoredFile, { id, projectId });
     if (!file || file.deletedAt !== null) {
       const message = `${field}: there is no file ${id}; upload it with POST /v1/files`;
-      throw new ApiError(400, 'file_not_found', message, { param: field });
+      throw new ApiError('file_not_found', message, { status: 400, param: field });
     }
     if (file.purpose !== 'fine-tune') {
       const message = `${field}: the purpose of file ${id} is ${file.purpose}; give a file for "fine-tune"`;
-      throw new ApiError(400, 'file_purpose', message, { param: field });
+      throw new ApiError('file_purpose', message, { param: field });
     }
     return file;
   }

@@ -49,5 +49,5 @@ function unauthorised(secret: string | null): ApiError {
     secret === null
       ? 'this server needs an API key: send "Authorization: Bearer lr-..."; `lowrank keys create` makes one'
       : 'the API key is not known here, or was revoked; `lowrank keys create` makes one';
-  return new ApiError(401, 'invalid_api_key', message);
+  return new ApiError('invalid_api_key', message);
 }

@@ -11,7 +11,6 @@ export function requireOwnOrigin({ headers }: IncomingMessage): void {
   const host = hostOf(`http://${headers.host ?? ''}`);
   if (host === undefined || !isLoopback(host.name)) {
     throw new ApiError(
-      403,
       'host_not_allowed',
       'without an API key this server answers only under the names of its own machine, such as localhost; `lowrank keys create` makes a key',
     );
@@ -21,7 +20,6 @@ export function requireOwnOrigin({ headers }: IncomingMessage): void {
   const page = hostOf(origin);
   if (page === undefined || !isLoopback(page.name)) {
     throw new ApiError(
-      403,
       'origin_not_allowed',
       'without an API key this server takes no requests from pages of other sites; `lowrank keys create` makes a key',
     );

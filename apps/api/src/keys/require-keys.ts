@@ -1,4 +1,4 @@
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { ApiKeys } from '#jobs/api-keys.js';
 import { isLoopback } from '#platform/config.js';
 

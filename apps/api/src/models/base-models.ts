@@ -5,7 +5,7 @@ import type { EntityManager } from 'typeorm';
 import { hasChatTemplate } from '#data/chat-template.js';
 import type { HashOptions } from '#hub/model-identity.js';
 import { getModel, type ModelRecord, registerModel, verifyModel } from '#hub/model-registry.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Platform } from '#platform/platform.js';
 import { PLATFORM } from '../tokens.js';

@@ -39,7 +39,7 @@ export class ModelsService {
   async delete(projectId: string, id: string): Promise<Deleted> {
     if (await this.platform.database.manager.existsBy(BaseModel, { name: id })) {
       const message = `${id} is a base model: only fine-tuned models are deleted here; base models stay until the server forgets them`;
-      throw new ApiError(400, 'base_model', message, { param: 'id' });
+      throw new ApiError('model_is_base', message, { param: 'id' });
     }
     const adapter = await this.findTuned(projectId, id);
     await this.adapters.delete(projectId, adapter.id);

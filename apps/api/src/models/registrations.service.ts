@@ -1,9 +1,10 @@
+import { answerFor } from '../errors/error-answer.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import path from 'node:path';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { z } from 'zod';
 import type { baseModelRegister, BaseModelRegistration } from '#contracts/http/models.js';
-import { LowrankError } from '#jit/errors.js';
+import { kindOf } from '#base/errors.js';
 import { openModelFolder } from '#models/model-folder.js';
 import type { Platform } from '#platform/platform.js';
 import { randomText } from '#platform/ids.js';
@@ -37,12 +38,9 @@ export class RegistrationsService implements OnModuleDestroy {
 
   async register(wish: z.output<typeof baseModelRegister>): Promise<BaseModelRegistration> {
     if (!path.isAbsolute(wish.folder)) {
-      throw new ApiError(
-        400,
-        'invalid_request',
-        'folder: must be a whole path on the server, from its root',
-        { param: 'folder' },
-      );
+      throw new ApiError('invalid_request', 'folder: must be a whole path on the server, from its root', {
+        param: 'folder',
+      });
     }
     await blaming('folder', () => openModelFolder(wish.folder, { tokenizer: 'required' }));
     const registration: Writable<BaseModelRegistration> = {
@@ -85,11 +83,10 @@ export class RegistrationsService implements OnModuleDestroy {
       registration.model = viewBaseModel(model, await this.models.hasChatTemplate(model));
       registration.status = 'done';
     } catch (error) {
-      const isTyped = error instanceof LowrankError;
-      if (!isTyped) this.platform.log.error({ err: error, folder }, 'a base model was not registered');
-      registration.error = isTyped
-        ? { code: error.code, message: error.message }
-        : { code: 'internal_error', message: 'the server failed; its log says why' };
+      if (kindOf(error) === 'bug')
+        this.platform.log.error({ err: error, folder }, 'a base model was not registered');
+      const { code, message } = answerFor(error).body.error;
+      registration.error = { code: code!, message };
       registration.status = 'failed';
     }
   }

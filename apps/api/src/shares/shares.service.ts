@@ -38,7 +38,7 @@ export class SharesService {
       .getOne();
     if (!adapter) {
       const message = `adapter: there is no adapter ${request.adapter}`;
-      throw new ApiError(400, 'adapter_not_found', message, { param: 'adapter' });
+      throw new ApiError('adapter_not_found', message, { status: 400, param: 'adapter' });
     }
     const { share, token } = await this.shares.create(projectId, adapter.id, {
       seconds: request.expires_in_seconds,
@@ -116,7 +116,7 @@ export class SharesService {
   ): Promise<OpenShare> {
     const opened = await this.shares.open(token, file, visitor, isFetched);
     if (opened) return opened;
-    throw new ApiError(404, 'share_not_found', 'this link opens nothing: it has ended, or never was');
+    throw new ApiError('share_not_found', 'this link opens nothing: it has ended, or never was');
   }
 
   private rows(projectId: string) {

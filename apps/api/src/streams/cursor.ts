@@ -21,7 +21,7 @@ export function readCursor(kind: StreamKind, id: string | undefined): Cursor {
   const [, first, second] = match ?? [];
   if (first === undefined || (second !== undefined) !== (kind === 'all')) {
     const message = 'Last-Event-ID: is no id of this stream; leave it out to begin at the beginning';
-    throw new ApiError(400, 'invalid_request', message, { param: 'Last-Event-ID' });
+    throw new ApiError('invalid_request', message, { param: 'Last-Event-ID' });
   }
   if (kind === 'all') return { event: Number(first), metric: Number(second) };
   return kind === 'events' ? { event: Number(first), metric: null } : { event: null, metric: Number(first) };

@@ -58,7 +58,7 @@ export async function receiveUpload(request: IncomingMessage, rules: UploadRules
 function openForm({ headers }: IncomingMessage, { maxBytes, fields }: UploadRules): busboy.Busboy {
   const form = 'send the file as multipart/form-data with a field "file"';
   if (!/^multipart\/form-data\b/i.test(headers['content-type'] ?? '')) {
-    throw new ApiError(400, 'not_multipart', form, { param: 'file' });
+    throw new ApiError('not_multipart', form, { param: 'file' });
   }
   try {
     return busboy({
@@ -75,7 +75,7 @@ function openForm({ headers }: IncomingMessage, { maxBytes, fields }: UploadRule
       },
     });
   } catch (cause) {
-    throw new ApiError(400, 'not_multipart', `${form}: ${(cause as Error).message}`, {
+    throw new ApiError('not_multipart', `${form}: ${(cause as Error).message}`, {
       param: 'file',
       cause,
     });
@@ -84,7 +84,6 @@ function openForm({ headers }: IncomingMessage, { maxBytes, fields }: UploadRule
 
 function tooLarge(maxBytes: number): ApiError {
   return new ApiError(
-    413,
     'file_too_large',
     `the file is larger than ${maxBytes} bytes, the most that this server takes: split it`,
     {
@@ -94,11 +93,7 @@ function tooLarge(maxBytes: number): ApiError {
 }
 
 function broken(): ApiError {
-  return new ApiError(
-    400,
-    'upload_aborted',
-    'the connection broke before the upload was complete: send it again',
-  );
+  return new ApiError('upload_aborted', 'the connection broke before the upload was complete: send it again');
 }
 
 class FormReader {
@@ -142,7 +137,7 @@ class FormReader {
 
   private takeField(name: string, value: string, info: busboy.FieldInfo): void {
     const invalid = (message: string) =>
-      new ApiError(400, 'invalid_request', `${name}: ${message}`, { param: name });
+      new ApiError('invalid_request', `${name}: ${message}`, { param: name });
     if (name === 'file') throw invalid('must be a file, not a text: give it a file name');
     if (!this.rules.fields.includes(name)) {
       throw invalid(`is no field here; known fields: file, ${this.rules.fields.join(', ')}`);
@@ -164,7 +159,7 @@ class FormReader {
       stream.resume();
       const problem =
         name === 'file' ? 'is there twice: send one file at a time' : 'is no file field here: name it "file"';
-      this.fail(new ApiError(400, 'invalid_request', `${name}: ${problem}`, { param: name }));
+      this.fail(new ApiError('invalid_request', `${name}: ${problem}`, { param: name }));
       return;
     }
     this.file = this.write(stream, filename);
@@ -207,7 +202,7 @@ class FormReader {
 
   private async finish(): Promise<Upload> {
     if (!this.file)
-      throw new ApiError(400, 'missing_file', 'the form has no file: send one in the field "file"', {
+      throw new ApiError('missing_file', 'the form has no file: send one in the field "file"', {
         param: 'file',
       });
     return { fields: this.fields, ...(await this.file) };
@@ -217,7 +212,7 @@ class FormReader {
 /** What the form's reader says of a body; what was refused for another reason comes back through its streams too. */
 function malformed(cause: unknown): unknown {
   if (cause instanceof ApiError || (cause as NodeJS.ErrnoException).syscall !== undefined) return cause;
-  return new ApiError(400, 'invalid_form', `the form cannot be read: ${(cause as Error).message}`, {
+  return new ApiError('invalid_form', `the form cannot be read: ${(cause as Error).message}`, {
     param: 'file',
     cause,
   });

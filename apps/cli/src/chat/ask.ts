@@ -1,7 +1,7 @@
 /** One answer from a model, computed in a process of its own. */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
-import { LowrankError } from '#jit/errors.js';
+import { errorOf, LowrankError } from '#base/errors.js';
 import { trainingEnvironment } from '#runtime/process-environment.js';
 import { programRoot } from '../installation.js';
 import { type ChatAnswer, chatMessage, type ChatTask } from './messages.js';
@@ -36,7 +36,7 @@ export async function ask(
         const message = chatMessage.parse(value);
         if (message.type === 'text') onText?.(message.text);
         else if (message.type === 'done') resolve(message);
-        else reject(new LowrankError(message.code, message.message));
+        else reject(errorOf(message.error));
       });
       child.send({ type: 'task', ...task });
     });

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { AdapterObject } from '#contracts/http/adapters.js';
 import { getModel, listModels, verifyModel } from '#hub/model-registry.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { parseConfiguration } from '#platform/config.js';
 import type { LowrankClient } from '../client/client.js';
 import { modelRegistry, programRoot } from '../installation.js';

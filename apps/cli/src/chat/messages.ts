@@ -1,5 +1,6 @@
 /** What the command and the process that computes say to each other over IPC. */
 import { z } from 'zod';
+import { errorFacts } from '#contracts/error-facts.js';
 
 export const chatTask = z.object({
   type: z.literal('task'),
@@ -28,7 +29,7 @@ export const chatMessage = z.discriminatedUnion('type', [
     prompt_tokens: z.int(),
     completion_tokens: z.int(),
   }),
-  z.object({ type: z.literal('failed'), code: z.string(), message: z.string() }),
+  z.object({ type: z.literal('failed'), error: errorFacts }),
 ]);
 export type ChatMessageOut = z.infer<typeof chatMessage>;
 export type ChatAnswer = Extract<ChatMessageOut, { type: 'done' }>;

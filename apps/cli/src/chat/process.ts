@@ -6,7 +6,7 @@ import { loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import { createGenerator } from '#generation/generator.js';
 import { hashFiles, modelFileNames, modelIdentity } from '#hub/model-identity.js';
-import { LowrankError } from '#jit/errors.js';
+import { factsOf, LowrankError } from '#base/errors.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { type ChatMessageOut, type ChatTask, chatTask } from './messages.js';
 
@@ -66,10 +66,7 @@ function send(message: ChatMessageOut): void {
 
 process.once('message', (message) => {
   void answer(chatTask.parse(message))
-    .catch((error: unknown): ChatMessageOut => {
-      const code = error instanceof LowrankError ? error.code : 'internal';
-      return { type: 'failed', code, message: error instanceof Error ? error.message : String(error) };
-    })
+    .catch((error: unknown): ChatMessageOut => ({ type: 'failed', error: factsOf(error) }))
     .then((end) => process.send?.(end, () => process.disconnect()));
 });
 // Nobody waits for the answer any more.

@@ -7,7 +7,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { type AdapterObject, adapterObject, adapterPage } from '#contracts/http/adapters.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Connection } from './connection.js';
 import { ApiError, isBreak, unreachable } from './errors.js';
 import { eachOf } from './pages.js';

@@ -11,7 +11,7 @@ import {
   exportPage,
 } from '#contracts/http/compositions.js';
 import { type Deleted, deleted } from '#contracts/http/pages.js';
-import { LowrankError } from '#jit/errors.js';
+import { errorOf } from '#base/errors.js';
 import { waitFor } from '../wait.js';
 import type { Connection } from './connection.js';
 import { eachOf } from './pages.js';
@@ -124,6 +124,6 @@ async function settled<T extends Work>(
     pause = Math.min(1.5 * pause, longestPollMs);
   }
   if (now.status === 'succeeded') return now;
-  const { code, message } = now.error ?? { code: 'cancelled', message: `${now.id} was cancelled` };
-  throw new LowrankError(code, message, { details: { id: now.id } });
+  const error = now.error ?? { code: 'cancelled', message: `${now.id} was cancelled` };
+  throw errorOf({ ...error, details: { id: now.id } });
 }

@@ -59,7 +59,7 @@ test('an error has the message, code and fields of the server', async () => {
 test('what is no error body is shown as it is', async () => {
   const { url } = await serve((_, response) => response.writeHead(418).end('short and stout'));
   await expect(new Connection({ url }).send('GET', '/')).rejects.toMatchObject({
-    code: 'http_418',
+    code: 'answer_unexpected',
     message: expect.stringContaining('short and stout') as unknown,
   });
 });

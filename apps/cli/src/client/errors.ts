@@ -1,12 +1,13 @@
 /** What can go wrong between this program and a server. */
+import { type ErrorCode, errorCodeOf } from '#base/error-codes.js';
 import { errorBody } from '#contracts/http/errors.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 /** An answer of the server that is an error; the message is the server's. */
 export class ApiError extends LowrankError {
   constructor(
     readonly status: number,
-    code: string,
+    code: ErrorCode,
     message: string,
     details: Readonly<Record<string, unknown>>,
   ) {
@@ -22,10 +23,15 @@ export async function apiError(response: Response): Promise<ApiError> {
   const parsed = errorBody.safeParse(jsonOf(text));
   if (!parsed.success) {
     const message = `the server answered ${status} without saying why${text ? `: ${text.slice(0, 200)}` : ''}`;
-    return new ApiError(status, `http_${status}`, message, { request });
+    return new ApiError(status, 'answer_unexpected', message, { request });
   }
   const { message, type, param, code, problems } = parsed.data.error;
-  return new ApiError(status, code ?? `http_${status}`, message, { request, type, param, problems });
+  return new ApiError(status, errorCodeOf(code ?? '', 'answer_unexpected'), message, {
+    request,
+    type,
+    param,
+    problems,
+  });
 }
 
 /** `server_unreachable`: nobody answers at the address. */

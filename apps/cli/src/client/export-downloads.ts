@@ -7,7 +7,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import type { ExportObject } from '#contracts/http/compositions.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { waitFor } from '../wait.js';
 import { requireEmpty } from './adapters.js';
 import type { Connection } from './connection.js';

@@ -4,7 +4,7 @@ import { access } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { deleted, type Deleted } from '#contracts/http/pages.js';
 import { type FileObject, fileObject, filePage } from '#contracts/http/files.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { Connection } from './connection.js';
 import { eachOf } from './pages.js';
 

@@ -14,7 +14,7 @@ import {
   metricObject,
   metricPage,
 } from '#contracts/http/streams.js';
-import type { LowrankError } from '#jit/errors.js';
+import type { LowrankError } from '#base/errors.js';
 import type { Connection } from './connection.js';
 import { unexpectedAnswer } from './errors.js';
 import { type FollowOptions, followStream, type StreamEvent } from './event-stream.js';

@@ -7,7 +7,7 @@ import {
   modelList,
   modelObject,
 } from '#contracts/http/models.js';
-import { LowrankError } from '#jit/errors.js';
+import { errorOf } from '#base/errors.js';
 import { waitFor } from '../wait.js';
 import type { Connection } from './connection.js';
 
@@ -51,7 +51,7 @@ export class ModelsClient {
       });
     }
     if (now.status === 'done' && now.model) return now.model;
-    const { code, message } = now.error ?? { code: 'internal_error', message: 'the registration failed' };
-    throw new LowrankError(code, message, { details: { folder: body.folder } });
+    const error = now.error ?? { code: 'internal_error', message: 'the registration failed' };
+    throw errorOf({ ...error, details: { folder: body.folder } });
   }
 }

@@ -1,7 +1,7 @@
 /** `lowrank compose`: several adapters added up to one. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CompositionCreate } from '#contracts/http/compositions.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { CommandContext, Run } from '../context.js';
 import { watching } from '../watching.js';
 import { wholeNumber } from './arguments.js';

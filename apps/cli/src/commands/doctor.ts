@@ -1,9 +1,9 @@
 /** `lowrank doctor`: what works on this machine, and what the rest lacks. */
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { CommandContext, Run } from '../context.js';
-import { exitCodes } from '../exit-codes.js';
+import { exitCodes } from '#base/error-codes.js';
 
 const kinds = ['tfjs-node', 'tfjs-node-gpu'] as const;
 

@@ -1,7 +1,7 @@
 /** `lowrank jobs`, `cancel`, `pause`, `resume`: jobs as they stand, and what to do with them. */
 import type { Command } from 'commander';
 import { type JobObject, jobStatus } from '#contracts/http/jobs.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { firstOf } from '../client/pages.js';
 import type { CommandContext, Run } from '../context.js';
 import { count, dateTime, duration } from '../format.js';

@@ -2,9 +2,9 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { ModelObject } from '#contracts/http/models.js';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { CommandContext, Run } from '../context.js';
-import { exitCodes } from '../exit-codes.js';
+import { exitCodes } from '#base/error-codes.js';
 import { byteSize, count } from '../format.js';
 import { modelRegistry } from '../installation.js';
 import { table } from '../output.js';

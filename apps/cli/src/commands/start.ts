@@ -1,7 +1,8 @@
 /** `lowrank start`: the whole service on this machine, until Ctrl-C. */
 import type { Command } from 'commander';
 import type { CommandContext, Run } from '../context.js';
-import { exitCodes, Interrupted } from '../exit-codes.js';
+import { exitCodes } from '#base/error-codes.js';
+import { Interrupted } from '../exit-codes.js';
 import { programVersion } from '../installation.js';
 import { LogPrinter } from '../launcher/log-lines.js';
 import { wholeNumber } from './arguments.js';

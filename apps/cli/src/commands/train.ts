@@ -1,7 +1,8 @@
 /** `lowrank train`: from data to an adapter. */
 import type { Command } from 'commander';
 import type { CommandContext, Run } from '../context.js';
-import { exitCodes, Interrupted } from '../exit-codes.js';
+import { exitCodes } from '#base/error-codes.js';
+import { Interrupted } from '../exit-codes.js';
 import { followJob } from '../follow-job.js';
 import { addJobFlags, type JobFlags, readDraft, uploadFiles } from '../job-body.js';
 import { endOf } from '../job-end.js';

@@ -1,7 +1,7 @@
 /** Whether the service can run on this machine: disk, port, database, keys. */
 import { mkdir, statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { type Configuration, isLoopback } from '#platform/config.js';
 import { byteSize } from '../format.js';
 import { findHolder } from '../launcher/home-lock.js';

@@ -1,5 +1,5 @@
 /** The whole service on one machine: database, API and workers as processes that are kept alive and stopped in order. */
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { type Configuration, parseConfiguration } from '#platform/config.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.js';
 import { applicationMain } from '../installation.js';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 
 /**
  * Makes sure that a port can be listened on, and yields it; 0 yields a free one.

@@ -1,7 +1,7 @@
 /** A child process that is started again when it ends by itself. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { LowrankError } from '#jit/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { waitFor } from '../wait.js';
 
 export interface ProcessSpec {

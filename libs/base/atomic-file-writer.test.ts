@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AtomicFile } from '#data/atomic-file.js';
+import { AtomicFile } from '#base/atomic-file-writer.js';
 
 let folder: string;
 beforeEach(async () => {

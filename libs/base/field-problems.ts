@@ -1,6 +1,7 @@
 /** From zod's issues to problems that name the field and say what to write instead. */
+import type { ErrorCode } from '#base/error-codes.js';
 import type { z } from 'zod';
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 
 /** What is wrong with one field and what to write instead. */
 export interface OptionProblem {
@@ -12,7 +13,7 @@ export interface OptionProblem {
 /** Options or a job with every problem they have. */
 export class OptionsError extends LowrankError {
   constructor(
-    code: string,
+    code: ErrorCode,
     what: string,
     readonly problems: readonly OptionProblem[],
   ) {
@@ -64,7 +65,7 @@ export function findProblems(error: z.ZodError, input: unknown, guide: FieldGuid
 }
 
 /** Throws what was found: problems first, since they can be put right. */
-export function throwFindings(code: string, what: string, { problems, refused }: Findings): never {
+export function throwFindings(code: ErrorCode, what: string, { problems, refused }: Findings): never {
   if (problems.length > 0) throw new OptionsError(code, what, problems);
   throw new UnsupportedError(
     `${what} asks for what is not supported: ${refused.join(', ')}; leave these fields out`,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { LowrankError, UnsupportedError } from '#jit/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 
 test('a typed error keeps its code, its cause and the name of its class', () => {
   const cause = new Error('disk');

@@ -1,7 +1,7 @@
 /** A file that is written piece by piece and appears under its name only when it is whole and on the disk. */
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { flushFolder, temporaryNeighbour, writeError } from '#runtime/atomic-file.js';
+import { flushFolder, temporaryNeighbour, writeError } from '#base/atomic-file.js';
 
 const TEMPORARY = '.tmp';
 /** A crash can leave a partial file behind; after a day, nobody writes to it any more. */
