@@ -376,6 +376,6 @@ describe('base models', () => {
 
   test('are not deleted', async () => {
     const { status, body } = await api.call('DELETE', '/v1/models/tiny');
-    expect({ status, code: body.error.code }).toEqual({ status: 400, code: 'base_model' });
+    expect({ status, code: body.error.code }).toEqual({ status: 400, code: 'model_is_base' });
   });
 });
