@@ -38,7 +38,10 @@ export class JobHistory {
     return numberedPage(query, page);
   }
 
-  /** Newest first. Throws LowrankError `checkpoint_not_found` if `after` names none of the job. */
+  /**
+   * Newest first; goes on after a checkpoint that is no longer kept, too. Throws LowrankError `checkpoint_not_found` if
+   * `after` names none of the job.
+   */
   async checkpoints(
     jobId: string,
     { limit, after }: { readonly limit: number; readonly after?: string },
@@ -49,15 +52,27 @@ export class JobHistory {
       .orderBy('row.step', 'DESC')
       .take(limit + 1);
     if (after !== undefined) {
-      const last = await this.database.manager.findOneBy(Checkpoint, { id: after, jobId });
-      if (!last) {
+      const step = await this.stepOf(jobId, after);
+      if (step === undefined) {
         throw new LowrankError('checkpoint_not_found', `job ${jobId} has no checkpoint ${after}`, {
           details: { job: jobId, checkpoint: after },
         });
       }
-      query.andWhere('row.step < :step', { step: last.step });
+      query.andWhere('row.step < :step', { step });
     }
     return cut(await query.getMany(), limit);
+  }
+
+  /** The step of a checkpoint that is kept, or was: the events of the job still tell. */
+  private async stepOf(jobId: string, checkpoint: string): Promise<number | undefined> {
+    const kept = await this.database.manager.findOneBy(Checkpoint, { id: checkpoint, jobId });
+    if (kept) return kept.step;
+    const [saved] = await this.database.query<{ step: number }[]>(
+      `SELECT (data->>'step')::int AS step FROM job_event
+       WHERE job_id = $1 AND code = 'checkpoint.saved' AND data->>'checkpoint' = $2`,
+      [jobId, checkpoint],
+    );
+    return saved?.step;
   }
 }
 

@@ -69,9 +69,10 @@ export async function writeProgress(
     if (!batch.checkpoint) return { released: [] };
     const { checkpoint } = batch;
     if (await manager.existsBy(Checkpoint, { jobId, step: checkpoint.step })) return { released: [] };
+    const id = newId('ftckpt');
     await manager.insert(Checkpoint, {
       ...checkpoint,
-      id: newId('ftckpt'),
+      id,
       jobId,
       attempt,
       files: [...checkpoint.files],
@@ -80,7 +81,7 @@ export async function writeProgress(
       level: 'info',
       code: 'checkpoint.saved',
       message: `Checkpoint created at step ${checkpoint.step}`,
-      data: { step: checkpoint.step, best: checkpoint.best },
+      data: { checkpoint: id, step: checkpoint.step, best: checkpoint.best },
     });
     return { released: await keepCheckpoints(manager, job) };
   });

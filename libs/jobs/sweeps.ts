@@ -19,13 +19,18 @@ export interface SweepOptions {
   readonly keyHours?: number;
   /** Hours that a deleted file or adapter keeps its bytes. */
   readonly deletedHours?: number;
+  /** Hours that the row of a file outlives its bytes: as long, a list can be read on after it. */
+  readonly rowHours?: number;
 }
 
 /** What a sweep removed. */
 export interface SweepReport {
   readonly objects: number;
+  /** Deleted files whose bytes went. */
   readonly files: number;
   readonly adapters: number;
+  /** Rows of files whose bytes went long ago. */
+  readonly rows: number;
   readonly idempotencyKeys: number;
   readonly workers: number;
 }
@@ -34,7 +39,7 @@ export interface SweepReport {
 export async function sweep(
   parts: SweepParts,
   log: Log,
-  { uploadHours = 24, keyHours = 24, deletedHours = 1 }: SweepOptions = {},
+  { uploadHours = 24, keyHours = 24, deletedHours = 1, rowHours = 7 * 24 }: SweepOptions = {},
 ): Promise<SweepReport> {
   const { database } = parts;
   const files = await sweepDeletedFiles(parts, deletedHours);
@@ -46,6 +51,7 @@ export async function sweep(
       (await sweepJobObjects(parts)) +
       (await sweepTaskObjects(parts)) +
       (await sweepUploads(parts, uploadHours)),
+    rows: await deleteOlder(database, 'stored_file', 'content_deleted_at', rowHours),
     idempotencyKeys: await deleteOlder(database, 'idempotency_key', 'created_at', keyHours),
     workers: await deleteOlder(database, 'worker', 'heartbeat_at', 7 * 24),
   };
@@ -70,10 +76,11 @@ const unfinished = `job.state NOT IN (${terminalStates.map((state) => `'${state}
 /** A task that needs the bytes of its members. */
 const liveTask = "task.state IN ('queued', 'running')";
 
-/** The row goes first: an object without a row is found again, a row without its object would be an error. */
+/** The row is marked first: an object that no row names is found again, a row without its object would be an error. */
 async function sweepDeletedFiles({ database, objects }: SweepParts, hours: number): Promise<number> {
   const [rows] = await database.query<[{ object_key: string }[], number]>(
-    `DELETE FROM stored_file WHERE deleted_at < now() - make_interval(hours => $1) AND NOT EXISTS
+    `UPDATE stored_file SET content_deleted_at = now()
+     WHERE deleted_at < now() - make_interval(hours => $1) AND content_deleted_at IS NULL AND NOT EXISTS
        (SELECT 1 FROM job WHERE ${unfinished}
         AND (job.training_file_id = stored_file.id OR job.validation_file_id = stored_file.id))
      RETURNING object_key`,
@@ -150,13 +157,16 @@ async function namedObjects(database: DataSource, jobId: string): Promise<Set<st
 /** Objects of files and imported adapters whose upload was never finished. */
 async function sweepUploads({ database, objects }: SweepParts, hours: number): Promise<number> {
   let count = 0;
-  const tables = { 'files/': 'stored_file', 'adapters/': 'adapter' };
-  for (const [prefix, table] of Object.entries(tables)) {
+  const owners = {
+    'files/': 'SELECT 1 FROM stored_file WHERE id = $1 AND content_deleted_at IS NULL',
+    'adapters/': 'SELECT 1 FROM adapter WHERE id = $1',
+  };
+  for (const [prefix, owner] of Object.entries(owners)) {
     for await (const group of groupedBy(objects.list(prefix), ({ key }) => key.split('/')[1] ?? '')) {
       const id = group[0]!.key.split('/')[1] ?? '';
       const newest = Math.max(...group.map(({ modifiedAt }) => modifiedAt.getTime()));
       if (newest > Date.now() - 3_600_000 * hours) continue;
-      const rows = await database.query<unknown[]>(`SELECT 1 FROM ${table} WHERE id = $1`, [id]);
+      const rows = await database.query<unknown[]>(owner, [id]);
       if (rows.length > 0) continue;
       for (const { key } of group) await objects.delete(key);
       count += group.length;

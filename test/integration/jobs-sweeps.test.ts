@@ -87,7 +87,23 @@ test('a deleted file goes when no job needs it any more', async () => {
   await jobs.store.requestCancel(project, job.id);
   expect((await sweepNow()).files).toBe(1);
   expect(await keys()).not.toContain(objectKey);
-  expect(await jobs.database.manager.countBy(StoredFile, { id })).toBe(0);
+  const row = () => jobs.database.manager.countBy(StoredFile, { id });
+  expect(await row()).toBe(1);
+  expect(await sweepNow()).toMatchObject({ files: 0, rows: 0 });
+  const daysAgo = new Date(Date.now() - 8 * 24 * 3_600_000);
+  await jobs.database.manager.update(StoredFile, { id }, { contentDeletedAt: daysAgo });
+  expect((await sweepNow()).rows).toBe(1);
+  expect(await row()).toBe(0);
+});
+
+test('the bytes of a file go although the sweep that deleted them died half-way', async () => {
+  const id = newId('file');
+  const objectKey = `files/${id}/train.jsonl`;
+  await objects.put(objectKey, content);
+  await age(objectKey, 30);
+  await jobs.file({ id, objectKey, deletedAt: new Date(0), contentDeletedAt: new Date() });
+  expect((await sweepNow()).objects).toBe(1);
+  expect(await keys()).not.toContain(objectKey);
 });
 
 test('a deleted adapter loses its bytes and keeps its row', async () => {

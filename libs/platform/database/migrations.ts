@@ -3,9 +3,11 @@ import type { MigrationInterface } from 'typeorm';
 import { Tables1795500000000 } from '#platform/database/migrations/1795500000000-tables.js';
 import { TasksAndShares1795600000000 } from '#platform/database/migrations/1795600000000-tasks-and-shares.js';
 import { TaskFailures1795700000000 } from '#platform/database/migrations/1795700000000-task-failures.js';
+import { DeletedContent1795800100000 } from '#platform/database/migrations/1795800100000-deleted-content.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
   TasksAndShares1795600000000,
   TaskFailures1795700000000,
+  DeletedContent1795800100000,
 ];

@@ -21,7 +21,7 @@ export class AdaptersService {
   async list(projectId: string, query: z.output<typeof adapterListQuery>): Promise<Page<AdapterObject>> {
     const rows = this.adapters(projectId);
     if (query.model !== undefined) rows.andWhere('row.model = :model', { model: query.model });
-    return keysetPage(rows, query, viewAdapter);
+    return keysetPage(rows, this.owned(projectId), query, viewAdapter);
   }
 
   async get(projectId: string, id: string): Promise<AdapterObject> {
@@ -64,9 +64,13 @@ export class AdaptersService {
   }
 
   private adapters(projectId: string) {
+    return this.owned(projectId).andWhere('row.deletedAt IS NULL');
+  }
+
+  private owned(projectId: string) {
     return this.platform.database.manager
       .createQueryBuilder(Adapter, 'row')
-      .where('row.projectId = :projectId AND row.deletedAt IS NULL', { projectId });
+      .where('row.projectId = :projectId', { projectId });
   }
 
   private async find(projectId: string, id: string): Promise<Adapter> {

@@ -61,7 +61,7 @@ export class CompositionsService {
   }
 
   async list(projectId: string, query: z.output<typeof taskListQuery>): Promise<Page<CompositionObject>> {
-    return keysetPage(this.rows(projectId), query, viewComposition);
+    return keysetPage(this.rows(projectId), this.owned(projectId), query, viewComposition);
   }
 
   async get(projectId: string, id: string): Promise<CompositionObject> {
@@ -119,11 +119,13 @@ export class CompositionsService {
   }
 
   private rows(projectId: string) {
+    return this.owned(projectId).andWhere('row.deletedAt IS NULL');
+  }
+
+  private owned(projectId: string) {
     return this.platform.database.manager
       .createQueryBuilder(Task, 'row')
-      .where("row.projectId = :projectId AND row.kind = 'composition' AND row.deletedAt IS NULL", {
-        projectId,
-      });
+      .where("row.projectId = :projectId AND row.kind = 'composition'", { projectId });
   }
 }
 

@@ -57,7 +57,7 @@ export class ExportsService {
       const input = { members: [{ kind: 'adapter', id: query.adapter }] };
       rows.andWhere('row.input @> :input::jsonb', { input: JSON.stringify(input) });
     }
-    return keysetPage(rows, query, viewExport);
+    return keysetPage(rows, this.owned(projectId), query, viewExport);
   }
 
   async get(projectId: string, id: string): Promise<ExportObject> {
@@ -93,9 +93,13 @@ export class ExportsService {
   }
 
   private rows(projectId: string) {
+    return this.owned(projectId).andWhere('row.deletedAt IS NULL');
+  }
+
+  private owned(projectId: string) {
     return this.platform.database.manager
       .createQueryBuilder(Task, 'row')
-      .where("row.projectId = :projectId AND row.kind = 'export' AND row.deletedAt IS NULL", { projectId });
+      .where("row.projectId = :projectId AND row.kind = 'export'", { projectId });
   }
 
   private async find(projectId: string, id: string): Promise<Task> {

@@ -50,7 +50,7 @@ export class FilesService {
   async list(projectId: string, query: z.output<typeof fileListQuery>): Promise<Page<FileObject>> {
     const rows = this.files(projectId);
     if (query.purpose !== undefined) rows.andWhere('row.purpose = :purpose', { purpose: query.purpose });
-    return keysetPage(rows, query, viewFile);
+    return keysetPage(rows, this.owned(projectId), query, viewFile);
   }
 
   async get(projectId: string, id: string): Promise<FileObject> {
@@ -77,9 +77,13 @@ export class FilesService {
   }
 
   private files(projectId: string) {
+    return this.owned(projectId).andWhere('row.deletedAt IS NULL');
+  }
+
+  private owned(projectId: string) {
     return this.platform.database.manager
       .createQueryBuilder(StoredFile, 'row')
-      .where('row.projectId = :projectId AND row.deletedAt IS NULL', { projectId });
+      .where('row.projectId = :projectId', { projectId });
   }
 
   private async find(projectId: string, id: string): Promise<StoredFile> {

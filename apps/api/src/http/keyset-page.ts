@@ -10,30 +10,42 @@ export interface PageRequest {
 }
 
 /**
- * One page of a query over rows `row` with `id` and `createdAt` that already says whose rows they are, newest first
- * unless asked otherwise. Throws ApiError 400 if `after` is none of those rows.
+ * One page of a query over rows `row` with `id` and `createdAt`, newest first unless asked otherwise. `owned` is the list
+ * without any filter and with the rows that were deleted: between two requests the row that a page ended with may be
+ * deleted, or change so that the filter leaves it out, and the list still goes on after it. Throws ApiError 400 if
+ * `after` is none of the owned rows.
  */
 export async function keysetPage<T extends ObjectLiteral & { id: string }, View extends { id: string }>(
   query: SelectQueryBuilder<T>,
+  owned: SelectQueryBuilder<T>,
   { limit, after, order = 'desc' }: PageRequest,
   view: (row: T) => View,
 ): Promise<Page<View>> {
   const direction = order === 'asc' ? 'ASC' : 'DESC';
-  if (after !== undefined) {
-    if (!(await query.clone().andWhere('row.id = :after', { after }).getExists())) throw unknownAfter(after);
-    const last = query.connection.getMetadata(query.expressionMap.mainAlias!.target).tableName;
-    // In SQL, since a Date has not all the digits of the column.
-    query.andWhere(
-      `(row.createdAt, row.id) ${order === 'asc' ? '>' : '<'} (SELECT last.created_at, last.id FROM ${last} last WHERE last.id = :after)`,
-      { after },
-    );
-  }
+  if (after !== undefined) await goOnAfter(query, owned, { after, order });
+  const { alias } = query;
   const rows = await query
-    .orderBy('row.createdAt', direction)
-    .addOrderBy('row.id', direction)
+    .orderBy(`${alias}.createdAt`, direction)
+    .addOrderBy(`${alias}.id`, direction)
     .take(limit + 1)
     .getMany();
   return pageOfRows(rows.slice(0, limit).map(view), rows.length > limit);
+}
+
+/** Leaves out of a query what came up to the row `after` of the owned ones. Throws ApiError 400 if it is none of them. */
+export async function goOnAfter<T extends ObjectLiteral>(
+  query: SelectQueryBuilder<T>,
+  owned: SelectQueryBuilder<T>,
+  { after, order }: { readonly after: string; readonly order: 'asc' | 'desc' },
+): Promise<void> {
+  if (!(await owned.andWhere(`${owned.alias}.id = :after`, { after }).getExists())) throw unknownAfter(after);
+  const last = query.connection.getMetadata(query.expressionMap.mainAlias!.target).tableName;
+  const comparison = order === 'asc' ? '>' : '<';
+  // In SQL, since a Date has not all the digits of the column.
+  query.andWhere(
+    `(${query.alias}.createdAt, ${query.alias}.id) ${comparison} (SELECT last.created_at, last.id FROM ${last} last WHERE last.id = :after)`,
+    { after },
+  );
 }
 
 /** A page as it is answered. */
@@ -50,7 +62,7 @@ export function pageOfRows<T extends { id: string }>(data: T[], hasMore: boolean
 export function unknownAfter(after: string): ApiError {
   return new ApiError(
     'invalid_request',
-    `after: there is no ${after} in this list; give the last_id of the page before`,
+    `after: there is no ${after} in this list, or it was deleted long ago; give the last_id of the page before`,
     {
       param: 'after',
     },

@@ -12,7 +12,7 @@ import { Job } from '#platform/database/entities/job.js';
 import type { Platform } from '#platform/platform.js';
 import { notFound } from '../errors/api-error.js';
 import { digestOfRequest } from '../http/idempotency.js';
-import { pageOfRows, unknownAfter } from '../http/keyset-page.js';
+import { goOnAfter, pageOfRows } from '../http/keyset-page.js';
 import { PLATFORM } from '../tokens.js';
 import { readJob, readJobs } from './job-reads.js';
 import { JobRequests } from './job-request.service.js';
@@ -46,20 +46,15 @@ export class JobsService {
 
   async list(projectId: string, query: z.output<typeof jobListQuery>): Promise<Page<JobObject>> {
     const { limit, after, status } = query;
-    const rows = this.platform.database.manager
+    const owned = this.platform.database.manager
       .createQueryBuilder(Job, 'job')
-      .where('job.projectId = :projectId', { projectId })
+      .where('job.projectId = :projectId', { projectId });
+    const rows = owned
+      .clone()
       .orderBy('job.createdAt', 'DESC')
       .addOrderBy('job.id', 'DESC')
       .limit(limit + 1);
-    if (after !== undefined) {
-      if (!(await readJob(this.platform.database.manager, projectId, after))) throw unknownAfter(after);
-      // In SQL, since a Date has not all the digits of the column.
-      rows.andWhere(
-        '(job.createdAt, job.id) < (SELECT last.created_at, last.id FROM job last WHERE last.id = :after)',
-        { after },
-      );
-    }
+    if (after !== undefined) await goOnAfter(rows, owned, { after, order: 'desc' });
     if (status !== undefined) rows.andWhere('job.state = :status', { status });
     const metadata = metadataFilter(query);
     if (metadata === null) rows.andWhere('job.metadata IS NULL');

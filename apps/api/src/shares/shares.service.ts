@@ -50,7 +50,7 @@ export class SharesService {
   async list(projectId: string, query: z.output<typeof shareListQuery>): Promise<Page<ShareObject>> {
     const rows = this.rows(projectId);
     if (query.adapter !== undefined) rows.andWhere('row.adapterId = :adapter', { adapter: query.adapter });
-    return keysetPage(rows, query, viewShare);
+    return keysetPage(rows, this.rows(projectId), query, viewShare);
   }
 
   async get(projectId: string, id: string): Promise<ShareObject> {

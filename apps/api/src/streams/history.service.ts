@@ -10,10 +10,9 @@ import type {
   MetricObject,
 } from '#contracts/http/streams.js';
 import { JobHistory, type SeqPage } from '#jobs/job-history.js';
-import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import { Job } from '#platform/database/entities/job.js';
 import type { Platform } from '#platform/platform.js';
-import { notFound } from '../errors/api-error.js';
+import { isCallers, notFound } from '../errors/api-error.js';
 import { pageOfRows, unknownAfter } from '../http/keyset-page.js';
 import { PLATFORM } from '../tokens.js';
 import { seqOf, viewCheckpoint, viewEvent, viewMetric } from './history-view.js';
@@ -53,15 +52,15 @@ export class HistoryService {
     { limit, after }: z.output<typeof checkpointListQuery>,
   ): Promise<Page<CheckpointObject>> {
     const job = await this.job(projectId, id);
-    const isThere =
-      after === undefined ||
-      (await this.platform.database.manager.existsBy(Checkpoint, { id: after, jobId: id }));
-    if (!isThere) throw unknownAfter(after);
-    const { rows, hasMore } = await this.history.checkpoints(id, { limit, after });
-    return pageOfRows(
-      rows.map((row) => viewCheckpoint(row, job)),
-      hasMore,
-    );
+    try {
+      const { rows, hasMore } = await this.history.checkpoints(id, { limit, after });
+      return pageOfRows(
+        rows.map((row) => viewCheckpoint(row, job)),
+        hasMore,
+      );
+    } catch (error) {
+      throw after !== undefined && isCallers(error) ? unknownAfter(after) : error;
+    }
   }
 
   private async job(projectId: string, id: string): Promise<Job> {

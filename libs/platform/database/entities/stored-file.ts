@@ -34,7 +34,11 @@ export class StoredFile {
   @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   createdAt!: Date;
 
-  /** Deleted for its owner; the row and object go when no job needs them. */
+  /** Deleted for its owner; the object goes when no job needs it. */
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   deletedAt!: Date | null;
+
+  /** When the object went; the row stays a while, so that whoever pages through the files can go on after it. */
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  contentDeletedAt!: Date | null;
 }

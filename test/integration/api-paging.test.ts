@@ -1,0 +1,179 @@
+/** Every list of the API, read page by page while what was read is deleted. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Claims } from '#jobs/claims.js';
+import { writeProgress } from '#jobs/progress.js';
+import { sweep } from '#jobs/sweeps.js';
+import { Checkpoint } from '#platform/database/entities/checkpoint.js';
+import { type ApiServer, fileForm, startApi, sums } from './api-server.js';
+import { storeAdapter } from './composed-adapters.js';
+
+const count = 7;
+let api: ApiServer;
+let job: { model: string; training_file: string };
+/** What happened to it fills lists of its own. */
+let jobId: string;
+let adapter: string;
+
+beforeAll(async () => {
+  api = await startApi();
+  job = await api.smallJob();
+  adapter = await storeAdapter(api.platform, { seed: 1, r: 2 });
+  jobId = (await api.call('POST', '/v1/fine_tuning/jobs', job)).body.id;
+  const { attempt } = (await new Claims(api.platform).claimJob(jobId, 'worker-t', 'cpu'))!;
+  for (let step = 1; step <= count; step++) {
+    await writeProgress(
+      api.platform,
+      { jobId, attempt },
+      {
+        metrics: [{ step, kind: 'step', values: { loss: 1 } }],
+        checkpoint: { step, best: false, files: [], metrics: {} },
+      },
+    );
+    // The newest two are kept; here all are, until they are read.
+    kept.push(...(await api.platform.database.manager.findBy(Checkpoint, { jobId, step })));
+  }
+  await api.platform.database.manager.upsert(Checkpoint, kept, ['id']);
+}, 120_000);
+afterAll(() => api[Symbol.asyncDispose]());
+
+const kept: Checkpoint[] = [];
+
+interface List {
+  /** With `{id}` for the job. */
+  readonly path: string;
+  readonly orders: readonly (string | null)[];
+  /** Makes the objects of the list. */
+  readonly fill?: () => Promise<void>;
+  /** Takes one away as its owner does. */
+  readonly remove?: (id: string) => Promise<void>;
+}
+
+const post = (path: string, body: unknown) => async () => {
+  for (let i = 0; i < count; i++) expect((await api.call('POST', path, body)).status).toBe(200);
+};
+const erase = (path: string) => async (id: string) => {
+  expect((await api.call('DELETE', `${path}/${id}`)).status).toBe(200);
+};
+const composition = () => ({ members: [{ adapter, weight: 1 }] });
+
+const lists: readonly List[] = [
+  {
+    path: '/v1/files',
+    orders: ['asc', 'desc', null],
+    fill: () => fillFiles(),
+    remove: erase('/v1/files'),
+  },
+  {
+    path: '/v1/fine_tuning/jobs',
+    orders: [null],
+    fill: () => fillJobs(),
+    remove: async (id) => void (await api.call('POST', `/v1/fine_tuning/jobs/${id}/cancel`)),
+  },
+  {
+    path: '/v1/adapters',
+    orders: [null],
+    fill: async () => {
+      for (let i = 0; i < count; i++) await storeAdapter(api.platform, { seed: 10 + i, r: 2 });
+    },
+    remove: async (id) => {
+      if (id !== adapter) await erase('/v1/adapters')(id);
+    },
+  },
+  {
+    path: '/v1/compositions',
+    orders: [null],
+    fill: () => post('/v1/compositions', composition())(),
+    remove: erase('/v1/compositions'),
+  },
+  {
+    path: '/v1/exports',
+    orders: [null],
+    fill: () => post('/v1/exports', { adapter })(),
+    remove: erase('/v1/exports'),
+  },
+  {
+    path: '/v1/shares',
+    orders: [null],
+    fill: () => post('/v1/shares', { adapter })(),
+    remove: erase('/v1/shares'),
+  },
+  { path: '/v1/fine_tuning/jobs/{id}/events', orders: ['asc', 'desc', null] },
+  { path: '/v1/fine_tuning/jobs/{id}/metrics', orders: ['asc', 'desc', null] },
+  {
+    path: '/v1/fine_tuning/jobs/{id}/checkpoints',
+    orders: [null],
+    remove: async (id) => void (await api.platform.database.manager.delete(Checkpoint, { id })),
+  },
+];
+
+async function fillFiles(): Promise<void> {
+  for (let i = 0; i < count; i++) await api.call('POST', '/v1/files', fileForm(sums(1)));
+}
+
+/** On a file of their own: those of the list of files are deleted. */
+async function fillJobs(): Promise<void> {
+  const { id } = (await api.call('POST', '/v1/files', fileForm(sums(40)))).body;
+  await post('/v1/fine_tuning/jobs', { ...job, training_file: id })();
+}
+
+const get = async (path: string) => {
+  const answer = await api.call('GET', path.replace('{id}', jobId));
+  expect(answer.status, answer.text).toBe(200);
+  return answer.body;
+};
+
+/** Ids of all pages. What was read is taken away before the next page is asked for. */
+async function read({ path, remove }: List, query: string): Promise<string[]> {
+  const seen: string[] = [];
+  for (let after = ''; ;) {
+    const page = await get(`${path}?limit=2${query}${after}`);
+    seen.push(...page.data.map(({ id }) => id));
+    for (const { id } of page.data) await remove?.(id);
+    // What is deleted may be gone altogether before the next page.
+    await sweep(api.platform, api.platform.log, { deletedHours: 0 });
+    if (!page.has_more) return seen;
+    after = `&after=${page.last_id}`;
+  }
+}
+
+test('the table has every list of the document that has pages', async () => {
+  const { paths } = (await api.call('GET', '/docs-json')).body as unknown as {
+    paths: Record<string, { get?: { parameters?: { name: string }[] } }>;
+  };
+  const paged = Object.entries(paths).filter(([, { get: route }]) =>
+    route?.parameters?.some(({ name }) => name === 'after'),
+  );
+  expect(lists.map(({ path }) => path).toSorted()).toEqual(paged.map(([path]) => path).toSorted());
+});
+
+describe.each(
+  lists.flatMap((list) => list.orders.map((order) => [list.path, order ?? 'usual', list] as const)),
+)('%s in %s order', (_, order, list) => {
+  test('is read without gaps while what was read is deleted', async () => {
+    await list.fill?.();
+    const query = order === 'usual' ? '' : `&order=${order}`;
+    const whole = await get(`${list.path}?limit=100${query}`);
+    const ids = whole.data.map(({ id }) => id);
+    expect(ids.length).toBeGreaterThanOrEqual(count);
+    expect(await read(list, query)).toEqual(ids);
+  });
+});
+
+test('a filter that leaves out the last row of a page since then does not end the list', async () => {
+  await fillJobs();
+  const queued = await get('/v1/fine_tuning/jobs?status=queued&limit=100');
+  const list: List = {
+    path: '/v1/fine_tuning/jobs',
+    orders: [],
+    remove: async (id) => void (await api.call('POST', `/v1/fine_tuning/jobs/${id}/cancel`)),
+  };
+  expect(await read(list, '&status=queued')).toEqual(queued.data.map(({ id }) => id));
+  expect((await get('/v1/fine_tuning/jobs?status=queued')).data).toEqual([]);
+});
+
+test('an id that was never in the list is refused', async () => {
+  for (const { path } of lists) {
+    const { status, body } = await api.call('GET', `${path.replace('{id}', jobId)}?after=none`);
+    expect({ path, status, param: body.error.param }).toEqual({ path, status: 400, param: 'after' });
+  }
+});
