@@ -65,7 +65,7 @@ export class Shares {
     token: string,
     file: string | null,
     visitor: Visitor,
-    isFetched = true,
+    isFetched: (share: Share) => boolean = () => true,
   ): Promise<OpenShare | null> {
     if (!tokenSyntax.test(token)) return null;
     return this.database.transaction(async (manager) => {
@@ -89,7 +89,9 @@ export class Shares {
         userAgent: visitor.userAgent?.slice(0, 300) ?? null,
       });
       if (!adapter || (outcome !== 'page' && outcome !== 'file')) return null;
-      if (file === countedFile && isFetched) await manager.increment(Share, { id: share.id }, 'downloads', 1);
+      if (file === countedFile && isFetched(share)) {
+        await manager.increment(Share, { id: share.id }, 'downloads', 1);
+      }
       return { share, adapter };
     });
   }

@@ -1,42 +1,30 @@
 /** An adapter as one tar: the same bytes whenever and wherever it is made. */
-import { Readable } from 'node:stream';
 import { Header } from 'tar';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
-import type { ObjectStore } from '#platform/objects/object-store.js';
-import { verifiedContent } from '../http/verified-content.js';
+import { attachment } from '../http/attachment.js';
+import type { Piece, ServedFile } from '../http/downloads.js';
 
 const blockBytes = 512;
 /** Two empty blocks end an archive. */
 const endBytes = 2 * blockBytes;
 
-export interface Archive {
-  readonly bytes: number;
-  readonly content: Readable;
-}
-
-/** The files in the order of their names, in a folder; owner, mode and time are fixed. */
+/** The files in the order of their names, in a folder `id`; owner, mode and time are fixed. */
 export function adapterArchive(
-  objects: ObjectStore,
-  folder: string,
-  files: readonly ManifestFile[],
-): Archive {
+  id: string,
+  { files, createdAt }: { readonly files: readonly ManifestFile[]; readonly createdAt: Date },
+): ServedFile {
   const sorted = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-  const bytes = sorted.reduce((sum, file) => sum + blockBytes + padded(file.bytes), endBytes);
-  return { bytes, content: Readable.from(blocks(objects, folder, sorted), { objectMode: false }) };
+  return {
+    pieces: [...sorted.flatMap((file) => entry(id, file)), Buffer.alloc(endBytes)],
+    modifiedAt: createdAt,
+    type: 'application/x-tar',
+    disposition: attachment(`${id}.tar`),
+  };
 }
 
-async function* blocks(
-  objects: ObjectStore,
-  folder: string,
-  files: readonly ManifestFile[],
-): AsyncGenerator<Buffer> {
-  for (const file of files) {
-    yield header(`${folder}/${file.path}`, file.bytes);
-    yield* (await verifiedContent(objects, file)) as AsyncIterable<Buffer>;
-    const padding = padded(file.bytes) - file.bytes;
-    if (padding > 0) yield Buffer.alloc(padding);
-  }
-  yield Buffer.alloc(endBytes);
+function entry(folder: string, file: ManifestFile): Piece[] {
+  const padding = (blockBytes - (file.bytes % blockBytes)) % blockBytes;
+  return [header(`${folder}/${file.path}`, file.bytes), file, Buffer.alloc(padding)];
 }
 
 function header(path: string, size: number): Buffer {
@@ -44,8 +32,4 @@ function header(path: string, size: number): Buffer {
   const entry = new Header({ path, size, mode: 0o644, uid: 0, gid: 0, type: 'File', mtime: new Date(0) });
   if (entry.encode(block)) throw new Error(`${path} does not fit into the header of a tar entry`);
   return block;
-}
-
-function padded(bytes: number): number {
-  return Math.ceil(bytes / blockBytes) * blockBytes;
 }

@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import type { z } from 'zod';
 import { adapterImport, adapterListQuery, adapterObject, adapterPage } from '#contracts/http/adapters.js';
 import { deleted } from '#contracts/http/pages.js';
+import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { formBody } from '../http/openapi-schemas.js';
 import { ProjectId } from '../keys/caller.js';
@@ -42,15 +43,24 @@ export class AdaptersController {
   }
 
   @Get(':id/files/:name')
-  @Endpoint({ summary: 'Get one file of an adapter', produces: 'application/octet-stream' })
-  file(@ProjectId() project: string, @Param('id') id: string, @Param('name') name: string) {
-    return this.adapters.file(project, id, name);
+  @Endpoint({ summary: 'Get one file of an adapter', produces: 'application/octet-stream', isFile: true })
+  file(
+    @ProjectId() project: string,
+    @Param('id') id: string,
+    @Param('name') name: string,
+    @Downloading() download: Download,
+  ) {
+    return this.adapters.file(project, id, name, download);
   }
 
   @Get(':id/archive')
-  @Endpoint({ summary: 'Get an adapter as one tar, always the same bytes', produces: 'application/x-tar' })
-  archive(@ProjectId() project: string, @Param('id') id: string) {
-    return this.adapters.archive(project, id);
+  @Endpoint({
+    summary: 'Get an adapter as one tar, always the same bytes',
+    produces: 'application/x-tar',
+    isFile: true,
+  })
+  archive(@ProjectId() project: string, @Param('id') id: string, @Downloading() download: Download) {
+    return this.adapters.archive(project, id, download);
   }
 
   @Delete(':id')

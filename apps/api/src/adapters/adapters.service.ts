@@ -6,9 +6,8 @@ import { Adapter } from '#platform/database/entities/adapter.js';
 import type { Platform } from '#platform/platform.js';
 import { ApiError, notFound } from '../errors/api-error.js';
 import { attachment } from '../http/attachment.js';
+import type { Download } from '../http/downloads.js';
 import { keysetPage } from '../http/keyset-page.js';
-import { streamed } from '../http/streamed.js';
-import { verifiedContent } from '../http/verified-content.js';
 import { PLATFORM } from '../tokens.js';
 import { adapterArchive } from './adapter-archive.js';
 import { viewAdapter } from './adapter-view.js';
@@ -28,8 +27,13 @@ export class AdaptersService {
     return viewAdapter(await this.find(projectId, id));
   }
 
-  async file(projectId: string, id: string, name: string): Promise<StreamableFile> {
-    const { files } = await this.find(projectId, id);
+  async file(
+    projectId: string,
+    id: string,
+    name: string,
+    download: Download,
+  ): Promise<StreamableFile | undefined> {
+    const { files, createdAt } = await this.find(projectId, id);
     const file = files.find(({ path }) => path === name);
     if (!file) {
       const names = files.map(({ path }) => path).join(', ');
@@ -37,18 +41,12 @@ export class AdaptersService {
         param: 'name',
       });
     }
-    const content = await verifiedContent(this.platform.objects, file);
-    return streamed(content, this.platform.log, { length: file.bytes, disposition: attachment(name) });
+    const served = { pieces: [file], modifiedAt: createdAt, disposition: attachment(name) };
+    return download.answer(served, this.platform);
   }
 
-  async archive(projectId: string, id: string): Promise<StreamableFile> {
-    const { files } = await this.find(projectId, id);
-    const { bytes, content } = adapterArchive(this.platform.objects, id, files);
-    return streamed(content, this.platform.log, {
-      length: bytes,
-      type: 'application/x-tar',
-      disposition: attachment(`${id}.tar`),
-    });
+  async archive(projectId: string, id: string, download: Download): Promise<StreamableFile | undefined> {
+    return download.answer(adapterArchive(id, await this.find(projectId, id)), this.platform);
   }
 
   /** The bytes go when no job needs them any more. */

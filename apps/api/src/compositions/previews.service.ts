@@ -5,7 +5,7 @@ import { LowrankError } from '#base/errors.js';
 import { ApiError } from '../errors/api-error.js';
 import { type FoundMember, Members } from './members.service.js';
 import { PreviewProcess } from './preview-process.js';
-import { SharedWork } from './shared-work.js';
+import { SharedWork } from '../http/shared-work.js';
 
 /** Who moves a slider goes away and comes back at once, for the same members. */
 const graceMilliseconds = 2000;

@@ -9,8 +9,8 @@ import {
   type ExportRequest,
 } from '#contracts/http/compositions.js';
 import { deleted } from '#contracts/http/pages.js';
+import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
-import { type ByteRange, Range } from '../http/byte-range.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
 import { ProjectId } from '../keys/caller.js';
 import { ExportsService } from './exports.service.js';
@@ -48,16 +48,17 @@ export class ExportsController {
 
   @Get(':id/files/:name')
   @Endpoint({
-    summary: 'Get one file of an export, or what follows the bytes that are there',
+    summary: 'Get one file of an export',
     produces: 'application/octet-stream',
+    isFile: true,
   })
   file(
     @ProjectId() project: string,
     @Param('id') id: string,
     @Param('name') name: string,
-    @Range() range: ByteRange,
+    @Downloading() download: Download,
   ) {
-    return this.exports.file(project, id, name, range);
+    return this.exports.file(project, id, name, download);
   }
 
   @Post(':id/cancel')

@@ -11,11 +11,9 @@ import { taskFinished, viewExport } from '../compositions/composition-view.js';
 import { Members } from '../compositions/members.service.js';
 import { ApiError, notFound } from '../errors/api-error.js';
 import { attachment } from '../http/attachment.js';
-import type { ByteRange } from '../http/byte-range.js';
+import type { Download } from '../http/downloads.js';
 import { once } from '../http/idempotency.js';
 import { keysetPage } from '../http/keyset-page.js';
-import { streamed } from '../http/streamed.js';
-import { verifiedContent } from '../http/verified-content.js';
 import { PLATFORM } from '../tokens.js';
 
 /** Merged models: made by a worker, fetched file by file. */
@@ -64,18 +62,21 @@ export class ExportsService {
     return viewExport(await this.find(projectId, id));
   }
 
-  async file(projectId: string, id: string, name: string, range: ByteRange): Promise<StreamableFile> {
-    const { files, state } = await this.find(projectId, id);
+  async file(
+    projectId: string,
+    id: string,
+    name: string,
+    download: Download,
+  ): Promise<StreamableFile | undefined> {
+    const { files, state, finishedAt } = await this.find(projectId, id);
     const file = files?.find(({ path }) => path === name);
     if (!file) {
       const names = files?.map(({ path }) => path).join(', ');
       const message = `the export ${id} has no file of this name; it ${names ? `has ${names}` : `is ${state}`}`;
       throw new ApiError('file_not_found', message, { param: 'name' });
     }
-    const from = range.begin(file.bytes);
-    const content = await verifiedContent(this.platform.objects, file, from);
-    const options = { length: file.bytes - from, disposition: attachment(name) };
-    return streamed(content, this.platform.log, options);
+    const served = { pieces: [file], modifiedAt: finishedAt, disposition: attachment(name) };
+    return download.answer(served, this.platform);
   }
 
   /** Stops it where it waits or is made; one that is over cannot be cancelled any more. */

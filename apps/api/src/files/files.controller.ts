@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import type { z } from 'zod';
 import { fileListQuery, fileObject, filePage, fileUpload } from '#contracts/http/files.js';
 import { deleted } from '#contracts/http/pages.js';
+import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
 import { formBody } from '../http/openapi-schemas.js';
@@ -40,9 +41,9 @@ export class FilesController {
   }
 
   @Get(':id/content')
-  @Endpoint({ summary: 'Get the content of a file', produces: 'application/octet-stream' })
-  content(@ProjectId() project: string, @Param('id') id: string) {
-    return this.files.content(project, id);
+  @Endpoint({ summary: 'Get the content of a file', produces: 'application/octet-stream', isFile: true })
+  content(@ProjectId() project: string, @Param('id') id: string, @Downloading() download: Download) {
+    return this.files.content(project, id, download);
   }
 
   @Delete(':id')

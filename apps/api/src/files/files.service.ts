@@ -13,10 +13,9 @@ import { keySegment } from '#platform/objects/object-keys.js';
 import type { WrittenObject } from '#platform/objects/object-store.js';
 import type { Platform } from '#platform/platform.js';
 import { ApiError, notFound } from '../errors/api-error.js';
+import type { Download } from '../http/downloads.js';
 import { digestOfRequest } from '../http/idempotency.js';
 import { keysetPage } from '../http/keyset-page.js';
-import { streamed } from '../http/streamed.js';
-import { verifiedContent } from '../http/verified-content.js';
 import { PLATFORM } from '../tokens.js';
 import { receiveUpload } from '../uploads/receive-upload.js';
 import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
@@ -57,11 +56,13 @@ export class FilesService {
     return viewFile(await this.find(projectId, id));
   }
 
-  async content(projectId: string, id: string): Promise<StreamableFile> {
-    const { objectKey: key, bytes, sha256, filename } = await this.find(projectId, id);
-    const content = await verifiedContent(this.platform.objects, { key, bytes, sha256 });
+  async content(projectId: string, id: string, download: Download): Promise<StreamableFile | undefined> {
+    const { objectKey: key, bytes, sha256, filename, createdAt } = await this.find(projectId, id);
     const disposition = `attachment; filename*=UTF-8''${encodeURIComponent(filename)}`;
-    return streamed(content, this.platform.log, { length: bytes, disposition });
+    return download.answer(
+      { pieces: [{ key, bytes, sha256 }], modifiedAt: createdAt, disposition },
+      this.platform,
+    );
   }
 
   /** The bytes go when no job needs them any more. */

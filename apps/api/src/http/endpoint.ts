@@ -1,6 +1,6 @@
 /** What every route says of itself in the API's document, in one decorator. */
 import { applyDecorators, HttpCode } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiResponse } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { errorBody } from '#contracts/http/errors.js';
 
@@ -13,6 +13,8 @@ export interface EndpointOptions {
   readonly status?: number;
   /** Content type of an answer that is no JSON. */
   readonly produces?: string;
+  /** Whether the answer is a file, of which a client may ask for parts. */
+  readonly isFile?: boolean;
   /** Whether no key is needed. */
   readonly isPublic?: boolean;
 }
@@ -23,11 +25,19 @@ const refusals = {
   404: "There is no such object, or it is another project's",
 };
 
+const partial = {
+  206: 'The parts of the file that the Range header asks for',
+  304: 'The client has the file: If-None-Match or If-Modified-Since says so',
+  412: 'The file is not the one that If-Match or If-Unmodified-Since asks for',
+  416: 'The file has none of the bytes that the Range header asks for',
+};
+
 export function Endpoint({
   summary,
   answer,
   produces,
   status = 200,
+  isFile = false,
   isPublic = false,
 }: EndpointOptions): MethodDecorator {
   return applyDecorators(
@@ -39,6 +49,18 @@ export function Endpoint({
       ...(answer ? { standardSchema: answer } : {}),
       ...(produces ? { content: { [produces]: { schema: { type: 'string', format: 'binary' } } } } : {}),
     }),
+    ...(isFile
+      ? [
+          ApiHeader({
+            name: 'Range',
+            required: false,
+            description: 'Such as bytes=0-99, bytes=100- or bytes=-5',
+          }),
+          ...Object.entries(partial).map(([code, description]) =>
+            ApiResponse({ status: Number(code), description }),
+          ),
+        ]
+      : []),
     ...(isPublic
       ? []
       : [

@@ -2,6 +2,7 @@ import { Controller, Get, Header, Inject, Param, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
 import type { Visitor } from '#jobs/shares.js';
+import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { Public } from '../keys/public.js';
 import { sharePagePolicy } from './share-page.js';
@@ -25,9 +26,19 @@ export class LinksController {
 
   @Get(':token/files/:name')
   @Header('cache-control', 'no-store')
-  @Endpoint({ summary: 'A file of a link', produces: 'application/octet-stream', isPublic: true })
-  file(@Param('token') token: string, @Param('name') name: string, @Req() request: Request) {
-    return this.shares.file(token, name, visitorOf(request), request.method !== 'HEAD');
+  @Endpoint({
+    summary: 'A file of a link',
+    produces: 'application/octet-stream',
+    isFile: true,
+    isPublic: true,
+  })
+  file(
+    @Param('token') token: string,
+    @Param('name') name: string,
+    @Req() request: Request,
+    @Downloading() download: Download,
+  ) {
+    return this.shares.file(token, name, visitorOf(request), download);
   }
 }
 

@@ -12,10 +12,9 @@ import { Share } from '#platform/database/entities/share.js';
 import type { Platform } from '#platform/platform.js';
 import { ApiError, notFound } from '../errors/api-error.js';
 import { attachment } from '../http/attachment.js';
+import type { Download } from '../http/downloads.js';
 import { keysetPage } from '../http/keyset-page.js';
-import { streamed } from '../http/streamed.js';
 import { unixSeconds } from '../http/unix-seconds.js';
-import { verifiedContent } from '../http/verified-content.js';
 import { PLATFORM } from '../tokens.js';
 import { sharePageHtml } from './share-page.js';
 
@@ -86,11 +85,21 @@ export class SharesService {
     return sharePageHtml({ token, share, adapter, ...origin, isUsedUp: isUsedUp(share) });
   }
 
-  async file(token: string, name: string, visitor: Visitor, isFetched: boolean): Promise<StreamableFile> {
-    const { adapter } = await this.open(token, name, visitor, isFetched);
+  async file(
+    token: string,
+    name: string,
+    visitor: Visitor,
+    download: Download,
+  ): Promise<StreamableFile | undefined> {
+    // In parts, downloads could not be counted.
+    const wholeOnly = ({ maxDownloads }: Share) => maxDownloads !== null;
+    const { share, adapter } = await this.open(token, name, visitor, (opened) =>
+      download.isFromStart({ isWhole: wholeOnly(opened) }),
+    );
     const file = adapter.files.find(({ path }) => path === name)!;
-    const content = await verifiedContent(this.platform.objects, file);
-    return streamed(content, this.platform.log, { length: file.bytes, disposition: attachment(name) });
+    const isWhole = wholeOnly(share);
+    const served = { pieces: [file], modifiedAt: adapter.createdAt, disposition: attachment(name), isWhole };
+    return download.answer(served, this.platform);
   }
 
   /** What the adapter's own files say of its base, and otherwise the base where it is registered. */
@@ -112,7 +121,7 @@ export class SharesService {
     token: string,
     file: string | null,
     visitor: Visitor,
-    isFetched?: boolean,
+    isFetched?: (share: Share) => boolean,
   ): Promise<OpenShare> {
     const opened = await this.shares.open(token, file, visitor, isFetched);
     if (opened) return opened;

@@ -4,8 +4,7 @@ import { Job } from '#platform/database/entities/job.js';
 import type { Platform } from '#platform/platform.js';
 import { adapterArchive } from '../adapters/adapter-archive.js';
 import { notFound } from '../errors/api-error.js';
-import { attachment } from '../http/attachment.js';
-import { streamed } from '../http/streamed.js';
+import type { Download } from '../http/downloads.js';
 import { PLATFORM } from '../tokens.js';
 
 /** What others can read of a checkpoint; the rest is for going on with the run. */
@@ -16,17 +15,17 @@ const adapterFiles = new Set(['adapter_config.json', 'adapter_model.safetensors'
 export class CheckpointArchives {
   constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
 
-  async archive(projectId: string, jobId: string, id: string): Promise<StreamableFile> {
+  async archive(
+    projectId: string,
+    jobId: string,
+    id: string,
+    download: Download,
+  ): Promise<StreamableFile | undefined> {
     const { manager } = this.platform.database;
     if (!(await manager.existsBy(Job, { id: jobId, projectId }))) throw notFound('fine-tuning job', jobId);
     const checkpoint = await manager.findOneBy(Checkpoint, { id, jobId });
     if (!checkpoint) throw notFound('checkpoint', id);
     const files = checkpoint.files.filter(({ path }) => adapterFiles.has(path));
-    const { bytes, content } = adapterArchive(this.platform.objects, id, files);
-    return streamed(content, this.platform.log, {
-      length: bytes,
-      type: 'application/x-tar',
-      disposition: attachment(`${id}.tar`),
-    });
+    return download.answer(adapterArchive(id, { files, createdAt: checkpoint.createdAt }), this.platform);
   }
 }

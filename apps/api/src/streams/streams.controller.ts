@@ -10,6 +10,7 @@ import {
   metricListQuery,
   metricPage,
 } from '#contracts/http/streams.js';
+import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { ProjectId } from '../keys/caller.js';
 import { CheckpointArchives } from './checkpoint-archives.service.js';
@@ -90,8 +91,14 @@ export class StreamsController {
   @Endpoint({
     summary: 'Get the adapter as it was at a checkpoint, as one tar',
     produces: 'application/x-tar',
+    isFile: true,
   })
-  archive(@ProjectId() project: string, @Param('id') id: string, @Param('checkpoint') checkpoint: string) {
-    return this.archives.archive(project, id, checkpoint);
+  archive(
+    @ProjectId() project: string,
+    @Param('id') id: string,
+    @Param('checkpoint') checkpoint: string,
+    @Downloading() download: Download,
+  ) {
+    return this.archives.archive(project, id, checkpoint, download);
   }
 }
