@@ -1,16 +1,6 @@
-/**
- * Regular expressions of tokenizer.json, as JavaScript ones. They are written for Oniguruma with Unicode on;
- * @huggingface/tokenizers holds the translation and offers it only through its pre-tokenizer classes.
- */
-import * as library from '@huggingface/tokenizers';
+/** Regular expressions of tokenizer.json, which are written for Oniguruma with Unicode on, as JavaScript ones. */
+import { toRegExp } from 'oniguruma-to-es';
 import { UnsupportedError } from '#base/errors.js';
-
-// The package's declaration files name each other without extensions, which `module: nodenext` cannot follow.
-const { SplitPreTokenizer } = library as unknown as {
-  SplitPreTokenizer: new (config: { type: 'Split'; pattern: Pattern; behavior: 'Isolated' }) => {
-    readonly pattern: RegExp | null;
-  };
-};
 
 /** A pattern as tokenizer.json writes it: a literal string or a regular expression. */
 export type Pattern = { readonly String: string } | { readonly Regex: string };
@@ -21,17 +11,15 @@ export function compilePattern(pattern: Pattern): RegExp {
   if (typeof pattern.Regex !== 'string') {
     throw new UnsupportedError(`tokenizer.json holds an unknown kind of pattern: ${JSON.stringify(pattern)}`);
   }
-  let reason = '';
   try {
-    const { pattern: compiled } = new SplitPreTokenizer({ type: 'Split', pattern, behavior: 'Isolated' });
-    if (compiled) return compiled;
-  } catch (error) {
-    reason = ` (${String(error)})`;
+    // What every supported Node can run; strict refuses where JavaScript would match a little differently.
+    return toRegExp(pattern.Regex, { target: 'ES2024', accuracy: 'strict', global: true });
+  } catch (cause) {
+    throw new UnsupportedError(
+      `tokenizer.json uses a regular expression that JavaScript cannot express: ${pattern.Regex} (${(cause as Error).message})`,
+      { pattern: pattern.Regex },
+    );
   }
-  throw new UnsupportedError(
-    `tokenizer.json uses a regular expression that JavaScript cannot express: ${pattern.Regex}${reason}`,
-    { pattern: pattern.Regex },
-  );
 }
 
 function escapeLiteral(text: string): string {

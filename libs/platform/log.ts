@@ -62,7 +62,7 @@ export function createLog(
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: [...redactedPaths], censor: '***' },
-      serializers: { err: serializeError, error: serializeError },
+      serializers: { err: serializeError, error: serializeError, stack: scrub },
       hooks: {
         logMethod(args, method) {
           method.apply(this, args.map(scrub) as Parameters<typeof method>);

@@ -6,7 +6,6 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
-import { LoggerModule } from 'nestjs-pino';
 import { ApiKeys } from '#jobs/api-keys.js';
 import { JobHistory } from '#jobs/job-history.js';
 import { JobStore } from '#jobs/job-store.js';
@@ -34,7 +33,6 @@ import { FilesController } from './files/files.controller.js';
 import { FilesService } from './files/files.service.js';
 import { HealthController } from './health/health.controller.js';
 import { HealthService } from './health/health.service.js';
-import { requestLog } from './http/request-log.js';
 import { RequestPipe } from './http/request-pipe.js';
 import { JobCare } from './jobs/job-care.service.js';
 import { JobRequests } from './jobs/job-request.service.js';
@@ -85,7 +83,6 @@ export class AppModule implements OnApplicationBootstrap {
   static on(platform: Platform, generatorMain: string): DynamicModule {
     return {
       module: AppModule,
-      imports: [LoggerModule.forRoot({ pinoHttp: requestLog(platform.log) })],
       controllers: [
         FilesController,
         JobsController,

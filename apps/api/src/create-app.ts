@@ -4,13 +4,14 @@ import path from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import helmet from 'helmet';
-import { Logger } from 'nestjs-pino';
+import { pinoHttp } from 'pino-http';
 import type { Platform } from '#platform/platform.js';
 import { AppModule } from './app.module.js';
 import { serveDashboard } from './dashboard/serve-dashboard.js';
-import { quietFramework } from './http/framework-log.js';
+import { frameworkLog } from './http/framework-log.js';
 import { serveDocument } from './http/openapi.js';
 import { nameRequests } from './http/request-id.js';
+import { requestLog } from './http/request-log.js';
 import { type BodyPace, limitSlowBodies, usualPace } from './http/slow-bodies.js';
 import { measureRequests } from './prometheus/measure-requests.js';
 import { programFolder } from './program.js';
@@ -34,16 +35,16 @@ export async function createApp(
 ): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule.on(platform, generatorMain), {
     bodyParser: false,
-    bufferLogs: true,
+    logger: frameworkLog(platform.log),
     abortOnError: false,
     forceCloseConnections: true,
   });
-  app.useLogger(quietFramework(app.get(Logger)));
   app.disable('x-powered-by');
   app.use(nameRequests);
   app.use(measureRequests(app.get(PrometheusService)));
   app.use(helmet(headers));
   serveDashboard(app);
+  app.use(pinoHttp(requestLog(platform.log)));
   app.use(limitSlowBodies(pace));
   app.useBodyParser('json', { limit: mostJsonBytes, strict: false });
   serveDocument(app);

@@ -183,7 +183,7 @@ describe('after a crash', () => {
 
   async function startInAnotherProcess(): Promise<ChildProcess> {
     const { data, folder, account } = await openPlace(home);
-    const { postgres } = await postgresSoftware(account);
+    const { postgres } = await postgresSoftware(account, folder);
     // Without any socket it would not start.
     const flags = ['-c', 'listen_addresses=', '-c', `unix_socket_directories=${data}`];
     const options = {

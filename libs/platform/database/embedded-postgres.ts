@@ -62,7 +62,7 @@ export async function startEmbeddedPostgres(
 ): Promise<EmbeddedPostgres> {
   const place = await openPlace(home);
   await waitForOrphan(home, place);
-  const software = await postgresSoftware(place.account);
+  const software = await postgresSoftware(place.account, place.notes);
   const durable = options.settings?.['fsync'] !== 'off';
   const password = await prepareCluster(place, software, { durable });
   await forgetForeignPid(place);

@@ -54,17 +54,22 @@ export async function canEnter(account: Account, target: string): Promise<boolea
 }
 
 /**
- * Finds the programs that npm installed, or copies them to where the account can run them.
+ * Finds the programs that npm installed. They are copied to where they can run, if the account cannot walk to them or
+ * the folder cannot be written: to a shared folder for another account, otherwise into `folder`.
  *
  * Throws LowrankError `postgres_software` if they are not there.
  */
-export async function postgresSoftware(account: Account | null): Promise<PostgresSoftware> {
+export async function postgresSoftware(account: Account | null, folder: string): Promise<PostgresSoftware> {
   const installed = await installedFolder();
   const { version } = JSON.parse(await readFile(path.join(installed, '../package.json'), 'utf8')) as {
     version: string;
   };
-  const inPlace = account === null || (await canEnter(account, path.join(installed, 'bin')));
-  const native = inPlace ? installed : await sharedCopy(installed, version);
+  const reached = account === null || (await canEnter(account, path.join(installed, 'bin')));
+  const parent = account === null ? folder : SHARED_FOLDER;
+  const native =
+    reached && (await linkLibraries(installed))
+      ? installed
+      : await runnableCopy(installed, path.join(parent, `postgres-${version}`));
   return { initdb: path.join(native, 'bin/initdb'), postgres: path.join(native, 'bin/postgres'), version };
 }
 
@@ -84,35 +89,44 @@ async function installedFolder(): Promise<string> {
       { cause },
     );
   }
-  const native = path.dirname(path.dirname(await realpath(postgres)));
-  await restoreLinks(native);
-  return native;
+  return path.dirname(path.dirname(await realpath(postgres)));
 }
 
-/** Links between the libraries, which npm makes in a script of the package: some people forbid those. */
-async function restoreLinks(native: string): Promise<void> {
+/** Whether a folder cannot be written by this account, or by nobody. */
+const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);
+
+/**
+ * Makes the links between the libraries of a folder with `bin`, `lib` and `share`, as its `pg-symlinks.json` lists
+ * them: npm packages hold no links. False if one is missing and the folder cannot be written.
+ */
+export async function linkLibraries(native: string): Promise<boolean> {
   const list = await readFile(path.join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
-  const links = JSON.parse(list) as { source: string; target: string }[];
-  for (const { source, target } of links) {
-    const link = path.join(native, '..', target);
-    const relative = path.relative(path.dirname(link), path.join(native, '..', source));
-    await symlink(relative, link).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST' && error.code !== 'EROFS' && error.code !== 'EACCES') throw error;
-    });
+  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
+    // Both are written from the package's folder, `native/lib/libpq.so.5`.
+    const [link, file] = [target, source].map((name) => path.join(native, path.relative('native', name)));
+    try {
+      await symlink(path.relative(path.dirname(link!), file!), link!);
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') continue;
+      if (readOnly.has(code)) return false;
+      throw error;
+    }
   }
+  return true;
 }
 
-async function sharedCopy(installed: string, version: string): Promise<string> {
-  const folder = path.join(SHARED_FOLDER, `postgres-${version}`);
+async function runnableCopy(installed: string, folder: string): Promise<string> {
   if (await isThere(folder)) return folder;
   const temporary = `${folder}.${process.pid}.partial`;
   try {
-    await mkdir(SHARED_FOLDER, { recursive: true, mode: 0o755 });
+    await mkdir(path.dirname(folder), { recursive: true, mode: 0o755 });
     await cp(installed, temporary, {
       recursive: true,
       verbatimSymlinks: true,
       mode: constants.COPYFILE_FICLONE,
     });
+    await linkLibraries(temporary);
     await rename(temporary, folder);
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true });
@@ -120,8 +134,8 @@ async function sharedCopy(installed: string, version: string): Promise<string> {
     if (await isThere(folder)) return folder;
     throw new LowrankError(
       'postgres_software',
-      `Postgres cannot be run from ${installed} under another account than root, nor be copied to ${folder}: ` +
-        'move the program outside closed folders, start as another user, or set DATABASE_URL',
+      `Postgres cannot be run from ${installed}, nor be copied to ${folder} (${(cause as Error).message}): ` +
+        'move the program to a folder that you can write, start as another user, or set DATABASE_URL',
       { cause },
     );
   }

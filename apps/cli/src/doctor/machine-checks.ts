@@ -64,8 +64,8 @@ async function checkPostgres({ databaseUrl, home }: Configuration): Promise<Chec
   const { openPlace } = await import('#platform/database/postgres-place.js');
   const { postgresSoftware } = await import('#platform/database/postgres-software.js');
   try {
-    const { account } = await openPlace(home);
-    const { version } = await postgresSoftware(account);
+    const { account, notes } = await openPlace(home);
+    const { version } = await postgresSoftware(account, notes);
     return { name: 'database', ok: true, about: `Postgres ${version} comes with the program` };
   } catch (error) {
     if (!(error instanceof LowrankError)) throw error;
