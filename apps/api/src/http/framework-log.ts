@@ -16,7 +16,7 @@ export function frameworkLog(log: Log): LoggerService {
     const fields = typeof context === 'string' ? { context } : {};
     if (message instanceof Error) log[level]({ ...fields, err: message });
     else if (typeof message === 'object') log[level]({ ...fields, ...message });
-    else log[level](stack === undefined ? fields : { ...fields, stack }, String(message));
+    else log[level](stack === undefined ? fields : { ...fields, stack }, `${message as string}`);
   };
   return {
     log: (message: unknown, ...rest: unknown[]) =>
