@@ -80,7 +80,7 @@ async function problemsOf(combination: string, folder: string): Promise<string[]
     const start = Date.now();
     const { code, output } = await run(command, clone, environment);
     const lines = output.split('\n');
-    const told = lines.filter((line) => telling.test(line));
+    const told = lines.filter((line) => telling.test(line) && !line.startsWith('npm http fetch '));
     const hosts = new Set(
       lines.flatMap((line) => /^npm http fetch \w+ \d+ https?:\/\/([^/\s]+)/.exec(line)?.[1] ?? []),
     );
