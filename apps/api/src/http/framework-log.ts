@@ -1,4 +1,5 @@
 /** What the framework itself logs, as entries of the program's log. */
+import { inspect } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
 import type { Log } from '#platform/log.js';
 
@@ -16,7 +17,11 @@ export function frameworkLog(log: Log): LoggerService {
     const fields = typeof context === 'string' ? { context } : {};
     if (message instanceof Error) log[level]({ ...fields, err: message });
     else if (typeof message === 'object') log[level]({ ...fields, ...message });
-    else log[level](stack === undefined ? fields : { ...fields, stack }, `${message as string}`);
+    else
+      log[level](
+        stack === undefined ? fields : { ...fields, stack },
+        typeof message === 'string' ? message : inspect(message),
+      );
   };
   return {
     log: (message: unknown, ...rest: unknown[]) =>
