@@ -5,7 +5,7 @@ import {
   type OnApplicationBootstrap,
   type Provider,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { ApiKeys } from '#jobs/api-keys.js';
 import { JobHistory } from '#jobs/job-history.js';
 import { JobStore } from '#jobs/job-store.js';
@@ -33,6 +33,7 @@ import { FilesController } from './files/files.controller.js';
 import { FilesService } from './files/files.service.js';
 import { HealthController } from './health/health.controller.js';
 import { HealthService } from './health/health.service.js';
+import { JsonBodies } from './http/json-body.js';
 import { RequestPipe } from './http/request-pipe.js';
 import { JobCare } from './jobs/job-care.service.js';
 import { JobRequests } from './jobs/job-request.service.js';
@@ -105,6 +106,7 @@ export class AppModule implements OnApplicationBootstrap {
         { provide: GENERATOR_MAIN, useValue: generatorMain },
         ...jobProviders(platform),
         { provide: APP_GUARD, useClass: AuthGuard },
+        { provide: APP_INTERCEPTOR, useClass: JsonBodies },
         { provide: APP_PIPE, useClass: RequestPipe },
         { provide: APP_FILTER, useValue: new ErrorFilter(platform.log) },
         AdapterImports,

@@ -8,6 +8,7 @@ import { pinoHttp } from 'pino-http';
 import type { Platform } from '#platform/platform.js';
 import { AppModule } from './app.module.js';
 import { serveDashboard } from './dashboard/serve-dashboard.js';
+import { holdBodies } from './http/expectations.js';
 import { frameworkLog } from './http/framework-log.js';
 import { serveDocument } from './http/openapi.js';
 import { nameRequests } from './http/request-id.js';
@@ -24,9 +25,6 @@ export interface AppOptions {
 }
 
 const usualGenerator = path.join(programFolder, 'dist/apps/generator/src/main.js');
-
-/** JSON bodies are jobs: names, options and at most 16 sample prompts. */
-const mostJsonBytes = '1mb';
 
 /** Makes the application; it does not listen yet. */
 export async function createApp(
@@ -46,10 +44,11 @@ export async function createApp(
   serveDashboard(app);
   app.use(pinoHttp(requestLog(platform.log)));
   app.use(limitSlowBodies(pace));
-  app.useBodyParser('json', { limit: mostJsonBytes, strict: false });
   serveDocument(app);
+  const server = app.getHttpServer();
+  holdBodies(server);
   // Long uploads are allowed; slow ones are cut by their pace.
-  app.getHttpServer().requestTimeout = 0;
+  server.requestTimeout = 0;
   return app;
 }
 

@@ -1,12 +1,12 @@
 import { Controller, Delete, Get, Inject, Param, Post, Query, Req } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import { ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { adapterImport, adapterListQuery, adapterObject, adapterPage } from '#contracts/http/adapters.js';
 import { deleted } from '#contracts/http/pages.js';
 import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
-import { formBody } from '../http/openapi-schemas.js';
+import { UploadBody } from '../http/upload-body.js';
 import { ProjectId } from '../keys/caller.js';
 import { AdapterImports } from './adapter-imports.service.js';
 import { AdaptersService } from './adapters.service.js';
@@ -20,8 +20,7 @@ export class AdaptersController {
   ) {}
 
   @Post()
-  @ApiConsumes('multipart/form-data')
-  @ApiBody(formBody(adapterImport))
+  @UploadBody(adapterImport)
   @Endpoint({ summary: "Import a PEFT adapter's folder as .tar, .tar.gz or .zip", answer: adapterObject })
   import(@ProjectId() project: string, @Req() request: Request) {
     return this.imports.import(project, request);

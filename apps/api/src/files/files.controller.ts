@@ -1,5 +1,5 @@
 import { Controller, Delete, Get, Inject, Param, Post, Query, Req } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { fileListQuery, fileObject, filePage, fileUpload } from '#contracts/http/files.js';
@@ -7,7 +7,7 @@ import { deleted } from '#contracts/http/pages.js';
 import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
-import { formBody } from '../http/openapi-schemas.js';
+import { UploadBody } from '../http/upload-body.js';
 import { ProjectId } from '../keys/caller.js';
 import { FilesService } from './files.service.js';
 
@@ -18,8 +18,7 @@ export class FilesController {
 
   @Post()
   @ApiHeader(idempotencyHeader)
-  @ApiConsumes('multipart/form-data')
-  @ApiBody(formBody(fileUpload))
+  @UploadBody(fileUpload)
   @Endpoint({ summary: 'Upload a training file; it is checked line by line', answer: fileObject })
   upload(@ProjectId() project: string, @Req() request: Request, @IdempotencyKey() key?: string) {
     return this.files.upload(project, request, key);

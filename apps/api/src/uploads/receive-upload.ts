@@ -6,6 +6,7 @@ import { PassThrough, type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import busboy from 'busboy';
 import { ApiError } from '../errors/api-error.js';
+import { letBodyCome } from '../http/expectations.js';
 
 export interface UploadRules {
   /** Where the file's bytes go. */
@@ -45,6 +46,7 @@ export async function receiveUpload(request: IncomingMessage, rules: UploadRules
   request.once('close', checkEnd);
   // It may have broken before anyone listened.
   if (request.destroyed) checkEnd();
+  letBodyCome(request);
   request.pipe(form);
   try {
     return await reader.result;
