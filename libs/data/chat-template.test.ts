@@ -59,8 +59,8 @@ describe('ChatTemplate', () => {
       '{{ bos_token }}{% for m in messages %}{{ m.name }}{% endfor %}{{ tools is none }}{{ documents is none }}',
       { bos_token: '<s>' },
     );
-    expect(template.render([{ role: 'user', content: 'x', name: 'Ann' }])).toBe('<s>Anntruetrue');
-    expect(template.render([], { tools: [{ type: 'function' }] })).toBe('<s>falsetrue');
+    expect(template.render([{ role: 'user', content: 'x', name: 'Ann' }])).toBe('<s>AnnTrueTrue');
+    expect(template.render([], { tools: [{ type: 'function' }] })).toBe('<s>FalseTrue');
   });
 
   it('takes the template for tools when there are tools', () => {

@@ -85,7 +85,7 @@ describe('a template that marks what the assistant writes', () => {
       {},
       { now: new Date(0) },
     );
-    expect(findTrainedSpans([assistant('b', 1)], tokenizer, shown).text).toBe('false');
+    expect(findTrainedSpans([assistant('b', 1)], tokenizer, shown).text).toBe('False');
   });
 });
 

@@ -1,19 +1,10 @@
-/**
- * Jinja chat templates through @huggingface/jinja, with the spans of `{% generation %}` recovered.
- *
- * The library drops the generation tags before it parses. Here they become `{% if %}` blocks, which keeps every rule
- * of white space around tags, and marks are put into the parsed body of those blocks.
- */
+/** Jinja chat templates as transformers runs them, with the spans of `{% generation %}`. */
 import { LowrankError } from '#base/errors.js';
-import { formatDate, range } from '#data/jinja-globals.js';
-import {
-  createScope,
-  parseTemplate,
-  PythonInterpreter,
-  visitNodes,
-  type Node,
-  type Program,
-} from '#data/jinja-interpreter.js';
+import { compileBlock } from '#data/jinja/compile.js';
+import { createGlobals, TemplateRefusal } from '#data/jinja/globals.js';
+import { parseTemplate } from '#data/jinja/parser.js';
+import { Output, Run, Scope } from '#data/jinja/runtime.js';
+import { someNode } from '#data/jinja/syntax-walk.js';
 import type { Span } from '#data/tokenizer.js';
 
 /**
@@ -37,15 +28,8 @@ const PREFACES = {
   chat_template_failed: 'The chat template fails on these messages',
 };
 
-/** A piece of text in the tree whose value changes between renderings. */
-interface Mark extends Node {
-  value: string;
-}
-
-const GENERATION_TAG = /\{%(-?)\s*(end)?generation\s*(-?)%\}/g;
-const GENERATION_TEST = '__is_generation__';
 /** Unicode noncharacters never occur in interchanged text; the second pair serves where a text holds the first. */
-const MARK_PAIRS = [
+const markPairs = [
   ['\ufdd0', '\ufdd1'],
   ['\ufdd2', '\ufdd3'],
 ] as const;
@@ -54,40 +38,23 @@ const MARK_PAIRS = [
 export class JinjaTemplate {
   /** Whether the template marks what the model writes with `{% generation %}`. */
   readonly marksGeneration: boolean;
-  private readonly program: Program;
-  private readonly open: Mark = { type: 'StringLiteral', value: '' };
-  private readonly close: Mark = { type: 'StringLiteral', value: '' };
+  private readonly execute: ReturnType<typeof compileBlock>;
+  private readonly globals: ReadonlyMap<string, unknown>;
 
   /** Throws ChatTemplateError `chat_template_invalid`. */
-  constructor(
-    source: string,
-    private readonly now: Date,
-  ) {
-    let blocks = 0;
-    const rewritten = source.replace(
-      GENERATION_TAG,
-      (_, left: string, end: string | undefined, right: string) => {
-        if (!end) blocks++;
-        return `{%${left} ${end ? 'endif' : `if ${GENERATION_TEST}`} ${right}%}`;
-      },
-    );
-    this.marksGeneration = blocks > 0;
+  constructor(source: string, now: Date) {
     try {
-      this.program = parseTemplate(rewritten);
+      const block = parseTemplate(source);
+      this.marksGeneration = someNode(block, ({ kind }) => kind === 'generation');
+      this.execute = compileBlock(block);
     } catch (error) {
       throw new ChatTemplateError('chat_template_invalid', messageOf(error), error);
     }
-    visitNodes(this.program.root, ({ type, test, body }) => {
-      if (type !== 'If' || (test as Node).value !== GENERATION_TEST) return;
-      (body as Node[]).unshift(this.open);
-      (body as Node[]).push(this.close);
-    });
+    this.globals = createGlobals(now);
   }
 
   /** Renders to text. Throws ChatTemplateError `chat_template_refused` or `chat_template_failed`. */
   render(variables: Readonly<Record<string, unknown>>): string {
-    this.open.value = '';
-    this.close.value = '';
     return this.run(variables);
   }
 
@@ -99,39 +66,24 @@ export class JinjaTemplate {
   renderSpans(variables: Readonly<Record<string, unknown>>): { text: string; spans: Span[] | undefined } {
     const text = this.render(variables);
     if (!this.marksGeneration) return { text, spans: undefined };
-    const pair = MARK_PAIRS.find((marks) => marks.every((mark) => !text.includes(mark)));
+    const pair = markPairs.find((marks) => marks.every((mark) => !text.includes(mark)));
     if (!pair) return { text, spans: undefined };
-    [this.open.value, this.close.value] = pair;
-    const marked = readMarks(this.run(variables), pair[0], pair[1]);
+    const marked = readMarks(this.run(variables, pair), pair[0], pair[1]);
     return { text, spans: marked?.text === text ? marked.spans : undefined };
   }
 
-  private run(variables: Readonly<Record<string, unknown>>): string {
-    const scope = createScope();
-    for (const [name, value] of Object.entries({ ...this.globals(), ...variables })) scope.set(name, value);
+  private run(variables: Readonly<Record<string, unknown>>, marks?: readonly [string, string]): string {
+    const scope = new Scope(new Run(this.globals, marks));
+    for (const [name, value] of Object.entries(variables)) scope.set(name, value);
+    const output = new Output();
     try {
-      return new PythonInterpreter(this.program, scope).render();
+      this.execute(scope.inner(), output);
     } catch (error) {
-      if (error instanceof ChatTemplateError) throw error;
+      if (error instanceof TemplateRefusal)
+        throw new ChatTemplateError('chat_template_refused', error.message, error);
       throw new ChatTemplateError('chat_template_failed', messageOf(error), error);
     }
-  }
-
-  private globals(): Record<string, unknown> {
-    return {
-      true: true,
-      True: true,
-      false: false,
-      False: false,
-      none: null,
-      None: null,
-      [GENERATION_TEST]: true,
-      raise_exception: (reason: unknown) => {
-        throw new ChatTemplateError('chat_template_refused', String(reason));
-      },
-      strftime_now: (format: string) => formatDate(this.now, format),
-      range,
-    };
+    return output.text;
   }
 }
 
