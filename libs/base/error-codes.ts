@@ -202,6 +202,7 @@ const table = {
   logits_not_finite: caller,
   too_many_prompts: { ...caller, status: 429 },
   queue_crowded: { ...caller, status: 429 },
+  queue_full: { ...caller, status: 429 },
   chat_failed: caller,
 
   // What a machine has or lacks
@@ -242,6 +243,8 @@ const table = {
   server_unreachable: transient,
   server_stopping: transient,
   answer_unexpected: { ...transient, status: 502 },
+  call_silent: transient,
+  call_timeout: transient,
   generator_died: transient,
   preview_died: transient,
   preview_stopped: transient,
@@ -255,6 +258,7 @@ const table = {
 
   // What should never happen
   internal_error: bug,
+  message_unreadable: bug,
   state_missing: bug,
   state_size: bug,
   input_missing: bug,

@@ -31,7 +31,10 @@ const plan = (peak) => ({
     limit_source: 'test',
   },
 });
-const send = (message) => new Promise((resolve) => process.send(message, resolve));
+/** The number of the one call that a trainer gets. */
+let training;
+const say = (message) => new Promise((resolve) => process.send(message, resolve));
+const send = (update) => say({ call: training, update });
 const forever = () => new Promise(() => setInterval(() => {}, 1000));
 const block = (seconds) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000 * seconds);
 
@@ -61,24 +64,28 @@ const behaviours = {
     await forever();
   },
   async garbage() {
-    await send({ type: 'step', step: 'one' });
-    await send({
-      type: 'failed',
-      bad_job: true,
-      error: { code: 'nul', message: 'a \u0000 b \ud800', details: {} },
+    await say({ type: 'step', step: 'one' });
+    await say({
+      call: training,
+      error: { code: 'invalid_data', message: 'a \u0000 b \ud800', details: {} },
     });
     process.exit(2);
+  },
+  async unreadable() {
+    await send({ type: 'step', step: 'one' });
+    await forever();
   },
 };
 
 process.once('disconnect', () => process.exit(1));
-process.on('message', async (command) => {
-  if (command.type === 'cancel') {
-    await send({ type: 'cancelled' });
+process.on('message', async ({ call, method, input }) => {
+  if (method === 'stop') {
+    await say({ call: training, result: { type: 'cancelled' } });
     process.exit(130);
   }
-  if (command.type !== 'run') return;
-  const { base_model_name: name } = JSON.parse(readFileSync(command.job_file, 'utf8'));
+  if (method !== 'train') return;
+  training = call;
+  const { base_model_name: name } = JSON.parse(readFileSync(input.job_file, 'utf8'));
   await send({ type: 'started', step: 0, total_steps: 3, resumed_from: null });
   await behaviours[name]();
 });

@@ -63,7 +63,7 @@ async function runAndKill(file: string, kill: number, random: (what: string) => 
   const step = Math.floor(((kill + random('step')) / killsPerRun) * tinySteps);
   const delay = random('delay') * 12;
   let killed = false;
-  const { signal } = await runForked(file, ['--resume'], (message, child) => {
+  const { signal } = await runForked(file, { resume: true }, (message, { child }) => {
     const reached = message.type === 'step' ? message.step >= step : step === 0 && message.type === 'plan';
     if (!reached || killed) return;
     killed = true;
@@ -84,7 +84,7 @@ test.each(Array.from({ length: rounds }, (_, round) => round))(
       const random = (what: string) => uniformAt(streamKey(round, kill, what), 0);
       if (await runAndKill(file, kill, random)) landed++;
     }
-    const { code, messages } = await runForked(file, ['--resume']);
+    const { code, messages } = await runForked(file, { resume: true });
     expect(messages.at(-1)).toMatchObject({ type: 'finished' });
     expect(code).toBe(0);
     expect(landed).toBeGreaterThanOrEqual(killsPerRun / 2);
@@ -97,7 +97,7 @@ test.each(Array.from({ length: rounds }, (_, round) => round))(
 
 test('a damaged newest checkpoint is passed over with a warning, and the bits stay the same', async () => {
   const file = await writeJob(folder, { ...job, output_folder: 'damaged' });
-  await runForked(file, [], (message, child) => {
+  await runForked(file, {}, (message, { child }) => {
     if (message.type === 'step' && message.step === 14) child.kill('SIGKILL');
   });
   const checkpoints = join(folder, 'damaged', 'checkpoints');
@@ -109,7 +109,7 @@ test('a damaged newest checkpoint is passed over with a warning, and the bits st
   const bytes = await readFile(optimizer);
   bytes[bytes.length - 3]! ^= 4;
   await writeFile(optimizer, bytes);
-  const { code, messages } = await runForked(file, ['--resume']);
+  const { code, messages } = await runForked(file, { resume: true });
   expect(code).toBe(0);
   expect(messages).toContainEqual(
     expect.objectContaining({ type: 'warning', code: 'checkpoint_corrupt' }) as unknown,
@@ -119,7 +119,7 @@ test('a damaged newest checkpoint is passed over with a warning, and the bits st
 
 test('resuming a run that is done gives its adapter again', async () => {
   const file = await writeJob(folder, { ...job, output_folder: 'control' });
-  const { code, messages } = await runForked(file, ['--resume']);
+  const { code, messages } = await runForked(file, { resume: true });
   expect(code).toBe(0);
   expect(messages.filter(({ type }) => type === 'step')).toEqual([]);
   expect(await outcomeOf(join(folder, 'control'))).toEqual(control);

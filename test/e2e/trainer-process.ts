@@ -4,7 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
-import { type TrainerMessage, trainerMessage } from '#contracts/trainer-messages.js';
+import { reply, type Request } from '#contracts/process-calls.js';
+import { trainerEnd, type TrainerMessage, trainerUpdate } from '#contracts/trainer-calls.js';
 
 const main = join(import.meta.dirname, '../../dist/apps/trainer/src/main.js');
 
@@ -47,23 +48,45 @@ export async function runByHand(
   return exitOf(child);
 }
 
-/** Runs a job as a parent process does and collects what it tells. */
+/** What a test may do with a trainer while it trains. */
+export interface RunningTrainer {
+  readonly child: ChildProcess;
+  stop(wish: { checkpoint: boolean }): void;
+  requestCheckpoint(): void;
+}
+
+/** Runs a job as a parent process does and collects what it tells; the last message is the end. */
 export async function runForked(
   jobFile: string,
-  args: readonly string[] = [],
-  onMessage?: (message: TrainerMessage, child: ChildProcess) => void,
+  { resume = false }: { resume?: boolean } = {},
+  onMessage?: (message: TrainerMessage, trainer: RunningTrainer) => void,
   // Not the test runner's own flags, which would make the child look for TypeScript sources.
   execArgv: readonly string[] = [],
 ): Promise<TrainerExit & { messages: TrainerMessage[] }> {
-  const child = fork(main, [jobFile, ...args], {
+  const child = fork(main, ['--wait'], {
     execArgv: [...execArgv],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
+  const ask = (call: number, method: string, input: unknown) =>
+    child.send({ call, method, input } satisfies Request);
+  const trainer = {
+    child,
+    stop: (wish: { checkpoint: boolean }) => ask(2, 'stop', wish),
+    requestCheckpoint: () => ask(3, 'checkpoint', null),
+  };
   const messages: TrainerMessage[] = [];
   child.on('message', (value) => {
-    const message = trainerMessage.parse(value);
+    const said = reply.parse(value);
+    if (said.call !== 1) return;
+    const message =
+      'update' in said
+        ? trainerUpdate.parse(said.update)
+        : 'result' in said
+          ? trainerEnd.parse(said.result)
+          : { type: 'failed' as const, error: said.error };
     messages.push(message);
-    onMessage?.(message, child);
+    onMessage?.(message, trainer);
   });
+  ask(1, 'train', { job_file: jobFile, resume });
   return { ...(await exitOf(child)), messages };
 }

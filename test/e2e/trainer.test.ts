@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAdapter } from '#adapters/read-adapter.js';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
-import type { TrainerMessage } from '#contracts/trainer-messages.js';
+import type { TrainerMessage } from '#contracts/trainer-calls.js';
 import { trainingSummary } from '#training/events.js';
 import { readMetrics } from '#training/metrics-log.js';
 import { tinySteps, writeTinyJob } from './tiny-job.js';
@@ -134,8 +134,8 @@ describe('a forked trainer', () => {
   async function cancelAfterStep10(checkpoint: boolean) {
     const training = { ...job.training, max_steps: 5000, eval_steps: null, checkpoint_steps: 5000 };
     const { file, out } = await jobFile({ training });
-    const { code, messages } = await runForked(file, [], (message, child) => {
-      if (message.type === 'step' && message.step === 10) child.send({ type: 'cancel', checkpoint });
+    const { code, messages } = await runForked(file, {}, (message, trainer) => {
+      if (message.type === 'step' && message.step === 10) trainer.stop({ checkpoint });
     });
     expect(code).toBe(130);
     expect(messages.at(-1)).toEqual({ type: 'cancelled' });
@@ -158,8 +158,8 @@ describe('a forked trainer', () => {
   test('writes a checkpoint when it is told to', async () => {
     const training = { ...job.training, max_steps: 200, eval_steps: null, checkpoint_steps: 1000 };
     const { file } = await jobFile({ training });
-    const { code, messages } = await runForked(file, [], (message, child) => {
-      if (message.type === 'step' && message.step === 2) child.send({ type: 'checkpoint-now' });
+    const { code, messages } = await runForked(file, {}, (message, trainer) => {
+      if (message.type === 'step' && message.step === 2) trainer.requestCheckpoint();
     });
     expect(code).toBe(0);
     const steps = ofType(messages, 'checkpoint').map(({ step }) => step);
@@ -174,7 +174,7 @@ describe('a forked trainer', () => {
       process.on('exit', () => console.log(Object.keys(module._cache).filter((name) => name.includes('tensorflow'))));`;
     const execArgv = ['--import', `data:text/javascript,${encodeURIComponent(listModules)}`];
     const start = async () =>
-      runForked((await jobFile({ cache_folder: 'cache-of-two' })).file, [], undefined, execArgv);
+      runForked((await jobFile({ cache_folder: 'cache-of-two' })).file, {}, undefined, execArgv);
     expect((await start()).stdout).toContain('tfjs-core');
     const { messages, stdout } = await start();
     expect(messages.at(-1)).toMatchObject({ type: 'finished' });
@@ -184,7 +184,7 @@ describe('a forked trainer', () => {
 
   test('ends when its parent is gone', async () => {
     const { file } = await jobFile({ training: { ...job.training, max_steps: 1_000_000, eval_steps: null } });
-    const { code } = await runForked(file, [], (message, child) => {
+    const { code } = await runForked(file, {}, (message, { child }) => {
       if (message.type === 'step' && message.step === 3 && child.connected) child.disconnect();
     });
     expect(code).toBe(130);
@@ -232,7 +232,7 @@ describe('a bad job', () => {
     ],
   ])('%s ends with exit code 2 and its error', async (_, changes, code) => {
     const result = await failure(changes);
-    expect(result).toMatchObject({ code: 2, failed: { bad_job: true, error: { code } } });
+    expect(result).toMatchObject({ code: 2, failed: { error: { code } } });
   });
 
   test('a job file that the run would write over is refused', async () => {
@@ -240,7 +240,7 @@ describe('a bad job', () => {
     await mkdir(out);
     const file = join(out, 'job.json');
     await writeFile(file, JSON.stringify({ ...job, base_model: '../model', output_folder: '.' }));
-    const { code, messages } = await runForked(file, ['--resume']);
+    const { code, messages } = await runForked(file, { resume: true });
     expect(code).toBe(2);
     expect(ofType(messages, 'failed')[0]).toMatchObject({ error: { code: 'job_file_in_output' } });
   });
@@ -250,7 +250,7 @@ describe('a bad job', () => {
     await runByHand(file);
     const output_folder = basename(out);
     const changed = await jobFile({ output_folder, training: { ...job.training, seed: 8 } });
-    const { code, messages } = await runForked(changed.file, ['--resume']);
+    const { code, messages } = await runForked(changed.file, { resume: true });
     expect(code).toBe(2);
     const [failed] = ofType(messages, 'failed');
     expect(failed!.error).toMatchObject({
@@ -270,7 +270,7 @@ describe('a bad job', () => {
     });
   });
 
-  test('a learning rate that blows up ends with exit code 1, naming the step', async () => {
+  test('a learning rate that blows up ends with exit code 2, naming the step', async () => {
     const training = {
       learning_rate: 1,
       max_grad_norm: null,
@@ -280,7 +280,7 @@ describe('a bad job', () => {
     };
     const { file, out } = await jobFile({ lora: { ...job.lora, lora_alpha: 1e30 }, training });
     const { code, messages } = await runForked(file);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     const [failed] = ofType(messages, 'failed');
     expect(failed!.error.code).toMatch(/^(loss|gradient)_not_finite$/);
     expect(failed!.error.message).toMatch(/step \d+/);
@@ -297,7 +297,7 @@ describe('a bad job', () => {
     const weights = await readFile(join(model, 'model.safetensors'));
     weights[weights.length - 1]! ^= 1;
     await writeFile(join(model, 'model.safetensors'), weights);
-    const { code, messages } = await runForked(file, ['--resume']);
+    const { code, messages } = await runForked(file, { resume: true });
     expect(code).toBe(2);
     expect(ofType(messages, 'failed')[0]).toMatchObject({ error: { code: 'base_changed' } });
   });

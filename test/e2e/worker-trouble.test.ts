@@ -5,7 +5,7 @@ import { BaseModel } from '#platform/database/entities/base-model.js';
 import { Worker } from '../../apps/worker/src/worker.js';
 import { isAlive, WorkerStack } from './worker-stack.js';
 
-const behaviours = ['slow-step', 'hang', 'crash', 'exit', 'killed', 'greedy', 'garbage'];
+const behaviours = ['slow-step', 'hang', 'crash', 'exit', 'killed', 'greedy', 'garbage', 'unreadable'];
 
 let stack: WorkerStack;
 let worker: Worker;
@@ -103,7 +103,15 @@ test('texts that Postgres cannot hold, and messages of no known form, do no harm
   expect(await stack.untilOver(id)).toMatchObject({
     state: 'failed',
     attempt: 1,
-    error: { code: 'nul', message: 'a \ufffd b \ufffd' },
+    error: { code: 'invalid_data', message: 'a \ufffd b \ufffd' },
+  });
+});
+
+test('a message of a trainer that cannot be read ends the attempt instead of hanging it', async () => {
+  const { id } = await stack.submit({ model: 'unreadable' });
+  expect(await stack.untilOver(id)).toMatchObject({
+    state: 'failed',
+    error: { code: 'message_unreadable', message: expect.stringContaining('train') as unknown },
   });
 });
 

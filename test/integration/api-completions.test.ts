@@ -2,7 +2,7 @@
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type GeneratorTask, generatorTask } from '#contracts/generator-messages.js';
+import { type GeneratorTask, generatorTask } from '#contracts/generator-calls.js';
 import { chatCompletion, chatCompletionChunk, textCompletion } from '#contracts/http/completions.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { writeTinyModel } from '../e2e/tiny-job.js';

@@ -6,43 +6,44 @@ let cancelled = 0;
 let mostAtOnce = 0;
 
 const tell = (message) => process.send(message);
-const fail = (id, code, message) => tell({ type: 'failed', id, error: { code, message, details: {} } });
+const write = (call, text) => tell({ call, update: text });
+const fail = (call, code, message) => tell({ call, error: { code, message, details: {} } });
 
-function answer(id, texts, finish_reason = 'stop') {
-  for (const text of texts) tell({ type: 'text', id, text });
-  tell({ type: 'done', id, finish_reason, prompt_tokens: 3, completion_tokens: texts.length });
+function answer(call, texts, finish_reason = 'stop') {
+  for (const text of texts) write(call, text);
+  tell({ call, result: { finish_reason, prompt_tokens: 3, completion_tokens: texts.length } });
 }
 
-process.on('message', (command) => {
-  const { type, id } = command;
-  if (type === 'cancel') {
-    if (!waiting.delete(id)) return;
+process.on('message', ({ call, cancel, input }) => {
+  if (cancel) {
+    if (!waiting.delete(call)) return;
     cancelled++;
-    fail(id, 'answer_cancelled', 'nobody waits');
+    fail(call, 'answer_cancelled', 'nobody waits');
     return;
   }
-  const { prompt } = command;
+  const { prompt } = input;
   const [word, argument] = String(typeof prompt === 'string' ? prompt : prompt.at(-1).content).split(' ');
-  waiting.add(id);
+  waiting.add(call);
   mostAtOnce = Math.max(mostAtOnce, waiting.size);
-  if (word === 'wait') tell({ type: 'text', id, text: 'begun' });
+  if (word === 'wait') write(call, 'begun');
   if (word === 'wait' || word === 'silent') return;
   if (word === 'die') {
-    if (argument === 'late') tell({ type: 'text', id, text: 'begun' });
+    if (argument === 'late') write(call, 'begun');
     // What was said before comes through.
     setTimeout(() => process.exit(9), 50);
     return;
   }
-  waiting.delete(id);
-  if (word === 'fail') fail(id, argument, 'as the prompt says');
-  else if (word === 'break') fail(id, 'internal_error', 'secret');
-  else if (word === 'task') answer(id, [JSON.stringify(command)]);
+  waiting.delete(call);
+  if (word === 'fail') fail(call, argument, 'as the prompt says');
+  else if (word === 'break') fail(call, 'internal_error', 'secret');
+  else if (word === 'garble') tell({ call, result: { finish_reason: 'whim' } });
+  else if (word === 'task') answer(call, [JSON.stringify(input)]);
   else if (word === 'process') {
     const names = Object.keys(process.env);
-    answer(id, [
+    answer(call, [
       JSON.stringify({ pid: process.pid, priority: getPriority(), names, arguments: process.argv.slice(2) }),
     ]);
-  } else if (word === 'figures') answer(id, [JSON.stringify({ cancelled, mostAtOnce, pid: process.pid })]);
-  else answer(id, ['Well, ', 'yes.']);
+  } else if (word === 'figures') answer(call, [JSON.stringify({ cancelled, mostAtOnce, pid: process.pid })]);
+  else answer(call, ['Well, ', 'yes.']);
 });
 process.once('disconnect', () => process.exit());

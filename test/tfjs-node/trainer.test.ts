@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
-import type { TrainerMessage } from '#contracts/trainer-messages.js';
+import type { TrainerMessage } from '#contracts/trainer-calls.js';
 import { writeTinyJob } from '../e2e/tiny-job.js';
 import { runForked, writeJob } from '../e2e/trainer-process.js';
 import { tolerances } from '../tolerances.js';
@@ -47,11 +47,11 @@ test('a run on tfjs-node that was killed gives the adapter of one that was not',
   const whole = await jobOn('tfjs-node');
   expect((await runForked(whole.file)).code).toBe(0);
   const cut = await jobOn('tfjs-node');
-  const killed = await runForked(cut.file, [], (message, child) => {
+  const killed = await runForked(cut.file, {}, (message, { child }) => {
     if (message.type === 'step' && message.step === 5) child.kill('SIGKILL');
   });
   expect(killed.signal).toBe('SIGKILL');
-  const resumed = await runForked(cut.file, ['--resume']);
+  const resumed = await runForked(cut.file, { resume: true });
   expect(resumed.messages.find(({ type }) => type === 'started')).toMatchObject({ step: 4 });
   expect(await adapterOf(cut.out)).toEqual(await adapterOf(whole.out));
 });

@@ -1,5 +1,5 @@
 /** One prompt, answered by the model that it asks for. */
-import type { GeneratedAnswer, GeneratorTask } from '#contracts/generator-messages.js';
+import type { GeneratedAnswer, GeneratorTask } from '#contracts/generator-calls.js';
 import type { WarmModel } from './warm-model.js';
 import type { WarmModels } from './warm-models.js';
 
@@ -33,8 +33,6 @@ export async function answerTask(
     });
   const answer = await models.use({ base: task.base, members }, signal, complete);
   return {
-    type: 'done',
-    id: task.id,
     finish_reason: answer.finishReason,
     prompt_tokens: answer.promptTokens,
     completion_tokens: answer.tokens.length,

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { CompositionMember } from '#adapters/composition-members.js';
 import { LiveComposition } from '#adapters/live-composition.js';
 import { openAdapter } from '#adapters/read-adapter.js';
-import type { GeneratorTask } from '#contracts/generator-messages.js';
+import type { GeneratorTask } from '#contracts/generator-calls.js';
 import { type ChatTemplate, loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import type { Tokenizer } from '#data/tokenizer.js';

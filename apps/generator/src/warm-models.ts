@@ -1,7 +1,7 @@
 /** Models that stay ready for the next prompt, the least recently used let go first. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GeneratorTask } from '#contracts/generator-messages.js';
+import type { GeneratorTask } from '#contracts/generator-calls.js';
 import { identifyBase } from '#hub/identify-base.js';
 import { type Base, openBase, WarmModel } from './warm-model.js';
 

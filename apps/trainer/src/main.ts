@@ -1,22 +1,16 @@
 /**
  * The trainer: one process, one job.
  *
- * Started by hand it shows how the training goes; forked it speaks the messages of libs/contracts/trainer-messages.ts.
+ * Started by hand it shows how the training goes; with `--wait` it takes its job from its parent process, see
+ * libs/contracts/trainer-calls.ts.
  */
-import { type TrainerCommand, trainerCommand } from '#contracts/trainer-messages.js';
-import { LowrankError } from '#base/errors.js';
-import { CancelRequest } from '#training/cancellation.js';
+import { factsOf, LowrankError } from '#base/errors.js';
 import { parseArguments, type TrainerArguments, usage } from './arguments.js';
-import { ParentReporter } from './parent-reporter.js';
-import type { Reporter } from './reporter.js';
-import { exitCodes, runJob } from './run-job.js';
+import { exitCodeOfEnd, exitCodeOfError, exitCodes } from './exit-codes.js';
+import { RunControl } from './run-control.js';
+import { runJob } from './run-job.js';
+import { serveParent } from './serve-parent.js';
 import { TerminalReporter } from './terminal-reporter.js';
-
-/** Which job to run, and whether to go on from its newest checkpoint. */
-interface JobOrder {
-  readonly jobFile: string;
-  readonly resume: boolean;
-}
 
 async function main(args: readonly string[]): Promise<number> {
   let parsed: TrainerArguments | 'help';
@@ -31,51 +25,37 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(usage);
     return exitCodes.finished;
   }
-  const { json } = parsed;
-  const reporter: Reporter = process.send
-    ? new ParentReporter()
-    : new TerminalReporter(process.stdout, { json });
-  const abort = new AbortController();
-  const cancel = (checkpoint: boolean) => abort.abort(new CancelRequest(checkpoint));
-  let wantsCheckpoint = false;
-  let begin: (order: JobOrder | undefined) => void = () => undefined;
-  const ordered = new Promise<JobOrder | undefined>((resolve) => (begin = resolve));
-  if (parsed.jobFile !== undefined) begin({ jobFile: parsed.jobFile, resume: parsed.resume });
-  const obey = (command: TrainerCommand) => {
-    if (command.type === 'run') begin({ jobFile: command.job_file, resume: command.resume });
-    else if (command.type === 'cancel') cancel(command.checkpoint);
-    else wantsCheckpoint = true;
-  };
-  if (process.send) {
-    process.on('message', (message) => {
-      const command = trainerCommand.safeParse(message);
-      if (command.success) obey(command.data);
-      else reporter.report({ type: 'log', level: 'warn', message: 'an unknown command was ignored' });
-    });
-    // Nobody waits for the result any more.
-    process.once('disconnect', () => cancel(false));
-  } else if (parsed.jobFile === undefined) {
-    console.error('--wait needs a parent process with a channel');
-    return exitCodes.badJob;
-  }
-  abort.signal.addEventListener('abort', () => begin(undefined));
+  const control = new RunControl();
   // Once only: the second Ctrl-C finds no handler and ends the process.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => cancel(true));
-  const order = await ordered;
-  if (!order) {
-    await reporter.close();
-    return exitCodes.cancelled;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => control.stop({ checkpoint: true }));
+  const { jobFile } = parsed;
+  if (jobFile !== undefined) return runByHand({ ...parsed, jobFile }, control);
+  if (process.send) return serveParent(control);
+  console.error('--wait needs a parent process with a channel');
+  return exitCodes.badJob;
+}
+
+async function runByHand(
+  { jobFile, resume, json }: TrainerArguments & { jobFile: string },
+  control: RunControl,
+): Promise<number> {
+  const reporter = new TerminalReporter(process.stdout, { json });
+  let code: number;
+  try {
+    const end = await runJob({
+      jobFile,
+      resume,
+      onUpdate: (update) => reporter.report(update),
+      takeCheckpointRequest: () => control.takeCheckpointRequest(),
+      signal: control.signal,
+    });
+    reporter.report(end);
+    code = exitCodeOfEnd(end);
+  } catch (error) {
+    reporter.report({ type: 'failed', error: factsOf(error) });
+    code = exitCodeOfError(error);
   }
-  const code = await runJob({
-    ...order,
-    onMessage: (message) => reporter.report(message),
-    takeCheckpointRequest: () => {
-      const wanted = wantsCheckpoint;
-      wantsCheckpoint = false;
-      return wanted;
-    },
-    signal: abort.signal,
-  });
   await reporter.close();
   return code;
 }

@@ -1,5 +1,5 @@
 /** Messages of a run as text for people. */
-import type { TrainerMessage } from '#contracts/trainer-messages.js';
+import type { TrainerMessage } from '#contracts/trainer-calls.js';
 
 /** How trained pieces of an example are marked. */
 export interface Marks {

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import type { WriteStream } from 'node:tty';
 import { expect, test } from 'vitest';
-import type { TrainerMessage } from '#contracts/trainer-messages.js';
+import type { TrainerMessage } from '#contracts/trainer-calls.js';
 import { TerminalReporter } from './terminal-reporter.js';
 
 async function shown(messages: readonly TrainerMessage[], isTTY: boolean, json = false): Promise<string> {

@@ -1,8 +1,7 @@
 /** Messages for a person: a progress bar on a terminal, plain lines on a pipe. */
 import type { WriteStream } from 'node:tty';
-import type { TrainerMessage } from '#contracts/trainer-messages.js';
+import type { TrainerMessage } from '#contracts/trainer-calls.js';
 import { linesOf, type Marks, TimeLeft } from './progress-text.js';
-import type { Reporter } from './reporter.js';
 
 const barWidth = 24;
 const clearLine = '\r\u001b[2K';
@@ -16,7 +15,7 @@ const stageNames = {
   evaluate: 'evaluating',
 };
 
-export class TerminalReporter implements Reporter {
+export class TerminalReporter {
   private readonly left = new TimeLeft();
   private readonly json: boolean;
   private bar = '';
@@ -47,6 +46,7 @@ export class TerminalReporter implements Reporter {
     this.stream.write(`${clearLine}${text}${shown}`);
   }
 
+  /** Resolves when everything is written. */
   async close(): Promise<void> {
     if (this.json && this.end) {
       const { type: status, ...rest } = this.end;

@@ -1,31 +1,26 @@
-/**
- * Composes adapters or merges them into their base model, in a process of its own: the argument is a file with the job,
- * and what it does is told to the parent. It ends when its parent does.
- */
-import { readFile } from 'node:fs/promises';
+/** Composes adapters or merges them into their base model for the worker that forked it. It ends when its parent does. */
 import { Composition } from '#adapters/composition.js';
 import { exportMerged } from '#adapters/export-merged.js';
 import { openAdapter } from '#adapters/read-adapter.js';
-import { type BakeJob, bakeJob, type BakeMessage } from '#contracts/bake-messages.js';
+import { type BakeJob, bakeMethods } from '#contracts/bake-calls.js';
 import { type CompositionReportObject, viewReport } from '#contracts/composition-report.js';
-import { factsOf } from '#base/errors.js';
+import { serveCalls } from '#contracts/serve-calls.js';
 
 const progressMilliseconds = 250;
 
-function tell(message: BakeMessage): Promise<void> {
-  return new Promise((resolve) => {
-    if (process.send) process.send(message, () => resolve());
-    else resolve();
-  });
+interface Progress {
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
 }
 
 /** Tells some of many steps, and always the last of a stage. */
-function progressTeller(): (stage: string, done: number, total: number) => void {
+function progressTeller(tell: (progress: Progress) => void) {
   let toldAt = -Infinity;
-  return (stage, done, total) => {
+  return (stage: string, done: number, total: number): void => {
     if (done < total && performance.now() - toldAt < progressMilliseconds) return;
     toldAt = performance.now();
-    void tell({ type: 'progress', stage, done, total });
+    tell({ stage, done, total });
   };
 }
 
@@ -39,13 +34,15 @@ async function membersOf({ members }: BakeJob) {
   );
 }
 
-async function bake(job: BakeJob): Promise<CompositionReportObject | null> {
-  const onProgress = progressTeller();
+async function bake(
+  job: BakeJob,
+  tell: (progress: Progress) => void,
+): Promise<CompositionReportObject | null> {
+  const onProgress = progressTeller(tell);
   const members = await membersOf(job);
   if (job.kind === 'composition') {
     const hooks = {
-      onProgress: ({ stage, done, total }: { stage: string; done: number; total: number }) =>
-        onProgress(stage, done, total),
+      onProgress: ({ stage, done, total }: Progress) => onProgress(stage, done, total),
     };
     const composition = await Composition.open(members, hooks);
     return viewReport(await composition.write(job.output, job.form, hooks));
@@ -58,11 +55,4 @@ async function bake(job: BakeJob): Promise<CompositionReportObject | null> {
   return null;
 }
 
-process.once('disconnect', () => process.exit(1));
-try {
-  const job = bakeJob.parse(JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')));
-  await tell({ type: 'done', report: await bake(job) });
-} catch (error) {
-  await tell({ type: 'failed', error: factsOf(error) });
-}
-process.exit(0);
+serveCalls(bakeMethods, { bake: (job, { update }) => bake(job, update) });

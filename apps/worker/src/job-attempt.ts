@@ -1,6 +1,6 @@
 /** One attempt of a job, from the claim to the transaction that ends it. */
 import { join } from 'node:path';
-import type { TrainerMessage } from '#contracts/trainer-messages.js';
+import type { TrainerUpdate } from '#contracts/trainer-calls.js';
 import { LowrankError } from '#base/errors.js';
 import type { Claim, Wishes } from '#jobs/claims.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
@@ -28,7 +28,7 @@ import {
 import { ProgressWriter } from './progress-writer.js';
 import { missingMetrics } from './replay-metrics.js';
 import { recordsOf } from './run-records.js';
-import { silenceLimits, type TrainerEnd, TrainerRun } from './trainer-run.js';
+import { silenceLimits, type RunEnd, TrainerRun } from './trainer-run.js';
 import { WorkFolder } from './work-folder.js';
 
 /** A step may take this long and is still stopped by force. */
@@ -179,7 +179,7 @@ export class JobAttempt {
     return steps;
   }
 
-  private async train(work: WorkFolder): Promise<TrainerEnd> {
+  private async train(work: WorkFolder): Promise<RunEnd> {
     const { pool, claims, silence } = this.parts;
     const { signal } = this.starting;
     const process = pool.take(this.slot.environment);
@@ -199,10 +199,13 @@ export class JobAttempt {
       (message) => this.hear(message),
       silence ?? silenceLimits(this.job.training),
     );
-    return this.trainer.run(work.jobFile);
+    const end = await this.trainer.run(work.jobFile);
+    // While results are saved the next trainer can load its modules.
+    if (end.kind === 'finished' || end.kind === 'cancelled') this.parts.pool.warm();
+    return end;
   }
 
-  private hear(message: TrainerMessage): void {
+  private hear(message: TrainerUpdate): void {
     const isFirstStep = message.type === 'step' && this.accuracy === undefined;
     if (message.type === 'step') {
       this.accuracy = message.accuracy;
@@ -214,8 +217,6 @@ export class JobAttempt {
     this.writer?.add(facts ? { ...records, facts: { ...facts, ...speed } } : records);
     // People wait for this one.
     if (isFirstStep) void this.writer?.flush();
-    // While results are saved the next trainer can load its modules.
-    if (message.type === 'finished' || message.type === 'cancelled') this.parts.pool.warm();
     if (message.type === 'checkpoint') this.uploader?.add(message, this.accuracy);
     if (message.type === 'plan') {
       const need = memoryNeed({ plan: message, training: this.job.training });
@@ -238,7 +239,7 @@ export class JobAttempt {
     return { end: 'succeeded', adapter, trainedTokens: summary.trained_tokens };
   }
 
-  private async outcomeOf(end: Exclude<TrainerEnd, { kind: 'finished' }>): Promise<AttemptOutcome> {
+  private async outcomeOf(end: Exclude<RunEnd, { kind: 'finished' }>): Promise<AttemptOutcome> {
     const { tooLarge, wish, parts } = this;
     if (tooLarge === undefined || wish !== 'go on') return outcomeOfEnd(end, wish);
     const hasPlace = await this.reaching(() => parts.fitsElsewhere(tooLarge));

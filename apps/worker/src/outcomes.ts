@@ -3,7 +3,7 @@ import { factsOf } from '#base/errors.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
 import { InputError } from './input-files.js';
 import { cleanText } from './run-records.js';
-import type { TrainerEnd } from './trainer-run.js';
+import type { RunEnd } from './trainer-run.js';
 
 /** What is to become of a running attempt; a later one in this list replaces an earlier one. */
 export const wishes = ['go on', 'pause', 'hand over', 'cancel', 'lost'] as const;
@@ -17,7 +17,7 @@ export function outcomeOfWish(wish: Wish): AttemptOutcome | undefined {
 }
 
 /** The outcome of a trainer's end that is no success. */
-export function outcomeOfEnd(end: Exclude<TrainerEnd, { kind: 'finished' }>, wish: Wish): AttemptOutcome {
+export function outcomeOfEnd(end: Exclude<RunEnd, { kind: 'finished' }>, wish: Wish): AttemptOutcome {
   if (end.kind === 'failed') {
     const { code, message } = end.error;
     return { end: 'failed', error: { code, message: cleanText(message) } };

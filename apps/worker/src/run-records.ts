@@ -1,5 +1,5 @@
 /** What a trainer says, as rows of the database. */
-import type { TrainerMessage } from '#contracts/trainer-messages.js';
+import type { TrainerUpdate } from '#contracts/trainer-calls.js';
 import type { NewMetric, RunFacts } from '#jobs/progress.js';
 import type { NewEvent } from '#jobs/transitions.js';
 
@@ -10,7 +10,7 @@ export interface RunRecords {
 }
 
 /** Records of a message; none for what only the worker itself needs. */
-export function recordsOf(message: TrainerMessage): RunRecords {
+export function recordsOf(message: TrainerUpdate): RunRecords {
   switch (message.type) {
     case 'step':
       return { metrics: [metricOf(message)], facts: { tokensPerSecond: message.tokens_per_second } };
@@ -44,9 +44,6 @@ export function recordsOf(message: TrainerMessage): RunRecords {
     }
     case 'progress':
     case 'checkpoint':
-    case 'finished':
-    case 'failed':
-    case 'cancelled':
       return {};
     default:
       return message satisfies never;

@@ -2,16 +2,15 @@
  * Takes compositions and exports one after another, beside the trainings, and does each in a process of its own.
  *
  *     HOME/tasks/TASK/attempt-N/members/I/   the members' files
- *     HOME/tasks/TASK/attempt-N/job.json     what the process is told
  *     HOME/tasks/TASK/attempt-N/out/         what it writes
  */
-import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
 import { RECIPE_FILE } from '#adapters/composition.js';
-import type { BakeJob } from '#contracts/bake-messages.js';
+import type { BakeJob } from '#contracts/bake-calls.js';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
-import { errorOf, factsOf, LowrankError } from '#base/errors.js';
+import { factsOf, LowrankError } from '#base/errors.js';
 import { whenReachable } from '#jobs/retrying.js';
 import { compositionInput, exportInput } from '#jobs/task-input.js';
 import { type ComposedAdapter, type TaskClaim, Tasks } from '#jobs/tasks.js';
@@ -142,8 +141,6 @@ export class TaskRunner {
     const { objects } = this.platform;
     const out = join(folder, 'out');
     const job = await this.prepare(task, folder, out, signal);
-    const jobFile = join(folder, 'job.json');
-    await writeFile(jobFile, JSON.stringify(job));
     let toldAt = -Infinity;
     const onProgress = (progress: TaskProgress) => {
       if (performance.now() - toldAt < progressMilliseconds) return;
@@ -152,14 +149,13 @@ export class TaskRunner {
         this.platform.log.debug({ err, task: task.id }, 'progress was not written');
       });
     };
-    const end = await runBake(jobFile, signal, onProgress);
-    if (end.type === 'failed') throw errorOf(end.error);
+    const report = await runBake(job, signal, onProgress);
     const names = (await readdir(out)).filter(isPlainName).sort();
     const prefix = `tasks/${task.id}/attempts/${task.attempt}`;
     const files = await this.patiently(task, signal, () => uploadFolder(objects, out, names, prefix, signal));
     if (task.kind === 'export')
       return this.written(task.id, signal, () => this.tasks.finishExport(claim, files));
-    const made = await this.composed(task, out, files, end.report!);
+    const made = await this.composed(task, out, files, report!);
     return this.written(task.id, signal, () => this.tasks.finishComposition(claim, made));
   }
 

@@ -1,11 +1,11 @@
-/** One run of a trainer process from its first message to its end: who stops it, and what its end means. */
-import type { TrainerMessage } from '#contracts/trainer-messages.js';
+/** One run of a trainer process from its job to its end: who stops it, and what its end means. */
+import { factsOf } from '#base/errors.js';
+import type { TrainerUpdate } from '#contracts/trainer-calls.js';
 import type { AttemptError } from '#jobs/endings.js';
 import type { TrainingSummary } from '#training/events.js';
-import { SilenceWatch } from './silence-watch.js';
-import type { TrainerExit, TrainerProcess } from './trainer-process.js';
+import { TrainerDied, type TrainerProcess } from './trainer-process.js';
 
-export type TrainerEnd =
+export type RunEnd =
   | { readonly kind: 'finished'; readonly summary: TrainingSummary }
   | { readonly kind: 'failed'; readonly error: AttemptError }
   | { readonly kind: 'cancelled' }
@@ -35,48 +35,36 @@ export function silenceLimits(training: Readonly<Record<string, unknown>>): Sile
 const exitSeconds = 10;
 /** How many times as long as the longest step so far something may take. */
 const patience = 20;
-/** Signals that come from outside: of a person, or of a machine without memory. */
-const outerSignals = new Set<NodeJS.Signals>(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
 
 export class TrainerRun {
-  private last: TrainerMessage | undefined;
-  private isHung = false;
   private isStopping = false;
   private killTimer: NodeJS.Timeout | undefined;
   private longestStep = 0;
   private stepStart = performance.now();
-  private readonly watch: SilenceWatch;
 
   constructor(
     private readonly trainer: TrainerProcess,
-    private readonly onMessage: (message: TrainerMessage) => void,
+    private readonly onUpdate: (update: TrainerUpdate) => void,
     private readonly limits: SilenceLimits,
-  ) {
-    trainer.onMessage = (message) => this.hear(message);
-    this.watch = new SilenceWatch(
-      () => this.silenceLimit(),
-      () => {
-        this.isHung = !this.isStopping;
-        trainer.kill();
-      },
-    );
-  }
+  ) {}
 
   /** Begins the job and resolves when the process has ended. */
-  async run(jobFile: string): Promise<TrainerEnd> {
-    this.trainer.send({ type: 'run', job_file: jobFile, resume: true });
-    const exit = await this.trainer.ended;
-    this.watch.stop();
+  async run(jobFile: string): Promise<RunEnd> {
+    const end = await this.train(jobFile);
+    // One that cannot be understood goes on for nothing; any other has written everything by now.
+    const isLost = end.kind === 'failed' && end.error.code === 'message_unreadable';
+    this.killAfter(isLost ? 0 : exitSeconds);
+    await this.trainer.ended;
     clearTimeout(this.killTimer);
-    return this.endOf(exit);
+    return end;
   }
 
   /** Asks the trainer to stop, and kills it if it has not done so after some seconds. A later call may shorten them. */
   stop({ checkpoint, seconds }: { checkpoint: boolean; seconds: number }): void {
     this.isStopping = true;
-    this.trainer.send({ type: 'cancel', checkpoint });
-    clearTimeout(this.killTimer);
-    this.killTimer = setTimeout(() => this.trainer.kill(), 1000 * seconds);
+    // A trainer that is gone already is seen by its end.
+    this.trainer.call('stop', { checkpoint }).catch(() => undefined);
+    this.killAfter(seconds);
   }
 
   kill(): void {
@@ -84,21 +72,31 @@ export class TrainerRun {
     this.trainer.kill();
   }
 
-  private hear(message: TrainerMessage): void {
+  private killAfter(seconds: number): void {
+    clearTimeout(this.killTimer);
+    this.killTimer = setTimeout(() => this.trainer.kill(), 1000 * seconds);
+  }
+
+  private async train(jobFile: string): Promise<RunEnd> {
+    try {
+      const end = await this.trainer.call(
+        'train',
+        { job_file: jobFile, resume: true },
+        { onUpdate: (update) => this.hear(update), silenceSeconds: () => this.silenceLimit() },
+      );
+      return end.type === 'finished' ? { kind: 'finished', summary: end.summary } : { kind: 'cancelled' };
+    } catch (error) {
+      return this.endOf(error);
+    }
+  }
+
+  private hear(update: TrainerUpdate): void {
     const now = performance.now();
-    if (message.type === 'step') {
+    if (update.type === 'step') {
       this.longestStep = Math.max(this.longestStep, (now - this.stepStart) / 1000);
     }
-    if (message.type === 'step' || message.type === 'started') this.stepStart = now;
-    this.watch.heard();
-    if (message.type === 'finished' || message.type === 'failed' || message.type === 'cancelled') {
-      this.last = message;
-      // Everything is written by now.
-      this.watch.stop();
-      clearTimeout(this.killTimer);
-      this.killTimer = setTimeout(() => this.trainer.kill(), 1000 * exitSeconds);
-    }
-    this.onMessage(message);
+    if (update.type === 'step' || update.type === 'started') this.stepStart = now;
+    this.onUpdate(update);
   }
 
   private silenceLimit(): number {
@@ -106,27 +104,15 @@ export class TrainerRun {
     return this.longestStep === 0 ? start : Math.max(step, patience * this.longestStep);
   }
 
-  private endOf({ code, signal, output }: TrainerExit): TrainerEnd {
-    const { last } = this;
-    if (last?.type === 'finished') return { kind: 'finished', summary: last.summary };
-    if (last?.type === 'cancelled') return { kind: 'cancelled' };
-    if (last?.type === 'failed') {
-      const { code, message } = last.error;
-      return { kind: 'failed', error: { code, message } };
+  private endOf(error: unknown): RunEnd {
+    const { code, message } = factsOf(error);
+    const isOver = code === 'call_silent' || error instanceof TrainerDied;
+    if (isOver && this.isStopping) return { kind: 'killed', error: { code: 'trainer_killed', message } };
+    if (code === 'trainer_killed') return { kind: 'killed', error: { code, message } };
+    if (code === 'call_silent') {
+      const text = 'The trainer said nothing for too long and was ended';
+      return { kind: 'failed', error: { code: 'trainer_hung', message: text } };
     }
-    if (this.isHung) {
-      const message = 'The trainer said nothing for too long and was ended';
-      return { kind: 'failed', error: { code: 'trainer_hung', message } };
-    }
-    if (this.isStopping || (signal !== null && outerSignals.has(signal))) {
-      const message = `The trainer was ended by ${signal ?? `exit code ${code}`}`;
-      return { kind: 'killed', error: { code: 'trainer_killed', message } };
-    }
-    const tail = output.trim().split('\n').slice(-5).join('\n');
-    const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
-    return {
-      kind: 'failed',
-      error: { code: 'trainer_crashed', message: `The trainer ended ${how}${tail ? `: ${tail}` : ''}` },
-    };
+    return { kind: 'failed', error: { code, message } };
   }
 }

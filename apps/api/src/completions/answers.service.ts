@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { GeneratedAnswer, GeneratorTask } from '#contracts/generator-messages.js';
+import type { GeneratedAnswer, GeneratorTask } from '#contracts/generator-calls.js';
 import { BaseModels } from '../models/base-models.js';
 import { PrometheusService } from '../prometheus/prometheus.service.js';
 import { Generators, type Place } from './generators.service.js';

@@ -1,5 +1,5 @@
 /** Answers in OpenAI's shapes: whole, and as the pieces of a stream. */
-import type { GeneratedAnswer } from '#contracts/generator-messages.js';
+import type { GeneratedAnswer } from '#contracts/generator-calls.js';
 import type {
   ChatCompletion,
   ChatCompletionChunk,

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
 import type { Response } from 'express';
-import type { GeneratedAnswer } from '#contracts/generator-messages.js';
+import type { GeneratedAnswer } from '#contracts/generator-calls.js';
 import type {
   ChatCompletion,
   ChatCompletionRequest,

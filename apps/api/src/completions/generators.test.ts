@@ -123,3 +123,9 @@ test('more prompts than are at work and may wait are refused, until a place is f
   places[0]![Symbol.dispose]();
   expect(() => generators.enter()).not.toThrow();
 });
+
+test('an answer that cannot be read fails its prompt instead of keeping it waiting', async () => {
+  const generators = start();
+  await expect(ask(generators, 'garble')).rejects.toMatchObject({ code: 'message_unreadable' });
+  expect(await ask(generators, 'Is it?')).toBe('Well, yes.');
+});

@@ -5,23 +5,23 @@
 import { Composition } from '#adapters/composition.js';
 import { openAdapter } from '#adapters/read-adapter.js';
 import { viewReport } from '#contracts/composition-report.js';
-import { type PreviewAnswer, previewRequest, type PreviewRequest } from '#contracts/preview-messages.js';
-import { factsOf, LowrankError } from '#base/errors.js';
+import { previewMethods } from '#contracts/preview-calls.js';
+import { serveCalls } from '#contracts/serve-calls.js';
 
 /** Measured sums that are kept; each is two small triangles a layer. */
 const mostKept = 8;
 
-type Measure = Extract<PreviewRequest, { type: 'measure' }>;
-type Report = Extract<PreviewRequest, { type: 'report' }>;
-
 /** By the key of the members, the one that was asked for last at the end. */
 const kept = new Map<string, Composition>();
-const measuring = new Map<number, AbortController>();
 
-async function measure({ id, key, members }: Measure): Promise<PreviewAnswer> {
-  const abort = new AbortController();
-  measuring.set(id, abort);
-  try {
+function keep(key: string, composition: Composition): void {
+  kept.delete(key);
+  kept.set(key, composition);
+  for (const oldest of [...kept.keys()].slice(0, -mostKept)) kept.delete(oldest);
+}
+
+serveCalls(previewMethods, {
+  async measure({ key, members }, { signal }) {
     const opened = await Promise.all(
       members.map(async ({ name, folder, base }) => ({
         adapter: { ...(await openAdapter(folder)), name },
@@ -30,40 +30,13 @@ async function measure({ id, key, members }: Measure): Promise<PreviewAnswer> {
         base,
       })),
     );
-    keep(key, await Composition.open(opened, { signal: abort.signal }));
-    return { type: 'measured', id };
-  } finally {
-    measuring.delete(id);
-  }
-}
-
-function report({ id, key, form, weights }: Report): PreviewAnswer {
-  const composition = kept.get(key);
-  if (!composition) return { type: 'report', id, report: null };
-  keep(key, composition);
-  return { type: 'report', id, report: viewReport(composition.report(form, weights)) };
-}
-
-function keep(key: string, composition: Composition): void {
-  kept.delete(key);
-  kept.set(key, composition);
-  for (const oldest of [...kept.keys()].slice(0, -mostKept)) kept.delete(oldest);
-}
-
-async function answer(request: Measure | Report): Promise<void> {
-  const { id } = request;
-  let said: PreviewAnswer;
-  try {
-    said = request.type === 'measure' ? await measure(request) : report(request);
-  } catch (error) {
-    said = { type: 'failed', id, error: factsOf(error) };
-  }
-  process.send?.(said);
-}
-
-process.once('disconnect', () => process.exit(0));
-process.on('message', (value) => {
-  const request = previewRequest.parse(value);
-  if (request.type !== 'stop') void answer(request);
-  else measuring.get(request.id)?.abort(new LowrankError('preview_stopped', 'nobody waits for it any more'));
+    keep(key, await Composition.open(opened, { signal }));
+    return null;
+  },
+  report({ key, form, weights }) {
+    const composition = kept.get(key);
+    if (!composition) return null;
+    keep(key, composition);
+    return viewReport(composition.report(form, weights));
+  },
 });

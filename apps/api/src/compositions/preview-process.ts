@@ -2,9 +2,10 @@
 import path from 'node:path';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
-import { type PreviewAnswer, previewAnswer, type PreviewRequest } from '#contracts/preview-messages.js';
-import { errorOf, LowrankError } from '#base/errors.js';
-import { type ComputingProcess, forkComputing } from '#platform/computing-process.js';
+import { previewMethods } from '#contracts/preview-calls.js';
+import { LowrankError } from '#base/errors.js';
+import { howEnded, type ProcessExit } from '#platform/process-client.js';
+import { ProcessOnDemand } from '#platform/process-on-demand.js';
 import { programFolder } from '../program.js';
 
 /** Where it is compiled to, seen from the sources and from what was built of them alike. */
@@ -19,23 +20,17 @@ export interface MeasuredFolder {
   readonly base: string;
 }
 
-type Unnumbered = PreviewRequest extends infer R ? (R extends { id: number } ? Omit<R, 'id'> : never) : never;
-
-interface Waiting {
-  readonly resolve: (answer: PreviewAnswer) => void;
-  readonly reject: (error: Error) => void;
-}
-
 export class PreviewProcess {
-  private running: RunningProcess | undefined;
-  private idle: NodeJS.Timeout | undefined;
-  private asked = 0;
+  private readonly process: ProcessOnDemand<typeof previewMethods>;
 
-  constructor(private readonly idleMilliseconds = usualIdleMilliseconds) {}
+  constructor(idleMilliseconds = usualIdleMilliseconds) {
+    const settings = { methods: previewMethods, main: previewMain, died };
+    this.process = new ProcessOnDemand(() => settings, idleMilliseconds);
+  }
 
   /** Its number, while there is one. */
   get pid(): number | undefined {
-    return this.running?.child.pid;
+    return this.process.running?.pid;
   }
 
   /**
@@ -45,18 +40,8 @@ export class PreviewProcess {
    */
   async measure(key: string, members: readonly MeasuredFolder[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const id = ++this.asked;
-    const stop = () =>
-      this.running?.child.send({ type: 'stop', id } satisfies PreviewRequest, () => undefined);
-    signal.addEventListener('abort', stop);
-    try {
-      await this.ask({ type: 'measure', key, members: [...members] }, id);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
+    using _ = this.process.hold();
+    await this.process.client().call('measure', { key, members: [...members] }, { signal });
   }
 
   /**
@@ -70,71 +55,19 @@ export class PreviewProcess {
     weights: readonly number[],
   ): Promise<CompositionReportObject | null> {
     // A process that has yet to be started knows nothing.
-    if (!this.running) return null;
-    const answer = await this.ask({ type: 'report', key, form, weights: [...weights] }, ++this.asked);
-    return answer.type === 'report' ? answer.report : null;
+    if (!this.process.running) return null;
+    using _ = this.process.hold();
+    return await this.process.client().call('report', { key, form, weights: [...weights] });
   }
 
   /** Ends it; what is being asked fails. */
   async stop(): Promise<void> {
-    clearTimeout(this.idle);
-    this.running?.child.kill('SIGKILL');
-    await this.running?.ended;
-  }
-
-  private async ask(request: Unnumbered, id: number): Promise<PreviewAnswer> {
-    clearTimeout(this.idle);
-    const running = (this.running ??= this.start());
-    const answer = await new Promise<PreviewAnswer>((resolve, reject) => {
-      running.waiting.set(id, { resolve, reject });
-      running.child.send({ ...request, id }, (error) => error && running.child.kill('SIGKILL'));
-    }).finally(() => {
-      running.waiting.delete(id);
-      if (running === this.running && running.waiting.size === 0) this.rest();
-    });
-    if (answer.type !== 'failed') return answer;
-    throw errorOf(answer.error);
-  }
-
-  private rest(): void {
-    clearTimeout(this.idle);
-    this.idle = setTimeout(() => void this.stop(), this.idleMilliseconds).unref();
-  }
-
-  private start(): RunningProcess {
-    const running = new RunningProcess();
-    const forget = () => {
-      if (this.running === running) this.running = undefined;
-    };
-    running.child.once('exit', forget).once('error', forget);
-    return running;
+    await this.process.end();
   }
 }
 
-class RunningProcess {
-  readonly child: ComputingProcess['child'];
-  readonly waiting = new Map<number, Waiting>();
-  /** Resolves when it has ended and all that waited were told. */
-  readonly ended: Promise<void>;
-  private readonly output: ComputingProcess['output'];
-
-  constructor() {
-    ({ child: this.child, output: this.output } = forkComputing(previewMain, []));
-    this.child.on('message', (value) => {
-      const answer = previewAnswer.safeParse(value);
-      if (answer.success) this.waiting.get(answer.data.id)?.resolve(answer.data);
-      // Whoever waits for it must not wait for ever.
-      else this.child.kill('SIGKILL');
-    });
-    this.ended = new Promise<string>((resolve) => {
-      this.child.once('close', (code, by) => resolve(by ?? `exit code ${code}`));
-      this.child.on('error', ({ message }) => resolve(message));
-    }).then((how) => this.tellAll(how));
-  }
-
-  private tellAll(how: string): void {
-    const said = this.output().trim();
-    const message = `the process that measures compositions ended by ${how}${said ? `: ${said}` : ''}`;
-    for (const { reject } of this.waiting.values()) reject(new LowrankError('preview_died', message));
-  }
+function died(exit: ProcessExit): LowrankError {
+  const said = exit.output.trim();
+  const message = `the process that measures compositions ended ${howEnded(exit)}${said ? `: ${said}` : ''}`;
+  return new LowrankError('preview_died', message);
 }

@@ -2,17 +2,21 @@
 import { availableParallelism } from 'node:os';
 import { flatAdapter } from '#adapters/flat-factors.js';
 import { readAdapter } from '#adapters/read-adapter.js';
+import { serveCalls } from '#contracts/serve-calls.js';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import { createGenerator } from '#generation/generator.js';
 import { hashFiles, modelFileNames, modelIdentity } from '#hub/model-identity.js';
-import { factsOf, LowrankError } from '#base/errors.js';
+import { LowrankError } from '#base/errors.js';
 import { openModelFolder } from '#models/model-folder.js';
-import { type ChatMessageOut, type ChatTask, chatTask } from './messages.js';
+import { type ChatAnswer, chatMethods, type ChatTask } from './calls.js';
 
 const mostThreads = 8;
 
-async function answer(task: ChatTask): Promise<ChatMessageOut> {
+async function answer(
+  task: ChatTask,
+  { signal, update }: { signal: AbortSignal; update: (text: string) => void },
+): Promise<ChatAnswer> {
   const base = await openModelFolder(task.base, { tokenizer: 'required' });
   if (task.baseIdentity !== null) await requireIdentity(task.base, task.baseIdentity);
   const tokenizer = await loadTokenizer(task.base);
@@ -37,10 +41,10 @@ async function answer(task: ChatTask): Promise<ChatMessageOut> {
       maxTokens: task.maxTokens,
       temperature: task.temperature,
       seed: task.seed,
-      onToken: ({ text }) => send({ type: 'text', text }),
+      signal,
+      onToken: ({ text }) => update(text),
     });
     return {
-      type: 'done',
       text,
       finish_reason: finishReason,
       prompt_tokens: promptTokens,
@@ -60,14 +64,4 @@ async function requireIdentity(folder: string, identity: string): Promise<void> 
   );
 }
 
-function send(message: ChatMessageOut): void {
-  process.send?.(message);
-}
-
-process.once('message', (message) => {
-  void answer(chatTask.parse(message))
-    .catch((error: unknown): ChatMessageOut => ({ type: 'failed', error: factsOf(error) }))
-    .then((end) => process.send?.(end, () => process.disconnect()));
-});
-// Nobody waits for the answer any more.
-process.once('disconnect', () => process.exit());
+serveCalls(chatMethods, { answer });

@@ -46,7 +46,7 @@ async function chat(
     seed: options.seed,
     cache: join(parseConfiguration(environment).home, 'cache', 'graphs'),
   };
-  const { type: _, ...answer } = await ask(task, {
+  const answer = await ask(task, {
     signal,
     onText: (text) => {
       if (!output.json) output.raw(text);

@@ -1,7 +1,7 @@
-/** What a worker tells the process that composes and exports, and what it hears from it. */
+/** What a worker asks of the process that composes and exports. */
 import { z } from 'zod';
 import { compositionReport } from '#contracts/composition-report.js';
-import { errorFacts } from '#contracts/error-facts.js';
+import type { Methods } from '#contracts/process-calls.js';
 
 const member = z.object({
   /** What messages call it. */
@@ -18,7 +18,6 @@ export const compositionForm = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('energy'), energy: z.number() }),
 ]);
 
-/** The first argument of the process is a file with this. */
 export const bakeJob = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('composition'),
@@ -37,9 +36,11 @@ export const bakeJob = z.discriminatedUnion('kind', [
 ]);
 export type BakeJob = z.infer<typeof bakeJob>;
 
-export const bakeMessage = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('progress'), stage: z.string(), done: z.number(), total: z.number() }),
-  z.object({ type: z.literal('done'), report: compositionReport.nullable() }),
-  z.object({ type: z.literal('failed'), error: errorFacts }),
-]);
-export type BakeMessage = z.infer<typeof bakeMessage>;
+export const bakeMethods = {
+  bake: {
+    input: bakeJob,
+    update: z.object({ stage: z.string(), done: z.number(), total: z.number() }),
+    /** What a composition keeps of the exact sum. */
+    result: compositionReport.nullable(),
+  },
+} satisfies Methods;

@@ -1,9 +1,8 @@
-/** What the command and the process that computes say to each other over IPC. */
+/** What the command asks of the process that computes. */
 import { z } from 'zod';
-import { errorFacts } from '#contracts/error-facts.js';
+import type { Methods } from '#contracts/process-calls.js';
 
 export const chatTask = z.object({
-  type: z.literal('task'),
   /** Folder of the base model. */
   base: z.string(),
   /** Folder of the adapter; null for the base model alone. */
@@ -20,16 +19,15 @@ export const chatTask = z.object({
 });
 export type ChatTask = z.infer<typeof chatTask>;
 
-export const chatMessage = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('text'), text: z.string() }),
-  z.object({
-    type: z.literal('done'),
-    text: z.string(),
-    finish_reason: z.enum(['stop', 'length']),
-    prompt_tokens: z.int(),
-    completion_tokens: z.int(),
-  }),
-  z.object({ type: z.literal('failed'), error: errorFacts }),
-]);
-export type ChatMessageOut = z.infer<typeof chatMessage>;
-export type ChatAnswer = Extract<ChatMessageOut, { type: 'done' }>;
+export const chatAnswer = z.object({
+  text: z.string(),
+  finish_reason: z.enum(['stop', 'length']),
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+});
+export type ChatAnswer = z.infer<typeof chatAnswer>;
+
+export const chatMethods = {
+  /** Its updates are the text as it comes. */
+  answer: { input: chatTask, update: z.string(), result: chatAnswer },
+} satisfies Methods;

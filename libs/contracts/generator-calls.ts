@@ -1,0 +1,48 @@
+/**
+ * What the API asks of the process that answers prompts. The arguments of the process are the folder for its caches and
+ * the bytes of its own memory beyond which it lets models go that wait for another prompt.
+ */
+import { z } from 'zod';
+import type { Methods } from '#contracts/process-calls.js';
+
+const member = z.object({
+  /** What messages call it. */
+  name: z.string(),
+  folder: z.string(),
+  /** Of its files: members with the same one are the same. */
+  digest: z.string(),
+  weight: z.number(),
+});
+
+/** One prompt. */
+export const generatorTask = z.object({
+  base: z.object({
+    folder: z.string(),
+    identity: z.string(),
+    /** Whether its files were seen to be those of the identity just now. */
+    verified: z.boolean(),
+  }),
+  /** Empty for the base model alone. */
+  members: z.array(member),
+  /** A conversation whose next turn is the assistant's, or a text to go on with. */
+  prompt: z.union([z.string(), z.array(z.object({ role: z.string(), content: z.string() }))]),
+  /** Null for as many as the model takes. */
+  max_tokens: z.int().nullable(),
+  temperature: z.number(),
+  top_p: z.number(),
+  seed: z.int(),
+  stop: z.array(z.string()),
+});
+export type GeneratorTask = z.infer<typeof generatorTask>;
+
+export const generatedAnswer = z.object({
+  finish_reason: z.enum(['stop', 'length']),
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+});
+export type GeneratedAnswer = z.infer<typeof generatedAnswer>;
+
+export const generatorMethods = {
+  /** Its updates are pieces of the answer; joined, they are the answer. A cancelled one ends at its next token. */
+  answer: { input: generatorTask, update: z.string(), result: generatedAnswer },
+} satisfies Methods;

@@ -1,0 +1,199 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { LowrankError } from '#base/errors.js';
+import { howEnded, ProcessClient } from '#platform/process-client.js';
+import { isAlive } from '#platform/process-identity.js';
+import { ProcessOnDemand } from '#platform/process-on-demand.js';
+
+const methods = {
+  count: { input: z.object({ to: z.int() }), update: z.int(), result: z.object({ counted: z.int() }) },
+  refuse: { input: z.null(), update: z.never(), result: z.null() },
+  garble: { input: z.enum(['update', 'result', 'shape']), update: z.int(), result: z.int() },
+  wait: { input: z.object({ deaf: z.boolean() }), update: z.null(), result: z.null() },
+  die: { input: z.null(), update: z.int(), result: z.null() },
+  exit: { input: z.null(), update: z.never(), result: z.null() },
+};
+
+/** A child that speaks the protocol by itself, so that it can break it. */
+const program = `
+const tell = (message) => process.send(message);
+const deaf = new Set();
+process.on('message', ({ call, method, input, cancel }) => {
+  if (cancel) {
+    if (!deaf.has(call)) tell({ call, error: { code: 'cancelled', message: 'as asked', details: {} } });
+    return;
+  }
+  if (method === 'count') {
+    for (let i = 1; i <= input.to; i++) tell({ call, update: i });
+    tell({ call, result: { counted: input.to } });
+  }
+  if (method === 'refuse')
+    tell({ call, error: { code: 'disk_full', message: 'no room', details: { file: 'a' } } });
+  if (method === 'garble') {
+    if (input === 'update') tell({ call, update: 'one' });
+    if (input === 'result') tell({ call, result: 'one' });
+    if (input === 'shape') tell({ call, reslut: 1 });
+  }
+  if (method === 'wait') {
+    if (input.deaf) deaf.add(call);
+    tell({ call, update: null });
+  }
+  if (method === 'die') {
+    console.error('out of luck');
+    tell({ call, update: 1 });
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50);
+  }
+  if (method === 'exit') {
+    process.send({ call, result: null }, () => process.disconnect());
+  }
+});
+process.once('disconnect', () => process.exit(7));
+`;
+
+let folder: string;
+let clients: ProcessClient<typeof methods>[] = [];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'process-client-'));
+  await writeFile(join(folder, 'child.mjs'), program);
+});
+afterAll(() => rm(folder, { recursive: true }));
+afterEach(async () => {
+  for (const client of clients) {
+    client.kill();
+    await client.ended;
+  }
+  clients = [];
+});
+
+function settings(main = 'child.mjs') {
+  return {
+    methods,
+    main: join(folder, main),
+    died: (exit: Parameters<typeof howEnded>[0]) =>
+      new LowrankError('bake_died', `ended ${howEnded(exit)}: ${exit.output.trim()}`),
+  };
+}
+
+function start(main?: string): ProcessClient<typeof methods> {
+  const client = new ProcessClient(settings(main));
+  clients.push(client);
+  return client;
+}
+
+test('calls give updates in order and one result, several at a time', async () => {
+  const client = start();
+  const told: number[][] = [[], []];
+  const results = await Promise.all(
+    [3, 5].map((to, i) => client.call('count', { to }, { onUpdate: (n) => told[i]!.push(n) })),
+  );
+  expect(results).toEqual([{ counted: 3 }, { counted: 5 }]);
+  expect(told).toEqual([
+    [1, 2, 3],
+    [1, 2, 3, 4, 5],
+  ]);
+  expect(client.callCount).toBe(0);
+});
+
+test('an error crosses with its code, kind and details', async () => {
+  await expect(start().call('refuse', null)).rejects.toMatchObject({
+    code: 'disk_full',
+    kind: 'machine',
+    message: 'no room',
+    details: { file: 'a' },
+  });
+});
+
+test.each(['update', 'result', 'shape'] as const)(
+  'what cannot be read rejects its own call and no other: %s',
+  async (what) => {
+    const client = start();
+    await expect(client.call('garble', what)).rejects.toMatchObject({
+      code: 'message_unreadable',
+      message: expect.stringContaining('garble') as unknown,
+    });
+    expect(await client.call('count', { to: 1 })).toEqual({ counted: 1 });
+  },
+);
+
+test('a process that dies fails its calls with how it ended and what it wrote, after what it had told', async () => {
+  const client = start();
+  const told: number[] = [];
+  const call = client.call('die', null, { onUpdate: (n) => told.push(n) });
+  await expect(call).rejects.toMatchObject({ code: 'bake_died', message: 'ended by SIGKILL: out of luck' });
+  expect(told).toEqual([1]);
+  expect(client.isAlive).toBe(false);
+  await expect(client.call('count', { to: 1 })).rejects.toMatchObject({ code: 'bake_died' });
+});
+
+test('a process that ends by itself after its answer has given it', async () => {
+  const client = start();
+  expect(await client.call('exit', null)).toBeNull();
+  expect(await client.ended).toMatchObject({ code: 7, signal: null });
+});
+
+test('a program that cannot be started fails its calls', async () => {
+  await expect(start('nowhere.mjs').call('refuse', null)).rejects.toMatchObject({ code: 'bake_died' });
+});
+
+describe('a call that is cancelled', () => {
+  test("throws the signal's reason when the process has ended it", async () => {
+    const client = start();
+    const abort = new AbortController();
+    const reason = new Error('gone');
+    const call = client.call(
+      'wait',
+      { deaf: false },
+      { signal: abort.signal, onUpdate: () => abort.abort(reason) },
+    );
+    await expect(call).rejects.toBe(reason);
+    expect(client.isAlive).toBe(true);
+  });
+
+  test('costs the process its life where it does not listen', async () => {
+    const client = start();
+    const abort = new AbortController();
+    const reason = new Error('gone');
+    const onUpdate = () => abort.abort(reason);
+    const call = client.call('wait', { deaf: true }, { signal: abort.signal, graceSeconds: 0.05, onUpdate });
+    await expect(call).rejects.toBe(reason);
+    expect(client.isAlive).toBe(false);
+  });
+
+  test('is cancelled by its deadline too', async () => {
+    const client = start();
+    await expect(client.call('wait', { deaf: false }, { deadlineSeconds: 0.05 })).rejects.toMatchObject({
+      code: 'call_timeout',
+    });
+    expect(client.isAlive).toBe(true);
+    const deaf = client.call('wait', { deaf: true }, { deadlineSeconds: 0.05, graceSeconds: 0.05 });
+    await expect(deaf).rejects.toMatchObject({ code: 'call_timeout' });
+    expect(client.isAlive).toBe(false);
+  });
+});
+
+test('a process that says nothing for too long is ended', async () => {
+  const client = start();
+  await expect(client.call('wait', { deaf: true }, { silenceSeconds: () => 0.3 })).rejects.toMatchObject({
+    code: 'call_silent',
+  });
+  expect(await client.ended).toMatchObject({ signal: 'SIGKILL' });
+});
+
+test('a process on demand lives while it is held, and ends a while after', async () => {
+  const process = new ProcessOnDemand(settings, 50);
+  expect(process.running).toBeUndefined();
+  let pid: number;
+  {
+    using _ = process.hold();
+    await process.client().call('count', { to: 1 });
+    pid = process.client().pid!;
+  }
+  await expect.poll(() => isAlive(pid), { timeout: 5000 }).toBe(false);
+  using _ = process.hold();
+  expect(await process.client().call('count', { to: 2 })).toEqual({ counted: 2 });
+  expect(process.client().pid).not.toBe(pid);
+  await process.end();
+});
