@@ -50,20 +50,31 @@ export default {
     },
     {
       name: 'the-api-never-loads-the-engine',
-      comment: 'planning a job needs specifications only; numbers are computed by workers',
+      comment:
+        'planning a job needs names and shapes only; numbers are computed by workers. The layers of a model load nothing ' +
+        'until they compute, so what must not be reached is whatever makes them: the tracer and the runners',
       severity: 'error',
       from: { path: '^apps/api/' },
       to: {
-        path: '(node_modules/(@tensorflow|onnxruntime)|^libs/(jit/ops|runtime/session))',
+        path:
+          '(node_modules/onnxruntime|^libs/jit/trace(-backend)?\\.ts$' +
+          '|^libs/runtime/(compile|compiled-runner|eager-runner|session|tfjs-node|version)\\.ts$)',
         reachable: true,
       },
     },
     {
       name: 'one-door-to-tensorflow',
-      comment: 'libs/jit/ops.ts is the only file that imports @tensorflow/tfjs-core',
+      comment: 'libs/jit/door.ts is the only file that knows @tensorflow/tfjs-core',
       severity: 'error',
-      from: { pathNot: '^libs/jit/ops\\.ts$' },
+      from: { pathNot: '^libs/jit/door\\.ts$' },
       to: { path: 'node_modules/@tensorflow/tfjs-core/' },
+    },
+    {
+      name: 'tensorflow-is-loaded-on-first-use',
+      comment: 'an import that outlives compilation would load it with the program',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: '\\.test\\.ts$' },
+      to: { path: 'node_modules/@tensorflow/', dependencyTypesNot: ['type-only', 'dynamic-import'] },
     },
     {
       name: 'one-door-to-onnxruntime',

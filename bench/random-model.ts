@@ -1,10 +1,11 @@
 /** A model of random weights in the shapes of SmolLM2-135M, for machines that have no real one at hand. */
+import { sizeOf } from '#base/shapes.js';
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bitsAt, streamKey } from '#jit/random.js';
 import { parseModelConfig } from '#models/config.js';
 import { streamSafetensors } from '#models/safetensors-write.js';
-import { decoderSpec } from '#models/spec.js';
+import { Decoder } from '#models/decoder.js';
 
 const config = {
   architectures: ['LlamaForCausalLM'],
@@ -28,7 +29,7 @@ const config = {
 /** Numbers around zero with the spread of a trained layer; norms get ones. */
 function numbers(name: string, shape: readonly number[]): Float32Array {
   const key = streamKey(0, 0, name);
-  const size = shape.reduce((product, length) => product * length, 1);
+  const size = sizeOf(shape);
   if (shape.length === 1) return new Float32Array(size).fill(1);
   const spread = Math.sqrt(3 / shape[1]!) / 2 ** 31;
   return Float32Array.from({ length: size }, (_, i) => (bitsAt(key, i) - 2 ** 31) * spread);
@@ -44,8 +45,8 @@ export async function writeRandomModel(folder: string): Promise<void> {
   if (exists) return;
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'config.json'), `${JSON.stringify(config, null, 1)}\n`);
-  const { parameters } = decoderSpec(parseModelConfig(config));
-  const tensors = parameters.map(({ name, shape }) => {
+  const model = new Decoder(parseModelConfig(config));
+  const tensors = [...model.parameters()].map(({ name, shape }) => {
     const chunks = async function* () {
       yield new Uint8Array(numbers(name, shape).buffer);
     };

@@ -7,9 +7,9 @@ import { adapterLayout } from '#lora/adapter-layout.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
-import type { AdamWOptions } from '#training/adamw-scalars.js';
+import type { AdamWOptions } from '#training/adamw.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
-import type { StepSource } from '#training/step-source.js';
+import type { StepSource } from '#training/step-programs.js';
 import type { BenchOptions } from './options.js';
 
 export const lora = { r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] };
@@ -56,7 +56,7 @@ function randomBatch({ batch, length, lossShare }: BenchOptions, vocabulary: num
 /** The work unit on a model's folder. */
 export async function openWorkUnit(folder: string, options: BenchOptions): Promise<WorkUnit> {
   const base = await openModelFolder(folder);
-  const { modules } = resolveTargetModules(base.spec, parseLoraConfig(lora));
+  const { modules } = resolveTargetModules(base.tree, parseLoraConfig(lora));
   const batch = randomBatch(options, base.config.vocabSize);
   const rows = options.batch * options.length;
   const chunkSize = chooseChunkSize(rows, batch.lossCount, base.config.vocabSize);

@@ -1,6 +1,7 @@
 /** Gradients by TensorFlow.js's tape against differences of the function itself, on the backend that is set. */
-import { sizeOf } from '#jit/graph.js';
-import { add, mul, sum, type Tensor, tensor, tidy, valueAndGrads } from '#jit/ops.js';
+import { sizeOf } from '#base/shapes.js';
+import { valueAndGrads } from '#jit/differentiate.js';
+import { add, mul, sum, type Tensor, tensor, tidy } from '#jit/ops.js';
 import { normalAt, streamKey } from '#jit/random.js';
 import { relativeError } from './tolerances.js';
 

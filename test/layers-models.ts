@@ -1,6 +1,7 @@
 /** Numbers for the models that tests of adapters on TensorFlow.js' own layers make. */
 import type { LayersModel } from '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs';
+import { sizeOf } from '#base/shapes.js';
 import { normalAt, streamKey } from '#jit/random.js';
 
 /** Normal numbers, others for every name. */
@@ -13,7 +14,7 @@ export function numbers(name: string, count: number): Float32Array {
 export function randomize(model: LayersModel): void {
   const weights = model.weights.map(({ name, shape }, i) => {
     const sizes = shape as number[];
-    const fanIn = sizes.slice(0, -1).reduce((product, size) => product * size, 1);
+    const fanIn = sizeOf(sizes.slice(0, -1));
     const count = fanIn * (sizes.at(-1) ?? 1);
     const values = numbers(`weight ${i}`, count).map((x) =>
       /variance|gamma/.test(name) ? 1 + Math.abs(x) / 4 : x / Math.sqrt(fanIn),

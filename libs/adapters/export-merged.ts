@@ -8,7 +8,7 @@ import { convertTensor } from '#models/convert-tensor.js';
 import { openModelFolder } from '#models/model-folder.js';
 import type { StoredParameter } from '#models/model-folder.js';
 import type { TensorSource } from '#models/safetensors-write.js';
-import type { DecoderSpec } from '#models/spec.js';
+import type { Decoder } from '#models/decoder.js';
 import { EXPORT_DTYPES, writeModelFolder } from '#models/write-model-folder.js';
 import type { ModelWriteOptions, WrittenModel } from '#models/write-model-folder.js';
 
@@ -28,7 +28,7 @@ export async function exportMerged(
 ): Promise<WrittenModel> {
   const base = await openModelFolder(baseFolder);
   const stack = await stackMembers(members, options.signal);
-  checkFit(base.spec, members, baseFolder);
+  checkFit(base.tree, members, baseFolder);
   const adapted = new Map(stack.modules.map((module) => [`${module.path}.weight`, module]));
   const tensors = new Map<string, TensorSource>();
   for (const [name, parameter] of base.parameters) {
@@ -71,8 +71,8 @@ async function readTerms(
   return terms;
 }
 
-function checkFit(spec: DecoderSpec, members: readonly CompositionMember[], folder: string): void {
-  const sizes = new Map(spec.parameters.map(({ name, shape }) => [name, shape.join()]));
+function checkFit(model: Decoder, members: readonly CompositionMember[], folder: string): void {
+  const sizes = new Map([...model.parameters()].map(({ name, shape }) => [name, shape.join()]));
   for (const { adapter } of members) {
     const strangers = [...adapter.modules.values()]
       .filter(

@@ -2,7 +2,7 @@
 import type { Adapter, LoraFactors } from '#adapters/adapter.js';
 import { adapterLayout } from '#lora/adapter-layout.js';
 import type { TargetModule } from '#lora/target-modules.js';
-import { type FlatLayout, viewOf } from '#nn/flat-layout.js';
+import { type FlatLayout, viewOf } from '#nn/flat-state.js';
 
 /** An adapter as the flat vector of its factors, in the order of `adapterLayout(modules)`. */
 export interface FlatAdapter {

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { adapterSource } from '#adapters/adapter.js';
-import type { Adapter } from '#adapters/adapter.js';
+import { type Adapter, adapterSource } from '#adapters/adapter.js';
 import { type FlatAdapter, unflattenFactors } from '#adapters/flat-factors.js';
 import { LiveComposition } from '#adapters/live-composition.js';
 import { adapterLayout, selectorLayout } from '#lora/adapter-layout.js';
-import { viewOf } from '#nn/flat-layout.js';
+import { viewOf } from '#nn/flat-state.js';
 import { denseSum, randomAdapter, relativeDistance } from '../../test/random-adapters.js';
 
 const q = 'model.layers.0.self_attn.q_proj';

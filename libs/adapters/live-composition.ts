@@ -1,12 +1,17 @@
 /** The stacked form of a composition in memory, whose weights can differ from answer to answer. */
 import { stackedFactors } from '#adapters/composed-factors.js';
-import { checkWeights, stackMembers, sumWeights } from '#adapters/composition-members.js';
-import type { CompositionMember, Stack } from '#adapters/composition-members.js';
+import {
+  checkWeights,
+  type CompositionMember,
+  type Stack,
+  stackMembers,
+  sumWeights,
+} from '#adapters/composition-members.js';
 import type { FlatAdapter } from '#adapters/flat-factors.js';
 import { columnFactors, readParts } from '#adapters/stack-measure.js';
 import { adapterLayout, selectorLayout } from '#lora/adapter-layout.js';
 import type { TargetModule } from '#lora/target-modules.js';
-import { viewOf } from '#nn/flat-layout.js';
+import { viewOf } from '#nn/flat-state.js';
 
 /**
  * Members side by side: delta = Bs diag(s) As with Bs = [B_1 .. B_n] and As = [A_1; ..; A_n], which never change, and

@@ -19,7 +19,7 @@ const cases = readdirSync(path.join(fixtures, 'lora')).flatMap((name) => {
 describe('base weight and delta add up to the weight that PEFT merged', () => {
   test.each(cases)('$name on $family', async ({ name, family }) => {
     const base = await openModelFolder(path.join(fixtures, 'families', family));
-    const { modules } = await readAdapter(path.join(fixtures, 'lora', name, 'final'), { spec: base.spec });
+    const { modules } = await readAdapter(path.join(fixtures, 'lora', name, 'final'), { model: base.tree });
     const expected = await readSafetensorsHeader(path.join(fixtures, 'lora', name, 'expected.safetensors'));
     const merged = [...expected.tensors.keys()].filter((tensor) => tensor.startsWith('merged.'));
     expect(merged).toHaveLength(modules.size);

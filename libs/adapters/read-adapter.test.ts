@@ -9,11 +9,11 @@ import { readModelConfig } from '#models/config.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import { writeSafetensors } from '#models/safetensors-write.js';
 import type { FloatTensor } from '#models/safetensors-write.js';
-import { decoderSpec } from '#models/spec.js';
+import { Decoder } from '#models/decoder.js';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures', import.meta.url));
 const qv = path.join(fixtures, 'lora/qv/final');
-const llama = decoderSpec(await readModelConfig(path.join(fixtures, 'families/llama')));
+const llama = new Decoder(await readModelConfig(path.join(fixtures, 'families/llama')));
 
 let scratch: string;
 beforeEach(async () => void (scratch = await mkdtemp(path.join(tmpdir(), 'read-adapter-'))));
@@ -75,11 +75,11 @@ describe('every adapter that PEFT saved is read, or refused for what it is', () 
 });
 
 test('with the model at hand the layers are those of the model, in its order', async () => {
-  const { modules } = await readAdapter(qv, { spec: llama });
+  const { modules } = await readAdapter(qv, { model: llama });
   const { modules: unordered } = await readAdapter(qv);
   const { family } = JSON.parse(readFileSync(path.join(qv, '../case.json'), 'utf8')) as { family: string };
   expect(family).toBe('llama');
-  const paths = llama.modules.map(({ path }) => path).filter((path) => /\.[qv]_proj$/.test(path));
+  const paths = [...llama.modules()].map(({ path }) => path).filter((path) => /\.[qv]_proj$/.test(path));
   expect([...modules.keys()]).toEqual(paths);
   expect(new Set(modules.keys())).toEqual(new Set(unordered.keys()));
 });
@@ -93,7 +93,7 @@ test('factors in half precision are widened', async () => {
     const folder = await adapterOf((tensors) =>
       tensors.forEach((tensor, name) => tensors.set(name, { ...tensor, dtype })),
     );
-    const half = await readAdapter(folder, { spec: llama });
+    const half = await readAdapter(folder, { model: llama });
     for (const [path, { A }] of half.modules) {
       const expected = exact.modules.get(path)!.A;
       A.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(precision));
@@ -113,7 +113,7 @@ describe('weights that contradict the configuration are refused with key and sha
 
   test('a factor without its other half, with and without the model', async () => {
     const folder = await adapterOf((tensors) => tensors.delete(key(0, 'B')));
-    for (const options of [{}, { spec: llama }]) {
+    for (const options of [{}, { model: llama }]) {
       await expect(readAdapter(folder, options)).rejects.toMatchObject({
         code: 'adapter_mismatch',
         details: { missing: [key(0, 'B')] },
@@ -127,7 +127,7 @@ describe('weights that contradict the configuration are refused with key and sha
       tensors.delete(key(1, 'B'));
     });
     await expect(readAdapter(folder)).resolves.toBeDefined();
-    await expect(readAdapter(folder, { spec: llama })).rejects.toMatchObject({
+    await expect(readAdapter(folder, { model: llama })).rejects.toMatchObject({
       details: { missing: [key(1, 'A'), key(1, 'B')] },
     });
   });
@@ -137,7 +137,7 @@ describe('weights that contradict the configuration are refused with key and sha
     await expect(readAdapter(folder)).rejects.toThrow(
       /which the configuration does not name \(target_modules \["v_proj"\]\)/,
     );
-    await expect(readAdapter(folder, { spec: llama })).rejects.toMatchObject({
+    await expect(readAdapter(folder, { model: llama })).rejects.toMatchObject({
       code: 'adapter_mismatch',
       details: { extra: expect.arrayContaining(['model.layers.0.self_attn.q_proj']) },
     });
@@ -148,7 +148,7 @@ describe('weights that contradict the configuration are refused with key and sha
       const { data, shape } = tensors.get(key(0, 'A'))!;
       tensors.set(key(0, 'A'), { data: data.slice(0, shape[0]! * 3), shape: [shape[0]!, 3] });
     });
-    await expect(readAdapter(folder, { spec: llama })).rejects.toMatchObject({
+    await expect(readAdapter(folder, { model: llama })).rejects.toMatchObject({
       details: { misshapen: [expect.stringMatching(/q_proj\.lora_A\.weight is \[\d+, 3\] and should be/)] },
     });
   });

@@ -12,7 +12,7 @@ import { readCardLicence } from '#models/model-origin.js';
 import { ADAPTER_LIMITS, readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import type { SafetensorsFile, TensorEntry } from '#models/safetensors.js';
 import { isFloatDtype } from '#models/safetensors-dtype.js';
-import type { DecoderSpec } from '#models/spec.js';
+import type { Decoder } from '#models/decoder.js';
 
 /** An adapter in a folder whose headers have been read and found to fit each other. */
 export interface OpenAdapter extends AdapterSource {
@@ -23,13 +23,12 @@ export interface OpenAdapter extends AdapterSource {
 /**
  * Reads an adapter in PEFT's save format; float16 and bfloat16 factors are widened to float32.
  *
- * Ranks must be those that the configuration gives, and with a `spec` the adapted layers and their sizes those of the
- * model. Throws AdapterError (`adapter_not_found`, `adapter_config_invalid`, `adapter_weights_pickled`,
+ * Ranks must be those that the configuration gives, and with a `model` the adapted layers and their sizes its own. Throws AdapterError (`adapter_not_found`, `adapter_config_invalid`, `adapter_weights_pickled`,
  * `adapter_mismatch`, `adapter_not_finite`), SafetensorsError, LoraConfigError, UnsupportedError.
  */
 export async function readAdapter(
   folder: string,
-  options: { readonly spec?: DecoderSpec } = {},
+  options: { readonly model?: Decoder } = {},
 ): Promise<Adapter> {
   const { config, metadata, ignoredFields, ...source } = await openAdapter(folder, options);
   const modules = new Map<string, AdapterModule>();
@@ -42,14 +41,14 @@ export async function readAdapter(
 /** Opens an adapter as `readAdapter` does, but reads its factors only when they are asked for. */
 export async function openAdapter(
   folder: string,
-  options: { readonly spec?: DecoderSpec } = {},
+  options: { readonly model?: Decoder } = {},
 ): Promise<OpenAdapter> {
   const { config, ignored } = await readConfig(folder);
   const file = await openWeights(folder);
   refuseOtherTensors(folder, file);
   const pairs = pairFactors(folder, file);
-  const expected = options.spec
-    ? resolveTargetModules(options.spec, config).modules
+  const expected = options.model
+    ? resolveTargetModules(options.model, config).modules
     : modulesOfFile(folder, config, pairs);
   matchPairs(folder, expected, pairs);
   const readFactors = async (path: string) => {

@@ -5,7 +5,7 @@ import type { AdapterNumbers } from '#generation/next-token-model.js';
 import { adapterLayout, selectorLayout } from '#lora/adapter-layout.js';
 import type { Selector } from '#lora/lora-linear.js';
 import type { TargetModule } from '#lora/target-modules.js';
-import { type FlatLayout, viewOf } from '#nn/flat-layout.js';
+import { type FlatLayout, viewOf } from '#nn/flat-state.js';
 
 /** Places of an adapter's numbers; they are handed to every run as they lie, without a copy. */
 export class AdapterFeed {

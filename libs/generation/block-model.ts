@@ -5,6 +5,7 @@
 import { AdapterFeed } from '#generation/adapter-feed.js';
 import { type CacheShape, KeyValueCache, keysName, valuesName } from '#generation/key-value-cache.js';
 import type { AdapterNumbers, NextTokenModel, TokenSequence } from '#generation/next-token-model.js';
+import { decodeProgram, prefillProgram } from '#generation/next-token-program.js';
 import { LowrankError } from '#base/errors.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import type { Selector } from '#lora/lora-linear.js';
@@ -12,7 +13,9 @@ import type { TargetModule } from '#lora/target-modules.js';
 import type { DecoderConfig } from '#models/config.js';
 import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
+import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner, type CompiledRunnerOptions } from '#runtime/compiled-runner.js';
+import { EagerRunner } from '#runtime/eager-runner.js';
 import type { Runner } from '#runtime/runner.js';
 
 /** What carries out the step functions: compiled graphs, or a TensorFlow.js backend that is registered already. */
@@ -64,11 +67,11 @@ export interface BlockModelOptions {
 }
 
 /** The step functions of every phase and length, made when they are first needed. */
-async function openRunner(
+function openRunner(
   { model, modules, selector = 'identity', runner }: BlockModelOptions,
   limit: number,
   adapter: ProgramSpec['data'],
-): Promise<Runner> {
+): Runner {
   const { config } = model;
   // A module may hold the factors of one adapter too, on which the graph does not depend.
   const layers = modules.map(({ path, r, scale, inFeatures, outFeatures }) => ({
@@ -78,11 +81,8 @@ async function openRunner(
     inFeatures,
     outFeatures,
   }));
-  const load = async (phase: Phase): Promise<Program> => {
-    const programs = await import('#generation/next-token-program.js');
-    const make = { prefill: programs.prefillProgram, decode: programs.decodeProgram }[phase];
-    return make({ config, modules, selector });
-  };
+  const make = { prefill: prefillProgram, decode: decodeProgram };
+  const programOf = (phase: Phase): Program => make[phase]({ config, modules, selector });
   const weights = frozenWeights(model.parameters);
   const lengths = { prefill: blockLengths(limit), decode: cacheLengths(limit) };
   const phases = (['prefill', 'decode'] as const).flatMap((phase) =>
@@ -92,18 +92,15 @@ async function openRunner(
     }),
   );
   if (runner.kind === 'eager') {
-    const { EagerRunner } = await import('#runtime/eager-runner.js');
-    const programs = { prefill: await load('prefill'), decode: await load('decode') };
+    const programs = { prefill: programOf('prefill'), decode: programOf('decode') };
     const named = phases.map(({ phase, name, spec }) => [name, { program: programs[phase], spec }] as const);
     return new EagerRunner(Object.fromEntries(named), {}, readFrozenWeight, runner.backend);
   }
   const { kind: _, ...options } = runner;
   const { device, cacheFolder } = options;
   const named = phases.map(({ phase, name, spec }) => {
-    const compile = async () => {
-      const { compileProgram } = await import('#runtime/compile.js');
-      return compileProgram(await load(phase), spec, { device, recomputedBlocks: 0 }, cacheFolder);
-    };
+    const compile = () =>
+      compileProgram(programOf(phase), spec, { device, recomputedBlocks: 0 }, cacheFolder);
     return [name, { key: { program: phase, config, layers, spec, device }, compile }] as const;
   });
   return new CompiledRunner(Object.fromEntries(named), {}, options);
@@ -119,12 +116,12 @@ export class BlockModel implements NextTokenModel {
   ) {}
 
   /** Nothing is compiled or read before it is needed. TensorFlow.js is loaded only to compile or to run eagerly. */
-  static async create(options: BlockModelOptions): Promise<BlockModel> {
+  static create(options: BlockModelOptions): BlockModel {
     const { model, modules, selector = 'identity', maxLength } = options;
     const { config } = model;
     const limit = Math.min(maxLength ?? Infinity, config.maxPositionEmbeddings, longestBlock);
     const feed = new AdapterFeed(modules, selector);
-    const runner = await openRunner(options, limit, feed.spec);
+    const runner = openRunner(options, limit, feed.spec);
     return new BlockModel(limit, config, runner, feed);
   }
 

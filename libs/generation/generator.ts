@@ -61,7 +61,7 @@ export interface Completion {
  * The model of `options` ready to answer. Compiling waits until the first answer needs it. Throws `adapter_ambiguous`
  * for an adapter together with a composition.
  */
-export async function createGenerator(options: GeneratorOptions): Promise<Generator> {
+export function createGenerator(options: GeneratorOptions): Generator {
   const { model, adapter, composition, runner, maxLength } = options;
   if (adapter && composition) {
     throw new LowrankError('adapter_ambiguous', 'give a generator an adapter or a composition, not both');
@@ -69,7 +69,7 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
   const inUse = adapter ?? composition?.withWeights();
   const modules = inUse?.modules ?? [];
   const selector = inUse?.selector ? 'diagonal' : 'identity';
-  const blocks = await BlockModel.create({ model, modules, selector, runner, maxLength });
+  const blocks = BlockModel.create({ model, modules, selector, runner, maxLength });
   return new Generator(options, inUse, blocks, () => blocks.close());
 }
 

@@ -79,14 +79,14 @@ export async function registerModel(
   const place = path.resolve(folder);
   const name = options.name ?? path.basename(place);
   const home = recordFolder(registry, name);
-  const { config, spec } = await openModelFolder(place, { tokenizer: options.tokenizer ?? 'required' });
+  const { config, tree } = await openModelFolder(place, { tokenizer: options.tokenizer ?? 'required' });
   const files = await hashFiles(place, await modelFileNames(place), options);
   const record: ModelRecord = {
     format: 1,
     name,
     folder: place,
     architecture: config.architecture,
-    parameterCount: spec.parameterCount,
+    parameterCount: tree.parameterCount,
     identity: modelIdentity(files),
     files,
   };

@@ -2,10 +2,11 @@
  * The graph that a traced step becomes: typed values, one node per kernel call, no numbers and no ONNX.
  */
 
+import type { Shape } from '#base/shapes.js';
+
 export type DType = 'float32' | 'int32' | 'bool';
 /** How a frozen weight lies in its file; it is float32 for every computation. */
 export type Storage = 'float32' | 'bfloat16' | 'float16';
-export type Shape = readonly number[];
 
 /** Shape and element type of a tensor. */
 export interface TensorSpec {
@@ -107,11 +108,6 @@ export interface Graph {
   /** For each state input, by name, the value that replaces it in the next run. */
   readonly nextState: readonly NamedValue[];
   readonly blocks: readonly Block[];
-}
-
-/** Number of elements of a shape. */
-export function sizeOf(shape: Shape): number {
-  return shape.reduce((size, dimension) => size * dimension, 1);
 }
 
 /** Values that a node reads: its inputs, and whatever its body takes from outside. */

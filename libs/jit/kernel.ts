@@ -1,16 +1,9 @@
 /**
  * What a kernel is to the tracer (inputs by name, a shape rule), and how the project adds kernels of its own.
  */
+import { tensorflow, whenOpened } from '#jit/door.js';
 import type { Attributes, TensorSpec } from '#jit/graph.js';
-import {
-  engine,
-  getKernel,
-  registerGradient,
-  registerKernel,
-  type Tensor,
-  type TensorInfo,
-  tidy,
-} from '#jit/ops.js';
+import { engine, type Tensor, type TensorInfo, tidy } from '#jit/ops.js';
 
 /** A kernel as the tracer sees it. Inputs are ordered; 'list' stands for any number of unnamed ones. */
 export interface KernelRule {
@@ -42,13 +35,15 @@ export interface KernelGradient<A extends Attributes> {
 export function defineKernel<A extends Attributes>(kernel: OwnKernel<A>): OwnKernel<A> {
   const { gradient } = kernel;
   if (gradient) {
-    registerGradient({
-      kernelName: kernel.name,
-      inputsToSave: [...(gradient.saveInputs ?? [])],
-      outputsToSave: [...(gradient.saveOutputs ?? [])],
-      gradFunc: (dy, saved, attributes) =>
-        gradient.backward(Array.isArray(dy) ? dy : [dy], saved, attributes as unknown as A),
-    });
+    whenOpened((tf) =>
+      tf.registerGradient({
+        kernelName: kernel.name,
+        inputsToSave: [...(gradient.saveInputs ?? [])],
+        outputsToSave: [...(gradient.saveOutputs ?? [])],
+        gradFunc: (dy, saved, attributes) =>
+          gradient.backward(Array.isArray(dy) ? dy : [dy], saved, attributes as unknown as A),
+      }),
+    );
   }
   return kernel;
 }
@@ -60,7 +55,7 @@ export function callKernel<A extends Attributes>(
   attributes: A,
 ): Tensor[] {
   const { backendName } = engine();
-  if (backendName && !getKernel(kernel.name, backendName)) registerEager(kernel, backendName);
+  if (backendName && !tensorflow().getKernel(kernel.name, backendName)) registerEager(kernel, backendName);
   const named = Object.fromEntries(inputs.map((input, i) => [inputName(kernel, i), input]));
   const result: Tensor | Tensor[] = engine().runKernel(kernel.name, named, attributes);
   return Array.isArray(result) ? result : [result];
@@ -71,7 +66,7 @@ function inputName(kernel: KernelRule, index: number): string {
 }
 
 function registerEager<A extends Attributes>(kernel: OwnKernel<A>, backendName: string): void {
-  registerKernel({
+  tensorflow().registerKernel({
     kernelName: kernel.name,
     backendName,
     kernelFunc: ({ inputs, attrs }): TensorInfo | TensorInfo[] => {

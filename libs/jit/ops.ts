@@ -1,96 +1,77 @@
-/**
- * The one door to TensorFlow.js: its operations under their own names, its tensors, its gradients. Nothing else in
- * the project imports @tensorflow/tfjs-core.
- */
-import * as tf from '@tensorflow/tfjs-core';
+/** The operations of TensorFlow.js under their own names; calling one loads it. */
+import { type GradSaveFunc, operation, tensorflow, type Tensor } from '#jit/door.js';
 
-export type Tensor = tf.Tensor;
-export type TensorInfo = tf.TensorInfo;
-export type NamedAttributes = tf.NamedAttrMap;
+export type { Tensor, TensorInfo } from '#jit/door.js';
 
-export const {
-  abs,
-  add,
-  argMax,
-  cast,
-  concat,
-  cos,
-  div,
-  equal,
-  exp,
-  expandDims,
-  fill,
-  gather,
-  greater,
-  greaterEqual,
-  keep,
-  less,
-  lessEqual,
-  log,
-  logicalAnd,
-  logicalNot,
-  matMul,
-  max,
-  maximum,
-  mean,
-  min,
-  minimum,
-  mul,
-  neg,
-  notEqual,
-  oneHot,
-  ones,
-  onesLike,
-  pad,
-  reciprocal,
-  reshape,
-  rsqrt,
-  scalar,
-  sigmoid,
-  sin,
-  slice,
-  softmax,
-  split,
-  sqrt,
-  square,
-  stack,
-  stridedSlice,
-  sub,
-  sum,
-  tanh,
-  tensor,
-  tidy,
-  tile,
-  transpose,
-  valueAndGrads,
-  where,
-  zeros,
-  zerosLike,
-} = tf;
+export const abs = operation('abs');
+export const add = operation('add');
+export const argMax = operation('argMax');
+export const cast = operation('cast');
+export const concat = operation('concat');
+export const cos = operation('cos');
+export const div = operation('div');
+export const equal = operation('equal');
+export const exp = operation('exp');
+export const expandDims = operation('expandDims');
+export const fill = operation('fill');
+export const gather = operation('gather');
+export const greater = operation('greater');
+export const greaterEqual = operation('greaterEqual');
+export const keep = operation('keep');
+export const less = operation('less');
+export const lessEqual = operation('lessEqual');
+export const log = operation('log');
+export const logicalAnd = operation('logicalAnd');
+export const logicalNot = operation('logicalNot');
+export const matMul = operation('matMul');
+export const max = operation('max');
+export const maximum = operation('maximum');
+export const mean = operation('mean');
+export const min = operation('min');
+export const minimum = operation('minimum');
+export const mul = operation('mul');
+export const neg = operation('neg');
+export const notEqual = operation('notEqual');
+export const oneHot = operation('oneHot');
+export const ones = operation('ones');
+export const onesLike = operation('onesLike');
+export const pad = operation('pad');
+export const reciprocal = operation('reciprocal');
+export const reshape = operation('reshape');
+export const rsqrt = operation('rsqrt');
+export const scalar = operation('scalar');
+export const sigmoid = operation('sigmoid');
+export const sin = operation('sin');
+export const slice = operation('slice');
+export const softmax = operation('softmax');
+export const split = operation('split');
+export const sqrt = operation('sqrt');
+export const square = operation('square');
+export const stack = operation('stack');
+export const stridedSlice = operation('stridedSlice');
+export const sub = operation('sub');
+export const sum = operation('sum');
+export const tanh = operation('tanh');
+export const tensor = operation('tensor');
+export const tidy = operation('tidy');
+export const tile = operation('tile');
+export const transpose = operation('transpose');
+export const where = operation('where');
+export const zeros = operation('zeros');
+export const zerosLike = operation('zerosLike');
 
-export const {
-  KernelBackend,
-  engine,
-  getGradient,
-  getKernel,
-  registerBackend,
-  registerGradient,
-  registerKernel,
-} = tf;
-
-/** All of it, for a package that asks for TensorFlow.js and must get this very copy. */
-export { tf as tensorflow };
+export const engine = operation('engine');
 
 /** Name of the TensorFlow.js backend that is set now, or undefined when none is. */
 export function currentBackend(): string | undefined {
-  return tf.engine().backendName || undefined;
+  return engine().backendName || undefined;
 }
 
 /** Sets a registered backend whose factory is synchronous. */
 export function setBackendNow(name: string): void {
   // setBackend is asynchronous only in its signature: with a synchronous factory it has acted when it returns.
-  void tf.setBackend(name);
-  if (tf.engine().backendName !== name) {
+  void tensorflow().setBackend(name);
+  if (engine().backendName !== name) {
     throw new Error(`TensorFlow.js backend ${name} did not start at once`);
   }
 }
@@ -105,9 +86,9 @@ export interface Differentiable {
 
 /** Computes a function of x under a gradient of its own; whatever it does inside is not taped. */
 export function withGradient(x: Tensor, compute: (x: Tensor) => Differentiable): Tensor {
-  const run = tf.customGrad((input, save) => {
+  const run = tensorflow().customGrad((input, save) => {
     const { value, saved, gradient } = compute(input as Tensor);
-    (save as tf.GradSaveFunc)([...saved]);
+    (save as GradSaveFunc)([...saved]);
     return { value, gradFunc: (dy: Tensor, saved: Tensor[]) => gradient(dy, saved) };
   });
   return run(x);

@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, test } from 'vitest';
 import * as tf from '#jit/ops.js';
 import type { Tensor } from '#jit/ops.js';
+import { valueAndGrads } from '#jit/differentiate.js';
 import { differentiableKernels } from '#jit/tensorflow-gradients.js';
 import { type GradientCase, gradientErrors, normal } from '../../test/finite-differences.js';
 import { tolerances } from '../../test/tolerances.js';
@@ -183,7 +184,7 @@ describe('the gradient of', () => {
 
   test('the largest entry goes to every entry that ties, as in TensorFlow.js', () => {
     const gradient = tf.tidy(() => {
-      const { grads } = tf.valueAndGrads((x: Tensor) => tf.sum(tf.max(x, 0)))([tf.tensor([1, 3, 3])]);
+      const { grads } = valueAndGrads((x: Tensor) => tf.sum(tf.max(x, 0)))([tf.tensor([1, 3, 3])]);
       return [...grads[0]!.dataSync()] as never;
     });
     expect(gradient).toEqual([0, 1, 1]);

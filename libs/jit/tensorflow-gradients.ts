@@ -2,7 +2,8 @@
  * Gradients of the TensorFlow.js kernels that a step may use. The Node build of @tensorflow/tfjs-core brings the
  * tape but not these rules; where the whole of @tensorflow/tfjs is loaded too, its own stay in place.
  */
-import type { Shape } from '#jit/graph.js';
+import { type NamedAttributes, whenOpened } from '#jit/door.js';
+import type { Shape } from '#base/shapes.js';
 import {
   cast,
   concat,
@@ -10,16 +11,13 @@ import {
   div,
   equal,
   fill,
-  getGradient,
   greaterEqual,
   less,
   lessEqual,
   matMul,
   mul,
-  type NamedAttributes,
   neg,
   pad,
-  registerGradient,
   reshape,
   scalar,
   sin,
@@ -266,19 +264,21 @@ const rules: Readonly<Record<string, Rule>> = {
   ZerosLike: { backward: (dy) => ({ x: () => zerosLike(dy) }) },
 };
 
-for (const [kernelName, rule] of Object.entries(rules)) {
-  if (getGradient(kernelName)) continue;
-  registerGradient({
-    kernelName,
-    inputsToSave: [...(rule.inputs ?? [])],
-    outputsToSave: rule.output ? [true] : [],
-    saveAllInputs: rule.allInputs ?? false,
-    gradFunc: (dy, saved, attributes) => {
-      const dys = Array.isArray(dy) ? dy : [dy];
-      return rule.backward(dys[0]!, saved, attributes, dys);
-    },
-  });
-}
+whenOpened((tf) => {
+  for (const [kernelName, rule] of Object.entries(rules)) {
+    if (tf.getGradient(kernelName)) continue;
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: [...(rule.inputs ?? [])],
+      outputsToSave: rule.output ? [true] : [],
+      saveAllInputs: rule.allInputs ?? false,
+      gradFunc: (dy, saved, attributes) => {
+        const dys = Array.isArray(dy) ? dy : [dy];
+        return rule.backward(dys[0]!, saved, attributes, dys);
+      },
+    });
+  }
+});
 
 /** Names of the kernels that have a gradient here. */
 export const differentiableKernels = Object.keys(rules);

@@ -1,7 +1,8 @@
 /**
  * Shape rules of the TensorFlow.js kernels that a step may use, under TensorFlow.js's names for them.
  */
-import { type Attributes, type DType, type Shape, sizeOf } from '#jit/graph.js';
+import { broadcastShapes, sizeOf } from '#base/shapes.js';
+import type { Attributes, DType } from '#jit/graph.js';
 import type { KernelRule } from '#jit/kernel.js';
 
 // ---- helpers ----
@@ -11,15 +12,6 @@ const at = <T>(list: readonly T[], index: number): T => list[index] as T;
 function numbers(attributes: Attributes, name: string): readonly number[] {
   const value = attributes[name];
   return typeof value === 'number' ? [value] : (value as readonly number[]);
-}
-
-/** Shape of an elementwise result under NumPy broadcasting. */
-export function broadcastShapes(a: Shape, b: Shape): Shape {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, i) => {
-    const [p, q] = [a[a.length - rank + i] ?? 1, b[b.length - rank + i] ?? 1];
-    return p === 1 ? q : p;
-  });
 }
 
 function binary(dtype?: DType): KernelRule {
@@ -162,7 +154,7 @@ export const tensorflowKernels = {
     infer: (inputs, attributes) => {
       const x = at(inputs, 0);
       const shape = numbers(attributes, 'shape');
-      const known = shape.filter((size) => size >= 0).reduce((product, size) => product * size, 1);
+      const known = sizeOf(shape.filter((size) => size >= 0));
       return [{ shape: shape.map((size) => (size < 0 ? sizeOf(x.shape) / known : size)), dtype: x.dtype }];
     },
   },

@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { describe, expect, test } from 'vitest';
 import { loop } from '#jit/ops/loop.js';
 import { linear } from '#jit/ops/linear.js';
+import { valueAndGrads } from '#jit/differentiate.js';
 import {
   add,
   concat,
@@ -15,12 +16,12 @@ import {
   sum,
   type Tensor,
   tensor,
-  valueAndGrads,
 } from '#jit/ops.js';
 import * as tf from '#jit/ops.js';
 import { printGraph } from '#jit/print.js';
 import { traceBackend } from '#jit/trace-backend.js';
-import { inScope, type Program, type ProgramSpec, recomputable, trace } from '#jit/trace.js';
+import { type Program, type ProgramSpec, trace } from '#jit/trace.js';
+import { inScope, recomputable } from '#jit/tracing.js';
 import { f32, i32, kernelsOf, traceOf } from '../../test/trace-of.js';
 
 const nothing: ProgramSpec = { data: {}, scalars: [], state: {}, weights: {} };

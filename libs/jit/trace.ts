@@ -10,16 +10,9 @@ import type {
   WeightSource,
 } from '#jit/graph.js';
 import { currentBackend, setBackendNow, type Tensor, tidy } from '#jit/ops.js';
-import {
-  activeTracer,
-  tensorOf,
-  traceBackend,
-  TraceError,
-  UnknownKernelError,
-  useTracer,
-  valueOf,
-} from '#jit/trace-backend.js';
+import { registerTraceBackend, traceBackend, UnknownKernelError } from '#jit/trace-backend.js';
 import { siteText, Tracer } from '#jit/tracer.js';
+import { activeTracer, tensorOf, TraceError, useTracer, valueOf } from '#jit/tracing.js';
 
 /** A frozen weight as a program asks for it. */
 export interface WeightSpec {
@@ -70,6 +63,7 @@ export function trace(program: Program, spec: ProgramSpec): Graph {
   const previous = currentBackend();
   const { stackTraceLimit } = Error;
   const tracer = new Tracer();
+  registerTraceBackend();
   useTracer(tracer);
   setBackendNow(traceBackend);
   // Errors name the line that called an operation, which lies below many frames of TensorFlow.js.
@@ -123,16 +117,4 @@ export function trace(program: Program, spec: ProgramSpec): Graph {
     useTracer(undefined);
     if (previous && previous !== traceBackend) setBackendNow(previous);
   }
-}
-
-/** Names what is traced inside after a module; eagerly it only calls. */
-export function inScope<T>(name: string, run: () => T): T {
-  const tracer = activeTracer();
-  return tracer ? tracer.inScope(name, run) : run();
-}
-
-/** Marks what is traced inside as one block that may be recomputed in the backward pass; eagerly it only calls. */
-export function recomputable(run: () => Tensor): Tensor {
-  const tracer = activeTracer();
-  return tracer ? tracer.inBlock(run, (result) => [valueOf(result)]) : run();
 }

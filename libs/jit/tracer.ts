@@ -2,18 +2,8 @@
  * The recorder behind a trace: hands out values, appends nodes, keeps track of scopes, blocks and loop bodies.
  */
 import { LowrankError } from '#base/errors.js';
-import {
-  type Attributes,
-  type Block,
-  type Body,
-  type Constant,
-  type Intermediate,
-  type Node,
-  type Shape,
-  sizeOf,
-  type TensorSpec,
-  type Value,
-} from '#jit/graph.js';
+import { sizeOf, type Shape } from '#base/shapes.js';
+import type { Attributes, Block, Body, Constant, Intermediate, Node, TensorSpec, Value } from '#jit/graph.js';
 
 /** Numbers written into a graph beyond this size belong into an input, a weight file or an operation. */
 export const maxConstantBytes = 64 * 1024;

@@ -107,7 +107,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
   return {
     model: request.base.name,
     baseIdentity: request.base.identity,
-    modelParameters: model.base.spec.parameterCount,
+    modelParameters: model.base.tree.parameterCount,
     modules: targets.modules.map(({ path, inFeatures, outFeatures, r, scale }) => ({
       path,
       inFeatures,
@@ -138,13 +138,13 @@ function loraConfig({ lora, initAdapter }: PlanRequest): LoraConfig {
 }
 
 function targetPlan({ base }: KnownModel, lora: LoraConfig, request: PlanRequest): TargetPlan {
-  const plan = resolveTargetModules(base.spec, lora);
+  const plan = resolveTargetModules(base.tree, lora);
   const { initAdapter } = request;
   if (!initAdapter) return plan;
   if (initAdapter.baseIdentity !== null && initAdapter.baseIdentity !== request.base.identity) {
     throw mismatch(initAdapter.id, 'was trained on another base model');
   }
-  const given = resolveTargetModules(base.spec, parseLoraConfig(initAdapter.config));
+  const given = resolveTargetModules(base.tree, parseLoraConfig(initAdapter.config));
   const shape = ({ modules }: TargetPlan) =>
     modules.map(({ path, r, scale }) => `${path} ${r} ${scale}`).join();
   if (shape(plan) !== shape(given)) {
@@ -227,7 +227,7 @@ function steps(
   const work = countWork({
     ...shape,
     config: base.config,
-    modelParameters: base.spec.parameterCount,
+    modelParameters: base.tree.parameterCount,
   });
   // Before the first step and after the last one too.
   const evaluations =

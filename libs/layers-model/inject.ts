@@ -1,6 +1,6 @@
 /** LoRA for a model that TensorFlow.js runs by itself: a `tf.LayersModel` on whichever backend is set. */
 import { LowrankError } from '#base/errors.js';
-import { sizeOf } from '#jit/graph.js';
+import { sizeOf } from '#base/shapes.js';
 import { InjectedLayer, replaceCall } from '#layers-model/injected-layer.js';
 import { type LayersLoraConfig, namedLayers, resolveLayers } from '#layers-model/targets.js';
 import type { TensorFlow, TfLayer, TfLayersModel, TfVariable } from '#layers-model/tensorflow.js';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { sizeOf } from '#base/shapes.js';
 import { injectLora, type InjectedLora } from '#layers-model/inject.js';
 import { mergeLora } from '#layers-model/merge.js';
 import { numbers, randomize } from '../../test/layers-models.js';
@@ -52,13 +53,7 @@ function modelOf(layer: tf.layers.Layer): { model: tf.LayersModel; x: tf.Tensor 
   const shape = [3, ...(layer.batchInputShape.slice(1) as number[])];
   return {
     model,
-    x: tf.tensor(
-      numbers(
-        'x',
-        shape.reduce((product, size) => product * size, 1),
-      ),
-      shape,
-    ),
+    x: tf.tensor(numbers('x', sizeOf(shape)), shape),
   };
 }
 

@@ -1,5 +1,5 @@
 /** One Dense or Conv2D layer of a `tf.LayersModel` with a low-rank update beside it. */
-import { sizeOf } from '#jit/graph.js';
+import { sizeOf } from '#base/shapes.js';
 import { bitsAt, normalAt, type StreamKey, streamKey, uniformAt } from '#jit/random.js';
 import type { LayerTarget } from '#layers-model/targets.js';
 import {

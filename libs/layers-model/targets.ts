@@ -1,6 +1,6 @@
 /** Which layers of a `tf.LayersModel` a configuration names, and the rank and scale of each. */
 import { LowrankError, UnsupportedError } from '#base/errors.js';
-import { sizeOf } from '#jit/graph.js';
+import { sizeOf } from '#base/shapes.js';
 import { type LoraConfig, LoraConfigError, type LoraConfigInput, parseLoraConfig } from '#lora/config.js';
 import { nearestNames } from '#base/nearest-names.js';
 import type { TfLayer, TfLayersModel, TfTensor } from '#layers-model/tensorflow.js';

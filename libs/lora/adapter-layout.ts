@@ -1,6 +1,6 @@
 /** The trainable numbers of an adapter as one vector; plain numbers, no tensors. */
 import { adapterTensorName, type TargetModule } from '#lora/target-modules.js';
-import { type FlatLayout, layOut } from '#nn/flat-layout.js';
+import { type FlatLayout, layOut } from '#nn/flat-state.js';
 
 /** The place of every factor of an adapter in the flat state, A before B, modules in the given order. */
 export function adapterLayout(modules: readonly TargetModule[]): FlatLayout {

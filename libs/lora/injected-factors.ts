@@ -1,5 +1,5 @@
 /** The numbers that the factors of an injected layer start from. */
-import { sizeOf } from '#jit/graph.js';
+import { sizeOf } from '#base/shapes.js';
 import { normalAt, streamKey, uniformAt } from '#jit/random.js';
 import type { DeltaGeometry, InjectedFactors } from '#lora/merge-injected.js';
 

@@ -4,7 +4,7 @@ import { type DropoutStreams, LoraLinear, type Selector } from '#lora/lora-linea
 import type { TargetModule } from '#lora/target-modules.js';
 import type { DecoderConfig } from '#models/config.js';
 import { Decoder } from '#models/decoder.js';
-import type { FlatLayout } from '#nn/flat-layout.js';
+import type { FlatLayout } from '#nn/flat-state.js';
 import type { RowMap } from '#nn/module.js';
 
 /** What the step functions need of a model. */

@@ -8,7 +8,7 @@ import type { LoraConfigInput } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { parseModelConfig, readModelConfig } from '#models/config.js';
 import { readSafetensorsHeader } from '#models/safetensors.js';
-import { decoderSpec } from '#models/spec.js';
+import { Decoder } from '#models/decoder.js';
 
 interface Golden {
   readonly families: Readonly<Record<string, Record<string, unknown>>>;
@@ -25,9 +25,9 @@ const golden = JSON.parse(
   readFileSync(new URL('target-modules.golden.json', import.meta.url), 'utf8'),
 ) as Golden;
 
-const specOf = (family: string) =>
-  decoderSpec(parseModelConfig({ model_type: family, ...golden.families[family] }));
-const llama = specOf('llama');
+const modelOf = (family: string) =>
+  new Decoder(parseModelConfig({ model_type: family, ...golden.families[family] }));
+const llama = modelOf('llama');
 const resolve = (config: LoraConfigInput) => resolveTargetModules(llama, parseLoraConfig(config));
 
 describe('the modules, ranks and scales are those of PEFT', () => {
@@ -36,7 +36,7 @@ describe('the modules, ranks and scales are those of PEFT', () => {
   test.each(cases.filter(({ error }) => error === undefined))(
     '$family $written',
     ({ family, config, modules, trainable_parameters }) => {
-      const plan = resolveTargetModules(specOf(family), parseLoraConfig(config));
+      const plan = resolveTargetModules(modelOf(family), parseLoraConfig(config));
       const found = plan.modules.map(({ path, r, loraAlpha, scale }) => [path, [r, loraAlpha, scale]]);
       expect(found).toEqual(Object.entries(modules!));
       expect(plan.trainableParameters).toBe(trainable_parameters);
@@ -47,7 +47,7 @@ describe('the modules, ranks and scales are those of PEFT', () => {
     '$family $written: $error',
     ({ family, config, error }) => {
       const code = error === 'NoMatchingPeftModuleError' ? 'no_target_modules' : 'unsupported';
-      expect(() => resolveTargetModules(specOf(family), parseLoraConfig(config))).toThrow(
+      expect(() => resolveTargetModules(modelOf(family), parseLoraConfig(config))).toThrow(
         expect.objectContaining({ code }),
       );
     },
@@ -66,10 +66,10 @@ describe('the trainings of the fixtures adapt the tensors that PEFT saved, in fi
   });
 
   test.each(cases)('$name on $family', async ({ name, family }) => {
-    const spec = decoderSpec(await readModelConfig(path.join(lora, '../families', family)));
+    const model = new Decoder(await readModelConfig(path.join(lora, '../families', family)));
     const folder = path.join(lora, name, 'init');
     const json: unknown = JSON.parse(readFileSync(path.join(folder, 'adapter_config.json'), 'utf8'));
-    const plan = resolveTargetModules(spec, readLoraConfig(json).config);
+    const plan = resolveTargetModules(model, readLoraConfig(json).config);
     const file = path.join(folder, 'adapter_model.safetensors');
     const { tensors } = await readSafetensorsHeader(file);
     const shapes = plan.modules.flatMap(({ path, r, inFeatures, outFeatures }) => [
@@ -120,7 +120,7 @@ describe('modules that cannot be adapted are refused by name and kind', () => {
   test.each([
     [['embed_tokens'], /model\.embed_tokens \(an embedding\)/],
     [['q_proj', 'lm_head'], /lm_head \(the output embedding\)/],
-    [['input_layernorm'], /model\.layers\.0\.input_layernorm \(rms-norm\).* and 7 more/],
+    [['input_layernorm'], /model\.layers\.0\.input_layernorm \(a norm\).* and 7 more/],
     ['.*layers\\.0\\.mlp.*', /model\.layers\.0\.mlp \(no layer with a weight of its own\)/],
   ])('%s', (target_modules, message) => {
     expect(() => resolve({ target_modules })).toThrow(

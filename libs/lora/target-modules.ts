@@ -10,7 +10,9 @@ import {
 } from '#lora/target-modules-match.js';
 import type { ModuleRank } from '#lora/target-modules-match.js';
 import { safetensorsLayout } from '#models/safetensors-write.js';
-import type { DecoderSpec, LinearSpec } from '#models/spec.js';
+import type { Decoder } from '#models/decoder.js';
+import { Linear } from '#nn/layers.js';
+import type { Module } from '#nn/module.js';
 
 /** A linear layer that gets an update scale * B A, with A [r, inFeatures] and B [outFeatures, r]. */
 export interface TargetModule extends ModuleRank {
@@ -52,36 +54,41 @@ export function adapterTensorName(path: string, factor: 'A' | 'B'): string {
  * UnsupportedError if something else than an inner linear layer is named, LoraConfigError for a regular expression.
  * Rules: PEFT 0.21, `check_target_module_exists` and `get_pattern_key`.
  */
-export function resolveTargetModules(spec: DecoderSpec, written: LoraConfig): TargetPlan {
-  const linears = spec.modules.filter((module): module is LinearSpec => module.kind === 'linear');
-  const config = { ...written, target_modules: concreteTargets(spec, linears, written) };
-  const paths = [...spec.modules.map(({ path }) => path), ...spec.containers];
+export function resolveTargetModules(model: Decoder, written: LoraConfig): TargetPlan {
+  // The root has no path that could be named.
+  const modules = [...model.modules()].filter(({ path }) => path !== '');
+  const linears = modules.filter((module) => module instanceof Linear);
+  const inner = linears.filter((linear) => linear !== model.outputEmbedding);
+  const config = { ...written, target_modules: concreteTargets(inner, written) };
+  const paths = modules.map(({ path }) => path);
   const verdicts = judgePaths(config, paths);
   const targeted = new Set(paths.filter((_, i) => verdicts[i] === 'targeted'));
   if (targeted.size === 0) throw noTargetModules(config, linears);
 
-  const chosen = linears.filter(({ path }) => path !== spec.outputEmbedding && targeted.has(path));
+  const chosen = inner.filter(({ path }) => targeted.has(path));
   if (chosen.length < targeted.size) {
-    const others = [...targeted].filter((path) => !chosen.some((linear) => linear.path === path));
-    throw unsupportedTargets(spec, others);
+    throw unsupportedTargets(
+      model,
+      modules.filter((module) => targeted.has(module.path) && !(chosen as Module[]).includes(module)),
+    );
   }
   const chosenPaths = chosen.map(({ path }) => path);
   const ranks = rankPaths(config, chosenPaths);
-  const modules = chosen.map(({ path, inFeatures, outFeatures }, i) => ({
+  const targets = chosen.map(({ path, inFeatures, outFeatures }, i) => ({
     path,
     inFeatures,
     outFeatures,
     ...ranks[i]!,
   }));
-  checkRanks(modules);
+  checkRanks(targets);
   return {
-    modules,
+    modules: targets,
     config,
-    trainableParameters: modules.reduce(
+    trainableParameters: targets.reduce(
       (sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures),
       0,
     ),
-    adapterBytes: adapterBytes(modules),
+    adapterBytes: adapterBytes(targets),
     unmatched: {
       target_modules: unmatchedNames(config.target_modules, paths),
       exclude_modules: unmatchedNames(config.exclude_modules ?? [], paths),
@@ -92,20 +99,18 @@ export function resolveTargetModules(spec: DecoderSpec, written: LoraConfig): Ta
 }
 
 function concreteTargets(
-  spec: DecoderSpec,
-  linears: readonly LinearSpec[],
+  inner: readonly Linear[],
   { target_modules: targets }: LoraConfig,
 ): string | string[] {
   if (targets === null) return DEFAULT_TARGETS;
   // Last names instead of PEFT's whole paths: the same modules in these families, and what servers expect to read.
   if (isAllLinear(targets)) {
-    const inner = linears.filter(({ path }) => path !== spec.outputEmbedding);
     return [...new Set(inner.map(({ path }) => path.split('.').at(-1)!))].sort();
   }
   return typeof targets === 'string' ? targets : [...new Set(targets)].sort();
 }
 
-function noTargetModules(config: LoraConfig, linears: readonly LinearSpec[]): LowrankError {
+function noTargetModules(config: LoraConfig, linears: readonly Linear[]): LowrankError {
   const targets = config.target_modules!;
   const paths = linears.map(({ path }) => path);
   const lastNames = new Set(paths.map((path) => path.split('.').at(-1)!));
@@ -147,14 +152,14 @@ function noTargetModules(config: LoraConfig, linears: readonly LinearSpec[]): Lo
   return fail(`; ${hint}`, nearest);
 }
 
-function unsupportedTargets(spec: DecoderSpec, paths: readonly string[]): UnsupportedError {
-  const kindOf = (path: string) => {
-    if (path === spec.outputEmbedding) return 'the output embedding';
-    const kind =
-      spec.modules.find((module) => module.path === path)?.kind ?? 'no layer with a weight of its own';
-    return kind === 'embedding' ? 'an embedding' : kind;
-  };
-  const shown = paths.slice(0, 5).map((path) => `${path} (${kindOf(path)})`);
+function unsupportedTargets(model: Decoder, modules: readonly Module[]): UnsupportedError {
+  const paths = modules.map(({ path }) => path);
+  const shown = modules
+    .slice(0, 5)
+    .map(
+      (module) =>
+        `${module.path} (${module === model.outputEmbedding ? 'the output embedding' : module.kind})`,
+    );
   const more = paths.length > 5 ? ` and ${paths.length - 5} more` : '';
   return new UnsupportedError(
     `LoRA on ${shown.join(', ')}${more} is not supported: target_modules may name linear layers inside the model only`,

@@ -1,5 +1,6 @@
 /** A stored parameter in another number format, and with other numbers, made block by block. */
 import { LowrankError } from '#base/errors.js';
+import { sizeOf } from '#base/shapes.js';
 import type { Storage, StoredParameter } from '#models/model-folder.js';
 import { roundToBfloat16, roundToFloat16 } from '#models/safetensors-dtype.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
@@ -27,7 +28,7 @@ export function convertTensor(
   edit?: RowEdit,
 ): TensorSource {
   const from = stored[storage];
-  const columns = shape.length < 2 ? 1 : shape.slice(1).reduce((product, size) => product * size, 1);
+  const columns = sizeOf(shape.slice(1));
   const rows = shape[0] ?? 1;
   const blockRows = Math.max(1, Math.floor(BLOCK_NUMBERS / columns));
   async function* chunks(): AsyncGenerator<Uint8Array> {

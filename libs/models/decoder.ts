@@ -6,11 +6,11 @@ import { attention } from '#jit/ops/attention.js';
 import { rotary } from '#jit/ops/rotary.js';
 import { swiGlu } from '#jit/ops/swiglu.js';
 import { add, reshape, type Tensor, transpose } from '#jit/ops.js';
-import { inScope, recomputable } from '#jit/trace.js';
+import { inScope, recomputable } from '#jit/tracing.js';
 import type { DecoderConfig } from '#models/config.js';
 import { attentionMask } from '#nn/attention-mask.js';
 import { Embedding, Linear, RmsNorm } from '#nn/layers.js';
-import { Module, type RowMap, type Slot } from '#nn/module.js';
+import { Module, ModuleList, type RowMap, type Slot, Unweighted } from '#nn/module.js';
 import { rotaryFrequencies } from '#nn/rotary-frequencies.js';
 import { type RotaryTable, rotaryTable } from '#nn/rotary-table.js';
 
@@ -103,6 +103,7 @@ class GatedMlp extends Module {
     this.gate = layer('gate_proj', hiddenSize, intermediateSize);
     this.up = layer('up_proj', hiddenSize, intermediateSize);
     this.down = layer('down_proj', intermediateSize, hiddenSize);
+    this.child('act_fn', (path) => new Unweighted(path));
   }
 
   forward(x: Tensor): Tensor {
@@ -133,7 +134,7 @@ class DecoderLayer extends Module {
 
 class DecoderBody extends Module {
   readonly embedding: Slot<Embedding>;
-  private readonly layers: readonly Slot<DecoderLayer>[];
+  private readonly layers: Slot<ModuleList<DecoderLayer>>;
   private readonly norm: Slot<RmsNorm>;
 
   constructor(
@@ -145,10 +146,12 @@ class DecoderBody extends Module {
       'embed_tokens',
       (path) => new Embedding(path, config.vocabSize, config.hiddenSize),
     );
-    this.layers = config.slidingWindow.map((_, i) =>
-      this.child(`layers.${i}`, (path) => new DecoderLayer(path, config, i)),
+    this.layers = this.child(
+      'layers',
+      (path) => new ModuleList(path, config.layers, (path, i) => new DecoderLayer(path, config, i)),
     );
     this.norm = this.child('norm', (path) => new RmsNorm(path, config.hiddenSize, config.rmsNormEps));
+    this.child('rotary_emb', (path) => new Unweighted(path));
   }
 
   forward({ tokens, positions, segments, attend = ({ inBlocks }) => inBlocks() }: DecoderInputs): Tensor {
@@ -172,8 +175,8 @@ class DecoderBody extends Module {
     // The masks belong to no layer: they are made before the first one.
     new Set(this.config.slidingWindow).forEach(maskOf);
     let x = this.embedding.module.forward(tokens);
-    for (const { module } of this.layers) {
-      x = inScope(module.path, () => recomputable(() => module.forward(x, shared)));
+    for (const layer of this.layers.module.items) {
+      x = inScope(layer.path, () => recomputable(() => layer.forward(x, shared)));
     }
     return inScope('model.norm', () => this.norm.module.forward(x));
   }
@@ -182,14 +185,23 @@ class DecoderBody extends Module {
 /** A causal language model: body and output head. */
 export class Decoder extends Module {
   private readonly body: Slot<DecoderBody>;
-  private readonly head: Slot<RowMap> | undefined;
+  private readonly head: Slot<Linear>;
 
   constructor(readonly config: DecoderConfig) {
     super('');
+    const { hiddenSize, vocabSize, tieWordEmbeddings } = config;
     this.body = this.child('model', (path) => new DecoderBody(path, config));
-    this.head = config.tieWordEmbeddings
-      ? undefined
-      : this.child<RowMap>('lm_head', (path) => new Linear(path, config.hiddenSize, config.vocabSize, false));
+    const tied = tieWordEmbeddings ? this.inputEmbedding.weight : undefined;
+    this.head = this.child('lm_head', (path) => new Linear(path, hiddenSize, vocabSize, false, tied));
+  }
+
+  get inputEmbedding(): Embedding {
+    return this.body.module.embedding.module;
+  }
+
+  /** What makes logits of hidden states; it may share the weight of the input embedding. */
+  get outputEmbedding(): Linear {
+    return this.head.module;
   }
 
   /** The normalised last hidden states [rows, hiddenSize]. */
@@ -199,8 +211,6 @@ export class Decoder extends Module {
 
   /** The weight [vocabulary, hiddenSize] that turns hidden states into logits. */
   get headWeight(): Tensor {
-    const { head } = this;
-    if (!head) return this.body.module.embedding.module.weight.tensor;
-    return (head.module as Linear).weight.tensor;
+    return this.outputEmbedding.weight.tensor;
   }
 }

@@ -9,8 +9,8 @@ import { isFloatDtype } from '#models/safetensors-dtype.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import { readSafetensorsHeader, sameTensor } from '#models/safetensors.js';
 import type { TensorEntry } from '#models/safetensors.js';
-import { decoderSpec } from '#models/spec.js';
-import type { DecoderSpec, ParameterSpec } from '#models/spec.js';
+import { Decoder } from '#models/decoder.js';
+import type { Parameter } from '#nn/module.js';
 
 /** How the numbers of a parameter are stored. */
 export type Storage = 'float32' | 'bfloat16' | 'float16';
@@ -31,8 +31,9 @@ export interface StoredParameter {
 export interface ModelFolder {
   readonly folder: string;
   readonly config: DecoderConfig;
-  readonly spec: DecoderSpec;
-  /** By the names of `spec.parameters`, one for each. */
+  /** Its layers: names and shapes, no numbers. Nothing may be changed in it. */
+  readonly tree: Decoder;
+  /** By the names of the model's parameters, one for each. */
   readonly parameters: ReadonlyMap<string, StoredParameter>;
   readonly weightFiles: readonly WeightFile[];
   /**
@@ -100,22 +101,23 @@ export async function openModelFolder(
   const tensors = await locateTensors(folder, weightFiles);
 
   const { config, warnings } = await settleTying(written, tensors);
-  const spec = decoderSpec(config);
-  matchSpec(folder, spec, tensors);
-  const known = new Set(spec.parameters.map(({ name }) => name));
-  const parameters = spec.parameters.map((parameter): [string, StoredParameter] => [
-    parameter.name,
-    stored(parameter, tensors.get(parameter.name)!),
-  ]);
+  const tree = new Decoder(config);
+  matchTensors(folder, tree, tensors);
+  const parameters = new Map(
+    [...tree.parameters()].map((parameter): [string, StoredParameter] => [
+      parameter.name,
+      stored(parameter, tensors.get(parameter.name)!),
+    ]),
+  );
   return {
     folder,
     config,
-    spec,
-    parameters: new Map(parameters),
+    tree,
+    parameters,
     weightFiles: weightFiles.files,
     realFolders: [...new Set(weightFiles.files.map(({ realPath }) => path.dirname(realPath)))].sort(),
     tokenizer,
-    ignoredTensors: [...tensors.keys()].filter((name) => !known.has(name)).sort(),
+    ignoredTensors: [...tensors.keys()].filter((name) => !parameters.has(name)).sort(),
     warnings,
   };
 }
@@ -189,11 +191,11 @@ async function settleTying(
   };
 }
 
-function matchSpec(folder: string, spec: DecoderSpec, tensors: ReadonlyMap<string, LocatedTensor>): void {
-  const known = new Map(spec.parameters.map((parameter) => [parameter.name, parameter]));
+function matchTensors(folder: string, model: Decoder, tensors: ReadonlyMap<string, LocatedTensor>): void {
+  const known = new Map([...model.parameters()].map((parameter) => [parameter.name, parameter]));
   const missing: string[] = [];
   const misshapen: string[] = [];
-  for (const { name, shape } of spec.parameters) {
+  for (const { name, shape } of known.values()) {
     const entry = tensors.get(name)?.entry;
     if (entry === undefined) missing.push(`${name} ${shown(shape)}`);
     else if (entry.shape.join() !== shape.join()) {
@@ -205,7 +207,7 @@ function matchSpec(folder: string, spec: DecoderSpec, tensors: ReadonlyMap<strin
       );
     }
   }
-  const tiedHead = spec.tied ? `${spec.outputEmbedding}.weight` : undefined;
+  const tiedHead = `${model.outputEmbedding.path}.weight`;
   const extra = [...tensors]
     .filter(([name]) => !known.has(name) && !harmless.test(name) && name !== tiedHead)
     .map(([name, { entry }]) => `${name} ${shown(entry.shape)}`)
@@ -225,7 +227,7 @@ function shown(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;
 }
 
-function stored({ name, shape }: ParameterSpec, { path: file, entry }: LocatedTensor): StoredParameter {
+function stored({ name, shape }: Parameter, { path: file, entry }: LocatedTensor): StoredParameter {
   return {
     name,
     shape,

@@ -1,5 +1,6 @@
 import { LowrankError } from '#base/errors.js';
 import { writeFileAtomically } from '#base/atomic-file.js';
+import { sizeOf } from '#base/shapes.js';
 import { compareDtypes, DTYPE_BITS, roundToBfloat16, roundToFloat16 } from '#models/safetensors-dtype.js';
 import type { Dtype, FloatDtype } from '#models/safetensors-dtype.js';
 
@@ -121,5 +122,5 @@ export function floatSource({ data, shape, dtype = 'F32' }: FloatTensor): Tensor
 }
 
 function storedBytes({ dtype, shape }: Pick<TensorSource, 'dtype' | 'shape'>): number {
-  return (shape.reduce((product, length) => product * length, 1) * DTYPE_BITS[dtype]) / 8;
+  return (sizeOf(shape) * DTYPE_BITS[dtype]) / 8;
 }

@@ -33,7 +33,7 @@ async function numbers(folder: Awaited<ReturnType<typeof openModelFolder>>, name
 describe('the copy of a model is that model', () => {
   test.each(['llama', 'llama-bf16', 'llama-f16-sharded', 'llama-untied', 'qwen2'])('%s', async (family) => {
     const { base, copy } = await write(join(families, family), { dtype: 'f32' });
-    expect(copy.spec).toEqual(base.spec);
+    expect([...copy.parameters.keys()]).toEqual([...base.parameters.keys()]);
     for (const name of base.parameters.keys()) {
       expect(await numbers(copy, name)).toEqual(await numbers(base, name));
     }

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
+import { sizeOf } from '#base/shapes.js';
 import { INDEX } from '#models/model-folder-files.js';
 import type { ModelFolder, Storage } from '#models/model-folder.js';
 import { DTYPE_BITS } from '#models/safetensors-dtype.js';
@@ -125,7 +126,7 @@ function planShards(tensors: ReadonlyMap<string, TensorSource>, maxBytes: number
 }
 
 function bytesOf({ dtype, shape }: TensorSource): number {
-  return (shape.reduce((product, size) => product * size, 1) * DTYPE_BITS[dtype]) / 8;
+  return (sizeOf(shape) * DTYPE_BITS[dtype]) / 8;
 }
 
 function indexText(shards: readonly Shard[], totalBytes: number): Uint8Array {
@@ -147,6 +148,6 @@ async function configText(base: ModelFolder, dtype: ExportDtype): Promise<Uint8A
   if (format.test(text)) text = text.replace(format, `"$1"$2"${configNames[dtype]}"`);
   else text = text.replace('{', `{\n  "torch_dtype": "${configNames[dtype]}",`);
   // Files whose output embedding turned out to differ hold both.
-  if (!base.spec.tied) text = text.replace(/("tie_word_embeddings"\s*:\s*)true/g, '$1false');
+  if (!base.config.tieWordEmbeddings) text = text.replace(/("tie_word_embeddings"\s*:\s*)true/g, '$1false');
   return new TextEncoder().encode(text);
 }

@@ -1,7 +1,8 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { describe, expect, test } from 'vitest';
 import { attention } from '#jit/ops/attention.js';
-import { mul, setBackendNow, sum, type Tensor, tensor, tidy, valueAndGrads } from '#jit/ops.js';
+import { valueAndGrads } from '#jit/differentiate.js';
+import { mul, setBackendNow, sum, type Tensor, tensor, tidy } from '#jit/ops.js';
 import { normalAt, streamKey } from '#jit/random.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import { attentionMask, cacheMask } from '#nn/attention-mask.js';

@@ -28,6 +28,7 @@ const pair = (value: number | Pair): Pair => (typeof value === 'number' ? [value
 
 /** y = W * x + b, W stored as [out, in / groups, kh, kw]. */
 export class Conv2d extends ImageMap {
+  override readonly kind = 'a convolution';
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
   readonly kernelSize: Pair;

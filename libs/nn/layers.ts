@@ -6,17 +6,20 @@ import { Module, type Parameter, RowMap } from '#nn/module.js';
 
 /** y = x W^T + b, W stored as [out, in]. */
 export class Linear extends RowMap {
+  override readonly kind = 'a linear layer';
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
 
+  /** With `tied` the weight is that of another module, and none of its own. */
   constructor(
     path: string,
     readonly inFeatures: number,
     readonly outFeatures: number,
     bias: boolean,
+    tied?: Parameter,
   ) {
     super(path);
-    this.weight = this.parameter('weight', [outFeatures, inFeatures]);
+    this.weight = tied ?? this.parameter('weight', [outFeatures, inFeatures]);
     this.bias = bias ? this.parameter('bias', [outFeatures]) : undefined;
   }
 
@@ -27,6 +30,7 @@ export class Linear extends RowMap {
 
 /** Rows of a table by their numbers. */
 export class Embedding extends Module {
+  override readonly kind = 'an embedding';
   readonly weight: Parameter;
 
   constructor(path: string, entries: number, size: number) {
@@ -42,6 +46,7 @@ export class Embedding extends Module {
 
 /** x / rms(x) * weight over the last axis. */
 export class RmsNorm extends Module {
+  override readonly kind = 'a norm';
   readonly weight: Parameter;
 
   constructor(

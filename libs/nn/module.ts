@@ -3,6 +3,7 @@
  * and adapter keys are found by path alone.
  */
 import { LowrankError } from '#base/errors.js';
+import { sizeOf } from '#base/shapes.js';
 import type { Tensor } from '#jit/ops.js';
 
 /** A weight of a module: its full name in the model's files, its shape, and its tensor while a step runs. */
@@ -33,7 +34,9 @@ export interface Slot<M> {
 
 export abstract class Module {
   private readonly slots = new Map<string, Slot<Module>>();
-  private readonly ownParameters: Parameter[] = [];
+  private readonly own: Parameter[] = [];
+  /** What messages call it. */
+  readonly kind: string = 'no layer with a weight of its own';
 
   constructor(readonly path: string) {}
 
@@ -50,7 +53,7 @@ export abstract class Module {
 
   protected parameter(name: string, shape: readonly number[]): Parameter {
     const parameter = new Parameter(this.join(name), shape);
-    this.ownParameters.push(parameter);
+    this.own.push(parameter);
     return parameter;
   }
 
@@ -60,9 +63,19 @@ export abstract class Module {
     for (const { module } of this.slots.values()) yield* module.modules();
   }
 
+  /** Weights of this module itself. */
+  get ownParameters(): readonly Parameter[] {
+    return this.own;
+  }
+
   /** Weights of this module and of all below it. */
   *parameters(): Generator<Parameter> {
-    for (const module of this.modules()) yield* module.ownParameters;
+    for (const module of this.modules()) yield* module.own;
+  }
+
+  /** How many numbers the weights hold; one that several modules use counts once. */
+  get parameterCount(): number {
+    return [...this.parameters()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   }
 
   /** The place of the module at a path below this one. Throws `module_not_found`. */
@@ -78,6 +91,24 @@ export abstract class Module {
     for (const parameter of this.parameters()) parameter.bind(tensorOf(parameter));
   }
 }
+
+/** Modules by number, as PyTorch's ModuleList has them. */
+export class ModuleList<M extends Module> extends Module {
+  private readonly places: readonly Slot<M>[];
+
+  constructor(path: string, count: number, make: (path: string, index: number) => M) {
+    super(path);
+    this.places = Array.from({ length: count }, (_, i) => this.child(String(i), (path) => make(path, i)));
+  }
+
+  /** The modules in their order. */
+  get items(): readonly M[] {
+    return this.places.map(({ module }) => module);
+  }
+}
+
+/** A module that computes without weights; it has a place in the tree because patterns over paths can name it. */
+export class Unweighted extends Module {}
 
 /** A layer that maps rows [rows, in] to rows [rows, out]. */
 export abstract class RowMap extends Module {

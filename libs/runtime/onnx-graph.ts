@@ -1,4 +1,5 @@
 /** An ONNX graph while it is being built: plain data with the shape of every value known. */
+import { sizeOf } from '#base/shapes.js';
 
 export type OnnxType = 'float32' | 'int32' | 'int64' | 'uint32' | 'bool' | 'bfloat16' | 'float16';
 
@@ -64,7 +65,7 @@ const elementBytes: Readonly<Record<OnnxType, number>> = {
 
 /** Bytes that a value takes in memory. */
 export function byteSize({ shape, type }: OnnxValue): number {
-  return shape.reduce((size, dimension) => size * dimension, elementBytes[type]);
+  return sizeOf(shape) * elementBytes[type];
 }
 
 /** Values that a node reads, those its body takes from outside included. */

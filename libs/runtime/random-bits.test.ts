@@ -1,8 +1,9 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { describe, expect, test } from 'vitest';
-import { sizeOf } from '#jit/graph.js';
+import { sizeOf } from '#base/shapes.js';
 import { dropout, randomBits } from '#jit/ops/random-bits.js';
-import { onesLike, reshape, slice, type Tensor, valueAndGrads, sum } from '#jit/ops.js';
+import { valueAndGrads } from '#jit/differentiate.js';
+import { onesLike, reshape, slice, type Tensor, sum } from '#jit/ops.js';
 import { streamKeys } from '#jit/random.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import { compileProgram } from '#runtime/compile.js';

@@ -1,5 +1,6 @@
 /** Runs the step functions of a job, whatever carries them out: a compiled graph or TensorFlow.js itself. */
 import { LowrankError } from '#base/errors.js';
+import { sizeOf } from '#base/shapes.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 
 /** What one run reads besides the state. */
@@ -30,7 +31,7 @@ export type InitialState = Readonly<Record<string, Float32Array>>;
 
 /** Throws `input_size` for numbers that do not fill an input or a result. */
 export function checkInputSize(name: string, shape: readonly number[], values: NumericArray): void {
-  const size = shape.reduce((product, dimension) => product * dimension, 1);
+  const size = sizeOf(shape);
   if (values.length === size) return;
   throw new LowrankError('input_size', `${name} takes ${size} numbers, not ${values.length}`, {
     details: { name, size, given: values.length },

@@ -9,7 +9,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
-import { type KernelBackend, registerBackend, tensorflow } from '#jit/ops.js';
+import { type KernelBackend, tensorflow } from '#jit/door.js';
 import type { TfjsNodeKind } from '#runtime/device.js';
 import { type TfjsNodePlace, tfjsNodePlace } from '#runtime/tfjs-node-place.js';
 
@@ -25,7 +25,7 @@ export interface TfjsNode {
 }
 
 /** What the package's backend has that matters here. */
-type NodeBackend = InstanceType<typeof KernelBackend> & {
+type NodeBackend = KernelBackend & {
   readonly isUsingGpuDevice: boolean;
   readonly binding: { readonly TF_Version: string };
 };
@@ -53,7 +53,7 @@ export function loadTfjsNode(kind: TfjsNodeKind, root: string): TfjsNode {
   const parts = existsSync(place.built) ? place : npmPackage(kind, root);
   try {
     const node = openBackend(kind, parts);
-    registerBackend(backend, () => node);
+    tensorflow().registerBackend(backend, () => node);
     loaded = { kind, backend, tensorflow: node.binding.TF_Version, gpu: node.isUsingGpuDevice };
     return loaded;
   } catch (cause) {
@@ -80,7 +80,7 @@ function openBackend(kind: TfjsNodeKind, { package: folder, addon }: Parts): Nod
 function lendTensorflow(require: NodeJS.Require): void {
   const file = require.resolve('@tensorflow/tfjs');
   const lent = new Module(file);
-  lent.exports = { ...tensorflow };
+  lent.exports = { ...tensorflow() };
   lent.loaded = true;
   require.cache[file] = lent;
 }

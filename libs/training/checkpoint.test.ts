@@ -8,7 +8,7 @@ import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { readModelConfig } from '#models/config.js';
 import type * as atomicFile from '#base/atomic-file.js';
-import { type DecoderSpec, decoderSpec } from '#models/spec.js';
+import { Decoder } from '#models/decoder.js';
 import {
   type CheckpointContent,
   openCheckpoint,
@@ -33,11 +33,11 @@ vi.mock('#base/atomic-file.js', async (original) => {
 });
 
 let folder: string;
-let spec: DecoderSpec;
+let model: Decoder;
 beforeEach(async () => {
   full.file = '';
   folder = await mkdtemp(join(tmpdir(), 'checkpoint-'));
-  spec = decoderSpec(await readModelConfig(join(import.meta.dirname, '../../test/fixtures/families/llama')));
+  model = new Decoder(await readModelConfig(join(import.meta.dirname, '../../test/fixtures/families/llama')));
 });
 afterEach(() => rm(folder, { recursive: true }));
 
@@ -80,7 +80,7 @@ function stateOf(step: number): CheckpointState {
 }
 
 function contentOf(step: number): CheckpointContent {
-  const { modules, config } = resolveTargetModules(spec, parseLoraConfig({ r: 2 }));
+  const { modules, config } = resolveTargetModules(model, parseLoraConfig({ r: 2 }));
   const layout = adapterLayout(modules);
   const vector = (factor: number) =>
     Float32Array.from({ length: layout.size }, (_, i) => Math.sin(factor * i));
@@ -106,7 +106,7 @@ describe('a checkpoint', () => {
     await writeCheckpoint(join(folder, 'c'), content);
     expect(await openCheckpoint(join(folder, 'c'))).toEqual(content.state);
     const { parameters, moment1, moment2 } = content;
-    expect(await readVectors(join(folder, 'c'), spec, content.layout)).toEqual({
+    expect(await readVectors(join(folder, 'c'), model, content.layout)).toEqual({
       parameters,
       moment1,
       moment2,
@@ -115,7 +115,7 @@ describe('a checkpoint', () => {
 
   test('is an adapter as PEFT reads it', async () => {
     await writeCheckpoint(join(folder, 'c'), contentOf(3));
-    expect((await readAdapter(join(folder, 'c'), { spec })).config.r).toBe(2);
+    expect((await readAdapter(join(folder, 'c'), { model })).config.r).toBe(2);
   });
 
   test('of equal content has equal bytes', async () => {

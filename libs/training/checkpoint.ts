@@ -18,8 +18,8 @@ import type { LoraConfig } from '#lora/config.js';
 import { writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import { fileChunks, floatSource } from '#models/safetensors-write.js';
-import type { DecoderSpec } from '#models/spec.js';
-import { type FlatLayout, viewOf } from '#nn/flat-layout.js';
+import type { Decoder } from '#models/decoder.js';
+import { type FlatLayout, viewOf } from '#nn/flat-state.js';
 import { type CheckpointState, checkpointState } from '#training/run-state.js';
 
 /** The trainable numbers and AdamW's moments, flat vectors of equal size. */
@@ -110,10 +110,10 @@ export async function openCheckpoint(folder: string): Promise<CheckpointState> {
 /** The vectors of a checkpoint that `openCheckpoint` found sound; throws the errors of `readAdapter`. */
 export async function readVectors(
   folder: string,
-  spec: DecoderSpec,
+  model: Decoder,
   layout: FlatLayout,
 ): Promise<TrainedVectors> {
-  const parameters = await readParameters(folder, spec, layout);
+  const parameters = await readParameters(folder, model, layout);
   const file = await readSafetensorsHeader(join(folder, files.optimizer));
   const vector = async (prefix: string) => {
     const flat = new Float32Array(layout.size);
@@ -136,10 +136,10 @@ export async function readVectors(
 /** The adapter of a checkpoint, or any other adapter of the same layout, as a flat vector. */
 export async function readParameters(
   folder: string,
-  spec: DecoderSpec,
+  model: Decoder,
   layout: FlatLayout,
 ): Promise<Float32Array> {
-  return flattenFactors(layout, (await readAdapter(folder, { spec })).modules);
+  return flattenFactors(layout, (await readAdapter(folder, { model })).modules);
 }
 
 async function readJson<T>(folder: string, name: string, schema: z.ZodType<T>): Promise<T> {

@@ -4,8 +4,8 @@ import { readFrozenWeight } from '#models/frozen-weights.js';
 import type { EagerDevice } from '#runtime/device.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
 import type { InitialState, Runner } from '#runtime/runner.js';
-import { createStepPrograms } from '#training/compile-step.js';
-import type { StepSource } from '#training/step-source.js';
+import { loadTfjsNode } from '#runtime/tfjs-node.js';
+import { createStepPrograms, type StepSource } from '#training/step-programs.js';
 
 /**
  * Registers the TensorFlow.js backend of a device and returns its name.
@@ -17,7 +17,6 @@ export async function openEagerBackend(device: EagerDevice, tfjsNodeFolder: stri
     await import('@tensorflow/tfjs-backend-cpu');
     return 'cpu';
   }
-  const { loadTfjsNode } = await import('#runtime/tfjs-node.js');
   const { backend, gpu } = loadTfjsNode(device, tfjsNodeFolder);
   if (device === 'tfjs-node-gpu' && !gpu) {
     throw new LowrankError(

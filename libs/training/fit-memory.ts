@@ -12,7 +12,7 @@ import {
   runtimeBytes,
 } from '#training/memory.js';
 import type { TrainingOptions } from '#training/options.js';
-import type { StepName } from '#training/step-source.js';
+import type { StepName } from '#training/step-programs.js';
 
 /** Compiled steps by the recomputed layers, for one size of micro-batch. */
 export interface GraphSource {

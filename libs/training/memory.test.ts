@@ -5,7 +5,7 @@ import { ChoiceBook } from '#training/auto-options.js';
 import { fitMemory } from '#training/fit-memory.js';
 import { chooseRecompute, type MemoryLimit, memoryLimit, predictMemory } from '#training/memory.js';
 import { parseTrainingOptions, type TrainingOptionsInput } from '#training/options.js';
-import type { StepName } from '#training/step-source.js';
+import type { StepName } from '#training/step-programs.js';
 
 const limitOf = (bytes: number, given = true): MemoryLimit => ({ bytes, source: 'a test', given });
 const plan = (activationBytes: number): MemoryPlan => ({

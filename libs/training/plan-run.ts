@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isEagerDevice } from '#runtime/device.js';
-import type { AdamWOptions } from '#training/adamw-scalars.js';
+import type { AdamWOptions } from '#training/adamw.js';
 import { type ChosenOptions, chooseBatchSize, chooseSchedule } from '#training/auto-options.js';
 import type { MemoryPrediction, TrainingEvent } from '#training/events.js';
 import { fitMemory } from '#training/fit-memory.js';
@@ -13,7 +13,7 @@ import type { TrainingOptions } from '#training/options.js';
 import type { RunRecord } from '#training/output-folder.js';
 import type { PreparedRun } from '#training/prepare-run.js';
 import { StepGraphs } from '#training/step-graphs.js';
-import { type StepName, type StepSource, stepsOf } from '#training/step-source.js';
+import { type StepName, type StepSource, stepsOf } from '#training/step-programs.js';
 
 export interface RunPlan {
   readonly chosen: ChosenOptions;

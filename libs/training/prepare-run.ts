@@ -8,7 +8,7 @@ import { prepareDataset } from '#data/prepare.js';
 import { LowrankError } from '#base/errors.js';
 import { adapterLayout } from '#lora/adapter-layout.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
-import type { FlatLayout } from '#nn/flat-layout.js';
+import type { FlatLayout } from '#nn/flat-state.js';
 import { ChoiceBook, chooseBlockLength } from '#training/auto-options.js';
 import { readVectors, type TrainedVectors } from '#training/checkpoint.js';
 import type { SoundCheckpoint } from '#training/checkpoint-store.js';
@@ -64,7 +64,7 @@ export async function prepareRun(
   const tokenizer = await loadTokenizer(job.baseModel);
   const template = await loadChatTemplate(job.baseModel, tokenizer, { now: new Date(templateDate) });
   const codec = { tokenizer, template };
-  const adapter = await startingAdapter(base.spec, job.lora, job.initAdapter, options.seed);
+  const adapter = await startingAdapter(base.tree, job.lora, job.initAdapter, options.seed);
   warnOfUnmatched(adapter, warn);
 
   await requireFile('training_file', job.trainingFile);
@@ -118,7 +118,7 @@ export async function prepareRun(
   const layout = adapterLayout(adapter.plan.modules);
   const zeros = () => new Float32Array(layout.size);
   const vectors = checkpoint
-    ? await readVectors(checkpoint.folder, base.spec, layout)
+    ? await readVectors(checkpoint.folder, base.tree, layout)
     : { parameters: adapter.parameters(layout), moment1: zeros(), moment2: zeros() };
   return {
     base,

@@ -7,8 +7,8 @@ import { unflattenFactors } from '#adapters/flat-factors.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
 import { LowrankError } from '#base/errors.js';
 import type { LoraConfig } from '#lora/config.js';
-import type { DecoderSpec } from '#models/spec.js';
-import type { FlatLayout } from '#nn/flat-layout.js';
+import type { Decoder } from '#models/decoder.js';
+import type { FlatLayout } from '#nn/flat-state.js';
 import { openCheckpoint, readParameters } from '#training/checkpoint.js';
 import type { TrainingEvent, TrainingSummary } from '#training/events.js';
 import type { OutputFolder } from '#training/output-folder.js';
@@ -20,7 +20,7 @@ export interface Publication {
   readonly config: LoraConfig;
   /** Of the base model. */
   readonly licence: string | null;
-  readonly spec: DecoderSpec;
+  readonly model: Decoder;
   readonly layout: FlatLayout;
   readonly progress: RunProgress;
   /** The adapter after the last step. */
@@ -36,11 +36,11 @@ export interface Publication {
  * Reads the best adapter; undefined, with a warning, if its checkpoint is damaged or was left on another machine. After a
  * whole run the last adapter is better than none.
  */
-async function readBest({ output, spec, layout, onEvent }: Publication, step: number) {
+async function readBest({ output, model, layout, onEvent }: Publication, step: number) {
   const folder = output.checkpoints.folderOf(step);
   try {
     await openCheckpoint(folder);
-    return await readParameters(folder, spec, layout);
+    return await readParameters(folder, model, layout);
   } catch (error) {
     if (!(error instanceof LowrankError) || error.code !== 'checkpoint_corrupt') throw error;
     const message = `${error.message}; the adapter of the last step is the result in place of the best, step ${step}`;

@@ -9,6 +9,7 @@ import { isEagerDevice } from '#runtime/device.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import type { Runner } from '#runtime/runner.js';
 import type { TrainedVectors } from '#training/checkpoint.js';
+import { createEagerRunner, openEagerBackend } from '#training/eager-steps.js';
 import type { TrainingEvent, TrainingSummary } from '#training/events.js';
 import { completeJob, type TrainingJob, type TrainingJobInput } from '#training/job.js';
 import { MemoryMeter } from '#training/memory-meter.js';
@@ -94,7 +95,7 @@ async function carryOut(
     const metrics = held(await MetricsLog.open(output.metrics, (line) => isDone(line, progress)));
     const samplesLog = held(await MetricsLog.open(output.samples, isSampled));
     const backend = await eagerBackend(job);
-    const engine = new StepEngine(held(await createRunner(job, run, plan, backend)), {
+    const engine = new StepEngine(held(createRunner(job, run, plan, backend)), {
       shape: plan.source.shape,
       optimizer: plan.source.optimizer,
       seed: options.seed,
@@ -143,7 +144,7 @@ async function carryOut(
       onEvent,
       config,
       licence,
-      spec: run.base.spec,
+      model: run.base.tree,
       layout,
       progress: end,
       parameters: engine.readVectors().parameters,
@@ -164,16 +165,15 @@ function isDone({ type, step }: LogRecord, progress: RunProgress): boolean {
 
 async function eagerBackend({ options, tfjsNodeFolder }: TrainingJob): Promise<string | undefined> {
   if (!isEagerDevice(options.device)) return undefined;
-  const { openEagerBackend } = await import('#training/eager-steps.js');
   return openEagerBackend(options.device, tfjsNodeFolder);
 }
 
-async function createRunner(
+function createRunner(
   job: TrainingJob,
   run: PreparedRun,
   plan: RunPlan,
   backend: string | undefined,
-): Promise<Runner> {
+): Runner {
   const initial = {
     ...run.vectors,
     ...(plan.steps.includes('apply') ? { accumulator: new Float32Array(run.layout.size) } : {}),
@@ -181,7 +181,6 @@ async function createRunner(
   const { graphs, steps, chosen } = plan;
   const { device } = job.options;
   if (!graphs || isEagerDevice(device)) {
-    const { createEagerRunner } = await import('#training/eager-steps.js');
     return createEagerRunner(plan.source, initial, backend!);
   }
   const programs = steps.map((name) => [name, graphs.program(name, chosen.recompute)] as const);

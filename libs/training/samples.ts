@@ -3,7 +3,7 @@ import type { ChatTemplate } from '#data/chat-template.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import type { TargetModule } from '#lora/target-modules.js';
 import type { ModelFolder } from '#models/model-folder.js';
-import type { FlatLayout } from '#nn/flat-layout.js';
+import type { FlatLayout } from '#nn/flat-state.js';
 import type { Sample } from '#training/events.js';
 import type { SamplePrompt, TrainingDevice } from '#training/options.js';
 

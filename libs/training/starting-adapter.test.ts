@@ -7,21 +7,21 @@ import { writeAdapter } from '#adapters/write-adapter.js';
 import { adapterLayout } from '#lora/adapter-layout.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { readModelConfig } from '#models/config.js';
-import { type DecoderSpec, decoderSpec } from '#models/spec.js';
+import { Decoder } from '#models/decoder.js';
 import { startingAdapter } from '#training/starting-adapter.js';
 
 let folder: string;
-let spec: DecoderSpec;
+let model: Decoder;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'starting-adapter-'));
-  spec = decoderSpec(await readModelConfig(join(import.meta.dirname, '../../test/fixtures/families/llama')));
+  model = new Decoder(await readModelConfig(join(import.meta.dirname, '../../test/fixtures/families/llama')));
 });
 afterEach(() => rm(folder, { recursive: true }));
 
 const lora = parseLoraConfig({ r: 4, target_modules: ['q_proj'] });
 
 async function fresh(seed: number): Promise<Float32Array> {
-  const { plan, parameters } = await startingAdapter(spec, lora, null, seed);
+  const { plan, parameters } = await startingAdapter(model, lora, null, seed);
   return parameters(adapterLayout(plan.modules));
 }
 
@@ -33,22 +33,22 @@ test('a new adapter follows from the seed', async () => {
 test('another adapter is gone on with as it is, under its own configuration unless one is given', async () => {
   const place = join(folder, 'a');
   const parameters = (await fresh(3)).map((value, i) => value + i);
-  const { plan } = await startingAdapter(spec, lora, null, 3);
+  const { plan } = await startingAdapter(model, lora, null, 3);
   const layout = adapterLayout(plan.modules);
   await writeAdapter(place, { config: plan.config, factors: unflattenFactors(layout, parameters) });
 
-  const own = await startingAdapter(spec, null, place, 1);
+  const own = await startingAdapter(model, null, place, 1);
   expect(own.parameters(layout)).toEqual(parameters);
   expect(own.digest).toMatch(/^[0-9a-f]{64}$/);
-  const withDropout = await startingAdapter(spec, { ...lora, lora_dropout: 0.1 }, place, 1);
+  const withDropout = await startingAdapter(model, { ...lora, lora_dropout: 0.1 }, place, 1);
   expect(withDropout.plan.config.lora_dropout).toBe(0.1);
 
-  await expect(startingAdapter(spec, { ...lora, r: 8 }, place, 1)).rejects.toMatchObject({
+  await expect(startingAdapter(model, { ...lora, r: 8 }, place, 1)).rejects.toMatchObject({
     code: 'init_adapter_mismatch',
     message: expect.stringContaining('q_proj has r 4, not 8') as unknown,
   });
   const others = { ...lora, target_modules: ['v_proj'] };
-  await expect(startingAdapter(spec, others, place, 1)).rejects.toMatchObject({
+  await expect(startingAdapter(model, others, place, 1)).rejects.toMatchObject({
     code: 'init_adapter_mismatch',
   });
 });

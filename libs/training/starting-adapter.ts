@@ -10,8 +10,8 @@ import { LowrankError } from '#base/errors.js';
 import { type StreamKey, streamKey, uniformAt } from '#jit/random.js';
 import { type LoraConfig, parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
-import type { DecoderSpec } from '#models/spec.js';
-import type { FlatLayout } from '#nn/flat-layout.js';
+import type { Decoder } from '#models/decoder.js';
+import type { FlatLayout } from '#nn/flat-state.js';
 
 export interface StartingAdapter {
   readonly plan: TargetPlan;
@@ -29,13 +29,13 @@ export interface StartingAdapter {
  * configuration names other layers, ranks or scales than the initial adapter has.
  */
 export async function startingAdapter(
-  spec: DecoderSpec,
+  model: Decoder,
   lora: LoraConfig | null,
   initAdapter: string | null,
   seed: number,
 ): Promise<StartingAdapter> {
   if (initAdapter === null) {
-    const plan = resolveTargetModules(spec, lora ?? parseLoraConfig({}));
+    const plan = resolveTargetModules(model, lora ?? parseLoraConfig({}));
     return {
       plan,
       digest: null,
@@ -45,8 +45,8 @@ export async function startingAdapter(
       },
     };
   }
-  const adapter = await readAdapter(initAdapter, { spec });
-  const plan = resolveTargetModules(spec, lora ?? { ...adapter.config, inference_mode: false });
+  const adapter = await readAdapter(initAdapter, { model });
+  const plan = resolveTargetModules(model, lora ?? { ...adapter.config, inference_mode: false });
   requireSameLayers(initAdapter, plan, adapter.modules);
   const weights = await readFile(join(initAdapter, ADAPTER_FILES.weights));
   return {

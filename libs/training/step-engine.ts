@@ -4,11 +4,10 @@ import type { Batch } from '#data/batch.js';
 import { streamKeys } from '#jit/random.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 import type { Runner } from '#runtime/runner.js';
-import { type AdamWOptions, adamWScalars } from '#training/adamw-scalars.js';
+import { type AdamWOptions, adamWScalars } from '#training/adamw.js';
 import type { TrainedVectors } from '#training/checkpoint.js';
-import type { StepName } from '#training/step-source.js';
-import { stepInputs } from '#training/step-inputs.js';
-import type { StepShape } from '#training/step-shape.js';
+import type { StepName } from '#training/step-programs.js';
+import { stepInputs, type StepShape } from '#training/step-inputs.js';
 
 export interface StepEngineOptions {
   readonly shape: StepShape;

@@ -3,12 +3,12 @@
  * only when one has to be compiled.
  */
 import { frozenWeights } from '#models/frozen-weights.js';
-import type { CompiledGraph } from '#runtime/compile.js';
+import { type CompiledGraph, compileProgram } from '#runtime/compile.js';
 import type { CompilableProgram } from '#runtime/compiled-runner.js';
 import type { Device } from '#runtime/device.js';
 import { cachedGraph } from '#runtime/graph-cache.js';
 import { engineVersion } from '#training/engine-version.js';
-import type { StepName, StepSource } from '#training/step-source.js';
+import { createStepPrograms, type StepName, type StepSource } from '#training/step-programs.js';
 
 export interface StepGraphOptions {
   readonly device: Device;
@@ -53,12 +53,9 @@ export class StepGraphs {
     const { device, cacheFolder, scratchFolder, onCompile } = this.options;
     const { graph } = await cachedGraph(cacheFolder, this.keyOf(name, recompute), async () => {
       onCompile(name);
-      const { compileStep } = await import('#training/compile-step.js');
-      return compileStep(name, this.source, {
-        device,
-        recomputedBlocks: hasBackwardPass(name) ? recompute : 0,
-        scratchFolder,
-      });
+      const { program, spec } = createStepPrograms(this.source)[name];
+      const recomputedBlocks = hasBackwardPass(name) ? recompute : 0;
+      return compileProgram(program, spec, { device, recomputedBlocks }, scratchFolder);
     });
     return graph;
   }

@@ -1,7 +1,36 @@
-/** From batches of tokens to the inputs of the step functions. */
+/** What the step functions read: the shapes, and the numbers of a batch. */
 import type { Batch } from '#data/batch.js';
+import type { ProgramSpec } from '#jit/trace.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
-import { lossRowCount, type StepShape } from '#training/step-shape.js';
+
+/** Shape of one micro-batch: B blocks of L tokens, and the rows of one chunk of the loss head. */
+export interface StepShape {
+  readonly batch: number;
+  readonly length: number;
+  readonly chunkSize: number;
+}
+
+/** Rows that the loss head works on: all rows, rounded up to whole chunks. */
+export function lossRowCount({ batch, length, chunkSize }: StepShape): number {
+  return Math.ceil((batch * length) / chunkSize) * chunkSize;
+}
+
+/** What a micro-batch is to the step functions; `dropoutSites` counts the layers with dropout. */
+export function dataSpec(shape: StepShape, dropoutSites: number): ProgramSpec['data'] {
+  const rows = shape.batch * shape.length;
+  const lossRows = lossRowCount(shape);
+  return {
+    tokens: { shape: [rows], dtype: 'int32' },
+    positions: { shape: [rows], dtype: 'int32' },
+    segments: { shape: [shape.batch, shape.length], dtype: 'int32' },
+    lossRows: { shape: [lossRows], dtype: 'int32' },
+    lossSlots: { shape: [rows], dtype: 'int32' },
+    targets: { shape: [lossRows], dtype: 'int32' },
+    lossWeights: { shape: [lossRows], dtype: 'float32' },
+    chunks: { shape: [], dtype: 'int32' },
+    ...(dropoutSites > 0 ? { dropoutKeys: { shape: [dropoutSites, 2], dtype: 'int32' as const } } : {}),
+  };
+}
 
 /**
  * The data inputs of a micro-batch. Every target weighs `1 / lossCount`, where lossCount counts the targets of the

@@ -1,29 +1,16 @@
 /** The step functions of a training run, written once in TensorFlow.js operations: traced and compiled, or eager. */
 import { type LossHeadInputs, lossHead } from '#jit/ops/loss-head.js';
 import { gatherRows } from '#jit/ops/gather-rows.js';
-import { add, reshape, slice, type Tensor, tensor, valueAndGrads, zerosLike } from '#jit/ops.js';
+import { valueAndGrads } from '#jit/differentiate.js';
+import { add, reshape, slice, type Tensor, tensor, zerosLike } from '#jit/ops.js';
 import type { Program, ProgramInputs, ProgramOutputs, ProgramSpec, WeightSpec } from '#jit/trace.js';
-import type { LoraModel } from '#lora/lora-model.js';
+import { createLoraModel, type LoraModel } from '#lora/lora-model.js';
+import type { TargetModule } from '#lora/target-modules.js';
+import { frozenWeights } from '#models/frozen-weights.js';
+import type { ModelFolder } from '#models/model-folder.js';
 import { joinFlat, splitFlat } from '#nn/flat-state.js';
-import { adamWUpdate, clipByNorm } from '#training/adamw.js';
-import type { AdamWOptions, AdamWScalars } from '#training/adamw-scalars.js';
-import { lossRowCount, type StepShape } from '#training/step-shape.js';
-
-function dataSpec(shape: StepShape, dropoutSites: number): ProgramSpec['data'] {
-  const rows = shape.batch * shape.length;
-  const lossRows = lossRowCount(shape);
-  return {
-    tokens: { shape: [rows], dtype: 'int32' },
-    positions: { shape: [rows], dtype: 'int32' },
-    segments: { shape: [shape.batch, shape.length], dtype: 'int32' },
-    lossRows: { shape: [lossRows], dtype: 'int32' },
-    lossSlots: { shape: [rows], dtype: 'int32' },
-    targets: { shape: [lossRows], dtype: 'int32' },
-    lossWeights: { shape: [lossRows], dtype: 'float32' },
-    chunks: { shape: [], dtype: 'int32' },
-    ...(dropoutSites > 0 ? { dropoutKeys: { shape: [dropoutSites, 2], dtype: 'int32' as const } } : {}),
-  };
-}
+import { type AdamWOptions, type AdamWScalars, adamWUpdate, clipByNorm } from '#training/adamw.js';
+import { dataSpec, type StepShape } from '#training/step-inputs.js';
 
 const adamWNames = ['decay', 'stepSize', 'correction'] as const;
 
@@ -150,4 +137,28 @@ export function stepPrograms(
       },
     },
   };
+}
+
+/** See `StepPrograms`. */
+export type StepName = 'train' | 'micro' | 'apply' | 'evaluate';
+
+/** Everything that the step functions are made from. */
+export interface StepSource {
+  readonly base: ModelFolder;
+  readonly modules: readonly TargetModule[];
+  readonly dropout: number;
+  readonly shape: StepShape;
+  readonly optimizer: AdamWOptions;
+}
+
+/** The steps that a run needs: one for everything, or two where gradients are accumulated, and evaluation. */
+export function stepsOf(accumulation: number, evaluates: boolean): StepName[] {
+  const training: StepName[] = accumulation === 1 ? ['train'] : ['micro', 'apply'];
+  return evaluates ? [...training, 'evaluate'] : training;
+}
+
+/** The step functions of a run. */
+export function createStepPrograms({ base, modules, dropout, shape, optimizer }: StepSource): StepPrograms {
+  const model = createLoraModel(base.config, modules, dropout);
+  return stepPrograms(model, frozenWeights(base.parameters), shape, optimizer);
 }

@@ -64,7 +64,7 @@ async function direct(
       weight,
     })),
   );
-  const generator = await createGenerator({
+  const generator = createGenerator({
     model,
     tokenizer,
     template: await loadChatTemplate(folder, tokenizer),

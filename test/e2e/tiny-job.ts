@@ -1,11 +1,12 @@
 /** A whole job that takes a second or two: a generated model, a fixture's tokenizer, sums to learn. */
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sizeOf } from '#base/shapes.js';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
 import { normalAt, streamKey } from '#jit/random.js';
 import { parseModelConfig } from '#models/config.js';
 import { writeSafetensors } from '#models/safetensors-write.js';
-import { decoderSpec, elementCount } from '#models/spec.js';
+import { Decoder } from '#models/decoder.js';
 
 const tokenizerFolder = join(import.meta.dirname, '../fixtures/tokenizers/byte-level-llama3');
 
@@ -35,10 +36,10 @@ export async function writeTinyModel(folder: string, sizes: Partial<typeof model
   for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
     await copyFile(join(tokenizerFolder, name), join(folder, name));
   }
-  const { parameters } = decoderSpec(parseModelConfig(config));
+  const parameters = [...new Decoder(parseModelConfig(config)).parameters()];
   const tensors = parameters.map(({ name, shape }) => {
     const key = streamKey(1, 0, name);
-    const data = Float32Array.from({ length: elementCount(shape) }, (_, i) =>
+    const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) =>
       shape.length === 1 ? 1 : 0.1 * normalAt(key, i),
     );
     return [name, { shape, data }] as const;

@@ -81,7 +81,7 @@ async function checkLogits(
   const expected = golden.get('linear.logits')!;
   const [rows, length] = ids.shape as [number, number];
   const vocabulary = expected.shape[2]!;
-  const model = await BlockModel.create({
+  const model = BlockModel.create({
     model: await openModelFolder(familyFolder),
     modules: adapter.modules,
     selector: adapter.selector ? 'diagonal' : 'identity',

@@ -1,7 +1,8 @@
 /** Golden injected layers: outputs, gradients and updates of PyTorch's, compiled and eagerly. */
 import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
-import { mul, sum, type Tensor, valueAndGrads } from '#jit/ops.js';
+import { valueAndGrads } from '#jit/differentiate.js';
+import { mul, sum, type Tensor } from '#jit/ops.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import { LoraInjectedConv2d } from '#lora/lora-injected-conv2d.js';
 import { LoraInjectedLinear } from '#lora/lora-injected-linear.js';

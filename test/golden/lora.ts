@@ -12,15 +12,13 @@ import { resolveTargetModules } from '#lora/target-modules.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
-import { type FlatLayout, viewOf } from '#nn/flat-layout.js';
-import { splitFlat } from '#nn/flat-state.js';
+import { type FlatLayout, splitFlat, viewOf } from '#nn/flat-state.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
-import { adamWScalars } from '#training/adamw-scalars.js';
+import { adamWScalars } from '#training/adamw.js';
 import { learningRateAt, type Schedule } from '#training/schedule.js';
-import { stepInputs } from '#training/step-inputs.js';
+import { stepInputs, type StepShape } from '#training/step-inputs.js';
 import { type StepPrograms, stepPrograms } from '#training/step-programs.js';
-import type { StepShape } from '#training/step-shape.js';
 import { absoluteError, relativeError, tolerances } from '../tolerances.js';
 import { ErrorMeter, type GoldenResult, type GoldenTensor, readJson, readTensors } from './golden-case.js';
 
@@ -175,8 +173,8 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
     throw new UnsupportedError('the optimizer option loraplus_lr_ratio is not supported');
   }
   const base = await openModelFolder(join(familiesFolder, golden.family));
-  const start = await readAdapter(join(folder, 'init'), { spec: base.spec });
-  const { modules } = resolveTargetModules(base.spec, start.config);
+  const start = await readAdapter(join(folder, 'init'), { model: base.tree });
+  const { modules } = resolveTargetModules(base.tree, start.config);
   const model = createLoraModel(base.config, modules, 0);
   const batches = await readTensors(join(folder, 'batches.safetensors'));
   const [rows, length] = batches.get('0.0.input_ids')!.shape as [number, number];

@@ -31,8 +31,8 @@ beforeAll(async () => {
 afterAll(() => api[Symbol.asyncDispose]());
 
 async function adapterFiles(): Promise<Map<string, Buffer>> {
-  const { spec } = await openModelFolder(join(api.home, 'models-of-tests', 'tiny'));
-  const { modules } = resolveTargetModules(spec, parseLoraConfig(config));
+  const { tree } = await openModelFolder(join(api.home, 'models-of-tests', 'tiny'));
+  const { modules } = resolveTargetModules(tree, parseLoraConfig(config));
   const tensors = modules.flatMap(({ path, r, inFeatures, outFeatures }) => [
     [
       `base_model.model.${path}.lora_A.weight`,

@@ -30,14 +30,14 @@ export async function storeAdapter(
 ): Promise<string> {
   const { seed, r, model = 'tiny', project = 'default' } = options;
   const base = await database.manager.findOneByOrFail(BaseModel, { name: model });
-  const { spec } = await openModelFolder(base.folder);
+  const { tree } = await openModelFolder(base.folder);
   const input = {
     r,
     lora_alpha: 2 * r,
     target_modules: options.shapes ? Object.keys(options.shapes) : ['q_proj', 'v_proj'],
     base_model_name_or_path: model,
   };
-  const shapes = options.shapes ?? shapesOf(resolveTargetModules(spec, parseLoraConfig(input)).modules);
+  const shapes = options.shapes ?? shapesOf(resolveTargetModules(tree, parseLoraConfig(input)).modules);
   const adapter = randomAdapter(seed, input, shapes);
   const id = newId('adapter');
   const folder = join(configuration.home, 'adapters-of-tests', id);

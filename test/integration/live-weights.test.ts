@@ -108,7 +108,7 @@ test('a generator of a composition answers every request with its weights', asyn
   } as unknown as Tokenizer;
   const template = {} as ChatTemplate;
   const options = { model, tokenizer, template, composition, runner: runners[0]! };
-  const generator = await createGenerator(options);
+  const generator = createGenerator(options);
   const answer = async (given: CompletionOptions) =>
     (await generator.complete('', { maxTokens: 6, ...given })).tokens;
   const [first, second, none] = await Promise.all([

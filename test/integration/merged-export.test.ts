@@ -19,7 +19,7 @@ afterAll(() => rm(scratch, { recursive: true }));
 
 /** Logits after a few tokens, compiled. */
 async function answer(folder: string, adapter?: FlatAdapter): Promise<Float32Array> {
-  const model = await BlockModel.create({
+  const model = BlockModel.create({
     model: await openModelFolder(folder),
     modules: adapter?.modules ?? [],
     selector: adapter?.selector ? 'diagonal' : 'identity',

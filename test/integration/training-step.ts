@@ -11,7 +11,7 @@ import { compileProgram, lowerProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import type { LoweredGraph } from '#runtime/lowering/lower.js';
 import type { RunInputs } from '#runtime/runner.js';
-import { adamWScalars } from '#training/adamw-scalars.js';
+import { adamWScalars } from '#training/adamw.js';
 import { stepInputs } from '#training/step-inputs.js';
 import { stepPrograms } from '#training/step-programs.js';
 
@@ -56,7 +56,7 @@ export async function openTrainingStep({
 }: StepSetup): Promise<TrainingStep> {
   const base = await openModelFolder(folder);
   const { config } = readLoraConfig({ peft_type: 'LORA', r: 4, lora_alpha: 8, target_modules: targets });
-  const { modules } = resolveTargetModules(base.spec, config);
+  const { modules } = resolveTargetModules(base.tree, config);
   const model = createLoraModel(base.config, modules, dropout);
   const { program, spec } = stepPrograms(model, frozenWeights(base.parameters), shape, optimizer).train;
   const { size } = model.layout;

@@ -1,4 +1,5 @@
 /** What a kernel case is, and the numbers that cases read. */
+import { sizeOf } from '#base/shapes.js';
 import type { TensorSpec } from '#jit/graph.js';
 import type { Tensor } from '#jit/ops.js';
 import { normalAt, streamKey, uniformAt } from '#jit/random.js';
@@ -24,8 +25,6 @@ let stream = 0;
 export function startStreams(first: number): void {
   stream = first;
 }
-
-const sizeOf = (shape: readonly number[]) => shape.reduce((size, dimension) => size * dimension, 1);
 
 /** Normal numbers. */
 export function normal(...shape: number[]): CaseInput {

@@ -1,6 +1,7 @@
 /** Runs a kernel case eagerly and compiled. */
 import type { Graph } from '#jit/graph.js';
-import { add, mul, sum, type Tensor, tensor, valueAndGrads } from '#jit/ops.js';
+import { valueAndGrads } from '#jit/differentiate.js';
+import { add, mul, sum, type Tensor, tensor } from '#jit/ops.js';
 import { type Program, type ProgramSpec, trace } from '#jit/trace.js';
 import { compileProgram, optimize } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';

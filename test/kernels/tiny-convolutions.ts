@@ -1,14 +1,15 @@
 /** A training run of a small convolutional net with injected layers, dropout and selectors included, on any runner. */
+import { sizeOf } from '#base/shapes.js';
 import { crossEntropy } from '#jit/ops/loss-head.js';
-import { fill, maximum, mean, scalar, slice, type Tensor, valueAndGrads } from '#jit/ops.js';
+import { valueAndGrads } from '#jit/differentiate.js';
+import { fill, maximum, mean, scalar, slice, type Tensor } from '#jit/ops.js';
 import { streamKeys } from '#jit/random.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import { injectLayers } from '#lora/inject-layers.js';
 import { InjectedControls } from '#lora/injected-controls.js';
 import { initialFactors } from '#lora/injected-factors.js';
 import { Conv2d } from '#nn/conv2d.js';
-import { layOut, viewOf } from '#nn/flat-layout.js';
-import { joinFlat, splitFlat } from '#nn/flat-state.js';
+import { joinFlat, layOut, splitFlat, viewOf } from '#nn/flat-state.js';
 import { Linear } from '#nn/layers.js';
 import { Module, type Slot } from '#nn/module.js';
 import { compileProgram } from '#runtime/compile.js';
@@ -16,8 +17,7 @@ import { CompiledRunner } from '#runtime/compiled-runner.js';
 import type { Device } from '#runtime/device.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
 import type { Runner } from '#runtime/runner.js';
-import { adamWUpdate, clipByNorm } from '#training/adamw.js';
-import { adamWScalars } from '#training/adamw-scalars.js';
+import { adamWScalars, adamWUpdate, clipByNorm } from '#training/adamw.js';
 import { normal } from '../finite-differences.js';
 
 const steps = 20;
@@ -115,7 +115,7 @@ function createRun() {
 
 /** Images of each class share a pattern. */
 function batch(step: number): { x: Float32Array; labels: Int32Array } {
-  const size = image.slice(1).reduce((product, dimension) => product * dimension, 1);
+  const size = sizeOf(image.slice(1));
   const noise = normal(`noise ${step}`, image);
   const labels = Int32Array.from({ length: rows }, (_, i) => (i * 3 + step) % classes);
   const patterns = Array.from({ length: classes }, (_, i) => normal(`pattern ${i}`, [size]));

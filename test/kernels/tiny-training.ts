@@ -13,7 +13,7 @@ import { CompiledRunner } from '#runtime/compiled-runner.js';
 import type { Device } from '#runtime/device.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
 import type { Runner } from '#runtime/runner.js';
-import { adamWScalars } from '#training/adamw-scalars.js';
+import { adamWScalars } from '#training/adamw.js';
 import { stepInputs } from '#training/step-inputs.js';
 import { type StepPrograms, stepPrograms } from '#training/step-programs.js';
 
@@ -71,7 +71,7 @@ export async function runTinyTraining(
   on: { readonly device: Device; readonly recomputedBlocks?: number } | { readonly backend: string },
 ): Promise<TinyRun> {
   const base = await openModelFolder(join(fixtures, 'families/llama'));
-  const start = await readAdapter(join(fixtures, 'lora/all-linear-rslora/init'), { spec: base.spec });
+  const start = await readAdapter(join(fixtures, 'lora/all-linear-rslora/init'), { model: base.tree });
   const modules = [...start.modules.values()];
   const model = createLoraModel(base.config, modules, 0.1);
   const programs: StepPrograms = stepPrograms(model, frozenWeights(base.parameters), shape, options);

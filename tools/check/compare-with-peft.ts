@@ -23,8 +23,8 @@ import { resolveTargetModules } from '#lora/target-modules.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
-import { adamWScalars } from '#training/adamw-scalars.js';
-import { createStepPrograms } from '#training/compile-step.js';
+import { adamWScalars } from '#training/adamw.js';
+import { createStepPrograms } from '#training/step-programs.js';
 import { stepInputs } from '#training/step-inputs.js';
 
 const { values } = parseArgs({
@@ -62,7 +62,7 @@ const store = await prepareDataset({
   cacheFolder: folder,
 });
 const { modules, config } = resolveTargetModules(
-  base.spec,
+  base.tree,
   parseLoraConfig({ r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'], task_type: 'CAUSAL_LM' }),
 );
 const factors = initialiseAdapter(modules, true, {

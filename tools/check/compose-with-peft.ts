@@ -108,7 +108,7 @@ const peftResults = z.array(
 async function writeMembers(base: ModelFolder, folder: string, { members }: Case): Promise<string[]> {
   const folders = members.map((_, i) => join(folder, `member-${i}`));
   for (const [i, member] of members.entries()) {
-    const { modules, config } = resolveTargetModules(base.spec, parseLoraConfig(member));
+    const { modules, config } = resolveTargetModules(base.tree, parseLoraConfig(member));
     const random = { uniform: (site: string, at: number) => uniformAt(streamKey(i, 0, site), at) };
     const factors = [...initialiseAdapter(modules, false, random)];
     // A tenth of B: as large as an update that was trained, so that the logits stay in their range.
@@ -119,8 +119,8 @@ async function writeMembers(base: ModelFolder, folder: string, { members }: Case
 }
 
 async function logitsWith(base: ModelFolder, adapterFolder: string): Promise<Float32Array[]> {
-  const adapter = flatAdapter(await readAdapter(adapterFolder, { spec: base.spec }));
-  const model = await BlockModel.create({
+  const adapter = flatAdapter(await readAdapter(adapterFolder, { model: base.tree }));
+  const model = BlockModel.create({
     model: base,
     modules: adapter.modules,
     runner: { kind: 'compiled', device: 'cpu', threads: 2, spin: false, cacheFolder: undefined },

@@ -174,7 +174,7 @@ async function main(): Promise<void> {
     );
     if (!values.model) return;
     const base = await openModelFolder(values.model);
-    const { modules } = resolveTargetModules(base.spec, lora);
+    const { modules } = resolveTargetModules(base.tree, lora);
     const [member] = await writeMembers(join(scratch, 'model'), modules, 1);
     const dtype = (values.dtype ?? 'f16') as ExportDtype;
     const cost = await inChild({

@@ -16,13 +16,14 @@ import { parseArgs } from 'node:util';
 import { create } from 'tar';
 import { initialiseAdapter } from '#adapters/initialise.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
+import { sizeOf } from '#base/shapes.js';
 import type { ExportCreate } from '#contracts/http/compositions.js';
 import { streamKey, uniformAt } from '#jit/random.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { parseModelConfig } from '#models/config.js';
 import { openModelFolder } from '#models/model-folder.js';
-import { decoderSpec, elementCount } from '#models/spec.js';
+import { Decoder } from '#models/decoder.js';
 import { LowrankClient } from '../../apps/cli/src/client/client.js';
 import { programRoot } from '../../apps/cli/src/installation.js';
 import { type RunningStack, startStack } from '../../apps/cli/src/launcher/launcher.js';
@@ -50,9 +51,9 @@ async function writeHollowModel(folder: string): Promise<void> {
   const config = { ...(JSON.parse(await readFile(join(box, 'config.json'), 'utf8')) as object), ...sizes };
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   let end = 0;
-  const entries = decoderSpec(parseModelConfig(config)).parameters.map(({ name, shape }) => {
+  const entries = [...new Decoder(parseModelConfig(config)).parameters()].map(({ name, shape }) => {
     const begin = end;
-    end += 2 * elementCount(shape);
+    end += 2 * sizeOf(shape);
     return [name, { dtype: 'BF16', shape, data_offsets: [begin, end] }];
   });
   const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
@@ -65,9 +66,9 @@ async function writeHollowModel(folder: string): Promise<void> {
 
 /** Imports a random adapter of rank 16 on all linear layers; yields its id. */
 async function importAdapter(url: string, model: string, folder: string, seed: number): Promise<string> {
-  const { spec } = await openModelFolder(folder);
+  const { tree } = await openModelFolder(folder);
   const config = parseLoraConfig({ ...lora, base_model_name_or_path: model });
-  const { modules } = resolveTargetModules(spec, config);
+  const { modules } = resolveTargetModules(tree, config);
   const random = { uniform: (site: string, at: number) => uniformAt(streamKey(seed, 0, site), at) };
   const place = await mkdtemp(join(tmpdir(), 'imported-'));
   try {

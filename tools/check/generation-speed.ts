@@ -40,7 +40,7 @@ try {
   for (const start of ['first start', 'second start']) {
     const threads = Number(values.threads);
     const runner = { kind: 'compiled', device: 'cpu', threads, spin: true, cacheFolder } as const;
-    const generator = await createGenerator({ model, tokenizer, template, runner });
+    const generator = createGenerator({ model, tokenizer, template, runner });
     for (const answer of ['first answer', 'second answer']) {
       const times = [performance.now()];
       const onToken = () => void times.push(performance.now());

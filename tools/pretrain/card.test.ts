@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { modelCard } from './card.js';
 import type { Corpus } from './corpus.js';
-import { baseModelSpec } from './model.js';
+import { baseModel } from './model.js';
 import { pretrainingRecipe } from './recipe.js';
 import { bookPackage, bookSources } from './sources.js';
 
@@ -14,7 +14,7 @@ it('the card names every text, the tokens seen and the last loss', () => {
     control: [],
   };
   const card = modelCard('small', corpus, {
-    spec: baseModelSpec(),
+    model: baseModel(),
     recipe: { ...pretrainingRecipe, steps: 100, batchSize: 8, blockLength: 512 },
     readings: [
       { step: 50, trainingLoss: 5.1, heldOutLoss: 5 },

@@ -1,5 +1,5 @@
 /** The model card: what the base model read, how it was trained, how well it knows what it did not read. */
-import type { DecoderSpec } from '#models/spec.js';
+import type { Decoder } from '#models/decoder.js';
 import type { Corpus, CorpusText } from './corpus.js';
 import type { DataPackage } from './packages.js';
 import type { LossReading } from './pretraining.js';
@@ -8,7 +8,7 @@ import { bookPackage, lastSpeechYear, speechPackage } from './sources.js';
 import { vocabularySize } from './tokenizer.js';
 
 export interface PretrainingReport {
-  readonly spec: DecoderSpec;
+  readonly model: Pick<Decoder, 'parameterCount'>;
   readonly recipe: PretrainingRecipe;
   /** In order of steps, the last one of the finished model. */
   readonly readings: readonly LossReading[];
@@ -54,7 +54,7 @@ function specifier({ name, version }: DataPackage): string {
 
 /** The card as Markdown, with the metadata block that model hubs read. */
 export function modelCard(name: string, corpus: Corpus, report: PretrainingReport): string {
-  const { spec, recipe, readings } = report;
+  const { model, recipe, readings } = report;
   const tokens = recipe.steps * recipe.batchSize * recipe.blockLength;
   const last = readings.at(-1);
   return [
@@ -67,7 +67,7 @@ export function modelCard(name: string, corpus: Corpus, report: PretrainingRepor
     '',
     `# ${name}`,
     '',
-    `A small Llama of ${(spec.parameterCount / 1e6).toFixed(1)} million parameters that read English prose, verse and`,
+    `A small Llama of ${(model.parameterCount / 1e6).toFixed(1)} million parameters that read English prose, verse and`,
     'speeches of 1667 to 1914. It continues text in their manner; it knows no facts, follows no instructions, and',
     'repeats the views of its authors. It is here so that fine-tuning can be tried with nothing to download.',
     '',

@@ -2,20 +2,17 @@
 import type { Batch } from '#data/batch.js';
 import { crossEntropy } from '#jit/ops/loss-head.js';
 import { gatherRows } from '#jit/ops/gather-rows.js';
-import { matMul, mul, reshape, scalar, slice, sub, type Tensor, tensor, valueAndGrads } from '#jit/ops.js';
+import { valueAndGrads } from '#jit/differentiate.js';
+import { matMul, mul, reshape, scalar, slice, sub, type Tensor, tensor } from '#jit/ops.js';
 import type { Program, ProgramInputs, ProgramSpec } from '#jit/trace.js';
-import { parseModelConfig } from '#models/config.js';
-import { Decoder } from '#models/decoder.js';
+import type { Decoder } from '#models/decoder.js';
 import { writeSafetensors } from '#models/safetensors-write.js';
-import { type FlatLayout, layOut, viewOf } from '#nn/flat-layout.js';
-import { joinFlat, splitFlat } from '#nn/flat-state.js';
+import { type FlatLayout, joinFlat, layOut, splitFlat, viewOf } from '#nn/flat-state.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
-import { adamWUpdate, clipByNorm } from '#training/adamw.js';
-import { type AdamWOptions, adamWScalars } from '#training/adamw-scalars.js';
-import { stepInputs } from '#training/step-inputs.js';
-import type { StepShape } from '#training/step-shape.js';
-import { baseModelConfig, type InitialParameter, initializeParameter } from './model.js';
+import { type AdamWOptions, adamWScalars, adamWUpdate, clipByNorm } from '#training/adamw.js';
+import { stepInputs, type StepShape } from '#training/step-inputs.js';
+import { baseModel, type InitialParameter, initializeParameter } from './model.js';
 import type { PretrainingEngine } from './pretraining.js';
 import type { PretrainingRecipe } from './recipe.js';
 
@@ -102,7 +99,7 @@ export class CompiledPretraining implements PretrainingEngine {
       maxGradNorm: recipe.maxGradientNorm,
     };
     this.layout = layOut(parameters);
-    const model = { decoder: new Decoder(parseModelConfig(baseModelConfig)), layout: this.layout };
+    const model = { decoder: baseModel(), layout: this.layout };
     const programs = createPrograms(model, this.shape, this.options);
     const compilable = Object.entries(programs).map(([name, { program, spec }]) => {
       const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 });

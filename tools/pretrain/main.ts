@@ -13,7 +13,7 @@ import { LowrankError } from '#base/errors.js';
 import { modelCard } from './card.js';
 import { loadCorpus, type Corpus } from './corpus.js';
 import { CompiledPretraining } from './engine.js';
-import { baseModelConfig, baseModelSpec, generationConfig, initialParameters } from './model.js';
+import { baseModelConfig, baseModel, generationConfig, initialParameters } from './model.js';
 import { runPretraining } from './pretraining.js';
 import { quickstartFiles } from './quickstart.js';
 import { pretrainingRecipe, splitHeldOut } from './recipe.js';
@@ -44,7 +44,7 @@ function writeTokenizer(corpus: Corpus): void {
   writeJson(modelFolder, 'tokenizer_config.json', tokenizerConfigJson());
   writeJson(modelFolder, 'config.json', baseModelConfig);
   writeJson(modelFolder, 'generation_config.json', generationConfig);
-  console.log(`${encoding.tokens.length} tokens; ${baseModelSpec().parameterCount} parameters to train`);
+  console.log(`${encoding.tokens.length} tokens; ${baseModel().parameterCount} parameters to train`);
 }
 
 /** Every base passage as token ids, `<s>` and `</s>` included. */
@@ -59,9 +59,9 @@ async function encodePassages(corpus: Corpus): Promise<number[][]> {
 async function writeWeights(corpus: Corpus): Promise<void> {
   const passages = await encodePassages(corpus);
   const data = splitHeldOut(passages, pretrainingRecipe.heldOutEvery);
-  const spec = baseModelSpec();
+  const model = baseModel();
   const threads = availableParallelism();
-  const engine = new CompiledPretraining(initialParameters(spec), pretrainingRecipe, threads);
+  const engine = new CompiledPretraining(initialParameters(model), pretrainingRecipe, threads);
   const start = performance.now();
   const readings = await runPretraining(engine, pretrainingRecipe, data, {
     readingEvery: 500,
@@ -75,7 +75,7 @@ async function writeWeights(corpus: Corpus): Promise<void> {
   await engine.save(join(modelFolder, 'model.safetensors'));
   await engine.close();
   const card = modelCard(basename(modelFolder), corpus, {
-    spec,
+    model,
     recipe: pretrainingRecipe,
     readings,
     corpusTokens: data.training.reduce((sum, passage) => sum + passage.length, 0),

@@ -1,7 +1,10 @@
 /** The base model on paper: its config.json, and the numbers its parameters start from. */
+import { sizeOf } from '#base/shapes.js';
 import { normalAt, streamKey } from '#jit/random.js';
 import { parseModelConfig } from '#models/config.js';
-import { decoderSpec, type DecoderSpec, type ModuleSpec, type ParameterSpec } from '#models/spec.js';
+import { Decoder } from '#models/decoder.js';
+import { RmsNorm } from '#nn/layers.js';
+import type { Module } from '#nn/module.js';
 import { bosTokenId, contextLength, eosTokenId, padTokenId, vocabularySize } from './tokenizer.js';
 
 /** config.json, with the fields that transformers 4 reads (rope_theta, torch_dtype) beside those of transformers 5. */
@@ -42,21 +45,23 @@ export const generationConfig = {
   top_p: 0.95,
 } as const;
 
-/** The modules and tensors of the base model. */
-export function baseModelSpec(): DecoderSpec {
-  return decoderSpec(parseModelConfig(baseModelConfig));
+/** The layers of the base model. */
+export function baseModel(): Decoder {
+  return new Decoder(parseModelConfig(baseModelConfig));
 }
 
 /** A parameter to train, and how it starts. */
-export interface InitialParameter extends ParameterSpec {
+export interface InitialParameter {
+  readonly name: string;
+  readonly shape: readonly number[];
   /** Standard deviation around 0; undefined for a norm, which starts at 1. */
   readonly deviation: number | undefined;
   /** Matrices decay, norms do not. */
   readonly decays: boolean;
 }
 
-function initialDeviation(module: ModuleSpec, layers: number): number | undefined {
-  if (module.kind === 'rms-norm') return undefined;
+function initialDeviation(module: Module, layers: number): number | undefined {
+  if (module instanceof RmsNorm) return undefined;
   const deviation = baseModelConfig.initializer_range;
   // Each layer adds twice to the residual stream; this keeps the sum's variance independent of depth (GPT-2).
   const addsToResidual = /\.(o_proj|down_proj)$/.test(module.path);
@@ -64,11 +69,10 @@ function initialDeviation(module: ModuleSpec, layers: number): number | undefine
 }
 
 /** Every parameter of a model, in the order of its modules; a tied head has none of its own. */
-export function initialParameters(spec: DecoderSpec): InitialParameter[] {
-  const layers = spec.modules.filter(({ path }) => path.endsWith('.o_proj')).length;
-  return spec.modules.flatMap((module) => {
-    const deviation = initialDeviation(module, layers);
-    return module.parameters.map(({ name, shape }) => ({
+export function initialParameters(model: Decoder): InitialParameter[] {
+  return [...model.modules()].flatMap((module) => {
+    const deviation = initialDeviation(module, model.config.layers);
+    return module.ownParameters.map(({ name, shape }) => ({
       name,
       shape,
       deviation,
@@ -82,7 +86,7 @@ export function initializeParameter(
   { name, shape, deviation }: InitialParameter,
   seed: number,
 ): Float32Array {
-  const values = new Float32Array(shape.reduce((size, length) => size * length, 1));
+  const values = new Float32Array(sizeOf(shape));
   if (deviation === undefined) return values.fill(1);
   const key = streamKey(seed, 0, name);
   return values.map((_, index) => deviation * normalAt(key, index));

@@ -1,7 +1,7 @@
 /** The process of `probeTfjsNode`: loads a backend, takes a small step with a gradient, and says how it went. */
 import { LowrankError } from '#base/errors.js';
-import { matMul, mul, square, sum, type Tensor, valueAndGrads } from '#jit/ops.js';
-import '#jit/tensorflow-gradients.js';
+import { valueAndGrads } from '#jit/differentiate.js';
+import { matMul, mul, square, sum, type Tensor } from '#jit/ops.js';
 import { isTfjsNodeKind } from '#runtime/device.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
 import { loadTfjsNode } from '#runtime/tfjs-node.js';

@@ -47,7 +47,7 @@ export class WarmModel {
       members.length === 0
         ? undefined
         : await naming(members, async () => LiveComposition.open(await openMembers(base, members)));
-    const generator = await createGenerator({
+    const generator = createGenerator({
       ...base,
       composition,
       runner: {
@@ -69,7 +69,7 @@ export class WarmModel {
 async function openMembers(base: Base, members: readonly Member[]): Promise<CompositionMember[]> {
   const listed: CompositionMember[] = [];
   for (const { name, folder } of members) {
-    const adapter = await openAdapter(folder, { spec: base.model.spec });
+    const adapter = await openAdapter(folder, { model: base.model.tree });
     // The weights come with each prompt; these say only that every member has a place.
     listed.push({ adapter: { ...adapter, name }, weight: 1, base: base.identity });
   }

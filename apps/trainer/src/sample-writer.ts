@@ -8,7 +8,7 @@ import type { SampleContext, SampleWriter } from '#training/samples.js';
 /** A writer on the device of the run. TensorFlow.js is loaded only to compile, or for the eager device. */
 export async function openSampleWriter(context: SampleContext): Promise<SampleWriter> {
   const { base, modules, layout, device, backend, threads, tokenizer, template } = context;
-  const generator = await createGenerator({
+  const generator = createGenerator({
     model: base,
     tokenizer,
     template,

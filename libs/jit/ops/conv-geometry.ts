@@ -1,7 +1,7 @@
 /** Where a convolution's window goes: the numbers that shape rules, eager forms and lowerings share. */
 
 import { LowrankError } from '#base/errors.js';
-import type { Shape } from '#jit/graph.js';
+import type { Shape } from '#base/shapes.js';
 
 /** A pair of numbers, for height and width. */
 export type Pair = readonly [number, number];

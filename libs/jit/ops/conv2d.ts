@@ -3,7 +3,7 @@
  * gradients are made of. The eager forms are slices and matrix products: TensorFlow.js' own kernels refuse groups, and
  * gradients where the kernel is dilated.
  */
-import { sizeOf } from '#jit/graph.js';
+import { sizeOf } from '#base/shapes.js';
 import { callKernel, defineKernel, type OwnKernel } from '#jit/kernel.js';
 import {
   type ConvAttributes,

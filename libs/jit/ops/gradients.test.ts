@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { sizeOf } from '#jit/graph.js';
+import { sizeOf } from '#base/shapes.js';
 import { attention } from '#jit/ops/attention.js';
 import { conv2d, conv2dTranspose } from '#jit/ops/conv2d.js';
 import { gatherRows } from '#jit/ops/gather-rows.js';
@@ -10,7 +10,8 @@ import { dropout } from '#jit/ops/random-bits.js';
 import { rmsNorm } from '#jit/ops/rms-norm.js';
 import { rotary } from '#jit/ops/rotary.js';
 import { swiGlu } from '#jit/ops/swiglu.js';
-import { cos, setBackendNow, sin, slice, type Tensor, tensor, tidy, valueAndGrads } from '#jit/ops.js';
+import { valueAndGrads } from '#jit/differentiate.js';
+import { cos, setBackendNow, sin, slice, type Tensor, tensor, tidy } from '#jit/ops.js';
 import { streamKeys } from '#jit/random.js';
 import { type GradientCase, gradientErrors, normal } from '../../../test/finite-differences.js';
 import { relativeError, tolerances } from '../../../test/tolerances.js';

@@ -1,7 +1,7 @@
 /** A repetition whose number of rounds is known only when the step runs; no gradient passes through it. */
 import { LowrankError } from '#base/errors.js';
 import { pad, type Tensor, scalar, stack, tidy, zeros } from '#jit/ops.js';
-import { activeTracer, tensorOf, valueOf } from '#jit/trace-backend.js';
+import { activeTracer, tensorOf, valueOf } from '#jit/tracing.js';
 
 /** What one round gives back: the next carried values, and the slices to stack. */
 export interface Round {

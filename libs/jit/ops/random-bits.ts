@@ -1,5 +1,5 @@
 /** Random bits inside a step: the same ones eagerly and compiled, a pure function of a stream's key. */
-import { sizeOf } from '#jit/graph.js';
+import { sizeOf } from '#base/shapes.js';
 import { callKernel, defineKernel } from '#jit/kernel.js';
 import {
   engine,

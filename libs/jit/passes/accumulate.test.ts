@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { add, matMul, mul, neg, type Tensor } from '#jit/ops.js';
 import { accumulateProducts } from '#jit/passes/accumulate.js';
 import { printGraph } from '#jit/print.js';
-import { recomputable } from '#jit/trace.js';
+import { recomputable } from '#jit/tracing.js';
 import { f32, kernelsOf, traceOf } from '../../../test/trace-of.js';
 
 /** x W^T of an inner axis long enough to be worth it. */

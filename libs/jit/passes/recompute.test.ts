@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { Graph, Value } from '#jit/graph.js';
 import { usedValues } from '#jit/graph.js';
-import { matMul, mul, sigmoid, square, sum, type Tensor, valueAndGrads } from '#jit/ops.js';
+import { valueAndGrads } from '#jit/differentiate.js';
+import { matMul, mul, sigmoid, square, sum, type Tensor } from '#jit/ops.js';
 import { eliminateDeadNodes } from '#jit/passes/dead-nodes.js';
 import { recomputeBlocks } from '#jit/passes/recompute.js';
 import { printGraph } from '#jit/print.js';
-import { recomputable } from '#jit/trace.js';
+import { recomputable } from '#jit/tracing.js';
 import { f32, kernelsOf, traceOf } from '../../../test/trace-of.js';
 
 /** Two blocks of the same operations, and the gradient of their sum by x and w. */

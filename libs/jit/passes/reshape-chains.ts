@@ -1,8 +1,6 @@
 /** Makes chains of reshapes one reshape, and removes those that change nothing. */
-import { type Graph, type Node, rewireNode, type Shape, type Value, withNodes } from '#jit/graph.js';
-
-const sameShape = (a: Shape, b: Shape): boolean =>
-  a.length === b.length && a.every((size, i) => size === b[i]);
+import { sameShape } from '#base/shapes.js';
+import { type Graph, type Node, rewireNode, type Value, withNodes } from '#jit/graph.js';
 
 function collapse(nodes: readonly Node[], replaced: Map<Value, Value>, sources: Map<Value, Value>): Node[] {
   const replace = (value: Value): Value => replaced.get(value) ?? value;

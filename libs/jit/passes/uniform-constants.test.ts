@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { loop } from '#jit/ops/loop.js';
+import { valueAndGrads } from '#jit/differentiate.js';
 import {
   add,
   concat,
@@ -11,7 +12,6 @@ import {
   sum,
   type Tensor,
   tensor,
-  valueAndGrads,
   where,
   zerosLike,
 } from '#jit/ops.js';

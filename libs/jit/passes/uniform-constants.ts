@@ -1,14 +1,6 @@
 /** Replaces tensors that hold one number everywhere by that number, where an operation broadcasts anyway. */
-import {
-  type Constant,
-  type Graph,
-  type Node,
-  type Shape,
-  sizeOf,
-  type Value,
-  withNodes,
-} from '#jit/graph.js';
-import { broadcastShapes } from '#jit/tensorflow-kernels.js';
+import { broadcastShapes, sameShape, sizeOf } from '#base/shapes.js';
+import { type Constant, type Graph, type Node, type Value, withNodes } from '#jit/graph.js';
 
 const broadcasting = new Set([
   'Add',
@@ -36,9 +28,6 @@ function toArray(value: number, dtype: Value['dtype']): Constant['data'] {
   if (dtype === 'float32') return Float32Array.of(value);
   return dtype === 'int32' ? Int32Array.of(value) : Uint8Array.of(value);
 }
-
-const sameShape = (a: Shape, b: Shape): boolean =>
-  a.length === b.length && a.every((size, i) => size === b[i]);
 
 function simplify(nodes: readonly Node[], constants: Map<Value, Constant>): Node[] {
   const uniform = (value: Value): Constant | undefined =>

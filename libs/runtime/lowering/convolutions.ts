@@ -1,5 +1,5 @@
 /** Convolutions and their gradients. */
-import { sizeOf } from '#jit/graph.js';
+import { sizeOf } from '#base/shapes.js';
 import { type ConvAttributes, planeOf } from '#jit/ops/conv-geometry.js';
 import type { OnnxBuilder } from '#runtime/lowering/builder.js';
 import { joined } from '#runtime/lowering/layout.js';

@@ -1,4 +1,5 @@
 /** The project's own kernels, one layer each, in the operators that ONNX Runtime runs fastest. */
+import { sizeOf } from '#base/shapes.js';
 import type { OnnxBuilder } from '#runtime/lowering/builder.js';
 import { type Lowering, resultShape } from '#runtime/lowering/rule.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
@@ -81,7 +82,7 @@ const randomBits: Lowering = (call) => {
   const { builder, inputs } = call;
   const [key] = inputs as [OnnxValue];
   const shape = resultShape(call);
-  const count = shape.reduce((size, dimension) => size * dimension, 1);
+  const count = sizeOf(shape);
   const words = Math.ceil(count / 2);
   const int = (value: number) => builder.constant(Int32Array.of(value), []);
   const index = builder.shared(`range ${words}`, () =>

@@ -158,7 +158,7 @@ async function readConfig(folder: string): Promise<Record<string, unknown>> {
 async function checkAdapter(folder: string, { folder: baseFolder, identity }: BaseModel): Promise<void> {
   const { base } = await knownModel(baseFolder, identity);
   try {
-    await readAdapter(folder, { spec: base.spec });
+    await readAdapter(folder, { model: base.tree });
   } catch (cause) {
     if (!(cause instanceof LowrankError)) throw cause;
     // The folder is the server's own affair.

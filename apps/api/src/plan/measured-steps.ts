@@ -26,7 +26,7 @@ const query = `SELECT job.training, job.choices, job.plan, speed.seconds
 export async function measuredSteps(
   database: DataSource,
   of: { readonly projectId: string; readonly baseIdentity: string; readonly device: string },
-  { config, spec }: Pick<ModelFolder, 'config' | 'spec'>,
+  { config, tree }: Pick<ModelFolder, 'config' | 'tree'>,
 ): Promise<MeasuredSteps[]> {
   const jobs = await database.query<MeasuredJob[]>(query, [of.projectId, of.baseIdentity, of.device]);
   return jobs.flatMap(({ training, choices, plan, seconds }) => {
@@ -34,7 +34,7 @@ export async function measuredSteps(
       Number(choices.find((choice) => choice.option === name)?.value ?? training[name]);
     const operations = countWork({
       config,
-      modelParameters: spec.parameterCount,
+      modelParameters: tree.parameterCount,
       trainableParameters: Number(plan['trainable_parameters']),
       blockLength: option('block_length'),
       batchSize: option('batch_size'),

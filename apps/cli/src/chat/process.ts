@@ -22,8 +22,8 @@ async function answer(
   const tokenizer = await loadTokenizer(task.base);
   const template = await loadChatTemplate(task.base, tokenizer);
   const adapter =
-    task.adapter === null ? undefined : flatAdapter(await readAdapter(task.adapter, { spec: base.spec }));
-  const generator = await createGenerator({
+    task.adapter === null ? undefined : flatAdapter(await readAdapter(task.adapter, { model: base.tree }));
+  const generator = createGenerator({
     model: base,
     tokenizer,
     template,

@@ -3,28 +3,29 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseModelConfig, readModelConfig } from '#models/config.js';
+import { Decoder } from '#models/decoder.js';
 import { readSafetensorsHeader } from '#models/safetensors.js';
-import { decoderSpec, findLinear } from '#models/spec.js';
+import type { Linear } from '#nn/layers.js';
 
 const families = fileURLToPath(new URL('../../test/fixtures/families', import.meta.url));
 const supported = readdirSync(families).filter((name) => /^(llama|mistral|qwen2)(?!.*classifier)/.test(name));
 
-describe('a configuration names exactly the tensors that transformers saved', () => {
+describe('the tree of a configuration has exactly the tensors that transformers saved', () => {
   test.each(supported)('%s', async (name) => {
     const folder = path.join(families, name);
-    const spec = decoderSpec(await readModelConfig(folder));
+    const model = new Decoder(await readModelConfig(folder));
     const files = readdirSync(folder).filter((file) => /^model.*\.safetensors$/.test(file));
     const stored = new Map<string, readonly number[]>();
     for (const file of files) {
       const { tensors } = await readSafetensorsHeader(path.join(folder, file));
       tensors.forEach(({ shape }, tensor) => stored.set(tensor, shape));
     }
-    expect(new Map(spec.parameters.map((parameter) => [parameter.name, parameter.shape]))).toEqual(stored);
+    expect(new Map([...model.parameters()].map(({ name, shape }) => [name, shape]))).toEqual(stored);
   });
 });
 
 test('SmolLM2-135M has the number of parameters that its card says', () => {
-  const spec = decoderSpec(
+  const model = new Decoder(
     parseModelConfig({
       architectures: ['LlamaForCausalLM'],
       hidden_size: 576,
@@ -36,12 +37,8 @@ test('SmolLM2-135M has the number of parameters that its card says', () => {
       tie_word_embeddings: true,
     }),
   );
-  expect(spec.parameterCount).toBe(134_515_008);
-  expect(spec).toMatchObject({
-    tied: true,
-    inputEmbedding: 'model.embed_tokens',
-    outputEmbedding: 'lm_head',
-  });
+  expect(model.parameterCount).toBe(134_515_008);
+  expect(model.outputEmbedding.weight).toBe(model.inputEmbedding.weight);
 });
 
 test('modules come in the order of the real module tree', () => {
@@ -52,39 +49,35 @@ test('modules come in the order of the real module tree', () => {
     num_key_value_heads: 1,
     intermediate_size: 12,
   };
-  const spec = decoderSpec(parseModelConfig({ model_type: 'qwen2', vocab_size: 10, ...tiny }));
-  // `named_modules()` of Qwen2ForCausalLM in transformers 5.23, without the containers.
-  expect(spec.modules.map((module) => module.path)).toEqual([
+  const model = new Decoder(parseModelConfig({ model_type: 'qwen2', vocab_size: 10, ...tiny }));
+  const modules = [...model.modules()];
+  // `named_modules()` of Qwen2ForCausalLM in transformers 5.23.
+  expect(modules.map((module) => module.path)).toEqual([
+    '',
+    'model',
     'model.embed_tokens',
+    'model.layers',
+    'model.layers.0',
+    'model.layers.0.self_attn',
     'model.layers.0.self_attn.q_proj',
     'model.layers.0.self_attn.k_proj',
     'model.layers.0.self_attn.v_proj',
     'model.layers.0.self_attn.o_proj',
+    'model.layers.0.mlp',
     'model.layers.0.mlp.gate_proj',
     'model.layers.0.mlp.up_proj',
     'model.layers.0.mlp.down_proj',
+    'model.layers.0.mlp.act_fn',
     'model.layers.0.input_layernorm',
     'model.layers.0.post_attention_layernorm',
     'model.norm',
+    'model.rotary_emb',
     'lm_head',
   ]);
-  expect(spec.containers).toEqual([
-    'model',
-    'model.layers',
-    'model.layers.0',
-    'model.layers.0.self_attn',
-    'model.layers.0.mlp',
-    'model.layers.0.mlp.act_fn',
-    'model.rotary_emb',
+  const k = modules.find(({ path }) => path === 'model.layers.0.self_attn.k_proj') as Linear;
+  expect(k).toMatchObject({ inFeatures: 8, outFeatures: 4 });
+  expect(k.ownParameters).toMatchObject([
+    { name: 'model.layers.0.self_attn.k_proj.weight', shape: [4, 8] },
+    { name: 'model.layers.0.self_attn.k_proj.bias', shape: [4] },
   ]);
-  expect(findLinear(spec, 'model.layers.0.self_attn.k_proj')).toMatchObject({
-    inFeatures: 8,
-    outFeatures: 4,
-    bias: true,
-    parameters: [
-      { name: 'model.layers.0.self_attn.k_proj.weight', shape: [4, 8] },
-      { name: 'model.layers.0.self_attn.k_proj.bias', shape: [4] },
-    ],
-  });
-  expect(findLinear(spec, 'model.norm')).toBeUndefined();
 });
