@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ChatTemplate, loadChatTemplate, type ChatMessage } from '#data/chat-template.js';
+import { ChatTemplate, loadChatTemplate } from '#data/chat-template.js';
 import { ChatTemplateError } from '#data/jinja.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
+import type { ChatMessage } from '#data/template-messages.js';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures/tokenizers', import.meta.url));
 const NOW = new Date(Date.UTC(2024, 6, 5));
@@ -157,7 +158,7 @@ describe('loadChatTemplate', () => {
       { role: 'tool', content: '{}' },
     ];
     expect(template.isDefault).toBe(true);
-    const { text, spans } = template.renderSpans(messages);
+    const { text, spans } = template.open(messages).renderSpans();
     expect(text).toBe(
       '### System:\nBe brief.\n\n### User:\nWhat is a license?\n\n### Assistant:\nA permission.</s>\n\n### Tool:\n{}\n\n',
     );

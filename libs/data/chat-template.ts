@@ -1,29 +1,21 @@
 /** Chat templates: a conversation as the text that a model was taught to read. */
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import * as z from 'zod';
 import { LowrankError } from '#base/errors.js';
+import { Conversation } from '#data/conversation.js';
 import { ChatTemplateError, JinjaTemplate } from '#data/jinja.js';
-import type { Span, Tokenizer } from '#data/tokenizer.js';
-
-/** A message as a template sees it; fields beyond these go to the template as they are. */
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-  readonly tool_calls?: readonly unknown[];
-  readonly [field: string]: unknown;
-}
+import { type ChatMessage, formMessage, type MessageForm, messageForms } from '#data/template-messages.js';
+import { readTemplateSources, type TemplateSources } from '#data/template-sources.js';
+import { showsCalls } from '#data/probes.js';
+import type { Tokenizer } from '#data/tokenizer.js';
 
 export interface RenderOptions {
   /** End with the opening of an assistant turn, for the model to go on from. */
   readonly addGenerationPrompt?: boolean;
   /** Tools as OpenAI writes them, for templates that know tools. */
-  readonly tools?: readonly unknown[];
+  readonly tools?: readonly unknown[] | null;
+  /** Texts with a title each, for templates that answer from documents. */
+  readonly documents?: readonly unknown[] | null;
 }
-
-/** The sources of a chat template by name: `default`, and `tool_use` where a model has one of its own for tools. */
-export type TemplateSources = Readonly<Record<string, string>>;
 
 export class ChatTemplate {
   /** True for the plain template that stands in where a model has none. */
@@ -56,20 +48,57 @@ export class ChatTemplate {
 
   /** The conversation as text. Throws ChatTemplateError if the template refuses it or fails on it. */
   render(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
-    return this.attempt(messages, options, (template, inputs) => template.render(inputs));
+    return this.attempt(messages, options).text;
   }
 
-  /** Whether the template itself marks what the assistant writes. */
-  marksGeneration(options: RenderOptions = {}): boolean {
-    return this.select(options).marksGeneration;
+  /**
+   * The conversation in the form that this template reads: of what chat APIs write in several ways (arguments as text
+   * or object, content that is empty beside tool calls), the first in which it shows the tool calls.
+   * Throws ChatTemplateError if the template refuses it or fails on it in every form.
+   */
+  open(messages: readonly ChatMessage[], options: RenderOptions = {}): Conversation {
+    return this.attempt(messages, options).conversation;
   }
 
-  /** The conversation as text with the spans that the template marks with `{% generation %}`. */
-  renderSpans(
+  private attempt(
     messages: readonly ChatMessage[],
-    options: RenderOptions = {},
-  ): { text: string; spans: Span[] | undefined } {
-    return this.attempt(messages, options, (template, inputs) => template.renderSpans(inputs));
+    options: RenderOptions,
+  ): { conversation: Conversation; text: string } {
+    const template = this.select(options);
+    const hasCalls = messages.some(({ tool_calls: calls }) => calls && calls.length > 0);
+    let first: { conversation: Conversation; text: string } | undefined;
+    let failure: unknown;
+    for (const form of hasCalls ? messageForms : messageForms.slice(0, 1)) {
+      const conversation = this.form(template, messages, options, form);
+      try {
+        const attempt = { conversation, text: conversation.render() };
+        if (!hasCalls || showsCalls(conversation)) return attempt;
+        first ??= attempt;
+      } catch (error) {
+        if (!(error instanceof ChatTemplateError)) throw error;
+        failure ??= error;
+      }
+    }
+    if (first) return first;
+    throw failure;
+  }
+
+  private form(
+    template: JinjaTemplate,
+    messages: readonly ChatMessage[],
+    { tools, documents, addGenerationPrompt = false }: RenderOptions,
+    form: MessageForm,
+  ): Conversation {
+    return new Conversation(
+      template,
+      messages.map((message) => formMessage(message, form, this.knowsDeveloper)),
+      {
+        ...this.variables,
+        tools: tools ?? null,
+        documents: documents ?? null,
+        add_generation_prompt: addGenerationPrompt,
+      },
+    );
   }
 
   private select({ tools }: RenderOptions): JinjaTemplate {
@@ -81,72 +110,7 @@ export class ChatTemplate {
         `name one of them "default" in its tokenizer_config.json.`,
     );
   }
-
-  /**
-   * Templates want the arguments of a tool call as an object, which they print themselves. A few (DeepSeek's) join
-   * them to text as they are, so what fails with objects is tried with JSON text.
-   */
-  private attempt<T>(
-    messages: readonly ChatMessage[],
-    options: RenderOptions,
-    run: (template: JinjaTemplate, inputs: Record<string, unknown>) => T,
-  ): T {
-    const template = this.select(options);
-    try {
-      return run(template, this.inputs(messages, options, parseArguments));
-    } catch (error) {
-      const hasFailed = error instanceof ChatTemplateError && error.code === 'chat_template_failed';
-      if (!hasFailed || !messages.some((message) => message.tool_calls)) throw error;
-      try {
-        return run(template, this.inputs(messages, options, printArguments));
-      } catch {
-        throw error;
-      }
-    }
-  }
-
-  private inputs(
-    messages: readonly ChatMessage[],
-    options: RenderOptions,
-    adaptCall: (call: unknown) => unknown,
-  ): Record<string, unknown> {
-    return {
-      ...this.variables,
-      messages: messages.map((message) => ({
-        ...message,
-        role: message.role === 'developer' && !this.knowsDeveloper ? 'system' : message.role,
-        ...(message.tool_calls ? { tool_calls: message.tool_calls.map(adaptCall) } : {}),
-      })),
-      tools: options.tools ?? null,
-      documents: null,
-      add_generation_prompt: options.addGenerationPrompt ?? false,
-    };
-  }
 }
-
-function parseArguments(call: unknown): unknown {
-  return withArguments(call, (value) => {
-    try {
-      return typeof value === 'string' ? (JSON.parse(value) as unknown) : value;
-    } catch {
-      return value;
-    }
-  });
-}
-
-function printArguments(call: unknown): unknown {
-  return withArguments(call, (value) => (typeof value === 'string' ? value : JSON.stringify(value)));
-}
-
-/** The order of fields is kept: templates print calls as they are. */
-function withArguments(call: unknown, change: (value: unknown) => unknown): unknown {
-  const called = (call as { readonly function?: unknown } | null)?.function;
-  if (typeof called !== 'object' || called === null || !('arguments' in called)) return call;
-  return { ...(call as object), function: { ...called, arguments: change(called.arguments) } };
-}
-
-const namedTemplates = z.array(z.object({ name: z.string(), template: z.string() }));
-const configFile = z.looseObject({ chat_template: z.union([z.string(), namedTemplates]).nullish() });
 
 /**
  * Loads the chat template of a model's folder: chat_template.jinja (with additional_chat_templates/*.jinja), or
@@ -159,59 +123,9 @@ export async function loadChatTemplate(
   tokenizer: Tokenizer,
   { now = new Date() }: { now?: Date } = {},
 ): Promise<ChatTemplate> {
-  const sources = await readSources(folder);
+  const sources = await readTemplateSources(folder);
   if (sources) return new ChatTemplate(sources, tokenizer.templateVariables, { now });
   return createDefaultTemplate(tokenizer);
-}
-
-/** Whether a model's folder has a chat template of its own. Throws LowrankError `chat_template_unreadable`. */
-export async function hasChatTemplate(folder: string): Promise<boolean> {
-  return (await readSources(folder)) !== undefined;
-}
-
-async function readSources(folder: string): Promise<TemplateSources | undefined> {
-  return (await readJinjaFiles(folder)) ?? (await readConfigFiles(folder));
-}
-
-async function readJinjaFiles(folder: string): Promise<TemplateSources | undefined> {
-  const source = await readOptional(join(folder, 'chat_template.jinja'));
-  if (source === undefined) return undefined;
-  const sources: Record<string, string> = { default: source };
-  const more = join(folder, 'additional_chat_templates');
-  const names = await readdir(more).catch(() => []);
-  for (const name of names.filter((file) => file.endsWith('.jinja'))) {
-    sources[name.slice(0, -'.jinja'.length)] = await readFile(join(more, name), 'utf8');
-  }
-  return sources;
-}
-
-async function readConfigFiles(folder: string): Promise<TemplateSources | undefined> {
-  for (const name of ['tokenizer_config.json', 'chat_template.json']) {
-    const text = await readOptional(join(folder, name));
-    if (text === undefined) continue;
-    let template: z.infer<typeof configFile>['chat_template'];
-    try {
-      template = configFile.parse(JSON.parse(text)).chat_template;
-    } catch (error) {
-      throw new LowrankError(
-        'chat_template_unreadable',
-        `The chat_template of ${name} is neither text nor a list of {name, template}. Download the file again.`,
-        { cause: error, details: { folder, file: name } },
-      );
-    }
-    if (typeof template === 'string') return { default: template };
-    if (template) return Object.fromEntries(template.map((entry) => [entry.name, entry.template]));
-  }
-  return undefined;
-}
-
-async function readOptional(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /**

@@ -1,16 +1,23 @@
 /** Conversations as tokens, with the tokens that the assistant is to learn. */
-import type { ChatMessage, ChatTemplate, RenderOptions } from '#data/chat-template.js';
+import type { ChatTemplate } from '#data/chat-template.js';
+import type { Conversation } from '#data/conversation.js';
+import { type ConversationPart, findHiddenParts } from '#data/hidden-parts.js';
+import type { RowNote } from '#data/row-notes.js';
+import type { ChatMessage } from '#data/template-messages.js';
 import type { Span, Tokenizer } from '#data/tokenizer.js';
+import { TurnFinder } from '#data/turns.js';
 
 /** A message of an example: an assistant message of weight 0 is context, not something to learn. */
 export interface TrainingMessage extends ChatMessage {
-  readonly weight?: 0 | 1;
+  readonly weight?: 0 | 1 | null;
 }
 
 /** Tokens, and for each whether the model is trained to predict it (1) or only reads it (0). */
 export interface EncodedExample {
   readonly ids: readonly number[];
   readonly trained: Uint8Array;
+  /** What of the row the tokens do not show. */
+  readonly notes?: readonly RowNote[];
 }
 
 /**
@@ -23,143 +30,108 @@ export function encodeChat(
   messages: readonly TrainingMessage[],
   tokenizer: Tokenizer,
   template: ChatTemplate,
-  options: { tools?: readonly unknown[] } = {},
+  options: { tools?: readonly unknown[] | null } = {},
 ): EncodedExample {
-  const { text, spans } = findTrainedSpans(messages, tokenizer, template, options);
+  const { text, spans, notes } = findTrainedSpans(messages, tokenizer, template, options);
   const { ids, isInSpan } = tokenizer.encodeSpans(text, spans);
-  return { ids, trained: isInSpan };
+  return withOneBeginning({ ids, trained: isInSpan, notes }, tokenizer);
 }
 
-/** The rendered conversation and the spans of it that the model is to learn. */
-export function findTrainedSpans(
-  weighted: readonly TrainingMessage[],
-  tokenizer: Tokenizer,
-  template: ChatTemplate,
-  options: { tools?: readonly unknown[] } = {},
-): { text: string; spans: Span[] } {
-  const messages = weighted.map(withoutWeight);
-  const answers = [...weighted.keys()].filter((index) => weighted[index]!.role === 'assistant');
-  const trained = answers.filter((index) => weighted[index]!.weight !== 0);
-  const { text, spans: marked } = template.renderSpans(messages, options);
-  const derive = (): Span[] => new TurnFinder(messages, text, tokenizer, template, options).spans(trained);
-
-  if (!template.marksGeneration(options) || !marked) return { text, spans: derive() };
-  if (trained.length === answers.length) return { text, spans: marked };
-  if (marked.length === answers.length) {
-    return { text, spans: marked.filter((_, order) => weighted[answers[order]!]!.weight !== 0) };
-  }
-  // The template marks more or less than one span a turn: keep of its spans what lies in the turns to learn.
-  return { text, spans: intersect(marked, derive()) };
-}
-
-function withoutWeight(message: TrainingMessage): ChatMessage {
-  const { weight, ...rest } = message;
-  return weight === undefined ? message : rest;
-}
-
-/** Stands for what a message says when the place where it says it is looked for. A Unicode noncharacter. */
-const PROBE = '\ufdd8';
-
-/**
- * Finds what the assistant writes in the output of a template that does not mark it, by rendering parts of the
- * conversation and comparing.
- */
-class TurnFinder {
-  constructor(
-    private readonly messages: readonly ChatMessage[],
-    private readonly text: string,
-    private readonly tokenizer: Tokenizer,
-    private readonly template: ChatTemplate,
-    private readonly options: RenderOptions,
-  ) {}
-
-  /** One span for each of the assistant messages at these indices that the text shows. */
-  spans(indices: readonly number[]): Span[] {
-    return indices.flatMap((index) => {
-      const span = this.span(index);
-      return span && span.end > span.start ? [span] : [];
-    });
-  }
-
-  private span(index: number): Span | undefined {
-    const prompt = this.tryRender(this.messages.slice(0, index), true);
-    const upTo =
-      index === this.messages.length - 1 ? this.text : this.tryRender(this.messages.slice(0, index + 1));
-    const start = prompt !== undefined && this.text.startsWith(prompt) ? prompt.length : undefined;
-    // The usual template adds each turn to what stands there, so the turn is what lies between two renderings.
-    if (start !== undefined && upTo !== undefined && this.text.startsWith(upTo) && upTo.length > start) {
-      return this.cutAfterEndOfTurn({ start, end: upTo.length });
-    }
-    // Others write earlier turns anew as the conversation goes on. What the message itself says is found by changing it.
-    const said = this.regionOf(this.messages, this.text, index);
-    if (!said) return undefined;
-    const alone = this.messages.slice(0, index + 1);
-    const ending = upTo === undefined ? undefined : this.regionOf(alone, upTo, index);
-    const closing = ending ? commonPrefix(upTo!.slice(ending.end), this.text.slice(said.end)) : 0;
-    const opening = start ?? this.endOfPrompt(index, said.start) ?? said.start;
-    return this.cutAfterEndOfTurn({ start: Math.min(opening, said.start), end: said.end + closing });
-  }
-
-  /** Where the prompt for an assistant turn ends that stands before a place, after the message before. */
-  private endOfPrompt(index: number, place: number): number | undefined {
-    const before = this.messages.slice(0, index);
-    const [plain, prompted] = [this.tryRender(before), this.tryRender(before, true)];
-    if (plain === undefined || prompted === undefined) return undefined;
-    const prompt = prompted.slice(commonPrefix(plain, prompted));
-    if (prompt === '' || prompt.length > place) return undefined;
-    const found = this.text.lastIndexOf(prompt, place - prompt.length);
-    const earliest = index === 0 ? 0 : this.regionOf(this.messages, this.text, index - 1)?.end;
-    return earliest !== undefined && found >= earliest ? found + prompt.length : undefined;
-  }
-
-  /** The part of a rendering that depends on what the message at this index says. */
-  private regionOf(messages: readonly ChatMessage[], text: string, index: number): Span | undefined {
-    const changed = this.tryRender(
-      messages.map((message, i) => (i === index ? (probe(message, true) as ChatMessage) : message)),
-    );
-    if (changed === undefined || changed === text) return undefined;
-    const start = commonPrefix(text, changed);
-    const limit = Math.min(text.length, changed.length) - start;
-    let tail = 0;
-    while (tail < limit && text.at(-1 - tail) === changed.at(-1 - tail)) tail++;
-    return { start, end: text.length - tail };
-  }
-
-  /** White space after the token that ends a turn is the template's, not the model's. */
-  private cutAfterEndOfTurn({ start, end }: Span): Span {
-    const turn = this.text.slice(start, end);
-    const last = this.tokenizer.endOfLastSpecialToken(turn);
-    return last >= 0 && turn.slice(last).trim() === '' ? { start, end: start + last } : { start, end };
-  }
-
-  /** A template may refuse part of a conversation, one without any message for instance. */
-  private tryRender(messages: readonly ChatMessage[], addGenerationPrompt = false): string | undefined {
-    try {
-      return this.template.render(messages, { ...this.options, addGenerationPrompt });
-    } catch {
-      return undefined;
-    }
-  }
-}
-
-/** The value with every text in it changed, but for the fields that say what kind of thing it is. */
-function probe(value: unknown, isMessage = false): unknown {
-  if (typeof value === 'string') return PROBE;
-  if (Array.isArray(value)) return value.map((item) => probe(item));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, field]) => {
-      if (key === 'type' || key === 'id' || (isMessage && key === 'role')) return [key, field];
-      return [key, key === 'arguments' && typeof field === 'string' ? `{"${PROBE}": 0}` : probe(field)];
-    }),
+/** Where both the template and the first message bring the token that begins a text, one is kept. */
+function withOneBeginning(example: EncodedExample, tokenizer: Tokenizer): EncodedExample {
+  const bos = tokenizer.special.bos?.id;
+  if (bos === undefined || example.ids[0] !== bos || example.ids[1] !== bos) return example;
+  return withOneBeginning(
+    { ...example, ids: example.ids.slice(1), trained: example.trained.subarray(1) },
+    tokenizer,
   );
 }
 
-function commonPrefix(a: string, b: string): number {
-  const limit = Math.min(a.length, b.length);
-  let length = 0;
-  while (length < limit && a.charCodeAt(length) === b.charCodeAt(length)) length++;
-  return length;
+/** The rendered conversation, the spans of it that the model is to learn, and what it does not show. */
+export function findTrainedSpans(
+  messages: readonly TrainingMessage[],
+  tokenizer: Tokenizer,
+  template: ChatTemplate,
+  options: { tools?: readonly unknown[] | null } = {},
+): { text: string; spans: Span[]; notes: RowNote[] } {
+  const conversation = template.open(messages, options);
+  const { text, spans: marked } = conversation.renderSpans();
+  const hidden = findHiddenParts(conversation, text);
+  const answers = [...messages.keys()].filter((index) => messages[index]!.role === 'assistant');
+  const empty = answers.filter((index) => isEmptyTurn(messages[index]!, index, hidden));
+  const trained = answers.filter((index) => messages[index]!.weight !== 0 && !empty.includes(index));
+  const derive = (): Span[] => new TurnFinder(conversation, text, tokenizer).spans(trained);
+  const spans = marked ? joinAdjacent(chooseMarked(marked, answers, trained, derive)) : derive();
+  return {
+    text,
+    spans: spans.filter(({ start, end }) => !isBlank(text.slice(start, end), tokenizer)),
+    notes: [
+      ...hidden.map((part) => noteOf(part, conversation)),
+      ...empty.map((): RowNote => ({ code: 'empty_turn', subject: 'assistant' })),
+    ],
+  };
+}
+
+/** Of the spans that a template marks, those of the turns to learn. */
+function chooseMarked(
+  marked: readonly Span[],
+  answers: readonly number[],
+  trained: readonly number[],
+  derive: () => readonly Span[],
+): Span[] {
+  if (trained.length === answers.length) return [...marked];
+  if (marked.length === answers.length) {
+    return marked.filter((_, order) => trained.includes(answers[order]!));
+  }
+  // The template marks more or less than one span a turn: keep of its spans what lies in the turns to learn.
+  return intersect(marked, derive());
+}
+
+function joinAdjacent(spans: readonly Span[]): Span[] {
+  const joined: Span[] = [];
+  for (const span of spans) {
+    const last = joined.at(-1);
+    if (last?.end === span.start) joined[joined.length - 1] = { start: last.start, end: span.end };
+    else joined.push(span);
+  }
+  return joined;
+}
+
+/** Whether nothing of what a turn says is in the text: the model would learn to say nothing. */
+function isEmptyTurn(message: TrainingMessage, index: number, hidden: readonly ConversationPart[]): boolean {
+  const isHidden = (kind: ConversationPart['kind']): boolean =>
+    hidden.some((part) => part.message === index && part.kind === kind);
+  const says = typeof message.content === 'string' && message.content.trim() !== '';
+  const calls = (message.tool_calls?.length ?? 0) > 0;
+  return (!says || isHidden('content')) && (!calls || isHidden('tool_calls'));
+}
+
+/** Whether a text is white space and special tokens alone. */
+function isBlank(text: string, tokenizer: Tokenizer): boolean {
+  let rest = '';
+  let place = 0;
+  for (const { start, end } of tokenizer.specialTokenSpans(text)) {
+    rest += text.slice(place, start);
+    place = end;
+  }
+  return (rest + text.slice(place)).trim() === '';
+}
+
+function noteOf({ kind, field, message }: ConversationPart, { messages }: Conversation): RowNote {
+  switch (kind) {
+    case 'tools':
+      return { code: 'hidden_tools', subject: field };
+    case 'tool_calls':
+      return { code: 'hidden_tool_calls', subject: field };
+    case 'reasoning':
+      return { code: 'hidden_reasoning', subject: field };
+    case 'content':
+      return { code: 'hidden_content', subject: String(messages[message!]!.role) };
+    case 'field':
+      return { code: 'hidden_field', subject: field };
+    default:
+      return kind satisfies never;
+  }
 }
 
 function intersect(spans: readonly Span[], others: readonly Span[]): Span[] {

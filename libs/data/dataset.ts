@@ -7,7 +7,7 @@ import type { Report } from '#data/field-report.js';
 import { detectBinaryFormat, detectTextFormat } from '#data/foreign-formats.js';
 import { decodeLine, parseLine } from '#data/json-line.js';
 import { LineReader, type Line } from '#data/lines.js';
-import { detectKind, readRow, unknownFields, type Row, type RowKind } from '#data/rows.js';
+import { detectKind, type NumberedRow, readRow, unknownFields, type Row, type RowKind } from '#data/rows.js';
 
 export interface DatasetOptions {
   /** What problems call the file; its own name by default, and needed for bytes that have none. */
@@ -15,12 +15,6 @@ export interface DatasetOptions {
   /** Longest line in bytes, 16 MiB by default. Longer ones are a problem and are not read into memory. */
   readonly maxLineBytes?: number;
   readonly signal?: AbortSignal;
-}
-
-/** A row and the line it stands on. */
-export interface NumberedRow {
-  readonly line: number;
-  readonly row: Row;
 }
 
 /** What a data set holds. */

@@ -1,7 +1,10 @@
 /** A row of a data set as tokens, with the tokens to learn. */
 import { encodeChat, type EncodedExample } from '#data/chat.js';
 import type { ChatTemplate } from '#data/chat-template.js';
-import type { Row } from '#data/rows.js';
+import type { ProblemCollector } from '#data/data-error.js';
+import { ChatTemplateError } from '#data/jinja.js';
+import { explainNothingToLearn } from '#data/row-notes.js';
+import type { NumberedRow, Row } from '#data/rows.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 
 /**
@@ -11,7 +14,7 @@ import type { Tokenizer } from '#data/tokenizer.js';
  * - completion: prompt and completion as one text, the completion is learned, with the end-of-text token after it;
  * - text: all is learned, with the end-of-text token after it.
  *
- * The last two begin with the ids that the tokenizer puts in front of a text. A token that reaches from the prompt
+ * The last two begin with the ids that the tokenizer puts in front of a text, unless the text brings them itself. A token that reaches from the prompt
  * into the completion is learned. The end-of-text token is not added where the text ends with it already, nor where
  * the tokenizer has none. Throws ChatTemplateError if the template refuses the messages.
  */
@@ -30,9 +33,13 @@ export function encodeRow(row: Row, tokenizer: Tokenizer, template: ChatTemplate
   }
 }
 
+function startsWith(ids: readonly number[], beginning: readonly number[]): boolean {
+  return beginning.every((id, index) => ids[index] === id);
+}
+
 function frame(tokenizer: Tokenizer, text: string, learnedFrom: number): EncodedExample {
   const { ids: inner, isInSpan } = tokenizer.encodeSpans(text, [{ start: learnedFrom, end: text.length }]);
-  const { prefix } = tokenizer;
+  const prefix = startsWith(inner, tokenizer.prefix) ? [] : tokenizer.prefix;
   const eos = tokenizer.special.eos;
   const ending = eos && inner.at(-1) !== eos.id ? [eos.id] : [];
   const ids = [...prefix];
@@ -42,6 +49,26 @@ function frame(tokenizer: Tokenizer, text: string, learnedFrom: number): Encoded
   trained.set(isInSpan, prefix.length);
   trained.fill(1, prefix.length + inner.length);
   return { ids, trained };
+}
+
+/**
+ * Encodes a row of a data set; undefined where a problem was added, because the template refuses the row or nothing of
+ * it is left to learn.
+ */
+export function encodeNumberedRow(
+  { row, line }: NumberedRow,
+  { tokenizer, template }: { readonly tokenizer: Tokenizer; readonly template: ChatTemplate },
+  problems: ProblemCollector,
+): EncodedExample | undefined {
+  try {
+    const example = encodeRow(row, tokenizer, template);
+    if (hasTarget(example)) return example;
+    problems.add(line, '', 'nothing_to_learn', explainNothingToLearn(example.notes));
+  } catch (error) {
+    if (!(error instanceof ChatTemplateError)) throw error;
+    problems.add(line, 'messages', error.code, `the model's chat template says: ${error.reason}`);
+  }
+  return undefined;
 }
 
 /** Whether an example has a token to learn: the first token of a text is never predicted. */

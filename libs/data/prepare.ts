@@ -8,10 +8,10 @@ import { AtomicFile } from '#base/atomic-file-writer.js';
 import { encodeBlock, encodeFooter, FORMAT_VERSION, type PreparationReport } from '#data/block-file.js';
 import { BlockStore } from '#data/block-store.js';
 import type { ChatTemplate } from '#data/chat-template.js';
-import { DatasetReader, type DatasetOptions, type DatasetSummary, type NumberedRow } from '#data/dataset.js';
-import { encodeRow, hasTarget } from '#data/examples.js';
-import { ChatTemplateError } from '#data/jinja.js';
+import { DatasetReader, type DatasetOptions, type DatasetSummary } from '#data/dataset.js';
+import { encodeNumberedRow } from '#data/examples.js';
 import { BlockPacker, type PackingReport } from '#data/packing.js';
+import { NoteCounter } from '#data/row-notes.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 
 export interface PrepareOptions extends DatasetOptions {
@@ -70,10 +70,18 @@ async function build(
   const output = await AtomicFile.create(path);
   try {
     const packer = new BlockPacker(options, (block) => output.append(encodeBlock(block)));
+    const notes = new NoteCounter();
     for await (const rows of reader.batches()) {
       // Somebody who goes on writing to the file must not keep this going for ever.
       if (reader.bytesRead > size) throw changed(options.file);
-      for (const row of rows) addRow(row, packer, reader, options);
+      for (const row of rows) {
+        if (reader.problems.isFull) break;
+        options.signal?.throwIfAborted();
+        const example = encodeNumberedRow(row, options, reader.problems);
+        if (!example) continue;
+        notes.add(example.notes);
+        if (reader.problems.isEmpty) packer.add(example, { maySplit: row.row.kind === 'text' });
+      }
       await output.flush();
       options.onProgress?.(reader.bytesRead, size);
     }
@@ -91,7 +99,7 @@ async function build(
         { details: { ...packed } },
       );
     }
-    const report = reportOf(packed, summary, options);
+    const report = reportOf(packed, summary, notes, options);
     const { blockLength } = options;
     output.append(
       encodeFooter({ version: FORMAT_VERSION, digest, blockLength, blockCount: packed.blocks, report }),
@@ -108,38 +116,13 @@ function changed(file: string): LowrankError {
   return new LowrankError('file_changed', `${file} was changed while it was read. Start again.`);
 }
 
-function addRow(
-  { row, line }: NumberedRow,
-  packer: BlockPacker,
-  { problems }: DatasetReader,
-  { tokenizer, template, signal }: PrepareOptions,
-): void {
-  if (problems.isFull) return;
-  signal?.throwIfAborted();
-  try {
-    const example = encodeRow(row, tokenizer, template);
-    if (!hasTarget(example)) {
-      problems.add(
-        line,
-        '',
-        'nothing_to_learn',
-        'the row has no token to learn. Add text to it, or remove the line.',
-      );
-    } else if (problems.isEmpty) {
-      packer.add(example, { maySplit: row.kind === 'text' });
-    }
-  } catch (error) {
-    if (!(error instanceof ChatTemplateError)) throw error;
-    problems.add(line, 'messages', error.code, `the model's chat template says: ${error.reason}`);
-  }
-}
-
 function reportOf(
   packed: PackingReport,
-  { kind, unknownFields }: DatasetSummary,
+  { kind, unknownFields, rows }: DatasetSummary,
+  notes: NoteCounter,
   { tokenizer, template, blockLength }: PrepareOptions,
 ): PreparationReport {
-  const warnings: PreparationReport['warnings'] = [];
+  const warnings: PreparationReport['warnings'] = notes.warnings(rows);
   const warn = (when: boolean, code: string, message: string): void => {
     if (when) warnings.push({ code, message });
   };

@@ -153,11 +153,12 @@ export class Tokenizer {
     return this.specialIds.has(id);
   }
 
-  /** The end of the last special token that is written out in a text, or -1. */
-  endOfLastSpecialToken(text: string): number {
-    return (
-      this.rawSplitter.split(text).findLast(({ id }) => id !== undefined && this.isSpecial(id))?.end ?? -1
-    );
+  /** Where special tokens, and tokens that end generation, are written out in a text. */
+  specialTokenSpans(text: string): Span[] {
+    return this.rawSplitter
+      .split(text)
+      .filter(({ id }) => id !== undefined && (this.isSpecial(id) || this.stopIds.includes(id)))
+      .map(({ start, end }) => ({ start, end }));
   }
 
   /** Added tokens and stretches of words, in the order of the text. */

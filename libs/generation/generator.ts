@@ -1,7 +1,8 @@
 /** Text from a model: prompts in, text out, with or without an adapter. */
 import type { FlatAdapter } from '#adapters/flat-factors.js';
 import type { LiveComposition } from '#adapters/live-composition.js';
-import type { ChatMessage, ChatTemplate } from '#data/chat-template.js';
+import type { ChatTemplate } from '#data/chat-template.js';
+import type { ChatMessage } from '#data/template-messages.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import { BlockModel, type RunnerChoice } from '#generation/block-model.js';
 import { type FinishReason, generateTokens } from '#generation/generate-tokens.js';

@@ -1,6 +1,6 @@
 /** Sample answers by the generator. */
 import { join } from 'node:path';
-import type { ChatMessage } from '#data/chat-template.js';
+import type { ChatMessage } from '#data/template-messages.js';
 import { createGenerator } from '#generation/generator.js';
 import { isEagerDevice } from '#runtime/device.js';
 import type { SampleContext, SampleWriter } from '#training/samples.js';

@@ -9,7 +9,7 @@ import type {
   CompletionRequest,
   TextCompletion,
 } from '#contracts/http/completions.js';
-import { hasChatTemplate } from '#data/chat-template.js';
+import { hasChatTemplate } from '#data/template-sources.js';
 import { openModelFolder } from '#models/model-folder.js';
 import type { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Platform } from '#platform/platform.js';

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { hasChatTemplate } from '#data/chat-template.js';
+import { hasChatTemplate } from '#data/template-sources.js';
 import type { HashOptions } from '#hub/model-identity.js';
 import { getModel, type ModelRecord, registerModel, verifyModel } from '#hub/model-registry.js';
 import { LowrankError } from '#base/errors.js';

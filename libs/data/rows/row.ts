@@ -25,6 +25,12 @@ export interface TextRow {
 }
 
 export type Row = ChatRow | CompletionRow | TextRow;
+
+/** A row and the line it stands on. */
+export interface NumberedRow {
+  readonly line: number;
+  readonly row: Row;
+}
 export type RowKind = Row['kind'];
 
 /** Fields of each kind of row that are read; others are tolerated and counted. */

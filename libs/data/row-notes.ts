@@ -1,0 +1,80 @@
+/** What a person should know about rows that can be learned: what of them the model never sees. */
+
+export type NoteCode =
+  | 'hidden_tools'
+  | 'hidden_tool_calls'
+  | 'hidden_reasoning'
+  | 'hidden_content'
+  | 'hidden_field'
+  | 'empty_turn';
+
+export interface RowNote {
+  readonly code: NoteCode;
+  /** The field, or the role, that it is about. */
+  readonly subject: string;
+}
+
+export interface DataWarning {
+  readonly code: string;
+  readonly message: string;
+}
+
+const messages: Readonly<Record<NoteCode, (rows: string, subject: string) => string>> = {
+  hidden_tools: (rows) =>
+    `The model's chat template does not show the tools of ${rows}: the model does not see which tools there are.`,
+  hidden_tool_calls: (rows) =>
+    `The model's chat template does not show tool calls of ${rows}: they are not learned. Use a base model whose ` +
+    'template knows tools, or write the calls as text.',
+  hidden_reasoning: (rows) =>
+    `The model's chat template does not show the reasoning of messages in ${rows}: it is not learned.`,
+  hidden_content: (rows, role) =>
+    `The model's chat template does not show what ${role} messages say in ${rows}.`,
+  hidden_field: (rows, field) =>
+    `The model's chat template does not show the field "${field}" of messages in ${rows}.`,
+  empty_turn: (rows) =>
+    `An assistant turn of ${rows} is empty as the chat template renders it, and is not trained.`,
+};
+
+/** Fields that are told apart; what is beyond is an odd file. */
+const maxSubjects = 50;
+
+/** Counts the rows that notes are about. */
+export class NoteCounter {
+  private readonly counts = new Map<string, { note: RowNote; rows: number }>();
+
+  /** Adds the notes of one row. */
+  add(notes: readonly RowNote[] = []): void {
+    const unique = new Map(notes.map((note) => [`${note.code} ${note.subject}`, note]));
+    for (const [key, note] of unique) {
+      const count = this.counts.get(key);
+      if (count) count.rows++;
+      else if (this.counts.size < maxSubjects) this.counts.set(key, { note, rows: 1 });
+    }
+  }
+
+  /** A warning for each kind of note. `total` is the number of rows that were looked at. */
+  warnings(total: number): DataWarning[] {
+    return [...this.counts.values()].map(({ note, rows }) => ({
+      code: note.code,
+      message: messages[note.code](countRows(rows, total), note.subject),
+    }));
+  }
+}
+
+function countRows(rows: number, total: number): string {
+  return `${rows} of ${total} ${total === 1 ? 'row' : 'rows'}`;
+}
+
+/** Why a row has no token to learn, and what to do. */
+export function explainNothingToLearn(notes: readonly RowNote[] = []): string {
+  if (notes.some(({ code }) => code === 'hidden_tool_calls')) {
+    return (
+      "the model's chat template does not show tool calls, so nothing of the row is left to learn. Use a base model " +
+      'whose template knows tools, or remove the line.'
+    );
+  }
+  if (notes.some(({ code }) => code === 'empty_turn')) {
+    return "the model's chat template shows nothing of the assistant's turns. Use another base model, or remove the line.";
+  }
+  return 'the row has no token to learn. Add text to it, or remove the line.';
+}
