@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError, type DataProblem } from '#data/data-error.js';
+import { Float } from '#data/exact-json.js';
 import { DatasetReader, validateDataset } from '#data/dataset.js';
-import type { Row } from '#data/rows.js';
+import type { Row } from '#data/rows/row.js';
 
 let path: string;
 beforeAll(async () => {
@@ -88,6 +89,71 @@ describe('rows', () => {
     ]);
   });
 
+  it('reads numbers and keys as they stand in the file', async () => {
+    const call = '{"function": {"name": "f", "arguments": {"b": 48.0, "10": 2512292042121000001}}}';
+    const [row] = await readAll(
+      `{"messages": [${JSON.stringify(USER)}, {"role": "assistant", "tool_calls": [${call}]}, ${JSON.stringify(ASSISTANT)}]}`,
+    );
+    expect(row).toMatchObject({
+      messages: [USER, { tool_calls: [{ function: { arguments: expect.any(Map) } }] }, ASSISTANT],
+    });
+    const { messages } = row as unknown as {
+      messages: { tool_calls: { function: { arguments: Map<string, unknown> } }[] }[];
+    };
+    expect([...messages[1]!.tool_calls[0]!.function.arguments]).toEqual([
+      ['b', new Float(48)],
+      ['10', 2512292042121000001n],
+    ]);
+  });
+
+  it('takes a field that is null for one that is absent', async () => {
+    const plain = await readAll(chat(USER, ASSISTANT));
+    const nothing = {
+      name: null,
+      tool_calls: null,
+      tool_call_id: null,
+      weight: null,
+      function_call: null,
+      audio: null,
+    };
+    expect(await readAll(chat({ ...USER, ...nothing }, { ...nothing, ...ASSISTANT }))).toEqual(plain);
+    const columns = { prompt: null, completion: null, text: null, conversations: null, tools: null };
+    expect(await readAll(JSON.stringify({ ...columns, messages: [USER, ASSISTANT] }))).toEqual(plain);
+    expect(await readAll('{"text": "a", "messages": null, "prompt": null}')).toEqual([
+      { kind: 'text', text: 'a' },
+    ]);
+    await writeFile(path, '{"text": "a", "id": null}\n');
+    expect((await validateDataset(path)).unknownFields).toEqual({});
+  });
+
+  it('reads weights that a table has written as floats', async () => {
+    const line = chat(USER, { ...ASSISTANT, weight: 0 }, USER, { ...ASSISTANT, weight: 1 });
+    const floats = line.replaceAll('"weight":0', '"weight":0.0').replaceAll('"weight":1', '"weight":1.0');
+    expect(await readAll(floats)).toEqual(await readAll(line));
+  });
+
+  it('reads the messages of a row that has a prompt or a text too', async () => {
+    const line = JSON.stringify({ prompt: 'a', prompt_id: 'x', text: 'y', messages: [USER, ASSISTANT] });
+    expect(await readAll(line)).toEqual(await readAll(chat(USER, ASSISTANT)));
+    await writeFile(path, line);
+    expect((await validateDataset(path)).unknownFields).toEqual({ prompt: 1, prompt_id: 1, text: 1 });
+    expect(await readAll('{"prompt": "a", "completion": "b", "text": "ab"}')).toMatchObject([
+      { kind: 'completion' },
+    ]);
+    expect(await readAll('{"prompt": "a", "text": "ab"}')).toMatchObject([{ kind: 'text' }]);
+  });
+
+  it('reads a prompt and a completion of messages, of which the completion is learned', async () => {
+    const early = { role: 'assistant', content: 'early' };
+    const row = { prompt: [USER, early, USER], completion: [ASSISTANT], tools: [{ type: 'function' }] };
+    expect(await readAll(JSON.stringify(row))).toEqual([
+      { kind: 'chat', messages: [USER, { ...early, weight: 0 }, USER, ASSISTANT], tools: row.tools },
+    ]);
+    expect(await readAll(JSON.stringify({ prompt: [], completion: [ASSISTANT] }))).toEqual([
+      { kind: 'chat', messages: [ASSISTANT] },
+    ]);
+  });
+
   it('counts fields that nothing reads, and tolerates them', async () => {
     await writeFile(path, '{"text": "a", "id": 1}\n{"text": "b", "id": 2, "source": "x"}\n');
     expect(await validateDataset(path)).toMatchObject({
@@ -150,7 +216,17 @@ describe('lines that cannot be read', () => {
     ['{"text": "a"}\n{"text": {"b": 1', 2, 'truncated_last_line'],
     ['{"text": "a"\n', 1, 'invalid_json'],
     ["{'text': 'a'}\n", 1, 'invalid_json'],
-    ['{"text": NaN}\n', 1, 'invalid_json'],
+    ['{"text": NaN}\n', 1, 'not_a_number'],
+    ['{"text": "a"},\n', 1, 'trailing_comma'],
+    ['{"text": "a"}\n{"text": "b"} , \n', 2, 'trailing_comma'],
+    ['{"text": "a"}\r{"text": "b"}\r', 1, 'lone_carriage_return'],
+    [
+      `{"text": "${'a'.repeat(9_000_000)}"}\r{"text": "${'b'.repeat(9_000_000)}"}\r`,
+      1,
+      'lone_carriage_return',
+    ],
+    ['{"text": "a"}\n\ufeff{"text": "b"}\n', 2, 'byte_order_mark'],
+    ['{"text": "a"}\ufeff{"text": "b"}\n', 1, 'byte_order_mark'],
     ['{"text": "a"} {"text": "b"}\n', 1, 'invalid_json'],
     ['plain text without any form\n', 1, 'invalid_json'],
     ['"text"\n', 1, 'not_an_object'],
@@ -184,13 +260,31 @@ describe('lines that cannot be read', () => {
 describe('rows that cannot be learned from', () => {
   it.each([
     ['no kind', '{"question": "a"}', '', 'unknown_format'],
-    ['two kinds', '{"text": "a", "messages": []}', '', 'ambiguous_row'],
+    ['only fields that are null', '{"text": null, "messages": null}', '', 'unknown_format'],
     ['no completion', '{"prompt": "a"}', 'completion', 'missing_field'],
     ['no prompt', '{"completion": "a"}', 'prompt', 'missing_field'],
     ['an empty completion', '{"prompt": "a", "completion": ""}', 'completion', 'empty'],
     ['a prompt of messages', '{"prompt": [], "completion": "b"}', 'prompt', 'wrong_type'],
     ['an empty text', '{"text": ""}', 'text', 'empty'],
-    ['a text of null', '{"text": null}', 'text', 'wrong_type'],
+    [
+      'a prompt of messages for a completion of text',
+      '{"prompt": [{}], "completion": "b"}',
+      'prompt',
+      'wrong_type',
+    ],
+    [
+      'a completion without an assistant',
+      JSON.stringify({ prompt: [USER], completion: [USER] }),
+      'completion',
+      'no_assistant_message',
+    ],
+    [
+      'a completion that does not end with the assistant',
+      JSON.stringify({ prompt: [USER], completion: [ASSISTANT, USER] }),
+      'completion[1].role',
+      'last_message_not_assistant',
+    ],
+    ['an empty completion of messages', '{"prompt": [], "completion": []}', 'completion', 'empty'],
     ['half of a character', '{"text": "a\\ud83d"}', 'text', 'lone_surrogate'],
     [
       'half of a character in a message',

@@ -1,13 +1,14 @@
-/** Data sets as JSON lines: streamed, checked line by line, with every problem named. */
+/** Data sets: streamed from a file of any format, checked row by row, with every problem named. */
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { ByteSource } from '#data/byte-source.js';
 import { ProblemCollector } from '#data/data-error.js';
 import type { Report } from '#data/field-report.js';
-import { detectBinaryFormat, detectTextFormat } from '#data/foreign-formats.js';
-import { decodeLine, parseLine } from '#data/json-line.js';
-import { LineReader, type Line } from '#data/lines.js';
-import { detectKind, type NumberedRow, readRow, unknownFields, type Row, type RowKind } from '#data/rows.js';
+import type { ByteSource } from '#data/formats/byte-source.js';
+import { ByteStream } from '#data/formats/byte-stream.js';
+import { chooseSource } from '#data/formats/registry.js';
+import type { DataRecord } from '#data/formats/row-source.js';
+import { readRecord } from '#data/rows/registry.js';
+import type { NumberedRow, Row, RowKind } from '#data/rows/row.js';
 
 export interface DatasetOptions {
   /** What problems call the file; its own name by default, and needed for bytes that have none. */
@@ -28,8 +29,8 @@ export interface DatasetSummary {
   readonly unknownFields: Readonly<Record<string, number>>;
 }
 
-const MAX_LINE_BYTES = 16 * 1024 * 1024;
-const MOST_UNKNOWN_FIELDS = 20;
+const maxLineBytes = 16 * 1024 * 1024;
+const maxUnknownFields = 20;
 
 /**
  * Reads the rows of a data set. Problems go to `problems`; reading stops when it is full, and a file without rows is
@@ -37,45 +38,48 @@ const MOST_UNKNOWN_FIELDS = 20;
  */
 export class DatasetReader {
   readonly problems: ProblemCollector;
-  private readonly lines: LineReader;
-  private readonly maxLineBytes: number;
+  private readonly stream: ByteStream;
+  private readonly maxRecordBytes: number;
   private readonly fields = new Map<string, number>();
   private kind: RowKind | undefined;
   private firstLine = 0;
+  private records = 0;
   private rows = 0;
-  private hasSeenText = false;
 
   constructor(source: ByteSource, options: DatasetOptions = {}) {
     const ownName = typeof source === 'string' ? basename(source) : 'data';
     this.problems = new ProblemCollector(options.name ?? ownName);
-    this.maxLineBytes = options.maxLineBytes ?? MAX_LINE_BYTES;
-    this.lines = new LineReader(source, {
-      maxLineBytes: this.maxLineBytes,
-      signal: options.signal,
-      onStart: (bytes) => this.checkStart(bytes),
-    });
+    this.maxRecordBytes = options.maxLineBytes ?? maxLineBytes;
+    this.stream = new ByteStream(source, { signal: options.signal });
   }
 
   /** Bytes read so far. */
   get bytesRead(): number {
-    return this.lines.bytesRead;
+    return this.stream.bytesRead;
   }
 
   /** The rows in batches of about 256 KiB of text. Throws the signal's reason when it aborts. */
   async *batches(): AsyncGenerator<NumberedRow[]> {
-    for await (const lines of this.lines.batches()) {
-      if (this.problems.isFull) return;
+    const source = chooseSource(await this.stream.head());
+    if ('message' in source) {
+      this.problems.add(source.line, '', 'unsupported_format', source.message);
+      await this.stream.close();
+      return;
+    }
+    const { problems, maxRecordBytes } = this;
+    const context = { chunks: this.stream.chunks(), problems, maxRecordBytes };
+    for await (const records of source.read(context)) {
       const rows: NumberedRow[] = [];
-      for (const line of lines) {
-        const row = this.readLine(line);
-        if (row) rows.push({ line: line.number, row });
-        if (this.problems.isFull) return;
+      for (const record of records) {
+        const row = this.readRow(record);
+        if (row) rows.push({ line: record.line, row });
+        if (problems.isFull) return;
       }
       yield rows;
     }
-    if (!this.hasSeenText) {
+    if (this.records === 0 && problems.isEmpty) {
       const what = this.bytesRead === 0 ? 'is empty' : 'has only blank lines';
-      this.problems.add(0, '', 'empty_file', `the file ${what}. Give it one JSON object a line.`);
+      problems.add(0, '', 'empty_file', `the file ${what}. Give it one JSON object a line.`);
     }
   }
 
@@ -86,46 +90,21 @@ export class DatasetReader {
       kind: this.kind!,
       rows: this.rows,
       bytes: this.bytesRead,
-      sha256: this.lines.digest(),
+      sha256: this.stream.digest(),
       unknownFields: Object.fromEntries(this.fields),
     };
   }
 
-  private checkStart(bytes: Buffer): void {
-    const format = detectBinaryFormat(bytes.subarray(0, 8));
-    if (format) this.refuseFile(1, format);
-  }
-
-  /** The file as a whole is of another kind: one problem says so, hundreds would hide it. */
-  private refuseFile(line: number, message: string): void {
-    this.problems.add(line, '', 'unsupported_format', message);
-    this.problems.stop();
-  }
-
-  private readLine(line: Line): Row | undefined {
-    const report: Report = (field, code, message) => this.problems.add(line.number, field, code, message);
-    const text = decodeLine(line, this.maxLineBytes, report);
-    if (text !== undefined && text.trim() === '') return undefined;
-    const isFirst = !this.hasSeenText;
-    this.hasSeenText = true;
-    if (text === undefined) return undefined;
-    const format = isFirst ? detectTextFormat(text) : undefined;
-    if (format) {
-      this.refuseFile(line.number, format);
+  private readRow({ line, fields }: DataRecord): Row | undefined {
+    this.records++;
+    const report: Report = (field, code, message) => this.problems.add(line, field, code, message);
+    const read = readRecord(fields, report);
+    if (!read.row) {
+      // All of the file is of another tool: one problem says so, hundreds would hide it.
+      if (read.isForeign && this.rows === 0) this.problems.stop();
       return undefined;
     }
-    const value = parseLine(text, line, report);
-    return value && this.readObject(value, line.number, report);
-  }
-
-  private readObject(
-    value: Readonly<Record<string, unknown>>,
-    line: number,
-    report: Report,
-  ): Row | undefined {
-    const kind = detectKind(value, report);
-    if (kind === 'foreign' && this.rows === 0) this.problems.stop();
-    if (kind === 'foreign' || kind === 'unknown') return undefined;
+    const { kind } = read.row;
     if (this.kind === undefined) {
       this.kind = kind;
       this.firstLine = line;
@@ -135,15 +114,13 @@ export class DatasetReader {
       report('', 'mixed_row_kinds', mixed);
       return undefined;
     }
-    const row = readRow(value, kind, report);
-    if (!row) return undefined;
     this.rows++;
-    for (const field of unknownFields(value, kind)) {
-      if (this.fields.has(field) || this.fields.size < MOST_UNKNOWN_FIELDS) {
+    for (const field of read.unreadFields) {
+      if (this.fields.has(field) || this.fields.size < maxUnknownFields) {
         this.fields.set(field, (this.fields.get(field) ?? 0) + 1);
       }
     }
-    return row;
+    return read.row;
   }
 }
 

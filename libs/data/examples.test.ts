@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { encodeRow, hasTarget } from '#data/examples.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
-import type { Row } from '#data/rows.js';
+import type { Row } from '#data/rows/row.js';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures/tokenizers', import.meta.url));
 

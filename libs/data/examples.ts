@@ -4,7 +4,7 @@ import type { ChatTemplate } from '#data/chat-template.js';
 import type { ProblemCollector } from '#data/data-error.js';
 import { ChatTemplateError } from '#data/jinja.js';
 import { explainNothingToLearn } from '#data/row-notes.js';
-import type { NumberedRow, Row } from '#data/rows.js';
+import type { NumberedRow, Row } from '#data/rows/row.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 
 /**

@@ -15,7 +15,9 @@ export function describeType(value: unknown): string {
 export function findLoneSurrogate(value: unknown, path = ''): string | undefined {
   if (typeof value === 'string') return /\p{Surrogate}/u.test(value) ? path : undefined;
   if (typeof value !== 'object' || value === null) return undefined;
-  for (const [key, item] of Object.entries(value)) {
+  const entries: Iterable<[string, unknown]> =
+    value instanceof Map ? (value as Map<string, unknown>) : Object.entries(value);
+  for (const [key, item] of entries) {
     const step = Array.isArray(value) ? `[${key}]` : path === '' ? key : `.${key}`;
     const found = findLoneSurrogate(item, path + step) ?? (/\p{Surrogate}/u.test(key) ? path : undefined);
     if (found !== undefined) return found;

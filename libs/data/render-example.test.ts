@@ -5,7 +5,7 @@ import { loadChatTemplate } from '#data/chat-template.js';
 import { encodeRow } from '#data/examples.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import { renderExample } from '#data/render-example.js';
-import type { Row } from '#data/rows.js';
+import type { Row } from '#data/rows/row.js';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures/tokenizers', import.meta.url));
 

@@ -5,10 +5,10 @@ import { open } from 'node:fs/promises';
 export type ByteSource = string | AsyncIterable<Uint8Array>;
 
 /** As many bytes as tell one format from another. */
-const startBytes = 8;
+const startBytes = 512;
 
 /**
- * The bytes in chunks, the first of at least 8 bytes unless there are fewer in all. A chunk stays valid until the next is
+ * The bytes in chunks, the first of at least 512 bytes unless there are fewer in all. A chunk stays valid until the next is
  * asked for. Throws the signal's reason when it aborts.
  */
 export async function* readChunks(

@@ -1,13 +1,27 @@
 /** From the bytes of a line to a JSON object, or the one problem that stands in the way. */
 import { isUtf8 } from 'node:buffer';
+import { parseExactJson } from '#data/exact-json.js';
 import { findLoneSurrogate, type Report } from '#data/field-report.js';
-import type { Line } from '#data/lines.js';
+import type { Line } from '#data/formats/lines.js';
+import type { Fields } from '#data/formats/row-source.js';
 
 /** Deeper nesting means a mistake or an attack; what a row needs (tools with JSON schemas) stays far below. */
-const MAX_DEPTH = 100;
+const maxDepth = 100;
+
+const loneReturn =
+  'the lines of this file end with a carriage return alone (CR). Save it with line ends of LF or CRLF ' +
+  "(tr '\\r' '\\n' < old.jsonl > new.jsonl).";
 
 /** The text of a line; undefined if a problem was reported. */
-export function decodeLine({ bytes }: Line, maxLineBytes: number, report: Report): string | undefined {
+export function decodeLine(
+  { bytes, hasReturn }: Line,
+  maxLineBytes: number,
+  report: Report,
+): string | undefined {
+  if (!bytes && hasReturn) {
+    report('', 'lone_carriage_return', loneReturn);
+    return undefined;
+  }
   if (!bytes) {
     const limit = `${Math.round(maxLineBytes / 1024)} KiB`;
     report('', 'line_too_long', `the line is longer than ${limit}. Split the row into several.`);
@@ -28,29 +42,25 @@ export function decodeLine({ bytes }: Line, maxLineBytes: number, report: Report
 }
 
 /** The object of a line that `decodeLine` has decoded; undefined if a problem was reported. */
-export function parseLine(
-  text: string,
-  { bytes, isUnterminated }: Line,
-  report: Report,
-): Readonly<Record<string, unknown>> | undefined {
+export function parseLine(text: string, { bytes, isUnterminated }: Line, report: Report): Fields | undefined {
   const { isTooDeep, isOpen } = scanBrackets(bytes!);
   if (isTooDeep) {
-    report('', 'too_deep', `lists and objects are nested more than ${MAX_DEPTH} deep. Flatten them.`);
+    report('', 'too_deep', `lists and objects are nested more than ${maxDepth} deep. Flatten them.`);
     return undefined;
   }
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExactJson(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
     if (isUnterminated && isOpen) {
       report('', 'truncated_last_line', 'the file ends in the middle of this row. Copy or upload it again.');
     } else {
-      report(
-        '',
+      const reason = error instanceof Error ? error.message : String(error);
+      const [code, message] = explain(text) ?? [
         'invalid_json',
         `the line is not JSON: ${reason.slice(0, 200)}. Write one object on each line.`,
-      );
+      ];
+      report('', code, message);
     }
     return undefined;
   }
@@ -72,7 +82,43 @@ export function parseLine(
     );
     return undefined;
   }
-  return value as Readonly<Record<string, unknown>>;
+  return value instanceof Map ? (Object.fromEntries(value) as Fields) : (value as Fields);
+}
+
+/** What is wrong with a line that is not JSON, where it is one of the usual things; with the fix. */
+function explain(text: string): readonly [code: string, message: string] | undefined {
+  const isJson = (part: string): boolean => {
+    try {
+      JSON.parse(part);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const line = text.trim();
+  const parts = text.split('\ufeff').filter((part) => part.trim() !== '');
+  if (text.includes('\ufeff') && parts.every(isJson)) {
+    return [
+      'byte_order_mark',
+      'a byte order mark (BOM) stands in the middle of the file, as where files were joined. Remove it, and write ' +
+        'each object on a line of its own.',
+    ];
+  }
+  if (line.endsWith(',') && isJson(line.slice(0, -1))) {
+    return ['trailing_comma', 'a comma follows the object. JSON lines have none between rows: remove it.'];
+  }
+  const [first = '', ...rest] = line.split('\r');
+  if (rest.length > 0 && isJson(first)) return ['lone_carriage_return', loneReturn];
+  if (/[:[,]\s*-?(?:NaN|Infinity)\s*[,\]}]/.test(line)) {
+    return ['not_a_number', 'NaN and Infinity are not JSON. Write null, or leave the field out.'];
+  }
+  if (/^\{\s*'/.test(line)) {
+    return [
+      'invalid_json',
+      'the line is a Python dict, not JSON. Write it with json.dumps, which quotes with ".',
+    ];
+  }
+  return undefined;
 }
 
 /** The offset of the first byte that no UTF-8 text has there; the bytes are known to be wrong. */
@@ -99,7 +145,7 @@ function scanBrackets(bytes: Buffer): { isTooDeep: boolean; isOpen: boolean } {
     } else if (byte === 0x22) {
       isInString = true;
     } else if (byte === 0x7b || byte === 0x5b) {
-      if (++depth > MAX_DEPTH) return { isTooDeep: true, isOpen: true };
+      if (++depth > maxDepth) return { isTooDeep: true, isOpen: true };
     } else if (byte === 0x7d || byte === 0x5d) {
       depth--;
     }

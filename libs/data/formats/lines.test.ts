@@ -1,15 +1,5 @@
-import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LineReader } from '#data/lines.js';
-
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'lines-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
+import { describe, expect, it } from 'vitest';
+import { readLines } from '#data/formats/lines.js';
 
 interface ReadLine {
   readonly number: number;
@@ -18,20 +8,26 @@ interface ReadLine {
   readonly isUnterminated: boolean;
 }
 
-async function read(content: string | Buffer, chunkBytes = 4, maxLineBytes = 100) {
-  const path = join(folder, 'file');
-  await writeFile(path, content);
-  const reader = new LineReader(path, { maxLineBytes, chunkBytes });
+async function* chunksOf(content: Buffer, length: number): AsyncGenerator<Buffer> {
+  // One buffer for all chunks, as files are read.
+  const buffer = Buffer.alloc(length);
+  for (let at = 0; at < content.length; at += length) {
+    const copied = content.copy(buffer, 0, at, at + length);
+    yield buffer.subarray(0, copied);
+  }
+}
+
+async function read(content: string | Buffer, chunkBytes = 4, maxBytes = 100) {
   const lines: ReadLine[] = [];
-  for await (const batch of reader.batches()) {
+  for await (const batch of readLines(chunksOf(Buffer.from(content), chunkBytes), maxBytes)) {
     for (const { number, bytes, isUnterminated } of batch) {
       lines.push({ number, text: bytes?.toString(), isUnterminated });
     }
   }
-  return { lines, texts: lines.map(({ text }) => text), reader };
+  return { lines, texts: lines.map(({ text }) => text) };
 }
 
-describe('LineReader', () => {
+describe('readLines', () => {
   it.each([3, 4, 5, 7, 100])('cuts lines whatever the chunks are: %i bytes', async (chunkBytes) => {
     const { lines } = await read('one\ntwo\r\n\nlonger line here\nlast', chunkBytes);
     expect(lines).toEqual([
@@ -64,23 +60,15 @@ describe('LineReader', () => {
     ]);
   });
 
-  it('hashes and counts all bytes, those of long lines too', async () => {
-    const content = `\ufeff${'x'.repeat(500)}\nb`;
-    const { reader } = await read(content);
-    expect(reader.bytesRead).toBe(Buffer.byteLength(content));
-    expect(reader.digest()).toBe(createHash('sha256').update(content).digest('hex'));
-  });
-
-  it('stops when its signal aborts', async () => {
-    const path = join(folder, 'file');
-    await writeFile(path, 'a\n'.repeat(1000));
-    const controller = new AbortController();
-    const { signal } = controller;
-    const reader = new LineReader(path, { maxLineBytes: 100, chunkBytes: 16, signal });
-    const reading = async (): Promise<void> => {
-      for await (const _ of reader.batches()) controller.abort(new Error('enough'));
+  it('says whether a line that is too long may be many that end with CR alone', async () => {
+    const flags = async (content: string) => {
+      const found: (boolean | undefined)[] = [];
+      for await (const batch of readLines(chunksOf(Buffer.from(content), 7), 20)) {
+        found.push(...batch.map(({ hasReturn }) => hasReturn));
+      }
+      return found;
     };
-    await expect(reading()).rejects.toThrow('enough');
-    expect(reader.bytesRead).toBe(16);
+    expect(await flags(`${'x'.repeat(12)}\r${'y'.repeat(12)}\r`)).toEqual([true]);
+    expect(await flags(`${'x'.repeat(30)}\r\nshort\r\n`)).toEqual([false, undefined]);
   });
 });

@@ -1,6 +1,4 @@
-/** Lines of a file of any size in flat memory. */
-import { createHash, type Hash } from 'node:crypto';
-import { type ByteSource, readChunks } from '#data/byte-source.js';
+/** Lines of content of any size in flat memory. */
 
 /** A line without its line end. Its bytes stay valid until the next batch is asked for. */
 export interface Line {
@@ -8,65 +6,46 @@ export interface Line {
   readonly number: number;
   /** Undefined for a line that is longer than the limit: its bytes are not kept. */
   readonly bytes: Buffer | undefined;
-  /** The file ends here without a line end. */
+  /** The content ends here without a line end. */
   readonly isUnterminated: boolean;
+  /** A line that is too long holds a carriage return: its file may end lines with that alone. */
+  readonly hasReturn?: boolean;
 }
 
-export interface LineReaderOptions {
-  /** Longest line in bytes; longer ones are passed over without being held in memory. */
-  readonly maxLineBytes: number;
-  readonly signal?: AbortSignal;
-  /** Bytes read at a time; bytes that arrive by themselves come as they do. */
-  readonly chunkBytes?: number;
-  /** Sees the first bytes before the first line, 8 at least unless there are fewer. */
-  readonly onStart?: (bytes: Buffer) => void;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/**
+ * Cuts content into lines that end with LF or CRLF, a batch for each chunk. Lines of more than `maxBytes` are passed
+ * over without being held in memory. A byte order mark at the very beginning is no part of the first line.
+ */
+export async function* readLines(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Line[]> {
+  const cutter = new LineCutter(maxBytes);
+  let isFirst = true;
+  for await (const chunk of chunks) {
+    const hasMark = isFirst && chunk.subarray(0, 3).equals(byteOrderMark);
+    isFirst = false;
+    yield cutter.cut(hasMark ? chunk.subarray(3) : chunk);
+  }
+  yield cutter.end();
 }
 
-const CHUNK_BYTES = 256 * 1024;
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
-const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-
-/** Reads a file, or bytes as they arrive, as lines that end with LF or CRLF, a chunk at a time, hashing on the way. */
-export class LineReader {
-  /** Bytes read so far. */
-  bytesRead = 0;
-  private readonly hash: Hash = createHash('sha256');
+class LineCutter {
   private number = 0;
   /** What is kept of the line that has begun, its length, and whether it is too long to keep. */
   private kept: Buffer[] = [];
   private keptBytes = 0;
   private isTooLong = false;
+  private hasReturn = false;
 
-  constructor(
-    private readonly source: ByteSource,
-    private readonly options: LineReaderOptions,
-  ) {}
+  constructor(private readonly maxBytes: number) {}
 
-  /** The lines, in batches. Throws the signal's reason when it aborts. */
-  async *batches(): AsyncGenerator<Line[]> {
-    const { chunkBytes = CHUNK_BYTES, signal, onStart } = this.options;
-    for await (const chunk of readChunks(this.source, { chunkBytes, signal })) {
-      this.hash.update(chunk);
-      const isFirst = this.bytesRead === 0;
-      if (isFirst) onStart?.(chunk);
-      this.bytesRead += chunk.length;
-      const hasMark = isFirst && chunk.subarray(0, 3).equals(BYTE_ORDER_MARK);
-      yield this.cut(hasMark ? chunk.subarray(3) : chunk);
-    }
-    if (this.keptBytes > 0 || this.isTooLong) yield [this.take(Buffer.alloc(0), true)];
-  }
-
-  /** SHA-256 of what was read, in hexadecimal. To be asked for once, at the end. */
-  digest(): string {
-    return this.hash.digest('hex');
-  }
-
-  private cut(chunk: Buffer): Line[] {
+  cut(chunk: Buffer): Line[] {
     const lines: Line[] = [];
     let start = 0;
     for (;;) {
-      const end = chunk.indexOf(LINE_FEED, start);
+      const end = chunk.indexOf(lineFeed, start);
       if (end < 0) break;
       lines.push(this.take(chunk.subarray(start, end), false));
       start = end + 1;
@@ -76,9 +55,13 @@ export class LineReader {
     return lines;
   }
 
+  end(): Line[] {
+    return this.keptBytes > 0 || this.isTooLong ? [this.take(Buffer.alloc(0), true)] : [];
+  }
+
   private keep(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    this.isTooLong ||= this.keptBytes + bytes.length > this.options.maxLineBytes;
+    this.measure(bytes);
     if (this.isTooLong) {
       this.kept = [];
       this.keptBytes = 0;
@@ -88,17 +71,27 @@ export class LineReader {
     }
   }
 
+  private measure(bytes: Buffer): void {
+    this.isTooLong ||= this.keptBytes + bytes.length > this.maxBytes;
+    if (!this.isTooLong) return;
+    this.hasReturn ||= [...this.kept, bytes.subarray(0, -1)].some((each) => each.includes(carriageReturn));
+  }
+
   private take(tail: Buffer, isUnterminated: boolean): Line {
     this.number++;
-    this.isTooLong ||= this.keptBytes + tail.length > this.options.maxLineBytes;
-    let bytes: Buffer | undefined;
-    if (!this.isTooLong) {
-      bytes = this.keptBytes > 0 ? Buffer.concat([...this.kept, tail]) : tail;
-      if (bytes.at(-1) === CARRIAGE_RETURN) bytes = bytes.subarray(0, -1);
-    }
+    this.measure(tail);
+    const line: Line = this.isTooLong
+      ? { number: this.number, bytes: undefined, isUnterminated, hasReturn: this.hasReturn }
+      : { number: this.number, bytes: this.join(tail), isUnterminated };
     this.kept = [];
     this.keptBytes = 0;
     this.isTooLong = false;
-    return { number: this.number, bytes, isUnterminated };
+    this.hasReturn = false;
+    return line;
+  }
+
+  private join(tail: Buffer): Buffer {
+    const bytes = this.keptBytes > 0 ? Buffer.concat([...this.kept, tail]) : tail;
+    return bytes.at(-1) === carriageReturn ? bytes.subarray(0, -1) : bytes;
   }
 }

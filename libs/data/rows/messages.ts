@@ -1,9 +1,11 @@
-/** The `messages` of a chat row, checked field by field. */
+/** Messages of a row, checked field by field. */
 import type { TrainingMessage } from '#data/chat.js';
+import { Float } from '#data/exact-json.js';
 import { describeType, type Report } from '#data/field-report.js';
+import type { Fields } from '#data/formats/row-source.js';
 
-const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'];
-const OTHER_NAMES: Readonly<Record<string, string>> = {
+const roles = ['system', 'developer', 'user', 'assistant', 'tool'];
+const otherNames: Readonly<Record<string, string>> = {
   human: 'user',
   gpt: 'assistant',
   bot: 'assistant',
@@ -12,41 +14,50 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   function: 'tool',
 };
 
-/** Reads the messages of a row; undefined if a problem was reported. */
-export function readMessages(value: unknown, report: Report): TrainingMessage[] | undefined {
+/** Reads a list of messages; undefined if a problem was reported. */
+export function readMessages(
+  value: unknown,
+  field: string,
+  report: Report,
+  { mayBeEmpty = false }: { mayBeEmpty?: boolean } = {},
+): TrainingMessage[] | undefined {
   if (!Array.isArray(value)) {
-    report('messages', 'wrong_type', `"messages" must be a list, but is ${describeType(value)}.`);
+    report(field, 'wrong_type', `"${field}" must be a list, but is ${describeType(value)}.`);
     return undefined;
   }
-  if (value.length === 0) {
-    report('messages', 'empty', '"messages" is empty. Give at least a user and an assistant message.');
+  if (value.length === 0 && !mayBeEmpty) {
+    report(field, 'empty', `"${field}" is empty. Give at least a user and an assistant message.`);
     return undefined;
   }
-  const messages = value.map((message, index) => readMessage(message, `messages[${index}]`, report));
-  if (!messages.every((message) => message !== undefined)) return undefined;
+  const messages = value.map((message, index) => readMessage(message, `${field}[${index}]`, report));
+  return messages.every((message) => message !== undefined) ? messages : undefined;
+}
+
+/** Whether there is something to learn in messages, and they end with it. */
+export function checkLearnable(messages: readonly TrainingMessage[], field: string, report: Report): boolean {
   const last = messages.length - 1;
   if (!messages.some(({ role }) => role === 'assistant')) {
     report(
-      'messages',
+      field,
       'no_assistant_message',
       'there is no assistant message, so there is nothing to learn. Add one.',
     );
   } else if (messages[last]!.role !== 'assistant') {
     report(
-      `messages[${last}].role`,
+      `${field}[${last}].role`,
       'last_message_not_assistant',
       `the last message must be the assistant's, but is from ${messages[last]!.role}. Add the answer or remove the message.`,
     );
   } else if (messages.every(({ role, weight }) => role !== 'assistant' || weight === 0)) {
     report(
-      'messages',
+      field,
       'nothing_to_learn',
       'every assistant message has weight 0, so there is nothing to learn. Give one of them weight 1, or remove the line.',
     );
   } else {
-    return messages;
+    return true;
   }
-  return undefined;
+  return false;
 }
 
 function readMessage(value: unknown, path: string, report: Report): TrainingMessage | undefined {
@@ -58,34 +69,43 @@ function readMessage(value: unknown, path: string, report: Report): TrainingMess
     );
     return undefined;
   }
-  const message = value as Readonly<Record<string, unknown>>;
+  const message = withoutNulls(value);
   const role = readRole(message, path, report);
   if (role === undefined) return undefined;
   const toolCalls = readToolCalls(message, role, path, report);
   const content = readContent(message, role, path, report);
-  const isWeightFine = checkWeight(message, role, path, report);
-  if (!toolCalls || content === undefined || !isWeightFine) return undefined;
-  const { tool_calls: _, ...rest } = message;
-  return { ...rest, role, content, ...(toolCalls.length > 0 ? { tool_calls: toolCalls } : {}) };
+  const weight = readWeight(message, role, path, report);
+  if (!toolCalls || content === undefined || weight === undefined) return undefined;
+  const { tool_calls: _, weight: __, ...rest } = message;
+  return {
+    ...rest,
+    role,
+    content,
+    ...(toolCalls.length > 0 ? { tool_calls: toolCalls } : {}),
+    ...(weight === null ? {} : { weight }),
+  };
 }
 
-function readRole(
-  message: Readonly<Record<string, unknown>>,
-  path: string,
-  report: Report,
-): string | undefined {
+/** The fields of an object, without those that a client library writes as null because they are not used. */
+function withoutNulls(value: object): Fields {
+  const entries: Iterable<[string, unknown]> =
+    value instanceof Map ? (value as Map<string, unknown>) : Object.entries(value);
+  return Object.fromEntries([...entries].filter(([, field]) => field !== null));
+}
+
+function readRole(message: Fields, path: string, report: Report): string | undefined {
   const { role } = message;
   if (role === undefined) {
     const isShareGpt = 'from' in message && 'value' in message;
     const fix = isShareGpt
       ? 'Rename "from" to "role" and "value" to "content".'
-      : `Add one of: ${ROLES.join(', ')}.`;
+      : `Add one of: ${roles.join(', ')}.`;
     report(`${path}.role`, 'missing_field', `"role" is missing. ${fix}`);
   } else if (typeof role !== 'string') {
     report(`${path}.role`, 'wrong_type', `"role" must be text, but is ${describeType(role)}.`);
-  } else if (!ROLES.includes(role)) {
-    const meant = Object.hasOwn(OTHER_NAMES, role) ? OTHER_NAMES[role] : undefined;
-    const fix = meant ? `Write ${meant}.` : `Use one of: ${ROLES.join(', ')}.`;
+  } else if (!roles.includes(role)) {
+    const meant = Object.hasOwn(otherNames, role) ? otherNames[role] : undefined;
+    const fix = meant ? `Write ${meant}.` : `Use one of: ${roles.join(', ')}.`;
     report(`${path}.role`, 'unknown_role', `unknown role ${JSON.stringify(role.slice(0, 40))}. ${fix}`);
   } else {
     return role;
@@ -93,19 +113,14 @@ function readRole(
   return undefined;
 }
 
-function readContent(
-  message: Readonly<Record<string, unknown>>,
-  role: string,
-  path: string,
-  report: Report,
-): string | undefined {
+function readContent(message: Fields, role: string, path: string, report: Report): string | undefined {
   const field = `${path}.content`;
   const { content } = message;
   const callsTools =
     role === 'assistant' && Array.isArray(message.tool_calls) && message.tool_calls.length > 0;
-  if (content === undefined || content === null) {
+  if (content === undefined) {
     if (callsTools) return '';
-    report(field, 'missing_field', `"content" is ${content === null ? 'null' : 'missing'}. Add it, as text.`);
+    report(field, 'missing_field', '"content" is missing or null. Add it, as text.');
     return undefined;
   }
   const text = typeof content === 'string' ? content : joinParts(content, field, report);
@@ -150,12 +165,7 @@ function joinParts(content: unknown, field: string, report: Report): string | un
 }
 
 /** The tool calls of a message, an empty list where there are none; undefined if a problem was reported. */
-function readToolCalls(
-  message: Readonly<Record<string, unknown>>,
-  role: string,
-  path: string,
-  report: Report,
-): unknown[] | undefined {
+function readToolCalls(message: Fields, role: string, path: string, report: Report): unknown[] | undefined {
   if ('function_call' in message) {
     report(
       `${path}.function_call`,
@@ -165,7 +175,7 @@ function readToolCalls(
     return undefined;
   }
   const { tool_calls: calls } = message;
-  if (calls === undefined || calls === null) return [];
+  if (calls === undefined) return [];
   const field = `${path}.tool_calls`;
   if (!Array.isArray(calls)) {
     report(field, 'wrong_type', `"tool_calls" must be a list, but is ${describeType(calls)}.`);
@@ -200,21 +210,16 @@ function isToolCall(call: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function checkWeight(
-  { weight }: Readonly<Record<string, unknown>>,
-  role: string,
-  path: string,
-  report: Report,
-): boolean {
-  if (weight === undefined) return true;
+/** The weight of a message, null where it has none; undefined if a problem was reported. */
+function readWeight(message: Fields, role: string, path: string, report: Report): 0 | 1 | null | undefined {
+  const { weight } = message;
+  if (weight === undefined) return null;
   const field = `${path}.weight`;
-  if (weight !== 0 && weight !== 1) {
-    report(
-      field,
-      'invalid_weight',
-      `"weight" must be 0 or 1, but is ${JSON.stringify(weight)?.slice(0, 40)}.`,
-    );
-    return false;
+  const number = weight instanceof Float ? weight.value : weight;
+  if (number !== 0 && number !== 1) {
+    const written = typeof weight === 'bigint' ? String(weight) : JSON.stringify(weight);
+    report(field, 'invalid_weight', `"weight" must be 0 or 1, but is ${written.slice(0, 40)}.`);
+    return undefined;
   }
   if (role !== 'assistant') {
     report(
@@ -222,7 +227,7 @@ function checkWeight(
       'not_allowed',
       `only assistant messages have a weight, but this one is from ${role}. Remove it.`,
     );
-    return false;
+    return undefined;
   }
-  return true;
+  return number;
 }

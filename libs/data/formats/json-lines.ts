@@ -1,0 +1,29 @@
+/** JSON lines: an object on each line, in UTF-8. */
+import type { Report } from '#data/field-report.js';
+import { decodeLine, parseLine } from '#data/formats/json-line.js';
+import { readLines } from '#data/formats/lines.js';
+import type { DataRecord, FileHead, ReadContext, RowSource } from '#data/formats/row-source.js';
+
+export const jsonLines: RowSource = {
+  name: 'jsonl',
+
+  detects({ firstLine }: FileHead): boolean {
+    // An object alone on its line may still be JSON spread over several.
+    return firstLine !== undefined && /^\s*\{./.test(firstLine.text);
+  },
+
+  async *read({ chunks, problems, maxRecordBytes }: ReadContext): AsyncIterable<readonly DataRecord[]> {
+    for await (const lines of readLines(chunks, maxRecordBytes)) {
+      const records: DataRecord[] = [];
+      for (const line of lines) {
+        if (problems.isFull) return;
+        const report: Report = (field, code, message) => problems.add(line.number, field, code, message);
+        const text = decodeLine(line, maxRecordBytes, report);
+        if (text === undefined || text.trim() === '') continue;
+        const fields = parseLine(text, line, report);
+        if (fields) records.push({ line: line.number, fields });
+      }
+      yield records;
+    }
+  },
+};

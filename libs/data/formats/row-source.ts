@@ -1,0 +1,37 @@
+/** What a format of data files is made of. */
+import type { ProblemCollector } from '#data/data-error.js';
+
+/** Fields of a record by name, as the file holds them. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** A record of a file, before anybody asks what kind of row it is. */
+export interface DataRecord {
+  /** Where it stands, from 1: a line, or the number of the record in formats without lines. */
+  readonly line: number;
+  readonly fields: Fields;
+}
+
+/** How a file begins. */
+export interface FileHead {
+  readonly bytes: Buffer;
+  /** The first line that is not blank, as text, with its number; undefined where the beginning is blank or no text. */
+  readonly firstLine: { readonly text: string; readonly number: number } | undefined;
+}
+
+export interface ReadContext {
+  /** The content of the file. A chunk stays valid until the next is asked for. */
+  readonly chunks: AsyncIterable<Buffer>;
+  /** Takes what is wrong. A reader stops when it is full. */
+  readonly problems: ProblemCollector;
+  /** The longest record in bytes. Longer ones are a problem and are not read into memory. */
+  readonly maxRecordBytes: number;
+}
+
+/** A format of files. An entry owns how a file of it is known, how it is read, and everything that is said about it. */
+export interface RowSource {
+  readonly name: string;
+  /** Whether a file that begins like this is of the format. */
+  detects(head: FileHead): boolean;
+  /** The records in batches of about 256 KiB, in flat memory. Throws the errors of reading the content. */
+  read(context: ReadContext): AsyncIterable<readonly DataRecord[]>;
+}

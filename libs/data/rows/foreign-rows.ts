@@ -1,0 +1,29 @@
+/** Rows of other tools, so that an error can name what was given and say what to do with it. */
+import type { Fields } from '#data/formats/row-source.js';
+
+/** Names the data set format of a row by its fields, if it is one of another tool; with the fix. */
+export function describeForeignRow(row: Fields): string | undefined {
+  const has = (...fields: string[]): boolean => fields.every((field) => field in row);
+  if (has('chosen', 'rejected') || 'preferred_completion' in row || 'non_preferred_completion' in row) {
+    return (
+      'this is a preference (DPO) row. This data set is for supervised training: keep the preferred answer as the ' +
+      'last message of {"messages": [...]}.'
+    );
+  }
+  if (Array.isArray(row.conversations)) {
+    return (
+      'this is a ShareGPT row. Rename "conversations" to "messages", in it "from" to "role" (human is user, ' +
+      'gpt is assistant) and "value" to "content".'
+    );
+  }
+  if (has('instruction') && (has('output') || has('response'))) {
+    return (
+      'this is an Alpaca row. Write instruction and input as the user message and output as the assistant message ' +
+      'of {"messages": [...]}, or as {"prompt": "...", "completion": "..."}.'
+    );
+  }
+  if (has('input_ids')) {
+    return 'this row is tokenized already. Give the text; it is tokenized with the tokenizer of the base model.';
+  }
+  return undefined;
+}

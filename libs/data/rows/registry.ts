@@ -1,0 +1,47 @@
+/** The shapes of rows. A new one is a file beside this one and an entry in the list. */
+import type { Report } from '#data/field-report.js';
+import type { Fields } from '#data/formats/row-source.js';
+import { chatShape } from '#data/rows/chat-row.js';
+import { completionShape } from '#data/rows/completion-row.js';
+import { describeForeignRow } from '#data/rows/foreign-rows.js';
+import type { Row } from '#data/rows/row.js';
+import type { RowShape } from '#data/rows/row-shape.js';
+import { textShape } from '#data/rows/text-row.js';
+
+/** Asked in this order, so that a data set with a column of whole conversations is read by that. */
+const rowShapes: readonly RowShape[] = [chatShape, completionShape, textShape];
+
+/** What a record is. */
+export type ReadRecord =
+  | { readonly row: Row; readonly unreadFields: readonly string[] }
+  /** A problem was reported; a row of another tool means that all of the file is. */
+  | { readonly row: undefined; readonly isForeign: boolean };
+
+/** Reads a record as a typed row. A field that is null is absent: so do tables write what a row does not have. */
+export function readRecord(record: Fields, report: Report): ReadRecord {
+  const fields = Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null));
+  const isChat = chatShape.detects(fields);
+  const foreign = isChat ? undefined : describeForeignRow(fields);
+  if (foreign) {
+    report('', 'unsupported_format', foreign);
+    return { row: undefined, isForeign: true };
+  }
+  const shape = rowShapes.find((each) => each.detects(fields));
+  if (!shape) {
+    report('', 'unknown_format', describeUnknown(record));
+    return { row: undefined, isForeign: false };
+  }
+  const row = shape.read(fields, report);
+  if (!row) return { row, isForeign: false };
+  return { row, unreadFields: Object.keys(fields).filter((field) => !shape.fields.includes(field)) };
+}
+
+function describeUnknown(record: Fields): string {
+  const named = Object.keys(record)
+    .slice(0, 8)
+    .map((field) => (record[field] === null ? `${field} (null)` : field));
+  return (
+    `the row has none of the fields messages, prompt and completion, or text; it has: ${named.join(', ') || 'none'}. ` +
+    'Rename them.'
+  );
+}

@@ -1,0 +1,13 @@
+/** Rows of plain text. */
+import { readText, type RowShape } from '#data/rows/row-shape.js';
+
+export const textShape: RowShape = {
+  fields: ['text'],
+
+  detects: (fields) => 'text' in fields,
+
+  read(fields, report) {
+    const text = readText(fields, 'text', report);
+    return text === undefined ? undefined : { kind: 'text', text };
+  },
+};
