@@ -13,6 +13,7 @@ const libs = [
   'training',
   'hub',
   'contracts',
+  'client',
   'platform',
   'jobs',
 ];
@@ -63,6 +64,19 @@ export default {
       },
     },
     {
+      name: 'the-client-is-for-those-who-call-the-api',
+      severity: 'error',
+      from: { path: '^(libs|apps)/', pathNot: '^(libs/client|apps/(cli|dashboard))/' },
+      to: { path: '^libs/client/' },
+    },
+    {
+      name: 'the-client-knows-contracts-only',
+      comment: 'it runs in browsers, and nothing of the service may come with it',
+      severity: 'error',
+      from: { path: '^libs/client/', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: ['^libs/(client|base|contracts/http)/', 'node_modules/(zod|eventsource-parser)/'] },
+    },
+    {
       name: 'one-door-to-tensorflow',
       comment: 'libs/jit/door.ts is the only file that knows @tensorflow/tfjs-core',
       severity: 'error',
@@ -85,8 +99,8 @@ export default {
     {
       name: 'no-test-code-in-the-product',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: '\\.test\\.ts$' },
-      to: { path: '(\\.test\\.ts$|^test/)' },
+      from: { path: '^(apps|libs)/', pathNot: ['\\.test\\.ts$', '^apps/[^/]+/test/'] },
+      to: { path: ['\\.test\\.ts$', '^test/', '^apps/[^/]+/test/'] },
     },
     {
       name: 'no-undeclared-dependency',
@@ -99,7 +113,7 @@ export default {
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
-      conditionNames: ['source', 'import', 'node', 'default', 'types'],
+      conditionNames: ['@lowrank/source', 'import', 'node', 'default', 'types'],
       exportsFields: ['exports'],
     },
     doNotFollow: { path: 'node_modules' },

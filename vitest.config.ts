@@ -1,7 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
-const conditions = { resolve: { conditions: ['source'] }, ssr: { resolve: { conditions: ['source'] } } };
+/** Under a name of our own: packages too have conditions that are called source. */
+const conditions = {
+  resolve: { conditions: ['@lowrank/source'] },
+  ssr: { resolve: { conditions: ['@lowrank/source'] } },
+};
 
 /** What every project of tests shares. */
 export const shared = {

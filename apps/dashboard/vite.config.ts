@@ -5,7 +5,7 @@ import { defineConfig } from 'vite';
 export default defineConfig({
   root: import.meta.dirname,
   plugins: [react()],
-  resolve: { conditions: ['source', 'browser', 'module', 'import'] },
+  resolve: { conditions: ['@lowrank/source', 'browser', 'module', 'import'] },
   build: {
     outDir: join(import.meta.dirname, '../../dist/dashboard'),
     emptyOutDir: true,

@@ -1,6 +1,7 @@
 /** A composition and an export through an outage of the object store, of Postgres and of Redis. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CompositionsClient } from '../../apps/cli/src/client/compositions.js';
+import type { CompositionsClient } from '#client/compositions.js';
+import type { ExportsClient } from '#client/exports.js';
 import { prepareTinyJob, startTestStack, type TestStack } from '../e2e/stack.js';
 import { waitForEnd } from '../e2e/stack-watch.js';
 import { type ClusterServers, startCluster } from './servers.js';
@@ -8,6 +9,7 @@ import { type ClusterServers, startCluster } from './servers.js';
 let servers: ClusterServers;
 let stack: TestStack;
 let compositions: CompositionsClient;
+let merges: ExportsClient;
 let adapter: string;
 
 beforeAll(async () => {
@@ -15,7 +17,7 @@ beforeAll(async () => {
   stack = await startTestStack({
     environment: { ...servers.environment, WORKER_HEARTBEAT_SECONDS: '0.5', WORKER_LOST_SECONDS: '5' },
   });
-  ({ compositions } = stack.client);
+  ({ compositions, exports: merges } = stack.client);
   const { id } = await stack.client.jobs.create(await prepareTinyJob(stack));
   adapter = (await waitForEnd(stack.client, id)).adapter!;
 }, 120_000);
@@ -25,11 +27,14 @@ afterAll(async () => {
 });
 
 const compose = async () => {
-  const made = await compositions.compose({ members: [{ adapter, weight: 0.5 }], rank: 2 });
+  const made = await compositions.wait(
+    await compositions.create({ members: [{ adapter, weight: 0.5 }], rank: 2 }),
+  );
   return stack.client.adapters.get(made.adapter!);
 };
 const exportMerged = async () => {
-  const { files } = await compositions.export({ adapter, dtype: 'bf16', max_shard_bytes: 40_000 });
+  const begun = await merges.create({ adapter, dtype: 'bf16', max_shard_bytes: 40_000 });
+  const { files } = await merges.wait(begun);
   return files.map(({ name, sha256 }) => `${name} ${sha256}`);
 };
 const waits = () => stack.lines.filter((line) => line.includes('a task waits for the object store')).length;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openAdapter } from '#adapters/read-adapter.js';
 import { cardLicence } from '#models/model-origin.js';
-import type { LowrankClient } from '../../apps/cli/src/client/client.js';
+import type { LowrankClient } from '#client/client.js';
+import { fetchAdapter } from '../../apps/cli/src/downloads/fetch-folder.js';
 import { run } from '../../apps/cli/test/run-cli.js';
 import { prepareTinyJob, startTestStack, type TestStack } from './stack.js';
 import { collect, waitForEnd } from './stack-watch.js';
@@ -42,7 +43,7 @@ test('an adapter and a checkpoint are composed, and every adapter names its base
   const made = await cli('compose', `${adapter}=0.5`, `${checkpoint}=0.5`, '--rank', '4');
   for (const id of [adapter, made.adapter]) {
     const folder = join(stack.home, `fetched-${id}`);
-    await client.adapters.download(await client.adapters.get(id), folder);
+    await fetchAdapter(client, await client.adapters.get(id), folder);
     expect(cardLicence(await readFile(join(folder, 'README.md'), 'utf8'))).toBe('cc-by-4.0');
     const opened = await openAdapter(folder);
     expect(opened.config.base_model_name_or_path).toBe('tiny');

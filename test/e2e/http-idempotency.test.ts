@@ -1,7 +1,7 @@
 /** Requests that are sent again make nothing twice, also while the API is killed. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JobCreate } from '#contracts/http/job-create.js';
-import { LowrankClient } from '../../apps/cli/src/client/client.js';
+import { LowrankClient } from '#client/client.js';
 import { prepareTinyJob, startTestStack, type TestStack } from './stack.js';
 import { collect } from './stack-watch.js';
 

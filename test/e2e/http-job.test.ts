@@ -6,8 +6,10 @@ import { readAdapter } from '#adapters/read-adapter.js';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { MetricObject } from '#contracts/http/streams.js';
-import type { ApiError } from '../../apps/cli/src/client/errors.js';
-import { LowrankClient } from '../../apps/cli/src/client/client.js';
+import type { ApiError } from '#client/errors.js';
+import { LowrankClient } from '#client/client.js';
+import { fetchAdapter } from '../../apps/cli/src/downloads/fetch-folder.js';
+import { uploadFile } from '../../apps/cli/src/upload-file.js';
 import { longJob, prepareTinyJob, startTestStack, type TestStack } from './stack.js';
 import { cuttingProxy } from './stack-proxy.js';
 import { collect, stepsOf, upTo, waitForEnd, waitForStatus, waitForStep } from './stack-watch.js';
@@ -82,11 +84,11 @@ test('its adapter is downloaded whole and loads', async () => {
   const adapter = await client.adapters.find(done.fine_tuned_model!);
   expect(adapter).toMatchObject({ id: done.adapter, model: 'tiny', job: done.id });
   const folder = join(stack.home, 'downloads', 'adapter');
-  await client.adapters.download(adapter, folder);
+  await fetchAdapter(client, adapter, folder);
   const { modules, config } = await readAdapter(folder);
   expect(modules.size).toBe(4);
   expect(config).toMatchObject({ r: 4, lora_alpha: 8, base_model_name_or_path: 'tiny' });
-  await expect(client.adapters.download(adapter, folder)).rejects.toMatchObject({ code: 'output_exists' });
+  await expect(fetchAdapter(client, adapter, folder)).rejects.toMatchObject({ code: 'output_exists' });
 });
 
 test('the fine-tuned model is listed beside its base', async () => {
@@ -152,7 +154,7 @@ test('a job that is paused and resumed gives the adapter of one that was left al
 test('bad data are refused with the line and the field', async () => {
   const file = join(stack.home, 'bad.jsonl');
   await writeFile(file, '{"messages":[{"role":"user","content":"a"}]}\n{"messages":7}\n');
-  await expect(client.files.upload(file)).rejects.toMatchObject({
+  await expect(uploadFile(client, file)).rejects.toMatchObject({
     status: 400,
     message: expect.stringMatching(/line \d/) as unknown,
   });

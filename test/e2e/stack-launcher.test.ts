@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LowrankClient } from '../../apps/cli/src/client/client.js';
+import { LowrankClient } from '#client/client.js';
+import { uploadFile } from '../../apps/cli/src/upload-file.js';
 import { isAlive } from '#platform/process-identity.js';
 import { waitForEnd, waitForStep } from './stack-watch.js';
 import { writeTinyJob } from './tiny-job.js';
@@ -97,7 +98,7 @@ test('killed, it leaves nothing running, and started again it finishes the job',
   const folder = join(home, 'tiny');
   const { lora, training } = await writeTinyJob(folder);
   await client.models.add({ folder: join(folder, 'model'), name: 'tiny' });
-  const training_file = (await client.files.upload(join(folder, 'train.jsonl'))).id;
+  const training_file = (await uploadFile(client, join(folder, 'train.jsonl'))).id;
   const longer = {
     ...training,
     max_steps: 120,

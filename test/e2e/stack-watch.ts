@@ -1,8 +1,8 @@
 /** Waiting for what happens to a job, by its stream. */
 import type { JobObject, JobStatus } from '#contracts/http/jobs.js';
 import type { JobStreamMessage } from '#contracts/http/streams.js';
-import type { LowrankClient } from '../../apps/cli/src/client/client.js';
-import { isOver } from '../../apps/cli/src/client/jobs.js';
+import type { LowrankClient } from '#client/client.js';
+import { isOver } from '#client/jobs.js';
 
 /** Resolves with the first message that is meant; throws if the job is over before. */
 export async function waitForMessage(

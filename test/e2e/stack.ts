@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { Client as S3Client } from 'minio';
 import { Client as PostgresClient } from 'pg';
-import { LowrankClient } from '../../apps/cli/src/client/client.js';
+import { LowrankClient } from '#client/client.js';
 import { type RunningStack, startStack } from '../../apps/cli/src/launcher/launcher.js';
 import { LogPrinter } from '../../apps/cli/src/launcher/log-lines.js';
+import { uploadFile } from '../../apps/cli/src/upload-file.js';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import { startEmbeddedPostgres } from '#platform/database/embedded-postgres.js';
 import { writeTinyJob } from './tiny-job.js';
@@ -168,8 +169,8 @@ export async function prepareTinyJob({ client, home }: TestStack, name = 'tiny')
   const folder = join(home, 'tiny');
   const { lora, training } = await writeTinyJob(folder);
   await client.models.add({ folder: join(folder, 'model'), name });
-  const training_file = (await client.files.upload(join(folder, 'train.jsonl'))).id;
-  const validation_file = (await client.files.upload(join(folder, 'validation.jsonl'))).id;
+  const training_file = (await uploadFile(client, join(folder, 'train.jsonl'))).id;
+  const validation_file = (await uploadFile(client, join(folder, 'validation.jsonl'))).id;
   const { seed, ...options } = training ?? {};
   return { model: name, training_file, validation_file, seed, lora, training: options };
 }

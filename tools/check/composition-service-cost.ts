@@ -24,7 +24,7 @@ import { resolveTargetModules } from '#lora/target-modules.js';
 import { parseModelConfig } from '#models/config.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { Decoder } from '#models/decoder.js';
-import { LowrankClient } from '../../apps/cli/src/client/client.js';
+import { LowrankClient } from '#client/client.js';
 import { programRoot } from '../../apps/cli/src/installation.js';
 import { type RunningStack, startStack } from '../../apps/cli/src/launcher/launcher.js';
 import { LogPrinter } from '../../apps/cli/src/launcher/log-lines.js';
@@ -175,7 +175,7 @@ async function measureComposition(stack: RunningStack, client: LowrankClient, ho
   const reading = (async () => {
     while (!state.isOver) {
       const before = performance.now();
-      await client.compositions.exports().next();
+      await client.exports.list().next();
       reads.push(performance.now() - before);
     }
   })();
@@ -194,8 +194,8 @@ async function measureComposition(stack: RunningStack, client: LowrankClient, ho
     const { seconds } = await watched(api!, 'preview-main', preview(body));
     console.log(`preview, ${what}: ${(1000 * seconds).toFixed(0)} ms`);
   }
-  const baked = await watched(workers[0]!, 'bake-main', () =>
-    client.compositions.compose({ members, rank: 16 }),
+  const baked = await watched(workers[0]!, 'bake-main', async () =>
+    client.compositions.wait(await client.compositions.create({ members, rank: 16 })),
   );
   const adapter = await client.adapters.get(baked.result.adapter!);
   console.log(
@@ -214,8 +214,8 @@ async function measureExport(
   const worker = stack.pids().workers[0]!;
   const idle = await idleBake();
   const workerBefore = memoryOf(worker, 'VmRSS');
-  const { result, seconds, peak } = await watched(worker, 'bake-main', () =>
-    client.compositions.export({ adapter, dtype }),
+  const { result, seconds, peak } = await watched(worker, 'bake-main', async () =>
+    client.exports.wait(await client.exports.create({ adapter, dtype })),
   );
   console.log(
     `merged export of ${model} as ${dtype}: ${seconds.toFixed(1)} s, ${megabytes(result.bytes)}, ` +

@@ -8,9 +8,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { JobCreate } from '#contracts/http/job-create.js';
-import { LowrankClient } from '../../apps/cli/src/client/client.js';
+import { LowrankClient } from '#client/client.js';
 import { startStack } from '../../apps/cli/src/launcher/launcher.js';
 import { LogPrinter } from '../../apps/cli/src/launcher/log-lines.js';
+import { uploadFile } from '../../apps/cli/src/upload-file.js';
 
 const { values } = parseArgs({ options: { model: { type: 'string' }, data: { type: 'string' } } });
 const { model: folder, data } = values;
@@ -44,7 +45,7 @@ const stack = await startStack({ environment: { ...process.env, LOWRANK_HOME: ho
 try {
   const client = new LowrankClient({ url: stack.url });
   await client.models.add({ folder: resolve(folder), name: 'timed' });
-  const { id } = await client.files.upload(data);
+  const { id } = await uploadFile(client, data);
   const job: JobCreate = {
     model: 'timed',
     training_file: id,

@@ -1,9 +1,10 @@
 /** Real jobs for the pictures: two that are done and one that runs, on the model in the box. */
 import { join } from 'node:path';
-import type { LowrankClient } from '../../apps/cli/src/client/client.js';
-import { isOver } from '../../apps/cli/src/client/jobs.js';
+import type { LowrankClient } from '#client/client.js';
+import { isOver } from '#client/jobs.js';
 import { programRoot } from '../../apps/cli/src/installation.js';
 import { sampleJob } from '../../apps/cli/src/quickstart/sample-job.js';
+import { uploadFile } from '../../apps/cli/src/upload-file.js';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import type { Content } from './views.js';
 
@@ -11,9 +12,9 @@ const data = join(programRoot, 'examples/quickstart');
 const steps = 60;
 
 export async function makeContent(client: LowrankClient, say: (text: string) => void): Promise<Content> {
-  const training = (await client.files.upload(join(data, 'train.jsonl'))).id;
-  const control = (await client.files.upload(join(data, 'control.jsonl'))).id;
-  const validation = (await client.files.upload(join(data, 'validation.jsonl'))).id;
+  const training = (await uploadFile(client, join(data, 'train.jsonl'))).id;
+  const control = (await uploadFile(client, join(data, 'control.jsonl'))).id;
+  const validation = (await uploadFile(client, join(data, 'validation.jsonl'))).id;
   const job = (suffix: string, file: string, options: Record<string, unknown>): JobCreate => {
     const sample = sampleJob({ training: file, validation }, 5);
     return {

@@ -1,6 +1,6 @@
 /** What every command is given. */
 import type { Command } from 'commander';
-import { LowrankClient } from './client/client.js';
+import { LowrankClient } from '#client/client.js';
 import { Output, type TextStream } from './output.js';
 
 /** The world outside: given by the process, or by a test. */
@@ -47,6 +47,7 @@ export function contextOf(io: CliIo, options: GlobalOptions, program: Command): 
   const client = new LowrankClient({
     url: options.url ?? environment['LOWRANK_URL'] ?? defaultUrl,
     key: environment['LOWRANK_API_KEY'],
+    helpIfUnreachable: 'start one with "lowrank start", or name another with --url or LOWRANK_URL',
   });
   return { ...io, output, client, json, program };
 }

@@ -1,7 +1,7 @@
 /** What the command ends with, for scripts. */
 import { exitCodes, exitOf, exitOfStatus, traitsOf } from '#base/error-codes.js';
 import { LowrankError } from '#base/errors.js';
-import { ApiError } from './client/errors.js';
+import { ApiError } from '#client/errors.js';
 
 /** Ctrl-C, or a request to end. */
 export class Interrupted extends LowrankError {

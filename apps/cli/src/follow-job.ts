@@ -1,9 +1,9 @@
 /** A job as it runs, for a person or a program. */
 import { type JobObject } from '#contracts/http/jobs.js';
 import type { EventObject, JobStreamMessage, MetricObject } from '#contracts/http/streams.js';
-import type { LowrankClient } from './client/client.js';
-import { unexpectedAnswer } from './client/errors.js';
-import { isOver } from './client/jobs.js';
+import type { LowrankClient } from '#client/client.js';
+import { unexpectedAnswer } from '#client/errors.js';
+import { isOver } from '#client/jobs.js';
 import type { Output } from './output.js';
 import { barText, StatusLine } from './progress-bar.js';
 

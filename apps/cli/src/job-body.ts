@@ -6,7 +6,11 @@ import type { Command } from 'commander';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import { LowrankError } from '#base/errors.js';
 import { isId } from '#platform/ids.js';
-import type { LowrankClient } from './client/client.js';
+import type { UploadProgress } from '#client/transport.js';
+import type { CommandContext } from './context.js';
+import { byteSize } from './format.js';
+import { StatusLine } from './progress-bar.js';
+import { uploadFile } from './upload-file.js';
 
 export interface JobFlags {
   readonly job?: string;
@@ -112,18 +116,28 @@ export async function readDraft(flags: JobFlags): Promise<DraftJob> {
   return draft;
 }
 
-/** Uploads the files that are paths and puts their ids in place. */
+/** Uploads the files that are paths and puts their ids in place; shows how far it is on a terminal. */
 export async function uploadFiles(
-  client: LowrankClient,
+  { client, output, signal }: Pick<CommandContext, 'client' | 'output' | 'signal'>,
   draft: DraftJob,
-  options: { readonly signal?: AbortSignal; readonly onUpload?: (path: string) => void } = {},
 ): Promise<JobCreate> {
   const body: DraftJob = { ...draft };
   for (const field of ['training_file', 'validation_file']) {
     const file = body[field];
     if (typeof file !== 'string' || (isId('file', file) && !existsSync(file))) continue;
-    options.onUpload?.(file);
-    body[field] = (await client.files.upload(file, { signal: options.signal })).id;
+    output.note(`uploading ${file}`);
+    const bar = StatusLine.on(output);
+    const onProgress = ({ sentBytes, totalBytes }: UploadProgress) =>
+      bar?.show(
+        sentBytes < totalBytes
+          ? `${byteSize(sentBytes)} of ${byteSize(totalBytes)}`
+          : 'the server checks the file',
+      );
+    try {
+      body[field] = (await uploadFile(client, file, { signal, onProgress })).id;
+    } finally {
+      bar?.clear();
+    }
   }
   return body as unknown as JobCreate;
 }

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { job, page } from '../test/answers.js';
 import { run } from '../test/run-cli.js';
-import { sendError, sendJson, type StubAnswer, type StubServer, stubServer } from '../test/stub-server.js';
+import {
+  sendError,
+  sendJson,
+  type StubAnswer,
+  type StubServer,
+  stubServer,
+} from '../../../test/stub-server.js';
 
 let folder: string;
 beforeAll(async () => {

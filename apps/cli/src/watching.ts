@@ -1,5 +1,6 @@
 /** Work of the server, as a terminal shows it. */
-import type { WaitOptions, Work } from './client/compositions.js';
+import type { PollOptions } from '#client/poll.js';
+import type { Work } from '#client/work.js';
 import type { CommandContext } from './context.js';
 import { Interrupted } from './exit-codes.js';
 import { StatusLine } from './progress-bar.js';
@@ -12,7 +13,7 @@ import { statusText } from './work-status.js';
  */
 export async function watching<T>(
   { output, signal }: CommandContext,
-  work: (options: WaitOptions) => Promise<T>,
+  work: (options: PollOptions<Work>) => Promise<T>,
 ): Promise<T> {
   const bar = StatusLine.on(output);
   let seen: Work | undefined;

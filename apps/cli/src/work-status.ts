@@ -1,5 +1,5 @@
 /** How a composition or an export stands, in a few words. */
-import type { Work } from './client/compositions.js';
+import type { Work } from '#client/work.js';
 
 /** Its status; how far it is where it runs, and the code of the reason where it failed. */
 export function statusText({ status, progress, error }: Omit<Work, 'id' | 'object'>): string {

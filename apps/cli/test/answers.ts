@@ -1,7 +1,7 @@
 /** A job, its stream and its plan as a server answers them. */
 import type { ServerResponse } from 'node:http';
 import type { JobObject } from '#contracts/http/jobs.js';
-import { type SeenRequest, sendJson, type StubAnswer } from './stub-server.js';
+import { type SeenRequest, sendJson, type StubAnswer } from '../../../test/stub-server.js';
 
 const hyperparameters = { batch_size: 'auto', learning_rate_multiplier: 'auto', n_epochs: 'auto' } as const;
 export const job: JobObject = {

@@ -101,6 +101,7 @@ export type CompletionRequest = z.output<typeof completionCreate>;
 
 /** `stop`: the model or a stop text ended the answer; `length`: there was no room for more. */
 export const finishReason = z.enum(['stop', 'length']);
+export type FinishReason = z.infer<typeof finishReason>;
 
 export const completionUsage = z.object({
   prompt_tokens: z.int(),

@@ -7,7 +7,8 @@ import type { AdapterObject } from '#contracts/http/adapters.js';
 import { getModel, listModels, verifyModel } from '#hub/model-registry.js';
 import { LowrankError } from '#base/errors.js';
 import { parseConfiguration } from '#platform/config.js';
-import type { LowrankClient } from '../client/client.js';
+import type { LowrankClient } from '#client/client.js';
+import { fetchAdapter } from '../downloads/fetch-folder.js';
 import { modelRegistry, programRoot } from '../installation.js';
 
 export interface ChatFiles {
@@ -43,7 +44,7 @@ export async function findModel(reference: string, options: FindOptions): Promis
   if (/^(adapter-|ftjob-|ft:)/.test(reference)) {
     const adapter = await options.client.adapters.find(reference);
     const base = await baseFolder(adapter.model, options);
-    const folder = await fetchAdapter(adapter, options);
+    const folder = await cachedAdapter(adapter, options);
     const { base_identity: identity } = adapter;
     const isKnown = identity !== null && (await isRegistered(base, identity, options));
     return { base, adapter: folder, baseIdentity: isKnown ? null : identity };
@@ -100,13 +101,13 @@ async function isRegistered(
 }
 
 /** Fetched once: an adapter never changes. */
-async function fetchAdapter(adapter: AdapterObject, options: FindOptions): Promise<string> {
+async function cachedAdapter(adapter: AdapterObject, options: FindOptions): Promise<string> {
   const { client, environment, signal } = options;
   const { home } = parseConfiguration(environment);
   const folder = join(home, 'cache', 'adapters', basename(adapter.id));
   if (await isWhole(folder, adapter)) return folder;
   try {
-    await client.adapters.download(adapter, folder, { signal });
+    await fetchAdapter(client, adapter, folder, { signal });
   } catch (error) {
     // Another chat may have been faster.
     if (!(await isWhole(folder, adapter))) throw error;

@@ -1,7 +1,8 @@
 /** `lowrank adapters`: what jobs made, and its files. */
 import type { Command } from 'commander';
-import { firstOf } from '../client/pages.js';
+import { firstOf } from '#client/pages.js';
 import type { CommandContext, Run } from '../context.js';
+import { fetchAdapter } from '../downloads/fetch-folder.js';
 import { byteSize, dateTime } from '../format.js';
 import { table } from '../output.js';
 import { StatusLine } from '../progress-bar.js';
@@ -55,9 +56,10 @@ async function get(
 ): Promise<void> {
   const adapter = await client.adapters.find(reference!);
   const bar = StatusLine.on(output);
-  const onProgress = (done: number, total: number) => bar?.show(`${byteSize(done)} of ${byteSize(total)}`);
+  const onProgress = (_: string, done: number, total: number) =>
+    bar?.show(`${byteSize(done)} of ${byteSize(total)}`);
   try {
-    await client.adapters.download(adapter, out, { signal, onProgress });
+    await fetchAdapter(client, adapter, out, { signal, onProgress });
   } finally {
     bar?.clear();
   }

@@ -30,7 +30,9 @@ async function compose(
   const { client, output } = context;
   const members: CompositionCreate['members'] = [];
   for (const argument of args) members.push(await memberOf(context, argument));
-  const made = await watching(context, (wait) => client.compositions.compose({ members, ...options }, wait));
+  const made = await watching(context, async (wait) =>
+    client.compositions.wait(await client.compositions.create({ members, ...options }, wait), wait),
+  );
   const { overall, rank, stack_rank: stack } = made.report!;
   output.result(
     made,

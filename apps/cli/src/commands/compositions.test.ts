@@ -4,7 +4,13 @@ import type { AdapterObject } from '#contracts/http/adapters.js';
 import type { CompositionObject, ExportObject } from '#contracts/http/compositions.js';
 import { page } from '../../test/answers.js';
 import { run } from '../../test/run-cli.js';
-import { sendError, sendJson, type StubAnswer, type StubServer, stubServer } from '../../test/stub-server.js';
+import {
+  sendError,
+  sendJson,
+  type StubAnswer,
+  type StubServer,
+  stubServer,
+} from '../../../../test/stub-server.js';
 import { Interrupted } from '../exit-codes.js';
 
 const work = {

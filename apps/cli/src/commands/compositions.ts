@@ -1,7 +1,7 @@
 /** `lowrank compositions`: sums of adapters that were asked for, and what became of them. */
 import type { Command } from 'commander';
 import type { CompositionObject } from '#contracts/http/compositions.js';
-import { firstOf } from '../client/pages.js';
+import { firstOf } from '#client/pages.js';
 import type { CommandContext, Run } from '../context.js';
 import { dateTime } from '../format.js';
 import { table } from '../output.js';

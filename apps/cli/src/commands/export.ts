@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { ExportCreate, ExportObject } from '#contracts/http/compositions.js';
 import type { CommandContext, Run } from '../context.js';
+import { fetchExport, partialExport } from '../downloads/fetch-folder.js';
 import { byteSize } from '../format.js';
 import { StatusLine } from '../progress-bar.js';
 import { watching } from '../watching.js';
@@ -41,7 +42,7 @@ async function exportMerged(
   const made = await watching(context, async (wait) => {
     // One that is there, perhaps half fetched, is not made again.
     const same = out === undefined ? undefined : await findExport(context, body);
-    return same ? client.compositions.awaitExport(same, wait) : client.compositions.export(body, wait);
+    return client.exports.wait(same ?? (await client.exports.create(body, wait)), wait);
   });
   if (out !== undefined) await fetchInto(context, made, out);
   const size = `${made.id}: ${byteSize(made.bytes)} in ${dtype}`;
@@ -55,7 +56,7 @@ async function exportMerged(
 }
 
 async function findExport({ client }: CommandContext, body: ExportCreate): Promise<ExportObject | undefined> {
-  for await (const made of client.compositions.exports({ adapter: body.adapter })) {
+  for await (const made of client.exports.list({ adapter: body.adapter })) {
     const isSame =
       made.adapter === (body.adapter ?? null) &&
       made.checkpoint === (body.checkpoint ?? null) &&
@@ -73,16 +74,14 @@ async function fetchInto(
 ): Promise<void> {
   const bar = StatusLine.on(output);
   try {
-    await client.exportDownloads.download(made, folder, {
+    await fetchExport(client, made, folder, {
       signal,
       onProgress: (file, done, total) =>
         bar?.show(`${file} ${byteSize(done)} of ${byteSize(total)}, ${Math.floor((100 * done) / total)}%`),
     });
   } catch (error) {
     bar?.clear();
-    output.note(
-      `what has come is in ${client.exportDownloads.partialFolder(made, folder)}: give the command again to go on`,
-    );
+    output.note(`what has come is in ${partialExport(made, folder)}: give the command again to go on`);
     throw error;
   } finally {
     bar?.clear();

@@ -1,6 +1,6 @@
 /** `lowrank exports`: merged models that were asked for, and what became of them. */
 import type { Command } from 'commander';
-import { firstOf } from '../client/pages.js';
+import { firstOf } from '#client/pages.js';
 import type { CommandContext, Run } from '../context.js';
 import { byteSize, dateTime } from '../format.js';
 import { table } from '../output.js';
@@ -40,7 +40,7 @@ async function list(
   { limit, adapter: reference }: ListOptions,
 ): Promise<void> {
   const adapter = reference === undefined ? undefined : (await client.adapters.find(reference)).id;
-  const exports = await firstOf(client.compositions.exports({ adapter }), limit);
+  const exports = await firstOf(client.exports.list({ adapter }), limit);
   if (output.json) {
     for (const made of exports) output.record(made);
     return;
@@ -58,11 +58,11 @@ async function list(
 }
 
 async function cancel({ client, output }: CommandContext, [id]: readonly string[]): Promise<void> {
-  const cancelled = await client.compositions.cancelExport(id!);
+  const cancelled = await client.exports.cancel(id!);
   output.result(cancelled, () => `${cancelled.id} is ${cancelled.status}`);
 }
 
 async function remove({ client, output }: CommandContext, [id]: readonly string[]): Promise<void> {
-  const removed = await client.compositions.deleteExport(id!);
+  const removed = await client.exports.delete(id!);
   output.result(removed, () => `${removed.id} is deleted`);
 }

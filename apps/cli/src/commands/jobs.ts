@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type JobObject, jobStatus } from '#contracts/http/jobs.js';
 import { LowrankError } from '#base/errors.js';
-import { firstOf } from '../client/pages.js';
+import { firstOf } from '#client/pages.js';
 import type { CommandContext, Run } from '../context.js';
 import { count, dateTime, duration } from '../format.js';
 import { facts, table } from '../output.js';

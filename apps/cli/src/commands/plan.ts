@@ -16,16 +16,10 @@ export function addPlan(program: Command, run: Run): void {
   addJobFlags(command).action(run<PlanOptions>(plan));
 }
 
-async function plan(
-  { client, output, signal }: CommandContext,
-  _: readonly string[],
-  options: PlanOptions,
-): Promise<void> {
+async function plan(context: CommandContext, _: readonly string[], options: PlanOptions): Promise<void> {
+  const { client, output, signal } = context;
   const draft = await readDraft(options);
-  const body = await uploadFiles(client, draft, {
-    signal,
-    onUpload: (path) => output.note(`uploading ${path}`),
-  });
+  const body = await uploadFiles(context, draft);
   const plan = await client.jobs.plan(body, { signal });
   output.result(plan, () => {
     const text = planText(plan, output);

@@ -1,7 +1,7 @@
 /** `lowrank share` and `shares`: links to adapters. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ShareObject } from '#contracts/http/shares.js';
-import { firstOf } from '../client/pages.js';
+import { firstOf } from '#client/pages.js';
 import type { CommandContext, Run } from '../context.js';
 import { dateTime } from '../format.js';
 import { table } from '../output.js';

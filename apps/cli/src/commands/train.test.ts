@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { answerAbout, finished, job, messages, plan } from '../../test/answers.js';
 import { run } from '../../test/run-cli.js';
-import { sendJson, type StubAnswer, type StubServer, stubServer } from '../../test/stub-server.js';
+import { sendJson, type StubAnswer, type StubServer, stubServer } from '../../../../test/stub-server.js';
 import { Interrupted } from '../exit-codes.js';
 
 let folder: string;
@@ -128,7 +128,7 @@ describe('train', () => {
       lora: { r: 2, lora_alpha: 4, target_modules: ['q_proj', 'v_proj'] },
       metadata: { a: '1' },
     });
-    expect(create.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
+    expect(create.headers['idempotency-key']).toMatch(/^[0-9a-f]{32}$/);
     expect(seen.find(({ path }) => path === '/v1/files')!.body).toContain('filename="data.jsonl"');
   });
 

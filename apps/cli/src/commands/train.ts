@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { CommandContext, Run } from '../context.js';
 import { exitCodes } from '#base/error-codes.js';
+import { fetchAdapter } from '../downloads/fetch-folder.js';
 import { Interrupted } from '../exit-codes.js';
 import { followJob } from '../follow-job.js';
 import { addJobFlags, type JobFlags, readDraft, uploadFiles } from '../job-body.js';
@@ -25,10 +26,7 @@ export function addTrain(program: Command, run: Run): void {
 async function train(context: CommandContext, _: readonly string[], options: TrainOptions): Promise<number> {
   const { client, output, signal } = context;
   const draft = await readDraft(options);
-  const body = await uploadFiles(client, draft, {
-    signal,
-    onUpload: (path) => output.note(`uploading ${path}`),
-  });
+  const body = await uploadFiles(context, draft);
   const plan = await client.jobs.plan(body, { signal });
   output.say(planText(plan, output));
   const job = await client.jobs.create(body, { signal });
@@ -59,7 +57,7 @@ async function followToEnd(
   output.say(end);
   if (out !== undefined && job.adapter !== null) {
     const adapter = await client.adapters.get(job.adapter);
-    await client.adapters.download(adapter, out, { signal });
+    await fetchAdapter(client, adapter, out, { signal });
     output.result(
       { event: 'fetched', data: { adapter: adapter.id, folder: out } },
       () => `the adapter is in ${out}`,

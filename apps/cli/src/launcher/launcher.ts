@@ -8,7 +8,7 @@ import type { LogPrinter } from './log-lines.js';
 import { requirePort } from './port.js';
 import { PostgresKeeper } from './postgres-keeper.js';
 import { describeEnd, SupervisedProcess, waitUntilReady } from './supervised-process.js';
-import { waitFor } from '../wait.js';
+import { waitFor } from '#base/wait.js';
 
 export interface LauncherOptions {
   /** Variables of the configuration; the children get them too. PORT 0 takes a free port. */

@@ -1,7 +1,7 @@
 /** The embedded Postgres, started again when it dies. */
 import type { EmbeddedPostgres } from '#platform/database/embedded-postgres.js';
 import type { LogPrinter } from './log-lines.js';
-import { waitFor } from '../wait.js';
+import { waitFor } from '#base/wait.js';
 
 const firstPauseSeconds = 0.1;
 const longestPauseSeconds = 10;

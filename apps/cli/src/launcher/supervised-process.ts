@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { LowrankError } from '#base/errors.js';
-import { waitFor } from '../wait.js';
+import { waitFor } from '#base/wait.js';
 
 export interface ProcessSpec {
   /** What people call it, such as `api`. */

@@ -8,8 +8,9 @@ import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { MetricObject } from '#contracts/http/streams.js';
 import { LowrankError } from '#base/errors.js';
-import { LowrankClient } from '../client/client.js';
+import { LowrankClient } from '#client/client.js';
 import { exitCodes } from '#base/error-codes.js';
+import { fetchAdapter } from '../downloads/fetch-folder.js';
 import { exitCodeOf, Interrupted } from '../exit-codes.js';
 import { followJob } from '../follow-job.js';
 import { programRoot } from '../installation.js';
@@ -18,6 +19,7 @@ import { startStack } from '../launcher/launcher.js';
 import { LogPrinter } from '../launcher/log-lines.js';
 import { Output } from '../output.js';
 import { planText } from '../plan-text.js';
+import { uploadFile } from '../upload-file.js';
 import { answers, type QuickstartResult, reportText, validationLosses } from './report.js';
 import { sampleJob } from './sample-job.js';
 
@@ -51,8 +53,8 @@ async function train(
   }: { seed: number; validation: string; output: Output; signal: AbortSignal },
 ): Promise<QuickstartResult> {
   const data = join(programRoot, 'examples/quickstart');
-  const training = await client.files.upload(join(data, 'train.jsonl'), { signal });
-  const held = await client.files.upload(validation, { signal });
+  const training = await uploadFile(client, join(data, 'train.jsonl'), { signal });
+  const held = await uploadFile(client, validation, { signal });
   const body = sampleJob({ training: training.id, validation: held.id }, seed);
   output.say(planText(await client.jobs.plan(body, { signal }), output));
   const created = await client.jobs.create(body, { signal });
@@ -72,7 +74,7 @@ async function train(
   const folder = resolve('.lowrank/quickstart', job.id);
   await mkdir(folder, { recursive: true });
   const place = join(folder, 'adapter');
-  await client.adapters.download(adapter, place, { signal });
+  await fetchAdapter(client, adapter, place, { signal });
   const { before, after } = validationLosses(metrics);
   const result: QuickstartResult = {
     ok: true,

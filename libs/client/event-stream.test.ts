@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
 import { sendError, type StubAnswer, type StubServer, stubServer } from '../../test/stub-server.js';
 import { Connection } from './connection.js';
-import { followStream, parseEvents, type StreamEvent } from './event-stream.js';
+import { eventsOf, followStream, type StreamEvent } from './event-stream.js';
 
 const servers: StubServer[] = [];
 afterEach(async () => {
@@ -16,20 +16,23 @@ async function serve(answer: StubAnswer): Promise<{ connection: Connection; seen
 }
 
 async function parsed(...pieces: string[]): Promise<StreamEvent[]> {
-  async function* chunks() {
-    for (const piece of pieces) yield new TextEncoder().encode(piece);
-  }
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(new TextEncoder().encode(piece));
+      controller.close();
+    },
+  });
   const events: StreamEvent[] = [];
-  for await (const event of parseEvents(chunks())) events.push(event);
+  for await (const event of eventsOf(new Response(body))) events.push(event);
   return events;
 }
 
 test('events are read whole, however the text is cut', async () => {
   const text =
-    ': hello\r\nid: 1\r\nevent: metric\r\ndata: {"a":\r\ndata: 1}\r\n\r\ndata:plain\n\nid: 2\n\ndata: é\n\n';
+    ': hello\r\nid: 1\r\nevent: metric\r\ndata: {"a":\r\ndata: 1}\r\n\r\ndata:plain\n\nid: 2\ndata: é\n\n';
   const expected = [
     { id: '1', event: 'metric', data: '{"a":\n1}' },
-    { id: '1', event: 'message', data: 'plain' },
+    { id: undefined, event: 'message', data: 'plain' },
     { id: '2', event: 'message', data: 'é' },
   ];
   expect(await parsed(text)).toEqual(expected);
@@ -98,4 +101,33 @@ test('a server that stays away ends it after the patience', async () => {
   await server.close();
   const stream = followStream(connection, '/', () => Promise.resolve(false), { patienceSeconds: 0 });
   await expect(stream.next()).rejects.toMatchObject({ code: 'server_unreachable' });
+});
+
+test('a connection on which nothing comes any more counts as broken', async () => {
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode('data: a\n\n')),
+  });
+  const events = eventsOf(new Response(body), { silenceMs: 20 });
+  expect((await events.next()).value).toMatchObject({ data: 'a' });
+  await expect(events.next()).rejects.toMatchObject({
+    state: 'broken',
+    message: expect.stringContaining('nothing came') as unknown,
+  });
+});
+
+test('every break is told with its reason', async () => {
+  const { connection } = await serve((_, response, count) => {
+    if (count === 2) {
+      response.writeHead(204).end();
+      return;
+    }
+    begin(response);
+    response.write('id: 1\ndata: a\n\n', () => response.destroy());
+  });
+  const reasons: string[] = [];
+  const onBreak = (cause: Error) => reasons.push(cause.message);
+  const stream = followStream(connection, '/', () => Promise.resolve(false), { onBreak });
+  expect((await stream.next()).value).toMatchObject({ data: 'a' });
+  expect((await stream.next()).done).toBe(true);
+  expect(reasons).toEqual(['UND_ERR_SOCKET']);
 });

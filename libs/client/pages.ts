@@ -3,6 +3,27 @@ import type { z } from 'zod';
 import type { Page } from '#contracts/http/pages.js';
 import type { Connection, RequestOptions } from './connection.js';
 
+export interface PageQuery {
+  /** The id that the page before ended with. */
+  readonly after?: string;
+  readonly limit?: number;
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** One page of a list. */
+export function readPage<T>(
+  connection: Connection,
+  path: string,
+  page: z.ZodType<Page<T>>,
+  query: PageQuery,
+  { signal }: ReadOptions = {},
+): Promise<Page<T>> {
+  return connection.json('GET', path, page, { query: { ...query }, signal });
+}
+
 /** Every object of a list, page after page. */
 export async function* eachOf<T extends { readonly id: string }>(
   connection: Connection,

@@ -1,4 +1,4 @@
-/** A client of the HTTP API: typed by its contracts, patient with a server that starts or restarts. */
+/** A client of the HTTP API, in Node and in browsers: typed by its contracts, patient with a server that restarts. */
 import {
   healthObject,
   type QueueObject,
@@ -9,12 +9,15 @@ import {
   workerList,
 } from '#contracts/http/service.js';
 import { AdaptersClient } from './adapters.js';
+import { CompletionsClient } from './completions.js';
 import { CompositionsClient } from './compositions.js';
 import { Connection, type ConnectionOptions } from './connection.js';
-import { ExportDownloads } from './export-downloads.js';
+import { download, type DownloadOptions } from './download.js';
+import { ExportsClient } from './exports.js';
 import { FilesClient } from './files.js';
 import { JobsClient } from './jobs.js';
 import { ModelsClient } from './models.js';
+import type { ReadOptions } from './pages.js';
 import { SharesClient } from './shares.js';
 
 export class LowrankClient {
@@ -22,11 +25,12 @@ export class LowrankClient {
   readonly jobs: JobsClient;
   readonly models: ModelsClient;
   readonly adapters: AdaptersClient;
-  /** Compositions and exports. */
   readonly compositions: CompositionsClient;
+  readonly exports: ExportsClient;
   /** Links. */
   readonly shares: SharesClient;
-  readonly exportDownloads: ExportDownloads;
+  /** Answers of models. */
+  readonly completions: CompletionsClient;
   private readonly connection: Connection;
 
   constructor(options: ConnectionOptions) {
@@ -36,8 +40,9 @@ export class LowrankClient {
     this.models = new ModelsClient(this.connection);
     this.adapters = new AdaptersClient(this.connection);
     this.compositions = new CompositionsClient(this.connection);
+    this.exports = new ExportsClient(this.connection);
     this.shares = new SharesClient(this.connection);
-    this.exportDownloads = new ExportDownloads(this.connection);
+    this.completions = new CompletionsClient(this.connection);
   }
 
   get url(): string {
@@ -53,12 +58,17 @@ export class LowrankClient {
     return this.connection.json('GET', '/ready', readinessObject);
   }
 
-  async workers(): Promise<WorkerObject[]> {
-    const { data } = await this.connection.json('GET', '/v1/workers', workerList);
+  async workers(options: ReadOptions = {}): Promise<WorkerObject[]> {
+    const { data } = await this.connection.json('GET', '/v1/workers', workerList, options);
     return data;
   }
 
-  async queue(): Promise<QueueObject> {
-    return this.connection.json('GET', '/v1/queue', queueObject);
+  async queue(options: ReadOptions = {}): Promise<QueueObject> {
+    return this.connection.json('GET', '/v1/queue', queueObject, options);
+  }
+
+  /** A file by its path, such as `/v1/adapters/ID/archive`. Throws as `download` does. */
+  download(path: string, options: DownloadOptions = {}): AsyncGenerator<Uint8Array> {
+    return download(this.connection, path, options);
   }
 }

@@ -53,6 +53,7 @@ test('an error has the message, code and fields of the server', async () => {
     code: 'job_invalid',
     message: 'no',
     details: { status: 400, param: 'model', request: 'req-1', problems },
+    problems,
   });
 });
 
@@ -76,9 +77,10 @@ test('a server that starts a moment later is waited for, even with a request tha
 
 test('nobody there is an error that names the address and what to do', async () => {
   const url = await nobody();
-  await expect(new Connection({ url, patienceSeconds: 0 }).send('GET', '/')).rejects.toMatchObject({
+  const connection = new Connection({ url, patienceSeconds: 0, helpIfUnreachable: 'start one' });
+  await expect(connection.send('GET', '/')).rejects.toMatchObject({
     code: 'server_unreachable',
-    message: expect.stringMatching(/ECONNREFUSED.*lowrank start.*--url/) as unknown,
+    message: `no server answers at ${url} (ECONNREFUSED): start one`,
   });
 });
 
@@ -119,4 +121,49 @@ test('waiting ends with the signal', async () => {
 test('an address that fetch does not go to is an error at once', async () => {
   const failure = new Connection({ url: 'http://127.0.0.1:9' }).send('GET', '/');
   await expect(failure).rejects.toMatchObject({ code: 'server_unreachable' });
+});
+
+test('an answer that breaks off in the middle is asked for again', async () => {
+  const { url, seen } = await serve((_, response, count) => {
+    if (count > 1) return sendJson(response, body);
+    response.writeHead(200, { 'content-length': 100 });
+    response.write('{"ok":', () => response.destroy());
+  });
+  expect(await new Connection({ url }).json('GET', '/', ok)).toEqual(body);
+  expect(seen).toHaveLength(2);
+});
+
+test('what makes something has a key of its own, the same in every try', async () => {
+  const { url, seen } = await serve((_, response, count) => {
+    if (count === 1) response.destroy();
+    else sendJson(response, body);
+  });
+  const connection = new Connection({ url });
+  await connection.create('/v1/x', ok, {});
+  await connection.create('/v1/x', ok, {});
+  await connection.create('/v1/x', ok, {}, { idempotencyKey: 'mine' });
+  const keys = seen.map(({ headers }) => headers['idempotency-key']);
+  expect(keys[0]).toMatch(/^[0-9a-f]{32}$/);
+  expect(keys[1]).toBe(keys[0]);
+  expect(keys[2]).not.toBe(keys[0]);
+  expect(keys[3]).toBe('mine');
+});
+
+test('the key is looked up for each request, and refusals are told', async () => {
+  const { url } = await serve(({ headers }, response) => {
+    if (headers.authorization === 'Bearer lr-new') sendJson(response, body);
+    else sendError(response, 401, { message: 'no', code: 'invalid_api_key' });
+  });
+  let key: string | undefined;
+  const told: number[] = [];
+  const connection = new Connection({ url, key: () => key, onError: ({ status }) => told.push(status) });
+  await expect(connection.json('GET', '/', ok)).rejects.toMatchObject({ status: 401 });
+  key = 'lr-new';
+  expect(await connection.json('GET', '/', ok)).toEqual(body);
+  expect(told).toEqual([401]);
+});
+
+test('a key that cannot be sent is an error that says so', async () => {
+  const connection = new Connection({ url: 'http://127.0.0.1:1', key: 'lr-\nx' });
+  await expect(connection.send('GET', '/')).rejects.toMatchObject({ code: 'invalid_api_key' });
 });
