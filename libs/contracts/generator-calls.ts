@@ -24,13 +24,19 @@ export const generatorTask = z.object({
   }),
   /** Empty for the base model alone. */
   members: z.array(member),
-  /** A conversation whose next turn is the assistant's, or a text to go on with. */
-  prompt: z.union([z.string(), z.array(z.object({ role: z.string(), content: z.string() }))]),
+  /** A text to go on with or its token ids, none of which begin a new document; or a conversation whose next turn is the assistant's. */
+  prompt: z.union([
+    z.string(),
+    z.array(z.int()),
+    z.array(z.looseObject({ role: z.string(), content: z.string() })),
+  ]),
   /** Null for as many as the model takes. */
   max_tokens: z.int().nullable(),
   temperature: z.number(),
   top_p: z.number(),
   seed: z.int(),
+  /** Tells apart several answers to one prompt under one seed. */
+  request: z.int(),
   stop: z.array(z.string()),
 });
 export type GeneratorTask = z.infer<typeof generatorTask>;

@@ -152,7 +152,7 @@ class BlockSequence implements TokenSequence {
     if (stranger !== undefined) {
       throw new LowrankError(
         'token_out_of_range',
-        `the token ${stranger} is not in the model's vocabulary of ${vocabSize}; tokenizer and model do not fit`,
+        `the token ${stranger} is not in the model's vocabulary of ${vocabSize} tokens`,
         { details: { token: stranger, vocabSize } },
       );
     }

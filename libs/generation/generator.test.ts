@@ -124,6 +124,20 @@ describe('a prompt', () => {
     expect(model.prompts[0]).toEqual([...tokenizer.prefix, ...encode('Say:')]);
   });
 
+  test('of token ids is taken as it is', async () => {
+    const model = scripted([end]);
+    const ids = encode('Say:');
+    expect(await generatorOf(model).complete(ids)).toMatchObject({ promptTokens: ids.length });
+    expect(model.prompts[0]).toEqual(ids);
+  });
+
+  test('of no tokens begins a new document', async () => {
+    const model = scripted([end]);
+    await generatorOf(model).complete([]);
+    const { prefix, special } = tokenizer;
+    expect(model.prompts[0]).toEqual(prefix.length > 0 ? prefix : [(special.bos ?? special.eos)!.id]);
+  });
+
   test('of messages is rendered up to the turn of the assistant', async () => {
     const model = scripted([end]);
     const messages = [{ role: 'user', content: 'What is a license?' }];

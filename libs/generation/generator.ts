@@ -48,6 +48,8 @@ export interface CompletionOptions extends Partial<SamplingOptions> {
   readonly signal?: AbortSignal;
 }
 
+export type Prompt = string | readonly number[] | readonly ChatMessage[];
+
 export interface Completion {
   /** Without special tokens, and cut before a stop string. */
   readonly text: string;
@@ -115,15 +117,13 @@ export class Generator {
   }
 
   /**
-   * Answers a prompt: a text to go on with, or a conversation whose next turn is the assistant's.
+   * Answers a prompt: a text to go on with or its token ids, or a conversation whose next turn is the assistant's. Without
+   * any token ids it begins a new document.
    *
    * Greedy unless a temperature is given. Throws what `generateTokens` and the chat template throw, `stop_invalid`,
    * `weights_without_composition`, and for weights what {@link LiveComposition.withWeights} throws.
    */
-  async complete(
-    prompt: string | readonly ChatMessage[],
-    options: CompletionOptions = {},
-  ): Promise<Completion> {
+  async complete(prompt: Prompt, options: CompletionOptions = {}): Promise<Completion> {
     const ids = this.encode(prompt);
     const { temperature = greedy.temperature, topP = greedy.topP, seed = greedy.seed } = options;
     const stops = new StopStrings(options.stop ?? []);
@@ -171,13 +171,25 @@ export class Generator {
     return weights ? composition!.withWeights(weights) : this.adapter;
   }
 
-  private encode(prompt: string | readonly ChatMessage[]): number[] {
+  private encode(prompt: Prompt): number[] {
     const { tokenizer, template } = this.options;
     if (typeof prompt === 'string') {
       // Only what a tokenizer puts in front: what it puts behind a text would end it.
       return [...tokenizer.prefix, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
     }
+    if (!isConversation(prompt)) return prompt.length === 0 ? newDocument(tokenizer) : [...prompt];
     const rendered = template.render(prompt, { addGenerationPrompt: true });
     return tokenizer.encode(rendered, { addSpecialTokens: false });
   }
+}
+
+function isConversation(prompt: Exclude<Prompt, string>): prompt is readonly ChatMessage[] {
+  return typeof prompt[0] === 'object';
+}
+
+/** What stands in front of a text; where that is nothing, what stands between two. */
+function newDocument({ prefix, special: { bos, eos } }: Tokenizer): number[] {
+  if (prefix.length > 0) return [...prefix];
+  const between = bos ?? eos;
+  return between ? [between.id] : [];
 }

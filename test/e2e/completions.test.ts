@@ -180,6 +180,50 @@ describe('the likeliest answer', () => {
   });
 });
 
+describe('several prompts', () => {
+  const texts = ['The sum of 3 and 4', 'One word:', 'The sum of 3 and 4'];
+
+  test('are answered as each alone, also as token ids and as a stream', async () => {
+    const alone = await Promise.all(texts.map((text) => direct(text)));
+    const answer = await openai.completions.create({ ...greedy, model: 'tiny', prompt: texts });
+    expect(answer.choices.map(({ text }) => text)).toEqual(alone.map(({ text }) => text));
+    expect(answer.usage!.prompt_tokens).toBe(alone.reduce((sum, { promptTokens }) => sum + promptTokens, 0));
+    const tokenizer = await loadTokenizer(join(api.home, 'models-of-tests', 'tiny'));
+    const ids = texts.map((text) => [
+      ...tokenizer.prefix,
+      ...tokenizer.encode(text, { addSpecialTokens: false }),
+    ]);
+    const ofIds = await openai.completions.create({ ...greedy, model: 'tiny', prompt: ids });
+    expect(ofIds.choices).toEqual(answer.choices);
+    const first = await openai.completions.create({ ...greedy, model: 'tiny', prompt: ids[0]! });
+    expect(first.choices).toEqual([answer.choices[0]]);
+    const streamed = texts.map(() => '');
+    const stream = await openai.completions.create({ ...greedy, model: 'tiny', prompt: texts, stream: true });
+    for await (const { choices } of stream) for (const { index, text } of choices) streamed[index] += text;
+    expect(streamed).toEqual(alone.map(({ text }) => text));
+  });
+
+  test('and several answers differ under one seed, the same ones each time', async () => {
+    const sampled = async () => {
+      const request = { model: 'tiny', messages, max_tokens: 12, temperature: 1.5, seed: 3, n: 3 };
+      return (await openai.chat.completions.create(request)).choices.map(({ message }) => message.content);
+    };
+    const answers = await sampled();
+    expect(new Set(answers).size).toBe(3);
+    expect(await sampled()).toEqual(answers);
+  });
+
+  test('with a token that is none are refused by the field', async () => {
+    const asked = openai.completions.create({ ...greedy, model: 'tiny', prompt: [1, 2_000_000] });
+    await expect(asked).rejects.toMatchObject({ status: 400, param: 'prompt', code: 'token_out_of_range' });
+  });
+
+  test('of nothing begin a new document', async () => {
+    const answer = await openai.completions.create({ ...greedy, model: 'tiny', prompt: null });
+    expect(answer.usage).toMatchObject({ prompt_tokens: 1 });
+  });
+});
+
 describe('a stream', () => {
   test('of a chat has the pieces of the whole answer', async () => {
     const whole = await openai.chat.completions.create({ ...greedy, model: a, messages });
@@ -217,6 +261,17 @@ describe('a stream', () => {
       .map((frame) => JSON.parse(frame.slice(6)) as { choices: { text: string }[] });
     expect(pieces.map(({ choices }) => choices[0]!.text).join('')).toBe(text);
   });
+});
+
+test('a second turn takes the answer of the first as it came', async () => {
+  const first = await openai.chat.completions.create({ ...greedy, model: 'tiny', messages });
+  const { message } = first.choices[0]!;
+  const second = await openai.chat.completions.create({
+    ...greedy,
+    model: 'tiny',
+    messages: [...messages, message, { role: 'user', content: 'Are you sure?' }],
+  });
+  expect(second.usage!.prompt_tokens).toBeGreaterThan(first.usage!.prompt_tokens);
 });
 
 test('a seed gives the same answer again, and no seed another one', async () => {

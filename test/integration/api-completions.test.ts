@@ -199,13 +199,12 @@ test.each([
     'model',
     'invalid_request',
   ],
-  ['two answers', () => ({ n: 2 }), 400, 'n', 'invalid_request'],
+  ['more answers than one request may have', () => ({ n: 200 }), 400, 'n', 'invalid_request'],
   ['a temperature above 2', () => ({ temperature: 2.5 }), 400, 'temperature', 'invalid_request'],
   ['a share above 1', () => ({ top_p: 1.5 }), 400, 'top_p', 'invalid_request'],
   ['no tokens', () => ({ max_tokens: 0 }), 400, 'max_tokens', 'invalid_request'],
   ['an empty stop text', () => ({ stop: '' }), 400, 'stop', 'invalid_request'],
   ['five stop texts', () => ({ stop: ['a', 'b', 'c', 'd', 'e'] }), 400, 'stop', 'invalid_request'],
-  ['an unknown field', () => ({ top_k: 5 }), 400, 'top_k', 'invalid_request'],
 ])('%s is refused with the field, whole or as a stream', async (_, body, status, param, code) => {
   for (const stream of [false, true]) {
     for (const answer of [
@@ -224,14 +223,14 @@ test.each([
 
 test.each([
   ['no messages', { messages: [] }, 'messages'],
-  ['an unknown role', { messages: [{ role: 'tool', content: 'x' }] }, 'messages.0.role'],
+  ['an unknown role', { messages: [{ role: 'bot', content: 'x' }] }, 'messages.0.role'],
   [
     'a picture',
     { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] },
     'messages.0.content',
   ],
   ['tools', { tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
-  ['JSON answers', { response_format: { type: 'json_object' } }, 'response_format.type'],
+  ['JSON answers', { response_format: { type: 'json_object' } }, 'response_format'],
 ])('%s in a chat is refused with the field', async (_, body, param) => {
   const { status, body: answer } = await chat('x', body);
   expect({ status, param: answer.error.param }).toEqual({ status: 400, param });

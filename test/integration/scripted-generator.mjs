@@ -22,7 +22,9 @@ process.on('message', ({ call, cancel, input }) => {
     return;
   }
   const { prompt } = input;
-  const [word, argument] = String(typeof prompt === 'string' ? prompt : prompt.at(-1).content).split(' ');
+  const isTokens = Array.isArray(prompt) && typeof prompt[0] !== 'object';
+  const text = typeof prompt === 'string' ? prompt : isTokens ? 'task' : prompt.at(-1).content;
+  const [word, argument] = text.split(' ');
   waiting.add(call);
   mostAtOnce = Math.max(mostAtOnce, waiting.size);
   if (word === 'wait') write(call, 'begun');

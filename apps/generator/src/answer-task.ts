@@ -25,6 +25,7 @@ export async function answerTask(
       temperature: task.temperature,
       topP: task.top_p,
       seed: task.seed,
+      request: task.request,
       stop: task.stop,
       signal,
       onToken: ({ text }) => {

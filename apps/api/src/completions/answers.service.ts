@@ -2,16 +2,26 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { GeneratedAnswer, GeneratorTask } from '#contracts/generator-calls.js';
 import { BaseModels } from '../models/base-models.js';
 import { PrometheusService } from '../prometheus/prometheus.service.js';
-import { Generators, type Place } from './generators.service.js';
+import { Generators } from './generators.service.js';
 import { MemberFilesService } from './member-files.service.js';
-import { TextChannel } from './text-channel.js';
+import { PieceChannel } from './piece-channel.js';
 import type { WantedModel } from './wanted-models.service.js';
 
 /** A prompt, and how its answer is chosen. */
 export type Question = Pick<
   GeneratorTask,
-  'prompt' | 'max_tokens' | 'temperature' | 'top_p' | 'seed' | 'stop'
+  'prompt' | 'max_tokens' | 'temperature' | 'top_p' | 'seed' | 'request' | 'stop'
 >;
+
+/** More of the answer to one of the questions, or its end. */
+export type AnswerPiece =
+  | { readonly index: number; readonly text: string }
+  | { readonly index: number; readonly answer: GeneratedAnswer };
+
+export type AnswerChannel = PieceChannel<AnswerPiece, readonly GeneratedAnswer[]>;
+
+/** What all answers of a request share. */
+type Shared = Pick<GeneratorTask, 'base' | 'members'>;
 
 /** Answers of models, as they come. */
 @Injectable()
@@ -24,33 +34,39 @@ export class AnswersService {
   ) {}
 
   /**
-   * Begins to answer. The channel fails with what `Generators` and `MemberFilesService` throw, and with the signal's
-   * reason, which ends the work at the next token.
+   * Begins to answer, one question after the other: many of them take one place in the queue, as one does. The channel
+   * fails with what `Generators` and `MemberFilesService` throw, and with the signal's reason, which ends the work at the
+   * next token.
    */
-  begin(model: WantedModel, question: Question, signal: AbortSignal): TextChannel<GeneratedAnswer> {
-    return new TextChannel(async (onText) => {
+  begin(model: WantedModel, questions: readonly Question[], signal: AbortSignal): AnswerChannel {
+    return new PieceChannel(async (onPiece: (piece: AnswerPiece) => void) => {
       using place = this.generators.enter();
-      return await this.measured(signal, () => this.answer(model, question, place, { signal, onText }));
+      const answers: GeneratedAnswer[] = [];
+      const ask = async (shared: Shared, question: Question) => {
+        const index = answers.length;
+        const hooks = { signal, onText: (text: string) => onPiece({ index, text }) };
+        const answer = await this.measured(signal, () => place.answer({ ...question, ...shared }, hooks));
+        answers.push(answer);
+        onPiece({ index, answer });
+      };
+      await this.withFiles(model, signal, async (shared) => {
+        for (const question of questions) await ask(shared, question);
+      });
+      return answers;
     });
   }
 
-  private async answer(
-    { base, members }: WantedModel,
-    question: Question,
-    place: Place,
-    hooks: { readonly signal: AbortSignal; readonly onText: (text: string) => void },
-  ): Promise<GeneratedAnswer> {
-    using taken = await this.files.take(members, hooks.signal);
-    const { folder, identity } = base;
+  private async withFiles(
+    { base: { folder, identity }, base, members }: WantedModel,
+    signal: AbortSignal,
+    work: (shared: Shared) => Promise<void>,
+  ): Promise<void> {
+    using taken = await this.files.take(members, signal);
     const verified = await this.bases.isUnchanged(base);
-    return await place.answer(
-      {
-        ...question,
-        base: { folder, identity, verified },
-        members: members.map(({ id, weight }, i) => ({ name: id, weight, ...taken.places[i]! })),
-      },
-      hooks,
-    );
+    await work({
+      base: { folder, identity, verified },
+      members: members.map(({ id, weight }, i) => ({ name: id, weight, ...taken.places[i]! })),
+    });
   }
 
   private async measured(

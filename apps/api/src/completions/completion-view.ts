@@ -9,73 +9,87 @@ import type {
 import { randomText } from '#platform/ids.js';
 import { unixSeconds } from '../http/unix-seconds.js';
 
-/** An answer as clients know it. */
-export interface CompletionView<Whole, Piece> {
-  whole(text: string, answer: GeneratedAnswer): Whole;
-  /** Before any text; null if that needs no piece. */
-  opening(): Piece | null;
-  piece(text: string): Piece;
-  /** After all text: why it ended and, if they were asked for, the counts. */
-  closing(answer: GeneratedAnswer): Piece[];
+/** One of the answers to a request. */
+export interface WholeAnswer {
+  readonly text: string;
+  readonly finishReason: GeneratedAnswer['finish_reason'];
 }
 
-interface ViewOptions {
+/** Answers as clients know them. */
+export interface CompletionView<Whole, Piece> {
+  whole(answers: readonly WholeAnswer[], usage: CompletionUsage): Whole;
+  /** Before any text of an answer; null if that needs no piece. */
+  opening(index: number): Piece | null;
+  piece(index: number, text: string): Piece;
+  /** After all text of an answer: why it ended. */
+  closing(index: number, finishReason: WholeAnswer['finishReason']): Piece;
+  /** After all answers, if the counts were asked for. */
+  counts(usage: CompletionUsage): Piece | null;
+}
+
+export interface ViewOptions {
   /** As the request names it. */
   readonly model: string;
   readonly includesUsage: boolean;
+  /** Whether pieces are filled up to lengths that tell nothing of their text. */
+  readonly isObfuscated: boolean;
+  /** Whether the request asks for a tier of service. */
+  readonly namesTier?: boolean;
 }
 
 const idLength = 24;
-const place = { index: 0, logprobs: null } as const;
+/** Pieces are filled up to a multiple of it. */
+const paddedLength = 64;
 
-function viewUsage({ prompt_tokens, completion_tokens }: GeneratedAnswer): CompletionUsage {
-  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
+/** A piece with as many random characters as fill it up. */
+function obfuscated<Piece extends object>(
+  piece: Piece,
+  { isObfuscated }: ViewOptions,
+): Piece & { obfuscation?: string } {
+  if (!isObfuscated) return piece;
+  const { length } = JSON.stringify({ ...piece, obfuscation: '' });
+  return { ...piece, obfuscation: randomText((paddedLength - (length % paddedLength)) % paddedLength) };
 }
 
 /** The assistant's turn of a chat. */
-export function chatView({
-  model,
-  includesUsage,
-}: ViewOptions): CompletionView<ChatCompletion, ChatCompletionChunk> {
-  const head = { id: `chatcmpl-${randomText(idLength)}`, created: unixSeconds(new Date()), model };
+export function chatView(options: ViewOptions): CompletionView<ChatCompletion, ChatCompletionChunk> {
+  const { model, includesUsage, namesTier } = options;
+  const tier = namesTier ? ({ service_tier: 'default' } as const) : {};
+  const head = { id: `chatcmpl-${randomText(idLength)}`, created: unixSeconds(new Date()), model, ...tier };
   const object = 'chat.completion.chunk';
   const noUsage = includesUsage ? { usage: null } : {};
   const chunk = (
+    index: number,
     delta: ChatCompletionChunk['choices'][number]['delta'],
-    finish_reason: GeneratedAnswer['finish_reason'] | null = null,
+    finish_reason: WholeAnswer['finishReason'] | null = null,
   ): ChatCompletionChunk => ({
     ...head,
     object,
-    choices: [{ ...place, delta, finish_reason }],
+    choices: [{ index, logprobs: null, delta, finish_reason }],
     ...noUsage,
   });
   return {
-    whole: (text, answer) => ({
+    whole: (answers, usage) => ({
       ...head,
       object: 'chat.completion',
-      choices: [
-        {
-          ...place,
-          message: { role: 'assistant', content: text, refusal: null },
-          finish_reason: answer.finish_reason,
-        },
-      ],
-      usage: viewUsage(answer),
+      choices: answers.map(({ text, finishReason }, index) => ({
+        index,
+        logprobs: null,
+        message: { role: 'assistant', content: text, refusal: null },
+        finish_reason: finishReason,
+      })),
+      usage,
     }),
-    opening: () => chunk({ role: 'assistant', content: '' }),
-    piece: (content) => chunk({ content }),
-    closing: (answer) => [
-      chunk({}, answer.finish_reason),
-      ...(includesUsage ? [{ ...chunk({}), choices: [], usage: viewUsage(answer) }] : []),
-    ],
+    opening: (index) => chunk(index, { role: 'assistant', content: '' }),
+    piece: (index, content) => obfuscated(chunk(index, { content }), options),
+    closing: (index, finishReason) => chunk(index, {}, finishReason),
+    counts: (usage) => (includesUsage ? { ...head, object, choices: [], usage } : null),
   };
 }
 
-/** How a text goes on. */
-export function textView({
-  model,
-  includesUsage,
-}: ViewOptions): CompletionView<TextCompletion, TextCompletion> {
+/** How texts go on. */
+export function textView(options: ViewOptions): CompletionView<TextCompletion, TextCompletion> {
+  const { model, includesUsage } = options;
   const head = {
     id: `cmpl-${randomText(idLength)}`,
     object: 'text_completion',
@@ -83,16 +97,22 @@ export function textView({
     model,
   } as const;
   const noUsage = includesUsage ? { usage: null } : {};
-  const choice = (text: string, finish_reason: GeneratedAnswer['finish_reason'] | null) => ({
-    choices: [{ ...place, text, finish_reason }],
+  const choice = (index: number, text: string, finish_reason: WholeAnswer['finishReason'] | null) => ({
+    index,
+    logprobs: null,
+    text,
+    finish_reason,
   });
   return {
-    whole: (text, answer) => ({ ...head, ...choice(text, answer.finish_reason), usage: viewUsage(answer) }),
+    whole: (answers, usage) => ({
+      ...head,
+      choices: answers.map(({ text, finishReason }, index) => choice(index, text, finishReason)),
+      usage,
+    }),
     opening: () => null,
-    piece: (text) => ({ ...head, ...choice(text, null), ...noUsage }),
-    closing: (answer) => [
-      { ...head, ...choice('', answer.finish_reason), ...noUsage },
-      ...(includesUsage ? [{ ...head, choices: [], usage: viewUsage(answer) }] : []),
-    ],
+    piece: (index, text) =>
+      obfuscated({ ...head, choices: [choice(index, text, null)], ...noUsage }, options),
+    closing: (index, finishReason) => ({ ...head, choices: [choice(index, '', finishReason)], ...noUsage }),
+    counts: (usage) => (includesUsage ? { ...head, choices: [], usage } : null),
   };
 }

@@ -7,6 +7,7 @@ import type {
   ChatCompletion,
   ChatCompletionRequest,
   CompletionRequest,
+  CompletionUsage,
   TextCompletion,
 } from '#contracts/http/completions.js';
 import { hasChatTemplate } from '#data/template-sources.js';
@@ -16,13 +17,20 @@ import type { Platform } from '#platform/platform.js';
 import { ApiError, blaming } from '../errors/api-error.js';
 import { answerFor } from '../errors/error-answer.js';
 import { streamed } from '../http/streamed.js';
+import { warnOfUnknownFields } from '../http/unknown-fields.js';
 import { BaseModels } from '../models/base-models.js';
 import { frame, heartbeat } from '../streams/sse.js';
 import { PLATFORM } from '../tokens.js';
-import { AnswersService, type Question } from './answers.service.js';
-import { chatView, type CompletionView, textView } from './completion-view.js';
+import { type AnswerChannel, type AnswerPiece, AnswersService, type Question } from './answers.service.js';
+import {
+  chatView,
+  type CompletionView,
+  textView,
+  type ViewOptions,
+  type WholeAnswer,
+} from './completion-view.js';
 import { refusalOf } from './generation-refusal.js';
-import type { TextChannel } from './text-channel.js';
+import { conversationOf, promptsOf } from './prompts.js';
 import { type WantedModel, WantedModels } from './wanted-models.service.js';
 
 /** How long a stream waits for its first text before it begins: until then an error has a status of its own. */
@@ -30,15 +38,18 @@ const patienceMs = 5_000;
 const heartbeatMs = 15_000;
 /** The seed counts modulo 2^32. */
 const seeds = 2 ** 32;
+/** That one request may ask for: the same as OpenAI's bound on `n`. */
+const maxAnswers = 128;
 /** OpenAI's, for texts without a bound of their own. */
 const usualTextTokens = 16;
 
 type Request = ChatCompletionRequest | CompletionRequest;
 
-/** An answer under way, and how its client is to see it. */
+/** Answers under way, and how their client is to see them. */
 interface Begun<Whole, Piece> {
-  readonly channel: TextChannel<GeneratedAnswer>;
+  readonly channel: AnswerChannel;
   readonly view: CompletionView<Whole, Piece>;
+  readonly questions: readonly Question[];
   readonly refused: (error: unknown) => unknown;
 }
 
@@ -58,17 +69,15 @@ export class CompletionsService {
     response: Response,
   ): Promise<ChatCompletion | StreamableFile> {
     const signal = closingOf(response);
-    const model = await this.models.find(projectId, request.model, request.members);
+    warnOfUnknownFields(request, response);
+    const model = await this.models.find(projectId, request.model, request.members ?? []);
     // Adapters learned conversations in the default template where the base has none of its own.
     if (model.members.length === 0) await this.requireChatTemplate(model.base);
-    const prompt = request.messages.map(({ role, content }) => ({
-      role,
-      content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
-    }));
     const longest = request.max_completion_tokens ?? request.max_tokens ?? null;
-    const question = { ...choosing(request), prompt, max_tokens: longest };
-    const begun = this.begin(model, request, question, signal);
-    return this.send({ ...begun, view: chatView(viewOptions(request)) }, request, response);
+    const questions = questionsOf([conversationOf(request.messages)], request, longest);
+    const begun = this.begin(model, request, { prompt: 'messages', questions }, signal);
+    const view = chatView({ ...viewOptions(request), namesTier: typeof request.service_tier === 'string' });
+    return this.send({ ...begun, view }, request, response);
   }
 
   async complete(
@@ -77,10 +86,11 @@ export class CompletionsService {
     response: Response,
   ): Promise<TextCompletion | StreamableFile> {
     const signal = closingOf(response);
-    const model = await this.models.find(projectId, request.model, request.members);
-    const { prompt, max_tokens: longest } = request;
-    const question = { ...choosing(request), prompt, max_tokens: longest ?? usualTextTokens };
-    const begun = this.begin(model, request, question, signal);
+    warnOfUnknownFields(request, response);
+    const model = await this.models.find(projectId, request.model, request.members ?? []);
+    const longest = request.max_tokens ?? usualTextTokens;
+    const questions = questionsOf(promptsOf(request.prompt), request, longest);
+    const begun = this.begin(model, request, { prompt: 'prompt', questions }, signal);
     return this.send({ ...begun, view: textView(viewOptions(request)) }, request, response);
   }
 
@@ -95,11 +105,16 @@ export class CompletionsService {
     throw new ApiError('chat_template_missing', message, { param: 'model' });
   }
 
-  private begin(model: WantedModel, { members }: Request, question: Question, signal: AbortSignal) {
-    const prompt = typeof question.prompt === 'string' ? 'prompt' : 'messages';
+  private begin(
+    model: WantedModel,
+    { members }: Request,
+    { prompt, questions }: { prompt: 'messages' | 'prompt'; questions: readonly Question[] },
+    signal: AbortSignal,
+  ) {
     const fields = { prompt, adapters: members ? 'members' : 'model' } as const;
     return {
-      channel: this.answers.begin(model, question, signal),
+      channel: this.answers.begin(model, questions, signal),
+      questions,
       refused: (error: unknown) => refusalOf(error, fields),
     };
   }
@@ -109,9 +124,13 @@ export class CompletionsService {
     { stream }: Request,
     response: Response,
   ): Promise<Whole | StreamableFile> {
-    const { channel, view, refused } = begun;
+    const { channel, view, questions, refused } = begun;
     try {
-      if (stream !== true) return view.whole(await channel.whole(), await channel.result);
+      if (stream !== true) {
+        const pieces = await channel.whole();
+        const answers = await channel.result;
+        return view.whole(wholeAnswers(pieces, answers), usageOf(questions, answers));
+      }
       const first = await channel.next(patienceMs);
       response.setHeader('cache-control', 'no-store, no-transform');
       // nginx holds answers back unless told not to.
@@ -126,17 +145,27 @@ export class CompletionsService {
 
   /** The stream's text. What goes wrong now is a piece of it: the status has gone out. */
   private async *frames<Piece>(
-    { channel, view, refused }: Begun<unknown, Piece>,
-    first: readonly string[] | undefined,
+    { channel, view, questions, refused }: Begun<unknown, Piece>,
+    first: readonly AnswerPiece[] | undefined,
   ): AsyncGenerator<string> {
-    const opening = view.opening();
-    if (opening !== null) yield frame({ data: opening });
+    for (const index of questions.keys()) {
+      const opening = view.opening(index);
+      if (opening !== null) yield frame({ data: opening });
+    }
     try {
-      for (let texts = first; texts !== undefined; texts = await channel.next(heartbeatMs)) {
-        const frames = texts.map((text) => frame({ data: view.piece(text) }));
+      for (let pieces = first; pieces !== undefined; pieces = await channel.next(heartbeatMs)) {
+        const frames = pieces.map((piece) =>
+          frame({
+            data:
+              'text' in piece
+                ? view.piece(piece.index, piece.text)
+                : view.closing(piece.index, piece.answer.finish_reason),
+          }),
+        );
         yield frames.length === 0 ? heartbeat : frames.join('');
       }
-      for (const piece of view.closing(await channel.result)) yield frame({ data: piece });
+      const counts = view.counts(usageOf(questions, await channel.result));
+      if (counts !== null) yield frame({ data: counts });
       yield 'data: [DONE]\n\n';
     } catch (error) {
       const { status, body } = answerFor(refused(error));
@@ -146,19 +175,54 @@ export class CompletionsService {
   }
 }
 
-/** How the tokens of an answer are chosen, with OpenAI's defaults. */
-function choosing({ temperature, top_p, seed, stop }: Request): Omit<Question, 'prompt' | 'max_tokens'> {
-  return {
+/** A question for each answer that is wanted: `n` to each prompt, told apart under one seed. */
+function questionsOf(
+  prompts: readonly Question['prompt'][],
+  { n, temperature, top_p, seed, stop }: Request,
+  longest: number | null,
+): Question[] {
+  const count = n ?? 1;
+  if (prompts.length * count > maxAnswers) {
+    const message = `n: ${count} answers to each of ${prompts.length} prompts are more than the ${maxAnswers} that one request may ask for`;
+    throw new ApiError('invalid_request', message, { param: 'n' });
+  }
+  const choosing = {
+    max_tokens: longest,
     temperature: temperature ?? 1,
-    // A share of nothing is the likeliest token alone.
+    // A share of 0 leaves the likeliest token alone.
     top_p: top_p === 0 ? Number.EPSILON : (top_p ?? 1),
-    seed: seed ?? randomInt(seeds),
+    seed: soundSeed(seed ?? randomInt(seeds)),
     stop: typeof stop === 'string' ? [stop] : (stop ?? []),
   };
+  return prompts.flatMap((prompt) =>
+    Array.from({ length: count }, (_, request) => ({ ...choosing, prompt, request })),
+  );
 }
 
-function viewOptions({ model, stream_options }: Request) {
-  return { model, includesUsage: stream_options?.include_usage === true };
+function soundSeed(seed: number): number {
+  return Number.isSafeInteger(seed) ? seed : Number(BigInt.asUintN(32, BigInt(seed)));
+}
+
+function wholeAnswers(pieces: readonly AnswerPiece[], answers: readonly GeneratedAnswer[]): WholeAnswer[] {
+  const texts = answers.map(() => '');
+  for (const piece of pieces) if ('text' in piece) texts[piece.index] += piece.text;
+  return answers.map(({ finish_reason: finishReason }, index) => ({ text: texts[index]!, finishReason }));
+}
+
+/** A prompt counts once, however many answers it has. */
+function usageOf(questions: readonly Question[], answers: readonly GeneratedAnswer[]): CompletionUsage {
+  const firsts = answers.filter((_, index) => questions[index]!.request === 0);
+  const prompt_tokens = firsts.reduce((sum, answer) => sum + answer.prompt_tokens, 0);
+  const completion_tokens = answers.reduce((sum, answer) => sum + answer.completion_tokens, 0);
+  return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
+}
+
+function viewOptions({ model, stream_options: options }: Request): ViewOptions {
+  return {
+    model,
+    includesUsage: options?.include_usage === true,
+    isObfuscated: options?.include_obfuscation === true,
+  };
 }
 
 /** Aborts when the client goes before its answer is whole. */

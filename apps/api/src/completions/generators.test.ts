@@ -36,6 +36,7 @@ async function ask(generators: Generators, prompt: string, signal = new AbortCon
     temperature: 0,
     top_p: 1,
     seed: 0,
+    request: 0,
     stop: [],
   };
   await place.answer(task, { signal, onText: (piece) => (text += piece) });

@@ -5,6 +5,7 @@ import { ApiError } from '../errors/api-error.js';
 import { type FieldGuide, findProblems, throwFindings } from '#base/field-problems.js';
 import { jobCreate, parseJobCreate } from '#contracts/http/job-create.js';
 import { findUnsound } from './sound-values.js';
+import { noteUnknownFields } from './unknown-fields.js';
 
 /** Bodies with a reader of their own, which knows more than the schema. */
 const readers = new Map<unknown, (input: unknown) => unknown>([[jobCreate, parseJobCreate]]);
@@ -37,7 +38,10 @@ export class RequestPipe implements PipeTransform {
 
 function readBySchema(schema: z.ZodType, value: unknown, type: ArgumentMetadata['type']): unknown {
   const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    noteUnknownFields(value, parsed.data);
+    return parsed.data;
+  }
   const what = type === 'query' ? 'the query' : 'the request';
   throwFindings('invalid_request', what, findProblems(parsed.error, value, guideOf(schema)));
 }
@@ -50,13 +54,12 @@ function guideOf(schema: z.ZodType): FieldGuide {
 }
 
 function describeField(field: z.ZodType): string {
-  const {
-    type,
-    enum: values,
-    minimum,
-    maximum,
-  } = z.toJSONSchema(field, { io: 'input', unrepresentable: 'any' });
+  const schema = z.toJSONSchema(field, { io: 'input', unrepresentable: 'any' });
+  // Null is as good as nothing, and no help.
+  const said = schema.anyOf?.filter(({ type }) => type !== 'null');
+  const { type, enum: values, minimum, maximum } = said?.length === 1 ? said[0]! : schema;
   if (values) return `give one of ${values.map(String).join(', ')}`;
-  if (type === 'integer' && minimum !== undefined) return `give a whole number from ${minimum} to ${maximum}`;
-  return typeof type === 'string' ? `give a ${type}` : 'see the API documentation';
+  const bounds = minimum === undefined || maximum === undefined ? '' : ` from ${minimum} to ${maximum}`;
+  if (type === 'integer') return `give a whole number${bounds}`;
+  return typeof type === 'string' ? `give a ${type}${bounds}` : 'see the API documentation';
 }

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { Gate } from '../../../../test/contract/waiting.js';
-import { TextChannel } from './text-channel.js';
+import { PieceChannel } from './piece-channel.js';
 
 const long = 60_000;
 
 test('pieces come as far as they are there, then the end', async () => {
   const gate = new Gate();
-  let put: (text: string) => void = () => undefined;
-  const channel = new TextChannel(async (onText) => {
-    put = onText;
-    onText('a');
-    onText('b');
+  let put: (piece: string) => void = () => undefined;
+  const channel = new PieceChannel<string, number>(async (onPiece) => {
+    put = onPiece;
+    onPiece('a');
+    onPiece('b');
     await gate.passed;
     return 7;
   });
@@ -28,21 +28,21 @@ test('pieces come as far as they are there, then the end', async () => {
 });
 
 test('a failure comes after the pieces before it', async () => {
-  const channel = new TextChannel((onText) => {
-    onText('a');
+  const channel = new PieceChannel<string, number>((onPiece) => {
+    onPiece('a');
     return Promise.reject(new Error('broken'));
   });
   expect(await channel.next(long)).toEqual(['a']);
   await expect(channel.next(long)).rejects.toThrow('broken');
 });
 
-test('the whole text is there with the result', async () => {
-  const channel = new TextChannel((onText) => {
-    onText('a');
-    onText('b');
+test('all of the pieces are there with the result', async () => {
+  const channel = new PieceChannel<string, number>((onPiece) => {
+    onPiece('a');
+    onPiece('b');
     return Promise.resolve(1);
   });
-  expect(await channel.whole()).toBe('ab');
-  const broken = new TextChannel(() => Promise.reject(new Error('broken')));
+  expect(await channel.whole()).toEqual(['a', 'b']);
+  const broken = new PieceChannel<string, number>(() => Promise.reject(new Error('broken')));
   await expect(broken.whole()).rejects.toThrow('broken');
 });

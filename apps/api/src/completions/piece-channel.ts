@@ -1,13 +1,13 @@
-/** Pieces of text and a result on their way from whoever computes them to whoever sends them. */
-export class TextChannel<Result> {
-  private readonly pieces: string[] = [];
+/** Pieces and a result on their way from whoever computes them to whoever sends them. */
+export class PieceChannel<Piece, Result> {
+  private readonly pieces: Piece[] = [];
   private wake: () => void = () => undefined;
   private isOver = false;
 
   /** `work` is given where to put the pieces. */
-  constructor(work: (onText: (text: string) => void) => Promise<Result>) {
-    this.result = work((text) => {
-      this.pieces.push(text);
+  constructor(work: (onPiece: (piece: Piece) => void) => Promise<Result>) {
+    this.result = work((piece) => {
+      this.pieces.push(piece);
       this.wake();
     });
     // Whoever reads hears of a failure at the end of the pieces.
@@ -24,7 +24,7 @@ export class TextChannel<Result> {
    * The pieces that have come since the last time; undefined after the last one, and none if none comes in time.
    * Throws the error of the work once the pieces before it were read.
    */
-  async next(milliseconds: number): Promise<readonly string[] | undefined> {
+  async next(milliseconds: number): Promise<readonly Piece[] | undefined> {
     if (this.pieces.length === 0 && !this.isOver) await this.change(milliseconds);
     if (this.pieces.length > 0) return this.pieces.splice(0);
     if (!this.isOver) return [];
@@ -32,10 +32,10 @@ export class TextChannel<Result> {
     return undefined;
   }
 
-  /** All of the text, once it is there. Throws the error of the work. */
-  async whole(): Promise<string> {
+  /** All of the pieces, once they are there. Throws the error of the work. */
+  async whole(): Promise<readonly Piece[]> {
     await this.result;
-    return this.pieces.splice(0).join('');
+    return this.pieces.splice(0);
   }
 
   /** Resolves with the first piece or the end, or when the time is over. */

@@ -1,0 +1,34 @@
+import type { Response } from 'express';
+import { expect, test } from 'vitest';
+import { noteUnknownFields, warnOfUnknownFields } from './unknown-fields.js';
+
+function warningOf(input: unknown, request: object): string | undefined {
+  let warning: string | undefined;
+  noteUnknownFields(input, request);
+  warnOfUnknownFields(request, {
+    setHeader: (_: string, value: string) => (warning = value),
+  } as never as Response);
+  return warning;
+}
+
+test('names what was left out, within lists too', () => {
+  const input = { model: 'm', top_k: 3, messages: [{ role: 'user', cache: { a: 1 } }], options: { x: 1 } };
+  const request = { model: 'm', messages: [{ role: 'user' }], options: {} };
+  expect(warningOf(input, request)).toBe(
+    '299 - "unknown fields, ignored: top_k, messages.0.cache, options.x"',
+  );
+});
+
+test('says nothing of what has no content, or is there', () => {
+  expect(warningOf({ a: null, b: [], c: {}, d: 0 }, { d: 0 })).toBeUndefined();
+  expect(warningOf({ a: { b: 1 } }, { a: { b: 1 } })).toBeUndefined();
+});
+
+test('is a sound header whatever the names are, and no endless one', () => {
+  const names = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${'é"\r\n'.repeat(100)}${i}`, 1]));
+  const warning = warningOf(names, {})!;
+  expect(warning).toMatch(/^299 - "[\x20-\x7e]+"$/);
+  expect(warning.slice(7, -1)).not.toContain('"');
+  expect(warning).toContain('and 40 more');
+  expect(warning.length).toBeLessThan(1000);
+});

@@ -1,0 +1,44 @@
+/** Fields that a request has and its schema has not: where such fields are no reason to refuse, they are told of. */
+import type { Response } from 'express';
+
+const names = new WeakMap<object, readonly string[]>();
+
+const maxNames = 10;
+const maxNameLength = 80;
+
+/** Notes what a schema left out of a request. */
+export function noteUnknownFields(input: unknown, request: unknown): void {
+  const unknown = leftOut(input, request);
+  if (unknown.length > 0) names.set(request as object, unknown);
+}
+
+/** Tells of them in a header (`Warning`, code 299). */
+export function warnOfUnknownFields(request: object, response: Response): void {
+  const unknown = names.get(request);
+  if (!unknown) return;
+  const shown = unknown.slice(0, maxNames).map((name) => plain(name).slice(0, maxNameLength));
+  const more = unknown.length > maxNames ? ` and ${unknown.length - maxNames} more` : '';
+  response.setHeader('warning', `299 - "unknown fields, ignored: ${shown.join(', ')}${more}"`);
+}
+
+/** What is in one value and not in the other; nothing is said of fields without a content. */
+function leftOut(input: unknown, output: unknown, path = ''): string[] {
+  if (typeof input !== 'object' || input === null || typeof output !== 'object' || output === null) return [];
+  return Object.entries(input).flatMap(([name, value]) => {
+    const inner = path === '' ? name : `${path}.${name}`;
+    if (Object.hasOwn(output, name)) {
+      return leftOut(value, (output as Readonly<Record<string, unknown>>)[name], inner);
+    }
+    return isEmpty(value) ? [] : [inner];
+  });
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  return typeof value === 'object' && Object.keys(value).length === 0;
+}
+
+/** As a quoted text of a header may have it. */
+function plain(name: string): string {
+  return name.replaceAll(/[^\x20-\x7e]|["\\]/g, '?');
+}

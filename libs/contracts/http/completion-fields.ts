@@ -1,0 +1,189 @@
+/**
+ * What becomes of every field that OpenAI's API has in a completion. Nothing that a request says is dropped in silence: a
+ * field does what it says, or changes nothing about an answer here whatever it says, or is refused.
+ */
+import { z } from 'zod';
+import { chatMessage } from '#contracts/http/chat-messages.js';
+import { mostMembers } from '#contracts/http/compositions.js';
+
+/**
+ * `honoured`: it does what it says. `neutral`: only with the values that change nothing; any other asks for what is not
+ * done here, and is refused. `ignored`: taken with any value, since no answer could be another for it.
+ */
+export interface FieldRule<S extends z.ZodType = z.ZodType> {
+  readonly kind: 'honoured' | 'neutral' | 'ignored';
+  readonly schema: S;
+  /** Of a field that is honoured: values with which it says nothing. */
+  readonly idle?: readonly unknown[];
+}
+
+const honoured = <S extends z.ZodType>(schema: S, ...idle: unknown[]): FieldRule<S> => ({
+  kind: 'honoured',
+  schema,
+  idle,
+});
+
+const ignored = <S extends z.ZodType>(schema: S): FieldRule<z.ZodOptional<z.ZodNullable<S>>> => ({
+  kind: 'ignored',
+  schema: schema.nullish(),
+});
+
+/** Null, and the values that say no more than it. */
+function neutral(why: string, ...values: readonly unknown[]): FieldRule<z.ZodOptional<z.ZodType>> {
+  const texts = ['null', ...values.map((value) => JSON.stringify(value))];
+  return {
+    kind: 'neutral',
+    schema: z
+      .unknown()
+      .refine((value) => value === undefined || texts.includes(JSON.stringify(value)), {
+        error: ({ input }) => `${JSON.stringify(input)?.slice(0, 60)} cannot be done: ${why}`,
+        params: {
+          fix: `leave it out${values.length === 0 ? '' : `, or give ${texts.slice(1).join(' or ')}`}`,
+        },
+      })
+      .optional()
+      .meta({ enum: [null, ...values] }),
+  };
+}
+
+const count = z.int().min(1).max(10_000_000);
+/** Any whole number of 64 bits; beyond 2^53 the last digits are lost with the JSON. */
+const seed = z
+  .number()
+  .min(-(2 ** 63))
+  .max(2 ** 63)
+  .refine((value) => Number.isInteger(value), 'is not a whole number')
+  .meta({ type: 'integer' });
+const stopText = z.string().min(1).max(1000);
+const label = z.string().max(1000);
+
+/** An adapter, or the adapter in a checkpoint, with a weight of either sign. */
+const member = z.strictObject({
+  /** Id of an adapter; or `checkpoint`. */
+  adapter: z.string().min(1).max(200).optional(),
+  /** Id of a checkpoint. */
+  checkpoint: z.string().min(1).max(200).optional(),
+  weight: z.number(),
+});
+
+const penalties = 'tokens are chosen without penalties';
+const logprobs = 'probabilities of tokens are not told';
+const tools = 'the models here call no tools';
+
+const ofBoth = {
+  /** A base model or a fine-tuned model by name, or the id of an adapter or checkpoint. */
+  model: honoured(z.string().min(1).max(500)),
+  /** Most tokens of the answer. */
+  max_tokens: honoured(count.nullish()),
+  /** 0 takes the likeliest token. */
+  temperature: honoured(z.number().min(0).max(2).nullish()),
+  /** Tokens come from the likeliest ones that make up this share. */
+  top_p: honoured(z.number().min(0).max(1).nullish()),
+  /** How many answers to each prompt. */
+  n: honoured(z.int().min(1).max(128).nullish()),
+  /** The same request with the same seed has the same answer. */
+  seed: honoured(seed.nullish()),
+  /** Texts before which the answer ends. */
+  stop: honoured(z.union([stopText, z.array(stopText).max(4)]).nullish()),
+  /** Whether the answer comes piece by piece, as server-sent events. */
+  stream: honoured(z.boolean().nullish()),
+  stream_options: honoured(
+    z
+      .object({
+        /** Whether a last piece counts the tokens. */
+        include_usage: z.boolean().nullish(),
+        /** Whether pieces are filled up to lengths that tell nothing of their text. */
+        include_obfuscation: z.boolean().nullish(),
+      })
+      .nullish(),
+  ),
+  /** Our own: adapters to add to the base model `model`; all weights 0 = the base model itself. */
+  members: honoured(z.array(member).min(1).max(mostMembers).nullish()),
+  frequency_penalty: neutral(penalties, 0),
+  presence_penalty: neutral(penalties, 0),
+  logit_bias: neutral('the probabilities of single tokens cannot be changed', {}),
+  user: ignored(label),
+};
+
+const ofChats = {
+  ...ofBoth,
+  messages: honoured(z.array(chatMessage).min(1).max(10_000)),
+  /** The newer name of `max_tokens`, which it wins over. */
+  max_completion_tokens: honoured(count.nullish()),
+  audio: neutral('the models here write text only'),
+  modalities: neutral('the models here write text only', ['text']),
+  function_call: neutral(tools, 'none', 'auto'),
+  functions: neutral(tools, []),
+  tools: neutral(tools, []),
+  tool_choice: neutral(tools, 'none', 'auto'),
+  parallel_tool_calls: ignored(z.boolean()),
+  logprobs: neutral(logprobs, false),
+  top_logprobs: neutral(logprobs, 0),
+  response_format: neutral('answers are free text', { type: 'text' }),
+  // OpenAI's own defaults say nothing either.
+  reasoning_effort: neutral('how much a model thinks cannot be set', 'none', 'medium'),
+  verbosity: neutral('how much a model says cannot be set', 'medium'),
+  moderation: neutral('nothing is moderated'),
+  web_search_options: neutral('nothing is searched for'),
+  store: neutral('conversations are not stored', false),
+  metadata: ignored(z.record(label, z.string().max(1000))),
+  prediction: ignored(z.unknown()),
+  prompt_cache_key: ignored(label),
+  prompt_cache_options: ignored(z.unknown()),
+  prompt_cache_retention: ignored(label),
+  safety_identifier: ignored(label),
+  service_tier: ignored(label),
+};
+
+const token = z
+  .int()
+  .min(0)
+  .max(2 ** 31);
+const texts = z.array(z.string()).min(1).max(128);
+const tokens = z.array(token).min(1).max(1_000_000);
+
+const ofTexts = {
+  ...ofBoth,
+  /** A text to go on with or its token ids, or up to 128 of either; null begins a new document. */
+  prompt: honoured(
+    z
+      .union([z.string(), texts, tokens, z.array(tokens).min(1).max(128)], {
+        error: 'is neither a text, a list of texts, a list of token ids nor a list of such lists',
+      })
+      .nullable(),
+  ),
+  /** As many as `n`: no answer is chosen among more. */
+  best_of: honoured(z.int().min(1).max(128).nullish(), 1),
+  echo: neutral('the prompt is not repeated', false),
+  suffix: neutral('nothing can be put in before a text', ''),
+  logprobs: neutral(logprobs),
+};
+
+/** Fields of the other route: what changes nothing there changes nothing here, and what it does is not done here. */
+function ofOther(
+  own: Readonly<Record<string, FieldRule>>,
+  other: Readonly<Record<string, FieldRule>>,
+  route: string,
+): Readonly<Record<string, FieldRule>> {
+  const strangers = Object.entries(other).filter(([name]) => !Object.hasOwn(own, name));
+  const why = `it is a field of POST ${route}`;
+  return Object.fromEntries(
+    strangers.map(([name, rule]) => [
+      name,
+      rule.kind === 'honoured' ? neutral(why, ...(rule.idle ?? [])) : rule,
+    ]),
+  );
+}
+
+/** Every field that the two routes of OpenAI's API have, as a chat takes it. */
+export const chatFields = { own: ofChats, others: ofOther(ofChats, ofTexts, '/v1/completions') };
+/** The same as a completion of a text takes it. */
+export const textFields = { own: ofTexts, others: ofOther(ofTexts, ofChats, '/v1/chat/completions') };
+
+type Schemas<Rules extends Record<string, FieldRule>> = { [Name in keyof Rules]: Rules[Name]['schema'] };
+
+/** The schemas of a table. */
+export function schemasOf<Rules extends Record<string, FieldRule>>(rules: Rules): Schemas<Rules> {
+  const entries = Object.entries(rules).map(([name, { schema }]) => [name, schema] as const);
+  return Object.fromEntries(entries) as Schemas<Rules>;
+}
