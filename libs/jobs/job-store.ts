@@ -2,9 +2,9 @@
 import type { EntityManager } from 'typeorm';
 import { LowrankError } from '#base/errors.js';
 import type { Log, QueueParts } from '#jobs/parts.js';
+import { filesOf } from '#jobs/stored-files.js';
 import { addToOutbox, appendEvents, changeJob, isTerminal, type JobChange } from '#jobs/transitions.js';
 import { Job } from '#platform/database/entities/job.js';
-import { StoredFile } from '#platform/database/entities/stored-file.js';
 import { newId } from '#platform/ids.js';
 
 /** A job before it is made: checked by `planJob`, files and adapter of the same project. */
@@ -164,13 +164,9 @@ async function requireFile(
   field: string,
   fileId: string,
 ): Promise<void> {
-  const file = await manager
-    .createQueryBuilder(StoredFile, 'file')
+  const file = await filesOf(manager, projectId)
+    .andWhere('file.id = :fileId', { fileId })
     .setLock('pessimistic_read')
-    .where('file.id = :fileId AND file.projectId = :projectId AND file.deletedAt IS NULL', {
-      fileId,
-      projectId,
-    })
     .getOne();
   if (file) return;
   throw new LowrankError('file_not_found', `${field}: there is no file ${fileId}`, {

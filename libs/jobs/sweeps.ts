@@ -42,6 +42,7 @@ export async function sweep(
   { uploadHours = 24, keyHours = 24, deletedHours = 1, rowHours = 7 * 24 }: SweepOptions = {},
 ): Promise<SweepReport> {
   const { database } = parts;
+  await deleteExpiredFiles(database);
   const files = await sweepDeletedFiles(parts, deletedHours);
   const adapters = await sweepDeletedAdapters(parts, deletedHours);
   const report = {
@@ -75,6 +76,13 @@ async function deleteOlder(
 const unfinished = `job.state NOT IN (${terminalStates.map((state) => `'${state}'`).join(', ')})`;
 /** A task that needs the bytes of its members. */
 const liveTask = "task.state IN ('queued', 'running')";
+
+/** A file that has expired was deleted at that moment. */
+async function deleteExpiredFiles(database: DataSource): Promise<void> {
+  await database.query(
+    'UPDATE stored_file SET deleted_at = expires_at WHERE expires_at <= now() AND deleted_at IS NULL',
+  );
+}
 
 /** The row is marked first: an object that no row names is found again, a row without its object would be an error. */
 async function sweepDeletedFiles({ database, objects }: SweepParts, hours: number): Promise<number> {

@@ -18,6 +18,8 @@ export const fileObject = z
     object: z.literal('file'),
     bytes: z.int(),
     created_at: unixSeconds,
+    /** When it goes by itself; null for never. */
+    expires_at: unixSeconds.nullable(),
     filename: z.string(),
     purpose: z.enum(['fine-tune', 'fine-tune-results']),
     /** Always `processed`: a file is checked while it comes, and one that is wrong is not kept. */
@@ -37,8 +39,16 @@ export const fileListQuery = z.strictObject({
   purpose: z.string().max(64).optional(),
 });
 
+/** How long a file is kept: OpenAI's bounds, an hour to 30 days. */
+export const fileExpiry = z.object({
+  anchor: z.literal('created_at'),
+  seconds: z.int().min(3600).max(2_592_000),
+});
+
 /** The fields of the multipart body; `file` must be one file. For documents: uploads are read as they come. */
 export const fileUpload = z.object({
   file: z.string().meta({ format: 'binary' }),
   purpose: z.literal('fine-tune'),
+  /** In a form `expires_after[anchor]` and `expires_after[seconds]`; without it a file is kept until it is deleted. */
+  expires_after: fileExpiry.optional(),
 });

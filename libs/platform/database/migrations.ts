@@ -4,10 +4,12 @@ import { Tables1795500000000 } from '#platform/database/migrations/1795500000000
 import { TasksAndShares1795600000000 } from '#platform/database/migrations/1795600000000-tasks-and-shares.js';
 import { TaskFailures1795700000000 } from '#platform/database/migrations/1795700000000-task-failures.js';
 import { DeletedContent1795800100000 } from '#platform/database/migrations/1795800100000-deleted-content.js';
+import { FileExpiry1795800200000 } from '#platform/database/migrations/1795800200000-file-expiry.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
   TasksAndShares1795600000000,
   TaskFailures1795700000000,
   DeletedContent1795800100000,
+  FileExpiry1795800200000,
 ];

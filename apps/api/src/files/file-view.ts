@@ -1,6 +1,6 @@
 import type { FileObject } from '#contracts/http/files.js';
 import type { StoredFile } from '#platform/database/entities/stored-file.js';
-import { unixSeconds } from '../http/unix-seconds.js';
+import { unixSeconds, unixSecondsOrNull } from '../http/unix-seconds.js';
 
 /** A file as it is answered. */
 export function viewFile(file: StoredFile): FileObject {
@@ -9,6 +9,7 @@ export function viewFile(file: StoredFile): FileObject {
     object: 'file',
     bytes: file.bytes,
     created_at: unixSeconds(file.createdAt),
+    expires_at: unixSecondsOrNull(file.expiresAt),
     filename: file.filename,
     purpose: file.purpose as FileObject['purpose'],
     status: 'processed',

@@ -1,18 +1,19 @@
 import { createReadStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, IsNull } from 'typeorm';
 import type { z } from 'zod';
 import { type DatasetSummary, validateDataset } from '#data/dataset.js';
 import type { FileObject, fileListQuery } from '#contracts/http/files.js';
 import type { Deleted, Page } from '#contracts/http/pages.js';
 import { answerOnce } from '#jobs/idempotency.js';
+import { everyFileOf, filesOf } from '#jobs/stored-files.js';
 import { StoredFile } from '#platform/database/entities/stored-file.js';
 import { newId } from '#platform/ids.js';
 import { keySegment } from '#platform/objects/object-keys.js';
 import type { WrittenObject } from '#platform/objects/object-store.js';
 import type { Platform } from '#platform/platform.js';
-import { ApiError, notFound } from '../errors/api-error.js';
+import { notFound } from '../errors/api-error.js';
 import type { Download } from '../http/downloads.js';
 import { digestOfRequest } from '../http/idempotency.js';
 import { keysetPage } from '../http/keyset-page.js';
@@ -20,6 +21,7 @@ import { PLATFORM } from '../tokens.js';
 import { receiveUpload } from '../uploads/receive-upload.js';
 import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
 import { viewFile } from './file-view.js';
+import { checkUploadField, readUploadFields, uploadFields } from './upload-fields.js';
 
 /** Training files: taken in, checked, listed, handed out, deleted. */
 @Injectable()
@@ -35,21 +37,22 @@ export class FilesService {
     const { fields, filename } = await receiveUpload(request, {
       place,
       maxBytes: maxFileBytes,
-      fields: ['purpose'],
-      onField: (_, value) => requireFineTune(value),
+      fields: uploadFields,
+      onField: checkUploadField,
       check: async (content, name) => {
         summary = await validateDataset(content, { name });
       },
     });
-    requireFineTune(fields.get('purpose'));
+    const expiresAfter = readUploadFields(fields);
     // Before the folder goes.
-    return await this.keep(projectId, { place, filename, summary: summary! }, idempotencyKey);
+    return await this.keep(projectId, { place, filename, expiresAfter, summary: summary! }, idempotencyKey);
   }
 
   async list(projectId: string, query: z.output<typeof fileListQuery>): Promise<Page<FileObject>> {
-    const rows = this.files(projectId);
-    if (query.purpose !== undefined) rows.andWhere('row.purpose = :purpose', { purpose: query.purpose });
-    return keysetPage(rows, this.owned(projectId), query, viewFile);
+    const { manager } = this.platform.database;
+    const rows = filesOf(manager, projectId);
+    if (query.purpose !== undefined) rows.andWhere('file.purpose = :purpose', { purpose: query.purpose });
+    return keysetPage(rows, everyFileOf(manager, projectId), query, viewFile);
   }
 
   async get(projectId: string, id: string): Promise<FileObject> {
@@ -67,31 +70,21 @@ export class FilesService {
 
   /** The bytes go when no job needs them any more. */
   async delete(projectId: string, id: string): Promise<Deleted> {
-    const { affected } = await this.platform.database.manager
-      .createQueryBuilder()
-      .update(StoredFile)
-      .set({ deletedAt: () => 'now()' })
-      .where('id = :id AND project_id = :projectId AND deleted_at IS NULL', { id, projectId })
-      .execute();
+    await this.find(projectId, id);
+    const { affected } = await this.platform.database.manager.update(
+      StoredFile,
+      { id, deletedAt: IsNull() },
+      { deletedAt: () => 'now()' },
+    );
     if (affected === 0) throw notFound('file', id);
     return { id, object: 'file', deleted: true };
   }
 
-  private files(projectId: string) {
-    return this.owned(projectId).andWhere('row.deletedAt IS NULL');
-  }
-
-  private owned(projectId: string) {
-    return this.platform.database.manager
-      .createQueryBuilder(StoredFile, 'row')
-      .where('row.projectId = :projectId', { projectId });
-  }
-
   private async find(projectId: string, id: string): Promise<StoredFile> {
-    return (
-      (await this.files(projectId).andWhere('row.id = :id', { id }).getOne()) ??
-      Promise.reject(notFound('file', id))
-    );
+    const { manager } = this.platform.database;
+    const file = await filesOf(manager, projectId).andWhere('file.id = :id', { id }).getOne();
+    if (!file) throw notFound('file', id);
+    return file;
   }
 
   private async keep(
@@ -113,8 +106,9 @@ export class FilesService {
         isKept = true;
         return viewFile(file);
       }
-      const { filename, summary } = checked;
-      const digest = digestOfRequest('POST /v1/files', [filename, summary.sha256]);
+      const { filename, summary, expiresAfter } = checked;
+      const request = [filename, summary.sha256, ...(expiresAfter === null ? [] : [expiresAfter])];
+      const digest = digestOfRequest('POST /v1/files', request);
       const answer = await answerOnce(
         database,
         { projectId, key: idempotencyKey, digest },
@@ -134,6 +128,8 @@ export class FilesService {
 interface CheckedUpload {
   readonly place: string;
   readonly filename: string;
+  /** Seconds; null for never. */
+  readonly expiresAfter: number | null;
   readonly summary: DatasetSummary;
 }
 
@@ -144,6 +140,7 @@ async function insertFile(
     id,
     written,
     filename,
+    expiresAfter,
     summary,
   }: CheckedUpload & { projectId: string; id: string; written: WrittenObject },
 ): Promise<StoredFile> {
@@ -157,15 +154,7 @@ async function insertFile(
     sha256: written.sha256,
     objectKey: written.key,
     report: { kind, rows, unknown_fields: unknownFields },
+    ...(expiresAfter === null ? {} : { expiresAt: () => `now() + make_interval(secs => ${expiresAfter})` }),
   });
   return manager.findOneByOrFail(StoredFile, { id });
-}
-
-function requireFineTune(purpose: string | undefined): void {
-  if (purpose === 'fine-tune') return;
-  const message =
-    purpose === undefined
-      ? 'purpose: is missing; give "fine-tune"'
-      : `purpose: ${JSON.stringify(purpose.slice(0, 64))} is not served here; only files for "fine-tune" are taken`;
-  throw new ApiError('invalid_request', message, { param: 'purpose' });
 }

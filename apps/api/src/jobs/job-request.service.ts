@@ -4,9 +4,10 @@ import type { NewJob } from '#jobs/job-store.js';
 import { knownModel } from '#jobs/known-models.js';
 import type { MeasuredFile } from '#jobs/measure-data.js';
 import { type JobPlan, planJob } from '#jobs/plan.js';
+import { filesOf } from '#jobs/stored-files.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
-import { StoredFile } from '#platform/database/entities/stored-file.js';
+import type { StoredFile } from '#platform/database/entities/stored-file.js';
 import type { Platform } from '#platform/platform.js';
 import { ChoiceBook, chooseSchedule } from '#training/auto-options.js';
 import { parseTrainingOptions } from '#training/options.js';
@@ -91,8 +92,9 @@ export class JobRequests {
   }
 
   private async findFile(projectId: string, field: string, id: string): Promise<StoredFile> {
-    const file = await this.platform.database.manager.findOneBy(StoredFile, { id, projectId });
-    if (!file || file.deletedAt !== null) {
+    const { manager } = this.platform.database;
+    const file = await filesOf(manager, projectId).andWhere('file.id = :id', { id }).getOne();
+    if (!file) {
       const message = `${field}: there is no file ${id}; upload it with POST /v1/files`;
       throw new ApiError('file_not_found', message, { status: 400, param: field });
     }
