@@ -26,6 +26,7 @@ const begun: CompositionObject = {
   energy: null,
   suffix: null,
   progress: null,
+  waiting: null,
   report: null,
   adapter: null,
   error: null,

@@ -8,6 +8,7 @@ export interface Work {
   readonly object: 'composition' | 'export';
   readonly status: string;
   readonly progress: { readonly stage: string; readonly done: number; readonly total: number } | null;
+  readonly waiting: { readonly message: string } | null;
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 

@@ -1,7 +1,8 @@
 /** How an attempt ends, and what that means for its job. */
 import type { EntityManager } from 'typeorm';
-import { type ErrorCode, isRetryable } from '#base/error-codes.js';
-import type { JobChange, NewEvent } from '#jobs/transitions.js';
+import { type ErrorCode, errorCodeOf, type ErrorKind, traitsOf } from '#base/error-codes.js';
+import { type FailurePolicy, failurePolicy, verdictOn } from '#jobs/failure-policy.js';
+import type { JobChange, NewEvent, RetryDelay } from '#jobs/transitions.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { Attempt, type AttemptEnd } from '#platform/database/entities/attempt.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
@@ -33,23 +34,12 @@ export type AttemptOutcome =
   | { readonly end: 'lost'; readonly error: AttemptError; readonly killed: boolean }
   | { readonly end: 'cancelled' | 'paused' | 'handed_over' };
 
-export interface FailurePolicy {
-  /** Failures of its own after which a job has failed. */
-  readonly ownFailures: number;
-  /** Times that a trainer may be killed one after another without a new step. */
-  readonly killsWithoutProgress: number;
-  /** Seconds before the next try after each failure of its own. */
-  readonly retryDelays: readonly number[];
-}
-
-export const failurePolicy: FailurePolicy = { ownFailures: 3, killsWithoutProgress: 5, retryDelays: [1, 10] };
-
 /**
  * Ends the running attempt of a locked job.
  *
- * A wish to cancel that was there first wins over every outcome, success too. Own failures are counted and the job is
- * tried again until there are too many; attempts that were lost, handed over or interrupted do not count, unless
- * trainers are killed again and again without a new step.
+ * A request to cancel that was there first wins over every outcome, success too. What a failure means is told by its kind,
+ * see libs/jobs/failure-policy.ts; attempts that were lost, handed over or interrupted do not count, unless trainers are
+ * killed again and again without a new step.
  */
 export async function endAttempt(
   change: JobChange,
@@ -67,14 +57,14 @@ export async function endAttempt(
     .execute();
   if (end === 'cancelled' && job.cancelRequestedAt !== null) {
     change.move('cancelled');
-    change.tell(info('job.cancelled', 'The job was cancelled'));
+    change.emit(info('job.cancelled', 'The job was cancelled'));
     return;
   }
   switch (outcome.end) {
     case 'succeeded':
       return succeed(change, outcome.adapter, outcome.trainedTokens);
     case 'failed':
-      return failOrRetry(change, outcome.error, policy);
+      return afterFailure(change, outcome.error, policy);
     case 'lost':
       return goOnAfterLoss(change, outcome.error, outcome.killed, policy);
     case 'cancelled':
@@ -105,7 +95,7 @@ async function succeed(
     sha256,
   });
   change.move('succeeded', { adapterId: id, trainedTokens });
-  change.tell(
+  change.emit(
     info('adapter.created', `New fine-tuned model created: ${name}`, { adapter: id, sha256 }),
     info('job.succeeded', 'The job has successfully completed'),
   );
@@ -119,30 +109,38 @@ export function adapterName(
   return `ft:${model}:${projectId}:${suffix ?? ''}:${adapterId.replace(/^adapter-/, '')}`;
 }
 
-function failOrRetry(change: JobChange, error: AttemptError, policy: FailurePolicy): void {
-  const isFinal = !isRetryable(error.code);
-  const ownFailures = change.job.ownFailures + 1;
-  change.set({ ownFailures });
-  if (isFinal || ownFailures >= policy.ownFailures) {
-    fail(change, isFinal ? error : { ...error, message: `${error.message} (after ${ownFailures} tries)` });
+async function afterFailure(change: JobChange, error: AttemptError, policy: FailurePolicy): Promise<void> {
+  const { job, manager } = change;
+  const { code, message } = error;
+  const { kind } = traitsOf(code);
+  const bugs = job.ownFailures + (kind === 'bug' ? 1 : 0);
+  change.set({ ownFailures: bugs });
+  const count = kind === 'bug' ? bugs : await failuresInARow(manager, job, kind);
+  const verdict = verdictOn(kind, count, policy);
+  if (verdict.does === 'fail') {
+    fail(change, kind === 'caller' ? error : { ...error, message: `${message} (after ${count} tries)` });
     return;
   }
-  const delay = policy.retryDelays[Math.min(ownFailures, policy.retryDelays.length) - 1] ?? 0;
-  goOn(
-    change,
-    {
-      level: 'warn',
-      code: 'job.retried',
-      message: `${error.message}; try ${ownFailures + 1} of ${policy.ownFailures} follows`,
-      data: { error: { code: error.code, message: error.message } },
-    },
-    delay,
-  );
+  const { seconds } = verdict;
+  const data = { error: { code, message } };
+  if (verdict.does === 'wait') {
+    const text = `${message}; the job waits, and tries again in ${seconds} s`;
+    goOn(
+      change,
+      { level: 'warn', code: 'job.waiting', message: text, data },
+      { seconds, because: data.error },
+    );
+    return;
+  }
+  const text =
+    kind === 'bug' ? `; try ${count + 1} of ${policy.bugTries} follows` : '; the job is tried again';
+  const event = { level: 'warn', code: 'job.retried', message: `${message}${text}`, data } as const;
+  goOn(change, event, { seconds, because: data.error });
 }
 
 function fail(change: JobChange, { code, message, param = null }: AttemptError): void {
   change.move('failed', { error: { code, message, param } });
-  change.tell({ level: 'error', code: 'job.failed', message, data: { error: { code, message, param } } });
+  change.emit({ level: 'error', code: 'job.failed', message, data: { error: { code, message, param } } });
 }
 
 async function goOnAfterLoss(
@@ -167,28 +165,47 @@ async function goOnAfterLoss(
   });
 }
 
-/** Back to the queue, or to rest if that was wished. */
-function goOn(change: JobChange, event: NewEvent, delaySeconds = 0): void {
+/** Back to the queue, or to rest if that was requested. */
+function goOn(change: JobChange, event: NewEvent, delay?: RetryDelay): void {
   if (change.job.pauseRequestedAt !== null) {
     change.move('paused', { pauseRequestedAt: null });
-    change.tell(...(event.level === 'info' ? [] : [event]), info('job.paused', 'The job is paused'));
+    change.emit(...(event.level === 'info' ? [] : [event]), info('job.paused', 'The job is paused'));
     return;
   }
-  change.enqueue(delaySeconds);
-  change.tell(event);
+  change.enqueue(delay);
+  change.emit(event);
+}
+
+/** Attempts in a row, this one included, that failed by such an error before they wrote anything new. */
+async function failuresInARow(manager: EntityManager, job: Readonly<Job>, kind: ErrorKind): Promise<number> {
+  const isSuch = ({ end, error }: Attempt) =>
+    end === 'failed' && error !== null && traitsOf(errorCodeOf(error.code)).kind === kind;
+  return Math.max(1, await barrenAttempts(manager, job, isSuch));
 }
 
 /** Attempts in a row, this one included, whose trainer was killed before it wrote anything new. */
 async function killsWithoutProgress(manager: EntityManager, job: Readonly<Job>): Promise<number> {
+  const isKill = ({ end, error }: Attempt) => end === 'lost' && error?.code === 'trainer_killed';
+  return barrenAttempts(manager, job, isKill);
+}
+
+const attemptsLookedAt = 20;
+
+/** The last attempts, this one included, that ended in this way and without a new metric. */
+async function barrenAttempts(
+  manager: EntityManager,
+  { id: jobId }: Readonly<Job>,
+  isSuch: (attempt: Attempt) => boolean,
+): Promise<number> {
   const attempts = await manager.find(Attempt, {
-    where: { jobId: job.id },
+    where: { jobId },
     order: { attempt: 'DESC' },
-    take: 20,
+    take: attemptsLookedAt,
   });
-  const newest = await manager.findOne(Metric, { where: { jobId: job.id }, order: { seq: 'DESC' } });
+  const newest = await manager.findOne(Metric, { where: { jobId }, order: { seq: 'DESC' } });
   let count = 0;
-  for (const { attempt, end, error } of attempts) {
-    if (end !== 'lost' || error?.code !== 'trainer_killed' || attempt <= (newest?.attempt ?? 0)) break;
+  for (const attempt of attempts) {
+    if (!isSuch(attempt) || attempt.attempt <= (newest?.attempt ?? 0)) break;
     count++;
   }
   return count;

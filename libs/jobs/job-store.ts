@@ -3,7 +3,16 @@ import type { EntityManager } from 'typeorm';
 import { LowrankError } from '#base/errors.js';
 import type { Log, QueueParts } from '#jobs/parts.js';
 import { filesOf } from '#jobs/stored-files.js';
-import { addToOutbox, appendEvents, changeJob, isTerminal, type JobChange } from '#jobs/transitions.js';
+import { Placement } from '#jobs/placement.js';
+import { reasonFromNow, staysOutOfQueue } from '#jobs/waiting.js';
+import {
+  addToOutbox,
+  appendEvents,
+  changeJob,
+  isTerminal,
+  type JobChange,
+  type NewEvent,
+} from '#jobs/transitions.js';
 import { Job } from '#platform/database/entities/job.js';
 import { newId } from '#platform/ids.js';
 
@@ -26,15 +35,20 @@ export interface NewJob {
   readonly seed: number;
 }
 
+const defaultLostSeconds = 20;
+
 export class JobStore {
   constructor(
     private readonly parts: QueueParts,
     private readonly log?: Log,
+    /** Seconds without a sign of life after which a worker is taken for dead. */
+    private readonly lostSeconds = defaultLostSeconds,
   ) {}
 
   /**
-   * Makes a job that waits for a worker, in the given transaction or one of its own. The caller wakes the outbox relay
-   * after the commit. Throws LowrankError `file_not_found` (details.field) if a file is gone.
+   * Makes a job that waits for a worker, in the given transaction or one of its own; one that no worker could take waits
+   * outside the queue. The caller wakes the outbox relay after the commit. Throws LowrankError `file_not_found`
+   * (details.field) if a file is gone.
    */
   async createJob(projectId: string, input: NewJob, within?: EntityManager): Promise<Job> {
     const create = async (manager: EntityManager): Promise<Job> => {
@@ -43,14 +57,20 @@ export class JobStore {
         await requireFile(manager, projectId, 'validation_file', input.validationFileId);
       }
       const id = newId('ftjob');
-      const events = [
+      const placement = await Placement.read(manager, this.lostSeconds);
+      const reason = placement.reasonFor({ device: input.device, memoryBytes: 0 });
+      const isOutside = staysOutOfQueue(reason);
+      const events: NewEvent[] = [
         { level: 'info', code: 'job.created', message: `Created fine-tuning job: ${id}` },
         { level: 'info', code: 'job.queued', message: 'Waiting for a worker' },
-      ] as const;
+      ];
+      if (isOutside)
+        events.push({ level: 'warn', code: 'job.waiting', message: `Waiting: ${reason!.message}` });
       const row = { ...input, id, projectId, state: 'queued' as const, eventCount: events.length };
-      await manager.insert(Job, { ...row, queuedAt: () => 'now()' } as never);
+      const waiting = reasonFromNow(reason);
+      await manager.insert(Job, { ...row, waiting, queuedAt: () => 'now()' } as never);
       await appendEvents(manager, { id, eventCount: 0 }, events);
-      await addToOutbox(manager, id);
+      if (!isOutside) await addToOutbox(manager, id);
       await this.parts.notifications.notify(manager, 'lowrank_job', id);
       return manager.findOneByOrFail(Job, { id });
     };
@@ -68,12 +88,12 @@ export class JobStore {
       requireUnfinished(change.job, 'cancelled');
       if (state !== 'running') {
         change.move('cancelled');
-        change.tell({ level: 'info', code: 'job.cancelled', message: 'The job was cancelled' });
+        change.emit({ level: 'info', code: 'job.cancelled', message: 'The job was cancelled' });
       } else {
         change.wakeWorker();
         if (cancelRequestedAt !== null) return;
         change.set({ cancelRequestedAt: () => 'now()' });
-        change.tell({ level: 'info', code: 'job.cancel_requested', message: 'The job is being cancelled' });
+        change.emit({ level: 'info', code: 'job.cancel_requested', message: 'The job is being cancelled' });
       }
     });
     if (job.state === 'cancelled') await this.leaveQueue(jobId);
@@ -91,12 +111,12 @@ export class JobStore {
       requireUnfinished(change.job, 'paused');
       if (state !== 'running') {
         change.move('paused', { pauseRequestedAt: null });
-        change.tell({ level: 'info', code: 'job.paused', message: 'The job is paused' });
+        change.emit({ level: 'info', code: 'job.paused', message: 'The job is paused' });
       } else {
         change.wakeWorker();
         if (pauseRequestedAt !== null) return;
         change.set({ pauseRequestedAt: () => 'now()' });
-        change.tell({
+        change.emit({
           level: 'info',
           code: 'job.pause_requested',
           message: 'The job pauses at a checkpoint',
@@ -118,10 +138,10 @@ export class JobStore {
       if (state === 'paused') {
         change.enqueue();
         change.set({ pauseRequestedAt: null });
-        change.tell({ level: 'info', code: 'job.queued', message: 'Resumed: waiting for a worker' });
+        change.emit({ level: 'info', code: 'job.queued', message: 'Resumed: waiting for a worker' });
       } else if (pauseRequestedAt !== null) {
         change.set({ pauseRequestedAt: null });
-        change.tell({ level: 'info', code: 'job.resumed', message: 'The job is not to be paused any more' });
+        change.emit({ level: 'info', code: 'job.resumed', message: 'The job is not to be paused any more' });
       }
     });
   }
@@ -150,9 +170,9 @@ function notFound(jobId: string): never {
   });
 }
 
-function requireUnfinished({ id, state }: Readonly<Job>, wish: string): void {
+function requireUnfinished({ id, state }: Readonly<Job>, action: string): void {
   if (!isTerminal(state)) return;
-  throw new LowrankError('job_finished', `job ${id} is ${state} and cannot be ${wish} any more`, {
+  throw new LowrankError('job_finished', `job ${id} is ${state} and cannot be ${action} any more`, {
     details: { job: id, state },
   });
 }

@@ -1,14 +1,11 @@
 /** What the job classes need of the platform; `Platform` has it all. */
 import type { DataSource, EntityManager } from 'typeorm';
+import type { Channel } from '#platform/notifications.js';
 import type { JobQueue } from '#platform/queue/job-queue.js';
 
 /** Tells other processes, once the manager's transaction is committed. */
 export interface Notifier {
-  notify(
-    manager: EntityManager,
-    channel: 'lowrank_job' | 'lowrank_control' | 'lowrank_task',
-    payload: string,
-  ): Promise<void>;
+  notify(manager: EntityManager, channel: Channel, payload: string): Promise<void>;
 }
 
 export interface JobsParts {

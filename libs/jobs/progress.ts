@@ -1,7 +1,7 @@
-/** What a running attempt tells of itself, written in batches under its fencing number. */
+/** What a running attempt reports, written in batches under its fencing number. */
 import type { EntityManager } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
-import type { Claim } from '#jobs/claims.js';
+import { type Claim, regain } from '#jobs/claims.js';
 import type { JobsParts } from '#jobs/parts.js';
 import { keepCheckpoints } from '#jobs/retention.js';
 import { changeJob, type NewEvent } from '#jobs/transitions.js';
@@ -55,6 +55,15 @@ export interface WrittenProgress {
  */
 export async function writeProgress(
   parts: JobsParts,
+  claim: Claim,
+  batch: ProgressBatch,
+): Promise<WrittenProgress | 'lost'> {
+  const written = await writeBatch(parts, claim, batch);
+  return written === 'lost' && (await regain(parts, claim)) ? writeBatch(parts, claim, batch) : written;
+}
+
+async function writeBatch(
+  parts: JobsParts,
   { jobId, attempt }: Claim,
   batch: ProgressBatch,
 ): Promise<WrittenProgress | 'lost'> {
@@ -65,7 +74,7 @@ export async function writeProgress(
     if (newest > job.step) change.set({ step: newest });
     if (batch.facts) change.set({ ...(batch.facts as QueryDeepPartialEntity<Job>) });
     const events = await unknownEvents(manager, jobId, batch.events ?? []);
-    change.tell(...events);
+    change.emit(...events);
     if (!batch.checkpoint) return { released: [] };
     const { checkpoint } = batch;
     if (await manager.existsBy(Checkpoint, { jobId, step: checkpoint.step })) return { released: [] };
@@ -77,7 +86,7 @@ export async function writeProgress(
       attempt,
       files: [...checkpoint.files],
     });
-    change.tell({
+    change.emit({
       level: 'info',
       code: 'checkpoint.saved',
       message: `Checkpoint created at step ${checkpoint.step}`,

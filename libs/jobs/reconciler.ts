@@ -1,6 +1,10 @@
-/** Finds jobs that nobody works on though somebody should, and puts them back. */
-import { endAttempt, type FailurePolicy, failurePolicy } from '#jobs/endings.js';
+/** Finds jobs that nobody works on though somebody should, and puts them back; keeps the reasons of those that wait. */
+import { endAttempt } from '#jobs/endings.js';
+import { type FailurePolicy, failurePolicy } from '#jobs/failure-policy.js';
+import { isDue } from '#jobs/needs.js';
 import type { Log, QueueParts } from '#jobs/parts.js';
+import { refreshReasons } from '#jobs/waiting.js';
+import { SleepWatch } from '#platform/sleep-watch.js';
 import { addToOutbox, changeJob } from '#jobs/transitions.js';
 
 export interface ReconcilerOptions {
@@ -16,6 +20,7 @@ export class Reconciler {
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<unknown> | undefined;
   private isStopped = true;
+  private readonly sleep: SleepWatch;
 
   constructor(
     private readonly parts: QueueParts,
@@ -23,15 +28,19 @@ export class Reconciler {
     private readonly options: ReconcilerOptions,
     /** Called after jobs were put back: the outbox has entries. */
     private readonly onRequeued: () => void = () => undefined,
-  ) {}
+  ) {
+    this.sleep = new SleepWatch(options.lostSeconds / 3);
+  }
 
   start(): void {
     this.isStopped = false;
+    this.sleep.start();
     this.schedule(0);
   }
 
   async stop(): Promise<void> {
     this.isStopped = true;
+    this.sleep.stop();
     clearTimeout(this.timer);
     await this.running;
   }
@@ -40,6 +49,7 @@ export class Reconciler {
   async reconcile(): Promise<string[]> {
     const requeued = [...(await this.endLostAttempts()), ...(await this.queueForgottenJobs())];
     if (requeued.length > 0) this.onRequeued();
+    await refreshReasons(this.parts.database, this.options);
     return requeued;
   }
 
@@ -54,13 +64,17 @@ export class Reconciler {
     if (this.isStopped) return;
     this.timer = setTimeout(() => {
       this.running = this.reconcile()
-        .catch((error: unknown) => this.log.warn({ err: error }, 'jobs cannot be looked after yet'))
+        .catch((error: unknown) => this.log.warn({ err: error }, 'reconciliation failed; it is tried again'))
         .finally(() => this.schedule(this.options.everySeconds ?? 5));
     }, 1000 * seconds);
   }
 
-  /** While the database was down nobody could give signs of life, so the time counts from its start. */
+  /**
+   * While the database was down nobody could give signs of life, so the time counts from its start; and while this machine
+   * slept, perhaps nobody did.
+   */
   private async endLostAttempts(): Promise<string[]> {
+    if (this.sleep.secondsAwake < this.options.lostSeconds) return [];
     return this.endAttempts(
       `state = 'running' AND heartbeat_at < now() - make_interval(secs => $1)
        AND pg_postmaster_start_time() < now() - make_interval(secs => $1)`,
@@ -95,10 +109,11 @@ export class Reconciler {
     return ended;
   }
 
+  /** Those that have a reason of their own to wait are found by workers when it has gone. */
   private async queueForgottenJobs(): Promise<string[]> {
     const { database, queue } = this.parts;
     const waiting = await database.query<{ id: string }[]>(
-      `SELECT id FROM job WHERE state = 'queued' AND queued_at < now() - make_interval(secs => $1)
+      `SELECT id FROM job WHERE ${isDue} AND coalesce(waiting->>'code', 'worker_missing') = 'worker_missing' AND queued_at < now() - make_interval(secs => $1)
        AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job_id = job.id) ORDER BY queued_at LIMIT 1000`,
       [this.options.unknownSeconds ?? 30],
     );

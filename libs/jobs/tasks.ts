@@ -1,19 +1,15 @@
 /** Compositions and exports as work: made, claimed by compare-and-set, kept by signs of life, ended with an outcome. */
-import { type ErrorCode, isRetryable } from '#base/error-codes.js';
 import type { EntityManager } from 'typeorm';
 import { adapterName } from '#jobs/endings.js';
+import { type FailurePolicy, failurePolicy } from '#jobs/failure-policy.js';
+import { isTaskDue } from '#jobs/needs.js';
 import type { JobsParts } from '#jobs/parts.js';
+import { afterFailure, lockRunning, type TaskClaim, type TaskError } from '#jobs/task-endings.js';
 import { type CompositionInput, compositionInput, type ExportInput } from '#jobs/task-input.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import { Task, type TaskProgress } from '#platform/database/entities/task.js';
 import { newId } from '#platform/ids.js';
-
-/** One attempt of a task; its number fences every write. */
-export interface TaskClaim {
-  readonly id: string;
-  readonly attempt: number;
-}
 
 /** What a composition became. */
 export interface ComposedAdapter {
@@ -27,11 +23,11 @@ export interface ComposedAdapter {
   readonly report: Record<string, unknown>;
 }
 
-/** Failures after which a task has failed, whatever the reason. */
-const mostFailures = 3;
-
 export class Tasks {
-  constructor(private readonly parts: JobsParts) {}
+  constructor(
+    private readonly parts: JobsParts,
+    private readonly policy: FailurePolicy = failurePolicy,
+  ) {}
 
   async createComposition(projectId: string, input: CompositionInput, within?: EntityManager): Promise<Task> {
     return this.create('composition', projectId, input, within);
@@ -45,9 +41,8 @@ export class Tasks {
   async claim(workerId: string): Promise<Task | null> {
     const [rows] = await this.parts.database.query<[{ id: string }[], number]>(
       `UPDATE task SET state = 'running', attempt = attempt + 1, worker_id = $1, heartbeat_at = now(),
-         started_at = coalesce(started_at, now()), progress = NULL
-       WHERE id = (SELECT id FROM task WHERE state = 'queued' ORDER BY created_at, id LIMIT 1
-                   FOR UPDATE SKIP LOCKED)
+         started_at = coalesce(started_at, now()), progress = NULL, waiting = NULL, try_after = NULL
+       WHERE id = (SELECT id FROM task WHERE ${isTaskDue} ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
        RETURNING id`,
       [workerId],
     );
@@ -61,6 +56,16 @@ export class Tasks {
       `UPDATE task SET heartbeat_at = now(), progress = coalesce($3::jsonb, progress)
        WHERE id = $1 AND attempt = $2 AND state = 'running'`,
       [id, attempt, progress && JSON.stringify(progress)],
+    );
+    return count > 0 || (await this.regain({ id, attempt }));
+  }
+
+  /** Takes a task back whose worker was only taken for dead, as long as no other attempt has begun. */
+  private async regain({ id, attempt }: TaskClaim): Promise<boolean> {
+    const [, count] = await this.parts.database.query<[unknown[], number]>(
+      `UPDATE task SET state = 'running', heartbeat_at = now(), failures = failures - 1, waiting = NULL
+       WHERE id = $1 AND attempt = $2 AND state = 'queued' AND waiting->>'code' = 'worker_lost'`,
+      [id, attempt],
     );
     return count > 0;
   }
@@ -89,16 +94,11 @@ export class Tasks {
     return this.end(claim, () => Promise.resolve({ files: [...files] }));
   }
 
-  /** Ends an attempt that failed; the task waits again unless that is of no use, or it has failed too often. */
-  async fail(claim: TaskClaim, error: { code: ErrorCode; message: string }): Promise<void> {
-    const isOver = '($3 OR failures + 1 >= $4)';
-    await this.parts.database.query(
-      `UPDATE task SET failures = failures + 1, error = $5,
-         state = CASE WHEN ${isOver} THEN 'failed' ELSE 'queued' END,
-         finished_at = CASE WHEN ${isOver} THEN now() END
-       WHERE id = $1 AND attempt = $2 AND state = 'running'`,
-      [claim.id, claim.attempt, !isRetryable(error.code), mostFailures, JSON.stringify(error)],
-    );
+  /** Ends an attempt that failed; what becomes of the task follows from the kind of the error, as for jobs. */
+  async fail(claim: TaskClaim, error: TaskError): Promise<void> {
+    await this.parts.database.transaction(async (manager) => {
+      await this.failLocked(manager, claim, error);
+    });
   }
 
   /** Puts the task back for another worker; this is no failure. */
@@ -114,24 +114,27 @@ export class Tasks {
 
   /** Puts back the tasks of workers that gave no sign of life; yields how many. */
   async putBackLost(lostSeconds: number): Promise<number> {
-    const [, count] = await this.parts.database.query<[unknown[], number]>(
-      `UPDATE task SET
-         failures = failures + 1,
-         state = CASE WHEN failures + 1 >= $2 THEN 'failed' ELSE 'queued' END,
-         finished_at = CASE WHEN failures + 1 >= $2 THEN now() END,
-         error = CASE WHEN failures + 1 >= $2 THEN $3::jsonb END
-       WHERE state = 'running' AND heartbeat_at < now() - make_interval(secs => $1)
-         AND pg_postmaster_start_time() < now() - make_interval(secs => $1)`,
-      [
-        lostSeconds,
-        mostFailures,
-        JSON.stringify({
-          code: 'worker_lost',
-          message: `the worker gave no sign of life, ${mostFailures} times: it may need more memory than the machine has`,
-        }),
-      ],
-    );
-    return count;
+    const lost = `state = 'running' AND heartbeat_at < now() - make_interval(secs => $1)
+      AND pg_postmaster_start_time() < now() - make_interval(secs => $1)`;
+    return this.parts.database.transaction(async (manager) => {
+      const rows = await manager.query<TaskClaim[]>(
+        `SELECT id, attempt FROM task WHERE ${lost} ORDER BY id FOR UPDATE SKIP LOCKED`,
+        [lostSeconds],
+      );
+      for (const claim of rows) {
+        const message = 'the worker gave no sign of life: it may need more memory than the machine has';
+        await this.failLocked(manager, claim, { code: 'worker_lost', message });
+      }
+      return rows.length;
+    });
+  }
+
+  private async failLocked(manager: EntityManager, claim: TaskClaim, error: TaskError): Promise<void> {
+    const task = await lockRunning(manager, claim);
+    if (!task) return;
+    const after = afterFailure(task, error, this.policy);
+    await manager.createQueryBuilder().update(Task).set(after).where({ id: task.id }).execute();
+    await this.parts.notifications.notify(manager, 'lowrank_task', task.id);
   }
 
   /** Stops a task for its owner; one that is over stays as it is. False if there is none, or it is over. */
@@ -181,15 +184,20 @@ export class Tasks {
   }
 
   private async end(
-    { id, attempt }: TaskClaim,
+    claim: TaskClaim,
     work: (manager: EntityManager, task: Task) => Promise<Partial<Task>>,
   ): Promise<boolean> {
+    if (await this.endRunning(claim, work)) return true;
+    return (await this.regain(claim)) && this.endRunning(claim, work);
+  }
+
+  private async endRunning(
+    claim: TaskClaim,
+    work: (manager: EntityManager, task: Task) => Promise<Partial<Task>>,
+  ): Promise<boolean> {
+    const { id } = claim;
     return this.parts.database.transaction(async (manager) => {
-      const task = await manager
-        .createQueryBuilder(Task, 'task')
-        .setLock('pessimistic_write')
-        .where({ id, attempt, state: 'running' })
-        .getOne();
+      const task = await lockRunning(manager, claim);
       if (!task) return false;
       const result = await work(manager, task);
       await manager

@@ -6,6 +6,7 @@ import type { JobsParts } from '#jobs/parts.js';
 import { JobEvent } from '#platform/database/entities/job-event.js';
 import { Job, type JobState, terminalStates } from '#platform/database/entities/job.js';
 import { Outbox } from '#platform/database/entities/outbox.js';
+import type { WaitingReason } from '#platform/database/entities/waiting-reason.js';
 
 /** Where a job may go from each state. */
 export const transitions: Readonly<Record<JobState, readonly JobState[]>> = {
@@ -34,6 +35,12 @@ export interface NewEvent {
   readonly at?: Date;
 }
 
+/** When a job that waits may be tried again, and what it waits for. */
+export interface RetryDelay {
+  readonly seconds: number;
+  readonly because?: Pick<WaitingReason, 'code' | 'message'>;
+}
+
 type Fields = QueryDeepPartialEntity<Job>;
 
 /** A job whose row is locked, and what is to become of it when the transaction ends. */
@@ -57,23 +64,26 @@ export class JobChange {
         details: { job: id, from: state, to },
       });
     }
-    this.set({ ...fields, state: to });
+    this.set({ waiting: null, tryAfter: null, ...fields, state: to });
     if (isTerminal(to)) this.set({ finishedAt: () => 'now()' });
     if (to !== 'running') this.set({ workerId: null, heartbeatAt: null });
-    if (to === 'queued') this.set({ queuedAt: () => 'now()' });
+    // One that ran keeps its place among those that wait.
+    if (to === 'queued' && state !== 'running') this.set({ queuedAt: () => 'now()' });
   }
 
-  /** Puts the job back among those that wait, and into the queue after some seconds. */
-  enqueue(delaySeconds = 0): void {
+  /** Puts the job back among those that wait, and into the queue when it may be tried again. */
+  enqueue({ seconds, because }: RetryDelay = { seconds: 0 }): void {
     this.move('queued');
-    this.delaySeconds = delaySeconds;
+    this.delaySeconds = seconds;
+    if (seconds > 0) this.set({ tryAfter: () => `now() + make_interval(secs => ${seconds})` });
+    if (because) this.set({ waiting: { ...because, since: new Date().toISOString() } });
   }
 
   set(fields: Fields): void {
     this.fields = { ...this.fields, ...fields };
   }
 
-  tell(...events: readonly NewEvent[]): void {
+  emit(...events: readonly NewEvent[]): void {
     this.events.push(...events);
   }
 

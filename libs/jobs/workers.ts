@@ -1,6 +1,6 @@
 /** Which workers there are, for people to see and to find those that are gone. */
 import type { DataSource } from 'typeorm';
-import { Worker } from '#platform/database/entities/worker.js';
+import { type UnusableDevice, Worker } from '#platform/database/entities/worker.js';
 
 export interface WorkerFacts {
   readonly id: string;
@@ -8,15 +8,16 @@ export interface WorkerFacts {
   readonly pid: number;
   readonly version: string;
   readonly devices: readonly Record<string, unknown>[];
+  readonly unusableDevices?: readonly UnusableDevice[];
 }
 
 export class Workers {
   constructor(private readonly database: DataSource) {}
 
-  async register({ devices, ...facts }: WorkerFacts): Promise<void> {
+  async register({ devices, unusableDevices = [], ...facts }: WorkerFacts): Promise<void> {
     await this.database.manager.upsert(
       Worker,
-      { ...facts, devices: [...devices], stoppedAt: null } as never,
+      { ...facts, devices: [...devices], unusableDevices: [...unusableDevices], stoppedAt: null } as never,
       ['id'],
     );
   }

@@ -4,9 +4,9 @@ import { Client } from 'pg';
 import type { EntityManager } from 'typeorm';
 import type { Log } from '#platform/log.js';
 
-export const channels = ['lowrank_job', 'lowrank_control', 'lowrank_task'] as const;
+export const channels = ['lowrank_job', 'lowrank_control', 'lowrank_task', 'lowrank_work'] as const;
 /** `lowrank_job`: something of a job changed. `lowrank_control`: somebody wants a job stopped. `lowrank_task`: a task
- * was made or is to end. */
+ * was made or is to end. `lowrank_work`: a job waits that another worker than the one that was asked could run. */
 export type Channel = (typeof channels)[number];
 
 /** Gets the payload, an id of a job or task; null after an outage that may have lost some: look at everything again. */

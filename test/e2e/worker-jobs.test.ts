@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { streamKey, uniformAt } from '#jit/random.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { Attempt } from '#platform/database/entities/attempt.js';
+import { BaseModel } from '#platform/database/entities/base-model.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import { isAlive, tinySteps, type WorkerProcess, WorkerStack } from './worker-stack.js';
 
@@ -158,13 +159,7 @@ test('a paused job goes on where it was, and ends with the same bits', async () 
   expect(await stack.outcome(id)).toEqual(await stack.outcome(control.id));
 }, 120_000);
 
-test('a job that cannot be run fails at once and names the field', async () => {
-  const lost = await stack.submit({ model: 'unknown' });
-  expect(await stack.untilOver(lost.id)).toMatchObject({
-    state: 'failed',
-    attempt: 1,
-    error: { code: 'model_not_found', param: 'model' },
-  });
+test('a job that cannot be run fails at once', async () => {
   const diverging = await stack.submit({ training: { batch_size: 4096 } });
   expect(await stack.untilOver(diverging.id)).toMatchObject({
     state: 'failed',
@@ -172,6 +167,21 @@ test('a job that cannot be run fails at once and names the field', async () => {
     error: { code: 'job_invalid' },
   });
 }, 60_000);
+
+test('a job whose base model is gone waits, says so, and runs when the model is back', async () => {
+  const { manager } = stack.platform.database;
+  const { name: _, ...model } = await manager.findOneByOrFail(BaseModel, { name: 'tiny' });
+  const { id } = await stack.submit({ model: 'lost' });
+  const waiting = await stack.until(id, (job) => job.waiting?.code === 'base_model_missing');
+  expect(waiting).toMatchObject({ state: 'queued', attempt: 0 });
+  expect(waiting.waiting?.message).toBe('the base model lost is not registered any more: register it again');
+  // Others are not in its way.
+  expect((await stack.untilOver((await stack.submit()).id)).state).toBe('succeeded');
+  await manager.insert(BaseModel, { ...model, name: 'lost', folder: join(stack.home, 'nowhere') });
+  await stack.until(id, (job) => job.waiting?.message.includes('is not there on') ?? false, 30);
+  await manager.update(BaseModel, { name: 'lost' }, { folder: model.folder });
+  expect(await stack.untilOver(id)).toMatchObject({ state: 'succeeded', attempt: 1 });
+}, 120_000);
 
 test('workers that are told to end do so, and say nothing is wrong', async () => {
   for (const { child } of workers) child.kill('SIGTERM');

@@ -1,6 +1,7 @@
 /** What a worker does with trainers that are slow, hang, crash, or want too much; the trainers are played. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { failurePolicy } from '#jobs/failure-policy.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import { Worker } from '../../apps/worker/src/worker.js';
 import { isAlive, WorkerStack } from './worker-stack.js';
@@ -19,9 +20,12 @@ beforeAll(async () => {
     trainerMain: join(import.meta.dirname, 'fake-trainer.mjs'),
     memoryBytes: 1e9,
     findDevices: () =>
-      Promise.resolve([{ name: 'cpu', devices: ['cpu'], onRequest: [], facts: { memory_bytes: 1e9 } }]),
+      Promise.resolve({
+        slots: [{ name: 'cpu', devices: ['cpu'], onRequest: [], facts: { memory_bytes: 1e9 } }],
+        unusable: [],
+      }),
     silence: { start: 10, step: 1 },
-    policy: { ownFailures: 3, killsWithoutProgress: 5, retryDelays: [0, 0] },
+    policy: { ...failurePolicy, delays: { bug: [0], transient: [0], machine: [0] } },
   });
   await worker.start();
 }, 120_000);

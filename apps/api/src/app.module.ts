@@ -64,12 +64,12 @@ import { WorkersController } from './workers/workers.controller.js';
 import { WorkersService } from './workers/workers.service.js';
 
 /** The classes of libs/jobs know no Nest: they are given their parts here. */
-function jobProviders({ database, queue, notifications, log }: Platform): Provider[] {
+function jobProviders({ database, queue, notifications, log, configuration }: Platform): Provider[] {
   const parts = { database, queue, notifications };
   return [
     { provide: ApiKeys, useValue: new ApiKeys(database) },
     { provide: JobHistory, useValue: new JobHistory(database) },
-    { provide: JobStore, useValue: new JobStore(parts, log) },
+    { provide: JobStore, useValue: new JobStore(parts, log, configuration.workerLostSeconds) },
     { provide: Shares, useValue: new Shares(database) },
     { provide: Tasks, useValue: new Tasks(parts) },
     { provide: OutboxRelay, useValue: new OutboxRelay(parts, log) },

@@ -111,11 +111,16 @@ class JobView {
   private update(job: JobObject): void {
     const before = this.job;
     this.job = job;
-    if (job.status === 'queued' && job.position !== null && job.position !== before?.position) {
-      if (this.bar) this.bar.show(`waiting, number ${job.position} in the queue`);
-      else if (job.position > 1) this.lines([`waiting, number ${job.position} in the queue`]);
-    }
+    if (job.status === 'queued') this.showWaiting(job, before);
     if (job.status === 'running') this.draw();
+  }
+
+  /** What makes a job wait for more than its turn comes as an event too. */
+  private showWaiting(job: JobObject, before: JobObject | undefined): void {
+    const text = waitingText(job);
+    if (text === null || (before && text === waitingText(before))) return;
+    if (this.bar) this.bar.show(text);
+    else if (job.position === null || job.position > 1) this.lines([text]);
   }
 
   private draw(metric?: MetricObject): void {
@@ -129,6 +134,14 @@ class JobView {
     if (this.bar) this.bar.above(lines);
     else for (const line of lines) this.output.say(line);
   }
+}
+
+/** Null where there is nothing to say. */
+function waitingText({ position, waiting }: JobObject): string | null {
+  if (position !== null) {
+    return `waiting, number ${position} in the queue${waiting ? `: ${waiting.message}` : ''}`;
+  }
+  return waiting && `waiting: ${waiting.message}`;
 }
 
 function withProgress(

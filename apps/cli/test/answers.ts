@@ -32,6 +32,7 @@ export const job: JobObject = {
   adapter: null,
   progress: { step: 3, total_steps: 10, tokens_per_second: 100, seconds_left: 70 },
   position: null,
+  waiting: null,
   attempt: 1,
   started_at: 1_700_000_001,
   cancel_requested: false,

@@ -1,5 +1,5 @@
 /** Which devices this worker has, and which of them are free. One job at a time runs on each piece of hardware. */
-import type { JobDevice, WantedDevice } from '#jobs/devices.js';
+import type { JobDevice } from '#jobs/devices.js';
 
 /** Something to compute with, under the names by which jobs ask for it. */
 export interface DeviceSlot {
@@ -24,6 +24,7 @@ export interface TakenSlot {
 export class DeviceSlots {
   private readonly slots: DeviceSlot[] = [];
   private readonly busy = new Set<DeviceSlot>();
+  private readonly waiting = new Set<() => void>();
 
   add(slot: DeviceSlot): void {
     this.slots.push(slot);
@@ -35,38 +36,57 @@ export class DeviceSlots {
 
   /** The slots, for the database. */
   get facts(): Record<string, unknown>[] {
-    return this.slots.map(({ name, devices, onRequest, facts }) => ({
-      name,
-      devices: [...devices, ...onRequest],
-      ...facts,
+    return this.slots.map((slot) => ({
+      name: slot.name,
+      devices: [...slot.devices, ...slot.onRequest],
+      auto: this.takesAuto(slot),
+      ...slot.facts,
     }));
   }
 
-  /** Whether any slot could ever run this. */
-  has(wanted: WantedDevice): boolean {
-    return this.slots.some((slot) => deviceOf(slot, wanted) !== undefined);
+  get free(): readonly DeviceSlot[] {
+    return this.slots.filter((slot) => !this.busy.has(slot));
   }
 
-  /**
-   * Takes a free slot that can run this; undefined if there is none at the moment. A job that leaves the choice to the
-   * worker waits for a GPU where there is one: on the processor it might take a hundred times as long.
-   */
-  take(wanted: WantedDevice): TakenSlot | undefined {
+  /** What jobs on this slot may ask for. */
+  takes(slot: DeviceSlot): readonly string[] {
+    const names = [...slot.devices, ...slot.onRequest];
+    return this.takesAuto(slot) ? ['auto', ...names] : names;
+  }
+
+  /** Takes a free slot for a job that asks for one of `takes(slot)`. */
+  take(slot: DeviceSlot, wanted: string): TakenSlot {
+    const { devices, onRequest, environment = {} } = slot;
+    const names = [...devices, ...onRequest];
+    const device = names.find((name) => wanted === 'auto' || name === wanted);
+    if (device === undefined || this.busy.has(slot))
+      throw new Error(`${wanted} cannot run on ${slot.name} now`);
+    this.busy.add(slot);
+    return { device, environment, release: () => this.release(slot) };
+  }
+
+  /** Resolves at once if a slot is free, otherwise when one becomes free; and when the signal aborts. */
+  async untilFree(signal: AbortSignal): Promise<void> {
+    if (this.free.length > 0 || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.waiting.add(done);
+      signal.addEventListener('abort', done);
+    });
+  }
+
+  private release(slot: DeviceSlot): void {
+    this.busy.delete(slot);
+    for (const done of this.waiting) done();
+    this.waiting.clear();
+  }
+
+  /** A job that leaves the choice to the worker waits for a GPU where there is one: it is a hundred times as fast. */
+  private takesAuto(slot: DeviceSlot): boolean {
     const gpus = this.slots.filter(({ name, devices }) => name === 'gpu' && devices.length > 0);
-    const candidates = wanted === 'auto' && gpus.length > 0 ? gpus : this.slots;
-    for (const slot of candidates) {
-      if (this.busy.has(slot)) continue;
-      const device = deviceOf(slot, wanted);
-      if (device === undefined) continue;
-      this.busy.add(slot);
-      const { environment = {} } = slot;
-      return { device, environment, release: () => void this.busy.delete(slot) };
-    }
-    return undefined;
+    return gpus.length === 0 || gpus.includes(slot);
   }
-}
-
-function deviceOf({ devices, onRequest }: DeviceSlot, wanted: WantedDevice): JobDevice | undefined {
-  if (wanted === 'auto') return devices[0] ?? onRequest[0];
-  return [...devices, ...onRequest].find((device) => device === wanted);
 }

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { JobDevice } from '#jobs/devices.js';
 import type { Log } from '#jobs/parts.js';
 import { tfjsNodeEnvironment, trainingEnvironment } from '#runtime/process-environment.js';
+import type { UnusableDevice } from '#platform/database/entities/worker.js';
 import type { DeviceSlot } from './device-slots.js';
 
 export interface DeviceSearch {
@@ -18,11 +19,20 @@ export interface DeviceSearch {
   readonly log: Log;
 }
 
+export interface FoundDevices {
+  /** The processor, and every GPU. */
+  readonly slots: readonly DeviceSlot[];
+  /** What was looked for and does not work, with the reasons. */
+  readonly unusable: readonly UnusableDevice[];
+}
+
 const probeMain = join(import.meta.dirname, 'probe-main.js');
 const probeSeconds = 60;
 const verdict = z.object({
   ok: z.boolean(),
   reason: z.string().optional(),
+  /** Of libs/base/error-codes.ts, where it is known. */
+  code: z.string().optional(),
   milliseconds: z.number().optional(),
 });
 /** A driver that computes WebGPU on the processor takes much longer for the trial than any GPU. */
@@ -57,15 +67,20 @@ const candidates = {
   gpu: { certain: [], tried: ['cuda', 'webgpu'], onRequest: ['tfjs-node-gpu'], certainOnRequest: [] },
 } as const satisfies Record<DeviceSlot['name'], Record<string, readonly JobDevice[]>>;
 
-/** The slots of this machine: the processor, and every GPU. Devices that do not work are told to the log. */
-export async function findDevices(search: DeviceSearch): Promise<DeviceSlot[]> {
+/** What this machine can compute with. Devices that do not work are told to the log too. */
+export async function findDevices(search: DeviceSearch): Promise<FoundDevices> {
   const [cpu, gpu] = await Promise.all([workingDevices('cpu', search), workingDevices('gpu', search)]);
   const { memoryBytes, wanted } = search;
   const processors = cpus();
   const slots: DeviceSlot[] = [];
   if (cpu.devices.length + cpu.onRequest.length > 0) {
     const facts = { processor: processors[0]?.model ?? 'unknown', cores: processors.length };
-    slots.push({ name: 'cpu', ...cpu, facts: { memory_bytes: memoryBytes, ...facts } });
+    slots.push({
+      name: 'cpu',
+      devices: cpu.devices,
+      onRequest: cpu.onRequest,
+      facts: { memory_bytes: memoryBytes, ...facts },
+    });
   }
   if (gpu.devices.length + gpu.onRequest.length > 0) {
     const isNvidia = gpu.devices.includes('cuda') || gpu.onRequest.length > 0;
@@ -82,17 +97,19 @@ export async function findDevices(search: DeviceSearch): Promise<DeviceSlot[]> {
     }
   }
   if (slots.length === 0) search.log.warn({ wanted }, 'no device works: this worker takes no jobs');
-  return slots;
+  return { slots, unusable: [...cpu.unusable, ...gpu.unusable] };
 }
 
 async function workingDevices(
   name: DeviceSlot['name'],
   { wanted, home, log }: DeviceSearch,
-): Promise<Pick<DeviceSlot, 'devices' | 'onRequest'>> {
+): Promise<Pick<DeviceSlot, 'devices' | 'onRequest'> & Pick<FoundDevices, 'unusable'>> {
+  const unusable: UnusableDevice[] = [];
   const isWanted = (device: JobDevice) => wanted === 'auto' || wanted.includes(device);
   const working = async (devices: readonly JobDevice[]) => {
     const tried = devices.filter(isWanted).map(async (device) => {
-      const { ok, reason, milliseconds } = await probeDevice(device, home);
+      const { ok, reason = 'it does not work', code, milliseconds } = await probeDevice(device, home);
+      if (!ok) unusable.push({ device, code: lackOf(reason, code), reason: shortReason(reason) });
       if (!ok && wanted !== 'auto') log.warn({ device, reason }, 'a device that was asked for does not work');
       else log.info({ device, reason, milliseconds }, ok ? 'a device works' : 'a device is not there');
       const isTooSlow = device === 'webgpu' && wanted === 'auto' && (milliseconds ?? 0) > slowestGpu;
@@ -106,7 +123,24 @@ async function workingDevices(
   return {
     devices: [...certain.filter(isWanted), ...found],
     onRequest: [...certainOnRequest.filter(isWanted), ...foundOnRequest],
+    unusable,
   };
+}
+
+const software = new Set(['tfjs_node_missing', 'tfjs_node_broken']);
+const longestReason = 200;
+
+/** Whether software is missing, which can be installed, or the device itself. */
+function lackOf(reason: string, code: string | undefined): string {
+  const isSoftware =
+    software.has(code ?? '') || /\.so\b|\.dll\b|\.dylib\b|shared (object|library)/i.test(reason);
+  return isSoftware ? 'dependency_missing' : 'device_missing';
+}
+
+/** One line, without the place in ONNX Runtime's source, which comes first. */
+function shortReason(reason: string): string {
+  const line = reason.replaceAll(/\s+/g, ' ').trim();
+  return line.replace(/^\/.* was false\. /, '').slice(0, longestReason);
 }
 
 /** Name and memory of the cards, in the order of their numbers; none if NVIDIA's tool is not there. */

@@ -1,4 +1,4 @@
-/** Signs of life of a worker and its attempts; the answers tell what is wanted of them. */
+/** Signs of life of a worker and its attempts; the answers say what was requested of them. */
 import type { Claims } from '#jobs/claims.js';
 import type { Log } from '#jobs/parts.js';
 import type { Workers } from '#jobs/workers.js';
@@ -33,7 +33,7 @@ export class Heartbeats {
     this.schedule(this.options.seconds);
   }
 
-  /** Asks now what is wanted of a job, or of all. */
+  /** Asks now what was requested of a job, or of all. */
   lookAt(jobId: string | null): void {
     for (const attempt of this.options.attempts()) {
       if (jobId !== null && attempt.job.id !== jobId) continue;
@@ -74,8 +74,8 @@ export class Heartbeats {
   }
 
   private async beat(attempt: JobAttempt): Promise<void> {
-    const wishes = await this.claims.heartbeat(attempt.claim);
-    if (wishes === 'lost') attempt.lose();
-    else attempt.obey(wishes);
+    const requested = await this.claims.heartbeat(attempt.claim);
+    if (requested === 'lost') attempt.lose();
+    else attempt.apply(requested);
   }
 }

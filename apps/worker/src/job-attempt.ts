@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { TrainerUpdate } from '#contracts/trainer-calls.js';
 import { LowrankError } from '#base/errors.js';
-import type { Claim, Wishes } from '#jobs/claims.js';
+import type { Claim, RequestedActions } from '#jobs/claims.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
 import type { Log } from '#jobs/parts.js';
 import { whenReachable } from '#jobs/retrying.js';
@@ -76,8 +76,8 @@ export class JobAttempt {
     await this.finish(outcome);
   }
 
-  /** Told what the job's owner wants. */
-  obey({ cancel, pause }: Wishes): void {
+  /** Does what the job's owner has requested. */
+  apply({ cancel, pause }: RequestedActions): void {
     if (cancel) this.want('cancel', () => this.trainer?.stop({ checkpoint: false, seconds: cancelSeconds }));
     else if (pause) this.want('pause', () => this.trainer?.stop({ checkpoint: true, seconds: pauseSeconds }));
   }
@@ -188,7 +188,7 @@ export class JobAttempt {
       // Long preparations may have cost the claim; what follows is expensive, and writes to the work folder.
       const answer = await this.reaching(() => claims.heartbeat(this.claim));
       if (answer === 'lost') this.lose();
-      else this.obey(answer);
+      else this.apply(answer);
       signal.throwIfAborted();
     } catch (error) {
       process.kill();
@@ -242,7 +242,9 @@ export class JobAttempt {
   private async outcomeOf(end: Exclude<RunEnd, { kind: 'finished' }>): Promise<AttemptOutcome> {
     const { tooLarge, wish, parts } = this;
     if (tooLarge === undefined || wish !== 'go on') return outcomeOfEnd(end, wish);
-    const hasPlace = await this.reaching(() => parts.fitsElsewhere(tooLarge));
+    // Before its first step it may still go to another kind of device.
+    const needs = { device: this.job.device, memoryBytes: tooLarge };
+    const hasPlace = await this.reaching(() => parts.fitsElsewhere(needs));
     return hasPlace ? { end: 'handed_over' } : outcomeOfMemory(tooLarge, parts.memoryBytes);
   }
 

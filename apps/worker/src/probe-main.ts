@@ -1,8 +1,9 @@
 /**
  * Tries one device with a small step and writes what it found as a line of JSON: `{"ok": true, "milliseconds":
- * 3}` or `{"ok": false, "reason": "..."}`. Arguments: the device, and for TensorFlow's own devices the folder of their installations. A process
+ * 3}` or `{"ok": false, "reason": "...", "code": "..."}`. Arguments: the device, and for TensorFlow's own devices the folder of their installations. A process
  * of its own, since a driver that does not work may end it.
  */
+import { LowrankError } from '#base/errors.js';
 import { matMul, sum, type Tensor } from '#jit/ops.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
@@ -57,5 +58,6 @@ const [name = '', folder = ''] = process.argv.slice(2);
 try {
   console.log(JSON.stringify({ ok: true, milliseconds: await tryDevice(name, folder) }));
 } catch (error) {
-  console.log(JSON.stringify({ ok: false, reason: (error as Error).message }));
+  const code = error instanceof LowrankError ? error.code : undefined;
+  console.log(JSON.stringify({ ok: false, reason: (error as Error).message, code }));
 }

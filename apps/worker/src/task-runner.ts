@@ -13,11 +13,13 @@ import type { CompositionReportObject } from '#contracts/composition-report.js';
 import { factsOf, LowrankError } from '#base/errors.js';
 import { whenReachable } from '#jobs/retrying.js';
 import { compositionInput, exportInput } from '#jobs/task-input.js';
-import { type ComposedAdapter, type TaskClaim, Tasks } from '#jobs/tasks.js';
+import type { TaskClaim } from '#jobs/task-endings.js';
+import { type ComposedAdapter, Tasks } from '#jobs/tasks.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { Task, TaskProgress } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
+import { SleepWatch } from '#platform/sleep-watch.js';
 import { runBake } from './bake-process.js';
 import { cleanText } from './run-records.js';
 import { downloadFolder, isPlainName, uploadFolder, whenStoreAnswers } from './transfer.js';
@@ -31,6 +33,7 @@ type Stop = 'hand over' | 'lost';
 
 export class TaskRunner {
   private readonly tasks: Tasks;
+  private readonly sleep: SleepWatch;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private unlisten: (() => void) | undefined;
@@ -43,6 +46,7 @@ export class TaskRunner {
     private readonly workerId: string,
   ) {
     this.tasks = new Tasks(platform);
+    this.sleep = new SleepWatch(platform.configuration.workerLostSeconds / 3);
   }
 
   start(): void {
@@ -52,6 +56,7 @@ export class TaskRunner {
       this.wake();
     });
     log.debug({}, 'compositions and exports are taken');
+    this.sleep.start();
     this.wake();
   }
 
@@ -59,6 +64,7 @@ export class TaskRunner {
   async stop(): Promise<void> {
     this.isStopped = true;
     clearTimeout(this.timer);
+    this.sleep.stop();
     this.unlisten?.();
     this.current?.stop('hand over');
     await this.running;
@@ -76,17 +82,19 @@ export class TaskRunner {
   private async work(): Promise<void> {
     clearTimeout(this.timer);
     const { log, configuration } = this.platform;
+    const { workerLostSeconds } = configuration;
     try {
       while (this.isWanted && !this.isStopped) {
         this.isWanted = false;
-        await this.tasks.putBackLost(configuration.workerLostSeconds);
+        // Just after a sleep those of the living look lost too.
+        if (this.sleep.secondsAwake >= workerLostSeconds) await this.tasks.putBackLost(workerLostSeconds);
         for (let task = await this.tasks.claim(this.workerId); task !== null;) {
           await this.run(task);
           task = this.isStopped ? null : await this.tasks.claim(this.workerId);
         }
       }
     } catch (err) {
-      log.warn({ err }, 'compositions and exports cannot be looked after yet');
+      log.warn({ err }, 'compositions and exports cannot be taken; it is tried again');
     }
     if (!this.isStopped) this.timer = setTimeout(() => this.wake(), 1000 * pollSeconds);
   }

@@ -5,6 +5,10 @@ import { pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
 export const taskStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']);
 export const taskProgress = z.object({ stage: z.string(), done: z.number(), total: z.number() }).nullable();
+/** Why a queued one is not made; null if nothing is known against it, and otherwise. */
+export const taskWaiting = z
+  .object({ code: z.string(), message: z.string(), since: unixSeconds, retry_at: unixSeconds.nullable() })
+  .nullable();
 export const taskError = z.object({ code: z.string(), message: z.string() }).nullable();
 
 export const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -62,6 +66,7 @@ export const compositionObject = z
     energy: z.number().nullable(),
     suffix: z.string().nullable(),
     progress: taskProgress,
+    waiting: taskWaiting,
     /** Once it is baked. */
     report: compositionReport.nullable(),
     /** The adapter that it became. */
@@ -114,6 +119,7 @@ export const exportObject = z
     max_shard_bytes: z.int(),
     /** In bytes. */
     progress: taskProgress,
+    waiting: taskWaiting,
     /** Once it is whole. */
     files: z.array(z.object({ name: z.string(), bytes: z.int(), sha256: z.string() })),
     bytes: z.int(),

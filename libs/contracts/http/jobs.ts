@@ -27,6 +27,22 @@ export const jobProgress = z
   })
   .meta({ id: 'JobProgress' });
 
+/** Why a queued job does not run. */
+export const waitingReason = z
+  .object({
+    /** Such as `device_missing`, `device_busy`, `job_too_large`, `dependency_missing`, `disk_full`, `base_model_missing`. */
+    code: z.string(),
+    message: z.string(),
+    /** When this reason began. */
+    since: unixSeconds,
+    /** When it is tried again, where that has a time. */
+    retry_at: unixSeconds.nullable(),
+    /** Ids of this project's jobs that keep the devices busy; three at most. */
+    jobs: z.array(z.string()),
+  })
+  .meta({ id: 'WaitingReason' });
+export type WaitingReasonObject = z.infer<typeof waitingReason>;
+
 const loose = z.record(z.string(), z.unknown());
 
 export const jobObject = z
@@ -64,8 +80,10 @@ export const jobObject = z
     /** Id of the adapter that the job made. */
     adapter: z.string().nullable(),
     progress: jobProgress,
-    /** Place in the queue of a queued job: 1 is the next; null otherwise. */
+    /** Place in the queue of a queued job: 1 is the next; null for one that waits for more than its turn, and otherwise. */
     position: z.int().nullable(),
+    /** Why a queued job does not run; null if nothing is known against it, and otherwise. */
+    waiting: waitingReason.nullable(),
     /** Tries so far; more than one after a worker died or handed over. */
     attempt: z.int(),
     started_at: unixSeconds.nullable(),

@@ -5,6 +5,7 @@ import { TasksAndShares1795600000000 } from '#platform/database/migrations/17956
 import { TaskFailures1795700000000 } from '#platform/database/migrations/1795700000000-task-failures.js';
 import { DeletedContent1795800100000 } from '#platform/database/migrations/1795800100000-deleted-content.js';
 import { FileExpiry1795800200000 } from '#platform/database/migrations/1795800200000-file-expiry.js';
+import { WaitingReasons1795800300000 } from '#platform/database/migrations/1795800300000-waiting-reasons.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -12,4 +13,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   TaskFailures1795700000000,
   DeletedContent1795800100000,
   FileExpiry1795800200000,
+  WaitingReasons1795800300000,
 ];

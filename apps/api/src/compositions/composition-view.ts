@@ -50,13 +50,22 @@ export function taskFinished({ id, kind, state }: Task): ApiError {
   return new ApiError(`${kind}_finished`, message, { param: 'id' });
 }
 
-function viewTask({ id, createdAt, finishedAt, state, progress, error }: Task) {
+function viewTask({ id, createdAt, finishedAt, state, progress, waiting, tryAfter, error }: Task) {
   return {
     id,
     created_at: unixSeconds(createdAt),
     finished_at: finishedAt && unixSeconds(finishedAt),
     status: state,
     progress,
+    waiting:
+      state === 'queued' && waiting
+        ? {
+            code: waiting.code,
+            message: waiting.message,
+            since: unixSeconds(new Date(waiting.since)),
+            retry_at: tryAfter && unixSeconds(tryAfter),
+          }
+        : null,
     error,
   };
 }

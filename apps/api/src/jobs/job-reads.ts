@@ -7,12 +7,24 @@ export interface JobReading {
   readonly job: Job;
   /** 1 is the next; null for a job that does not wait. */
   readonly position: number | null;
+  /** Ids of this project's jobs that keep the devices busy for which the job waits. */
+  readonly busyWith: readonly string[];
   /** Of the last steps, pauses for evaluation and checkpoints included; null for a job that does not run. */
   readonly secondsPerStep: number | null;
 }
 
-const position = `CASE WHEN job.state = 'queued' THEN 1 + (SELECT count(*) FROM job ahead
-  WHERE ahead.state = 'queued' AND (ahead.queued_at, ahead.id) < (job.queued_at, job.id)) END`;
+/** Whether only its turn keeps a job from running; the others are not in anybody's way. */
+const inLine = (job: string) =>
+  `${job}.state = 'queued' AND coalesce(${job}.waiting->>'code', 'device_busy') IN ('device_busy', 'worker_missing')`;
+
+const position = `CASE WHEN ${inLine('job')} THEN 1 + (SELECT count(*) FROM job ahead
+  WHERE ${inLine('ahead')} AND (ahead.queued_at, ahead.id) < (job.queued_at, job.id)) END`;
+
+/** Three are enough to look at. */
+const busyWith = `CASE WHEN job.state = 'queued' AND job.waiting->>'code' = 'device_busy' THEN (SELECT json_agg(busy.id)
+  FROM (SELECT other.id FROM job other JOIN attempt ON attempt.job_id = other.id AND attempt.attempt = other.attempt
+    WHERE other.state = 'running' AND other.project_id = job.project_id AND job.waiting->'devices' ? attempt.device
+    ORDER BY other.started_at LIMIT 3) busy) END`;
 
 /** Steps are written in batches, so their times are coarse: many of them, and a second at least, make a speed. */
 const secondsPerStep = `CASE WHEN job.state = 'running' THEN (SELECT
@@ -23,19 +35,24 @@ const secondsPerStep = `CASE WHEN job.state = 'running' THEN (SELECT
 
 /** Adds what `readJobs` needs to a query over `job`. */
 function withReadings(query: SelectQueryBuilder<Job>): SelectQueryBuilder<Job> {
-  return query.addSelect(position, 'position').addSelect(secondsPerStep, 'seconds_per_step');
+  return query
+    .addSelect(position, 'position')
+    .addSelect(busyWith, 'busy_with')
+    .addSelect(secondsPerStep, 'seconds_per_step');
 }
 
 /** Runs a query over jobs named `job`, without joins. */
 export async function readJobs(query: SelectQueryBuilder<Job>): Promise<JobReading[]> {
   const { entities, raw } = await withReadings(query).getRawAndEntities<{
     position: string | null;
+    busy_with: string[] | null;
     seconds_per_step: string | null;
   }>();
   const numberOrNull = (text: string | null = null) => (text === null ? null : Number(text));
   return entities.map((job, i) => ({
     job,
     position: numberOrNull(raw[i]?.position),
+    busyWith: raw[i]?.busy_with ?? [],
     secondsPerStep: numberOrNull(raw[i]?.seconds_per_step),
   }));
 }

@@ -1,12 +1,13 @@
 import type { ShownHyperparameters } from '#contracts/http/hyperparameters.js';
-import type { JobObject } from '#contracts/http/jobs.js';
+import type { JobObject, WaitingReasonObject } from '#contracts/http/jobs.js';
 import { adapterName } from '#jobs/endings.js';
 import type { Job } from '#platform/database/entities/job.js';
 import { unixSeconds, unixSecondsOrNull } from '../http/unix-seconds.js';
 import type { JobReading } from './job-reads.js';
 
 /** A job as it is answered. */
-export function viewJob({ job, position, secondsPerStep }: JobReading, now = new Date()): JobObject {
+export function viewJob(reading: JobReading, now = new Date()): JobObject {
+  const { job, position, secondsPerStep } = reading;
   const secondsLeft = timeLeft(job, secondsPerStep);
   const hyperparameters = shownHyperparameters(job);
   return {
@@ -42,12 +43,25 @@ export function viewJob({ job, position, secondsPerStep }: JobReading, now = new
       seconds_left: secondsLeft,
     },
     position,
+    waiting: viewWaiting(reading),
     attempt: job.attempt,
     started_at: unixSecondsOrNull(job.startedAt),
     cancel_requested: job.state === 'running' && job.cancelRequestedAt !== null,
     pause_requested: job.state === 'running' && job.pauseRequestedAt !== null,
     plan: job.plan,
     choices: job.choices,
+  };
+}
+
+function viewWaiting({ job, busyWith }: JobReading): WaitingReasonObject | null {
+  if (job.state !== 'queued' || job.waiting === null) return null;
+  const { code, message, since } = job.waiting;
+  return {
+    code,
+    message: busyWith.length === 0 ? message : `${message} with ${busyWith.join(', ')}`,
+    since: unixSeconds(new Date(since)),
+    retry_at: unixSecondsOrNull(job.tryAfter),
+    jobs: [...busyWith],
   };
 }
 

@@ -2,7 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { JobRequest } from '#contracts/http/job-create.js';
 import type { PlannedTime, PlanObject } from '#contracts/http/plans.js';
 import { knownModel } from '#jobs/known-models.js';
+import { Placement } from '#jobs/placement.js';
 import { estimateTime } from '#jobs/time-estimate.js';
+import { staysOutOfQueue } from '#jobs/waiting.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Platform } from '#platform/platform.js';
 import { type CheckedJob, JobRequests } from '../jobs/job-request.service.js';
@@ -20,7 +22,18 @@ export class PlanService {
 
   async plan(projectId: string, request: JobRequest): Promise<PlanObject> {
     const checked = await this.requests.check(projectId, request);
-    return viewPlan(checked, await this.time(projectId, checked));
+    const plan = viewPlan(checked, await this.time(projectId, checked));
+    const warning = await this.placeWarning(checked);
+    return warning ? { ...plan, warnings: [...plan.warnings, warning] } : plan;
+  }
+
+  /** What would keep the job from running at all, as things are. */
+  private async placeWarning({ job }: CheckedJob): Promise<PlanObject['warnings'][number] | null> {
+    const { database, configuration } = this.platform;
+    const placement = await Placement.read(database, configuration.workerLostSeconds);
+    const reason = placement.reasonFor({ device: job.device, memoryBytes: 0 });
+    if (!staysOutOfQueue(reason)) return null;
+    return { code: reason!.code, message: `the job would wait: ${reason!.message}` };
   }
 
   private async time(projectId: string, { job, plan }: CheckedJob): Promise<PlannedTime | null> {

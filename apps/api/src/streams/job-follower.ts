@@ -131,7 +131,8 @@ class JobReader {
 
   /** The whole job when it is another one in more than its progress; its progress when that is another. */
   private jobFrames(job: JobObject): string {
-    const { status, attempt, cancel_requested, pause_requested, adapter, plan, progress, position } = job;
+    const { status, attempt, cancel_requested, pause_requested, adapter, plan, progress, position, waiting } =
+      job;
     const shown = JSON.stringify([
       status,
       attempt,
@@ -139,6 +140,8 @@ class JobReader {
       pause_requested,
       adapter,
       plan === null,
+      waiting?.code,
+      waiting?.message,
     ]);
     const shownProgress = JSON.stringify([progress, position]);
     const isNew = shown !== this.shownJob;

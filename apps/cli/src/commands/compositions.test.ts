@@ -19,6 +19,7 @@ const work = {
   status: 'running',
   model: 'tiny',
   progress: { stage: 'write', done: 1, total: 4 },
+  waiting: null,
   error: null,
 } as const;
 
@@ -40,6 +41,7 @@ const failed: CompositionObject = {
   ...composition,
   status: 'failed',
   progress: null,
+  waiting: null,
   error: { code: 'bake_died', message: 'x' },
 };
 const closeness = { norm: 2, kept_norm: 1.9, relative_error: 0.3, kept_energy: 0.91 };

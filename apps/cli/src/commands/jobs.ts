@@ -49,7 +49,7 @@ async function list({ client, output }: CommandContext, { limit, status }: JobsO
   }
   const rows = jobs.map((job) => [
     job.id,
-    statusText(job),
+    shortStatus(job),
     stepsText(job),
     job.model,
     dateTime(job.created_at),
@@ -77,6 +77,18 @@ function statusText(job: JobObject): string {
   return job.position === null ? job.status : `${job.status} (${job.position})`;
 }
 
+/** The status of a job in a row, with a word for why it waits. */
+function shortStatus(job: JobObject): string {
+  return job.waiting === null
+    ? statusText(job)
+    : `${statusText(job)}: ${job.waiting.code.replaceAll('_', ' ')}`;
+}
+
+function waitingText({ message, since, retry_at: retryAt }: NonNullable<JobObject['waiting']>): string {
+  const again = retryAt === null ? '' : `, tried again at ${dateTime(retryAt)}`;
+  return `${message} (since ${dateTime(since)}${again})`;
+}
+
 function stepsText({ progress: { step, total_steps: total } }: JobObject): string {
   return total === null ? String(step) : `${step}/${total}`;
 }
@@ -87,6 +99,7 @@ function describeJob(job: JobObject): string {
   return facts([
     ['job', job.id],
     ['status', statusText(job)],
+    ['waits', job.waiting && waitingText(job.waiting)],
     ['steps', stepsText(job)],
     [
       'speed',

@@ -104,6 +104,7 @@ const merged: ExportObject = {
   dtype: 'f16',
   max_shard_bytes: 5e9,
   progress: null,
+  waiting: null,
   files: [file],
   bytes: 6,
   error: null,

@@ -1,5 +1,6 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { oneOf } from '#platform/database/entities/one-of.js';
+import type { WaitingReason } from '#platform/database/entities/waiting-reason.js';
 
 export const jobStates = [
   'validating_files',
@@ -23,6 +24,7 @@ export interface JobError {
 @Entity()
 @Index(['projectId', 'createdAt', 'id'])
 @Index(['state', 'heartbeatAt'])
+@Index(['queuedAt', 'id'], { where: "state = 'queued'" })
 @Check(oneOf('state', jobStates))
 export class Job {
   /** `ftjob-` and 24 letters or digits. */
@@ -96,7 +98,7 @@ export class Job {
   @Column('int', { default: 0 })
   attempt!: number;
 
-  /** Attempts that ended by the job's own fault; at 3 it fails. */
+  /** Attempts that ended by a fault of this program's; see libs/jobs/failure-policy.ts. */
   @Column('int', { default: 0 })
   ownFailures!: number;
 
@@ -137,6 +139,14 @@ export class Job {
 
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   queuedAt!: Date | null;
+
+  /** Why a queued job does not run; null while nothing is known against it. */
+  @Column('jsonb', { nullable: true })
+  waiting!: WaitingReason | null;
+
+  /** No worker takes it before. */
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  tryAfter!: Date | null;
 
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   startedAt!: Date | null;

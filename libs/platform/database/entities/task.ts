@@ -1,6 +1,7 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { oneOf } from '#platform/database/entities/one-of.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
+import type { WaitingReason } from '#platform/database/entities/waiting-reason.js';
 
 export const taskKinds = ['composition', 'export'] as const;
 export type TaskKind = (typeof taskKinds)[number];
@@ -64,9 +65,21 @@ export class Task {
   @Column('int', { default: 0 })
   attempt!: number;
 
-  /** Attempts that failed or were lost; one that was handed over is neither. */
+  /** Attempts that count against it, see libs/jobs/failure-policy.ts. */
   @Column('int', { default: 0 })
   failures!: number;
+
+  /** Attempts in a row that ended for want of something that somebody must mend. */
+  @Column('int', { default: 0 })
+  waits!: number;
+
+  /** Why a queued task does not run; null while nothing is known against it. */
+  @Column('jsonb', { nullable: true })
+  waiting!: WaitingReason | null;
+
+  /** No worker takes it before. */
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  tryAfter!: Date | null;
 
   @Column('text', { nullable: true })
   workerId!: string | null;

@@ -1,5 +1,19 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
+/** A device that a worker looked for and cannot use. */
+export interface UnusableDevice {
+  readonly device: string;
+  /** `device_missing` or `dependency_missing`. */
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** Why a worker takes nothing for the time being. */
+export interface WorkerTrouble {
+  readonly code: string;
+  readonly message: string;
+}
+
 /** A worker process and what it can run. */
 @Entity()
 export class Worker {
@@ -19,6 +33,13 @@ export class Worker {
   /** For each device: name, index, memory, what it runs. */
   @Column('jsonb')
   devices!: Record<string, unknown>[];
+
+  @Column('jsonb', { default: [] })
+  unusableDevices!: UnusableDevice[];
+
+  /** Null while it takes what fits it. */
+  @Column('jsonb', { nullable: true })
+  trouble!: WorkerTrouble | null;
 
   @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   startedAt!: Date;

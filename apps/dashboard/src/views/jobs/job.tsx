@@ -8,7 +8,7 @@ import { isOver } from '../../api/job-feed.js';
 import { useApi, useJob } from '../../api/use-api.js';
 import { bytes, clock, number, whole } from '../../format.js';
 import { Link } from '../../router.js';
-import { Facts, Problem, Progress, Status } from '../parts/common.js';
+import { Facts, Problem, Progress, Status, Waiting } from '../parts/common.js';
 import { Download } from '../parts/download.js';
 import { JobCharts } from './job-charts.js';
 import { SampleAnswers } from './sample-answers.js';
@@ -31,6 +31,11 @@ export default function Job({ id }: { readonly id: string }) {
         <Status job={job} /> <Progress job={job} />
         {connection === 'waiting' && <span className="muted">connection lost, trying again…</span>}
       </p>
+      {job.waiting && (
+        <p>
+          <Waiting job={job} />
+        </p>
+      )}
       {job.error && (
         <p role="alert" className="problem">
           {job.error.message}

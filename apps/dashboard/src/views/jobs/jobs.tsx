@@ -9,7 +9,7 @@ import { usePages } from '../../api/use-pages.js';
 import { Sparkline } from '../../charts/sparkline.js';
 import { time } from '../../format.js';
 import { Link } from '../../router.js';
-import { Problem, Progress, ShowMore, Status } from '../parts/common.js';
+import { Problem, Progress, ShowMore, Status, Waiting } from '../parts/common.js';
 
 const pageSize = 50;
 const lookEveryMs = 3000;
@@ -58,6 +58,7 @@ function JobRow({ job }: { readonly job: JobObject }) {
       </div>
       <div>
         <Status job={job} />
+        <Waiting job={job} />
         {job.error && <small className="error">{job.error.message}</small>}
       </div>
       {job.progress.step === 0 && job.status !== 'running' ? (

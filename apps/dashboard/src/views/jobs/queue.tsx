@@ -3,7 +3,7 @@ import type { JobObject } from '#contracts/http/jobs.js';
 import type { QueueObject } from '#contracts/http/service.js';
 import { useApi } from '../../api/use-api.js';
 import { Link } from '../../router.js';
-import { Facts, Progress, Status } from '../parts/common.js';
+import { Facts, Progress, Status, Waiting } from '../parts/common.js';
 
 const lookEveryMs = 3000;
 const mostShown = 20;
@@ -53,7 +53,7 @@ export function WorkersJob({ id }: { readonly id: string }) {
         <Link to={`/jobs/${id}`}>{job?.suffix ?? id}</Link>
         {job && (
           <>
-            <span className="muted">{job.model}</span> <Status job={job} />
+            <span className="muted">{job.model}</span> <Status job={job} /> <Waiting job={job} />
             {job.progress.step > 0 && <Progress job={job} />}
           </>
         )}

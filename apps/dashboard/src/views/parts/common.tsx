@@ -4,6 +4,7 @@ import type { JobObject } from '#contracts/http/jobs.js';
 import type { RequestError } from '../../api/http.js';
 import type { Pages } from '../../api/use-pages.js';
 import { seconds, whole } from '../../format.js';
+import { Link } from '../../router.js';
 
 export function Problem({ error }: { readonly error: RequestError | null }) {
   if (!error) return null;
@@ -34,6 +35,21 @@ export function Status({ job }: { readonly job: JobObject }) {
       {place}
       {asked}
     </span>
+  );
+}
+
+/** Why a job waits. */
+export function Waiting({ job }: { readonly job: JobObject }) {
+  if (job.waiting === null) return null;
+  const { code, message, jobs } = job.waiting;
+  const [first, ...more] = jobs;
+  if (code !== 'device_busy' || first === undefined) return <small>{message}</small>;
+  const others = more.length === 0 ? '' : ` and ${more.length} more`;
+  return (
+    <small>
+      Its device is busy with <Link to={`/jobs/${first}`}>{first}</Link>
+      {others}
+    </small>
   );
 }
 
