@@ -133,6 +133,7 @@ const table = {
   chat_template_unreadable: caller,
   chat_template_invalid: caller,
   chat_template_refused: caller,
+  calls_hidden: caller,
   chat_template_failed: caller,
   weights_index_invalid: caller,
   weights_not_found: caller,

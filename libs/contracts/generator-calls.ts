@@ -28,7 +28,7 @@ export const generatorTask = z.object({
   prompt: z.union([
     z.string(),
     z.array(z.int()),
-    z.array(z.looseObject({ role: z.string(), content: z.string() })),
+    z.array(z.looseObject({ role: z.string(), content: z.string().nullable() })),
   ]),
   /** Null for as many as the model takes. */
   max_tokens: z.int().nullable(),
@@ -48,7 +48,14 @@ export const generatedAnswer = z.object({
 });
 export type GeneratedAnswer = z.infer<typeof generatedAnswer>;
 
+/** Paths of the parts of a conversation that the model's chat template does not show, such as `messages.0.name`. */
+const hiddenParts = z.object({ hidden: z.array(z.string()) });
+
+/** A piece of the answer, all of which are the answer; or, before the first, what the model does not see. */
+const answerUpdate = z.union([z.string(), hiddenParts]);
+export type AnswerUpdate = z.infer<typeof answerUpdate>;
+
 export const generatorMethods = {
-  /** Its updates are pieces of the answer; joined, they are the answer. A cancelled one ends at its next token. */
-  answer: { input: generatorTask, update: z.string(), result: generatedAnswer },
+  /** A cancelled one ends at its next token. */
+  answer: { input: generatorTask, update: answerUpdate, result: generatedAnswer },
 } satisfies Methods;

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { adapterSource } from '#adapters/adapter.js';
 import { LiveComposition } from '#adapters/live-composition.js';
-import { loadChatTemplate } from '#data/chat-template.js';
+import { ChatTemplate, loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
+import type { ChatMessage } from '#data/template-messages.js';
 import { Generator, type CompletionOptions } from '#generation/generator.js';
 import type { AdapterNumbers, NextTokenModel } from '#generation/next-token-model.js';
 import { randomAdapter } from '../../test/random-adapters.js';
@@ -145,6 +146,39 @@ describe('a prompt', () => {
     expect(tokenizer.decode(model.prompts[0]!)).toBe(
       template.render(messages, { addGenerationPrompt: true }),
     );
+  });
+});
+
+describe('what a chat template does not show', () => {
+  const user = { role: 'user', content: 'Hi.' };
+  const call = { type: 'function', function: { name: 'f', arguments: '{}' } };
+  const plain = new ChatTemplate(
+    { default: "{% for m in messages %}{{ m.role + ': ' + (m.content or '') + '\n' }}{% endfor %}" },
+    {},
+    { now: new Date(0) },
+  );
+  const ask = async (messages: readonly ChatMessage[]) => {
+    const hidden: string[] = [];
+    const generator = new Generator(
+      { tokenizer, template: plain },
+      undefined,
+      scripted([end]),
+      async () => {},
+    );
+    await generator.complete(messages, {
+      onHidden: (parts) => hidden.push(...parts.map(({ message, field }) => `${message} ${field}`)),
+    });
+    return hidden;
+  };
+
+  test('is told before the answer', async () => {
+    expect(await ask([user, { ...user, name: 'Ann' }])).toEqual(['1 name']);
+    expect(await ask([user])).toEqual([]);
+  });
+
+  test('is refused where it is tool calls', async () => {
+    const asked = ask([user, { role: 'assistant', content: null, tool_calls: [call] }, user]);
+    await expect(asked).rejects.toMatchObject({ code: 'calls_hidden', details: { message: 1 } });
   });
 });
 

@@ -3,6 +3,7 @@ import type { FlatAdapter } from '#adapters/flat-factors.js';
 import type { LiveComposition } from '#adapters/live-composition.js';
 import type { ChatTemplate } from '#data/chat-template.js';
 import type { ChatMessage } from '#data/template-messages.js';
+import { type ConversationPart, findHiddenParts } from '#data/hidden-parts.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import { BlockModel, type RunnerChoice } from '#generation/block-model.js';
 import { type FinishReason, generateTokens } from '#generation/generate-tokens.js';
@@ -45,6 +46,8 @@ export interface CompletionOptions extends Partial<SamplingOptions> {
   /** Of the members of the composition, in their order, for this answer alone; default = those it was opened with. */
   readonly weights?: readonly number[];
   readonly onToken?: (event: TokenEvent) => void;
+  /** Told before the first token of the parts of a conversation that the model's chat template does not show. */
+  readonly onHidden?: (parts: readonly ConversationPart[]) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -120,11 +123,11 @@ export class Generator {
    * Answers a prompt: a text to go on with or its token ids, or a conversation whose next turn is the assistant's. Without
    * any token ids it begins a new document.
    *
-   * Greedy unless a temperature is given. Throws what `generateTokens` and the chat template throw, `stop_invalid`,
+   * Greedy unless a temperature is given. Throws `calls_hidden` for tool calls that the template does not show, what `generateTokens` and the chat template throw, `stop_invalid`,
    * `weights_without_composition`, and for weights what {@link LiveComposition.withWeights} throws.
    */
   async complete(prompt: Prompt, options: CompletionOptions = {}): Promise<Completion> {
-    const ids = this.encode(prompt);
+    const ids = this.encode(prompt, options.onHidden);
     const { temperature = greedy.temperature, topP = greedy.topP, seed = greedy.seed } = options;
     const stops = new StopStrings(options.stop ?? []);
     const stream = new TextStream(this.options.tokenizer, ids);
@@ -171,20 +174,35 @@ export class Generator {
     return weights ? composition!.withWeights(weights) : this.adapter;
   }
 
-  private encode(prompt: Prompt): number[] {
+  private encode(prompt: Prompt, onHidden: CompletionOptions['onHidden']): number[] {
     const { tokenizer, template } = this.options;
     if (typeof prompt === 'string') {
       // Only what a tokenizer puts in front: what it puts behind a text would end it.
       return [...tokenizer.prefix, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
     }
     if (!isConversation(prompt)) return prompt.length === 0 ? newDocument(tokenizer) : [...prompt];
-    const rendered = template.render(prompt, { addGenerationPrompt: true });
-    return tokenizer.encode(rendered, { addSpecialTokens: false });
+    const conversation = template.open(prompt, { addGenerationPrompt: true });
+    const text = conversation.render();
+    const hidden = findHiddenParts(conversation, text);
+    requireCalls(hidden);
+    if (hidden.length > 0) onHidden?.(hidden);
+    return tokenizer.encode(text, { addSpecialTokens: false });
   }
 }
 
 function isConversation(prompt: Exclude<Prompt, string>): prompt is readonly ChatMessage[] {
   return typeof prompt[0] === 'object';
+}
+
+/** A model that sees an empty turn in place of its calls makes nothing of their results. */
+function requireCalls(hidden: readonly ConversationPart[]): void {
+  const calls = hidden.find(({ kind }) => kind === 'tool_calls');
+  if (!calls) return;
+  throw new LowrankError(
+    'calls_hidden',
+    "the model's chat template does not show tool calls: leave them out, or ask a model whose template knows tools",
+    { details: { message: calls.message } },
+  );
 }
 
 /** What stands in front of a text; where that is nothing, what stands between two. */

@@ -244,11 +244,11 @@ describe('what was said in a chat', () => {
     );
     expect(prompt).toEqual([
       user,
-      { role: 'assistant', content: '', tool_calls: [call] },
+      { role: 'assistant', content: null, tool_calls: [call] },
       { role: 'tool', tool_call_id: 'call_1', content: '2' },
       {
         role: 'assistant',
-        content: '',
+        content: null,
         tool_calls: [{ type: 'function', function: { name: 'g', arguments: '{}' } }],
       },
       { role: 'tool', name: 'g', content: '' },
@@ -272,6 +272,29 @@ describe('what was said in a chat', () => {
       { role: 'assistant', content: 'Never.' },
       { content: 'task' },
     ]);
+  });
+
+  test('holds what the assistant thought', async () => {
+    const thought = { role: 'assistant', content: 'a', reasoning_content: 'Hm.', thinking: null };
+    expect((await turns(user, thought)).prompt).toContainEqual({
+      role: 'assistant',
+      content: 'a',
+      reasoning_content: 'Hm.',
+    });
+  });
+
+  test('is told of in a header where the model does not see it', async () => {
+    for (const stream of [false, true]) {
+      const { status, headers } = await ask('chat', {
+        messages: [{ role: 'user', content: 'hide messages.0.name' }],
+        top_k: 1,
+        stream,
+      });
+      expect(status).toBe(200);
+      expect(headers.get('warning')).toBe(
+        '299 - "unknown fields, ignored: top_k", 299 - "not shown by the model\'s chat template: messages.0.name"',
+      );
+    }
   });
 
   test('is told of where nobody knows it', async () => {

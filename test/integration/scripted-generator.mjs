@@ -38,7 +38,10 @@ process.on('message', ({ call, cancel, input }) => {
   waiting.delete(call);
   if (word === 'fail') fail(call, argument, 'as the prompt says');
   else if (word === 'break') fail(call, 'internal_error', 'secret');
-  else if (word === 'garble') tell({ call, result: { finish_reason: 'whim' } });
+  else if (word === 'hide') {
+    tell({ call, update: { hidden: [argument] } });
+    answer(call, ['Well, ', 'yes.']);
+  } else if (word === 'garble') tell({ call, result: { finish_reason: 'whim' } });
   else if (word === 'task') answer(call, [JSON.stringify(input)]);
   else if (word === 'process') {
     const names = Object.keys(process.env);

@@ -1,19 +1,19 @@
 /** One prompt, answered by the model that it asks for. */
-import type { GeneratedAnswer, GeneratorTask } from '#contracts/generator-calls.js';
+import type { AnswerUpdate, GeneratedAnswer, GeneratorTask } from '#contracts/generator-calls.js';
+import type { ConversationPart } from '#data/hidden-parts.js';
 import type { WarmModel } from './warm-model.js';
 import type { WarmModels } from './warm-models.js';
 
 export interface AnswerHooks {
   readonly signal: AbortSignal;
-  /** Told each piece of the answer as it comes; joined, they are the answer. */
-  readonly onText: (text: string) => void;
+  readonly onUpdate: (update: AnswerUpdate) => void;
 }
 
 /** Throws the signal's reason between two tokens, and what `WarmModels.use` and `Generator.complete` throw. */
 export async function answerTask(
   models: WarmModels,
   task: GeneratorTask,
-  { signal, onText }: AnswerHooks,
+  { signal, onUpdate }: AnswerHooks,
 ): Promise<GeneratedAnswer> {
   signal.throwIfAborted();
   // The order in which they are listed makes no difference, so that it shall not make another model either.
@@ -29,8 +29,9 @@ export async function answerTask(
       stop: task.stop,
       signal,
       onToken: ({ text }) => {
-        if (text !== '') onText(text);
+        if (text !== '') onUpdate(text);
       },
+      onHidden: (parts) => onUpdate({ hidden: parts.map(pathOf) }),
     });
   const answer = await models.use({ base: task.base, members }, signal, complete);
   return {
@@ -38,4 +39,9 @@ export async function answerTask(
     prompt_tokens: answer.promptTokens,
     completion_tokens: answer.tokens.length,
   };
+}
+
+/** Where a request has a part of its conversation. */
+function pathOf({ message, kind, field }: ConversationPart): string {
+  return message === undefined ? field : `messages.${message}.${kind === 'reasoning' ? 'reasoning' : field}`;
 }

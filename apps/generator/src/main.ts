@@ -17,5 +17,5 @@ if (!process.send || cacheFolder === undefined || memoryBytes === undefined) {
 const models = new WarmModels(cacheFolder, Number(memoryBytes));
 
 serveCalls(generatorMethods, {
-  answer: (task, { signal, update }) => answerTask(models, task, { signal, onText: update }),
+  answer: (task, { signal, update }) => answerTask(models, task, { signal, onUpdate: update }),
 });

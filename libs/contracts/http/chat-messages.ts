@@ -28,6 +28,10 @@ const fromAssistant = z
     tool_calls: z.array(toolCall).max(128).nullish(),
     /** The older form of one of `tool_calls`. */
     function_call: called.nullish(),
+    /** Our own: what the assistant thought, under any of the names that clients give it. */
+    reasoning_content: z.string().nullish(),
+    reasoning: z.string().nullish(),
+    thinking: z.string().nullish(),
     audio: z.null('is not supported: the models here read text only').optional(),
   })
   .refine(

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { GeneratedAnswer, GeneratorTask } from '#contracts/generator-calls.js';
+import type { AnswerUpdate, GeneratedAnswer, GeneratorTask } from '#contracts/generator-calls.js';
 import { BaseModels } from '../models/base-models.js';
 import { PrometheusService } from '../prometheus/prometheus.service.js';
 import { Generators } from './generators.service.js';
@@ -13,8 +13,9 @@ export type Question = Pick<
   'prompt' | 'max_tokens' | 'temperature' | 'top_p' | 'seed' | 'request' | 'stop'
 >;
 
-/** More of the answer to one of the questions, or its end. */
+/** More of the answer to one of the questions, its end, or before it what of the question the model does not see. */
 export type AnswerPiece =
+  | { readonly index: number; readonly hidden: readonly string[] }
   | { readonly index: number; readonly text: string }
   | { readonly index: number; readonly answer: GeneratedAnswer };
 
@@ -44,7 +45,9 @@ export class AnswersService {
       const answers: GeneratedAnswer[] = [];
       const ask = async (shared: Shared, question: Question) => {
         const index = answers.length;
-        const hooks = { signal, onText: (text: string) => onPiece({ index, text }) };
+        const onUpdate = (update: AnswerUpdate) =>
+          onPiece(typeof update === 'string' ? { index, text: update } : { index, ...update });
+        const hooks = { signal, onUpdate };
         const answer = await this.measured(signal, () => place.answer({ ...question, ...shared }, hooks));
         answers.push(answer);
         onPiece({ index, answer });

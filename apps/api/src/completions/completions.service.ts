@@ -18,6 +18,7 @@ import { ApiError, blaming } from '../errors/api-error.js';
 import { answerFor } from '../errors/error-answer.js';
 import { streamed } from '../http/streamed.js';
 import { warnOfUnknownFields } from '../http/unknown-fields.js';
+import { warn } from '../http/warning.js';
 import { BaseModels } from '../models/base-models.js';
 import { frame, heartbeat } from '../streams/sse.js';
 import { PLATFORM } from '../tokens.js';
@@ -128,10 +129,12 @@ export class CompletionsService {
     try {
       if (stream !== true) {
         const pieces = await channel.whole();
+        warnOfHidden(pieces, response);
         const answers = await channel.result;
         return view.whole(wholeAnswers(pieces, answers), usageOf(questions, answers));
       }
       const first = await channel.next(patienceMs);
+      warnOfHidden(first, response);
       response.setHeader('cache-control', 'no-store, no-transform');
       // nginx holds answers back unless told not to.
       response.setHeader('x-accel-buffering', 'no');
@@ -154,14 +157,11 @@ export class CompletionsService {
     }
     try {
       for (let pieces = first; pieces !== undefined; pieces = await channel.next(heartbeatMs)) {
-        const frames = pieces.map((piece) =>
-          frame({
-            data:
-              'text' in piece
-                ? view.piece(piece.index, piece.text)
-                : view.closing(piece.index, piece.answer.finish_reason),
-          }),
-        );
+        const frames = pieces.flatMap((piece) => {
+          if ('hidden' in piece) return [];
+          if ('text' in piece) return frame({ data: view.piece(piece.index, piece.text) });
+          return frame({ data: view.closing(piece.index, piece.answer.finish_reason) });
+        });
         yield frames.length === 0 ? heartbeat : frames.join('');
       }
       const counts = view.counts(usageOf(questions, await channel.result));
@@ -201,6 +201,12 @@ function questionsOf(
 
 function soundSeed(seed: number): number {
   return Number.isSafeInteger(seed) ? seed : Number(BigInt.asUintN(32, BigInt(seed)));
+}
+
+/** What of a conversation the model does not see. */
+function warnOfHidden(pieces: readonly AnswerPiece[] | undefined, response: Response): void {
+  const found = pieces?.find((piece) => 'hidden' in piece);
+  if (found) warn(response, "not shown by the model's chat template", found.hidden);
 }
 
 function wholeAnswers(pieces: readonly AnswerPiece[], answers: readonly GeneratedAnswer[]): WholeAnswer[] {

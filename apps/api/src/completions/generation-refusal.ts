@@ -23,6 +23,9 @@ export function refusalOf(error: unknown, { prompt, adapters }: RequestFields): 
   if (!isCallers(error)) return error;
   const { code } = error;
   if (code === 'prompt_too_long') return refuse('context_length_exceeded', prompt, error);
+  if (code === 'calls_hidden') {
+    return refuse(code, `${prompt}.${String(error.details['message'])}.tool_calls`, error);
+  }
   if (ofPrompt.includes(code)) return refuse(code, prompt, error);
   return refuse(code, ofAdapters.test(code) ? adapters : 'model', error);
 }

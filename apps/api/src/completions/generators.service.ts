@@ -1,6 +1,11 @@
 import path from 'node:path';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import type { GeneratedAnswer, generatorMethods, GeneratorTask } from '#contracts/generator-calls.js';
+import type {
+  AnswerUpdate,
+  GeneratedAnswer,
+  generatorMethods,
+  GeneratorTask,
+} from '#contracts/generator-calls.js';
 import type { Platform } from '#platform/platform.js';
 import { ProcessOnDemand } from '#platform/process-on-demand.js';
 import { ApiError } from '../errors/api-error.js';
@@ -13,7 +18,7 @@ const mostAtOnce = 4;
 
 interface AnswerHooks {
   readonly signal: AbortSignal;
-  readonly onText: (text: string) => void;
+  readonly onUpdate: (update: AnswerUpdate) => void;
 }
 
 /** A prompt's place in the queue, kept from before its files are fetched. */
@@ -69,11 +74,11 @@ export class Generators implements OnModuleDestroy {
     };
   }
 
-  private async answer(task: GeneratorTask, { signal, onText }: AnswerHooks): Promise<GeneratedAnswer> {
+  private async answer(task: GeneratorTask, { signal, onUpdate }: AnswerHooks): Promise<GeneratedAnswer> {
     const ended = AbortSignal.any([signal, this.shutdown.signal]);
     const work = this.inTurn(() => {
       ended.throwIfAborted();
-      return this.process.client().call('answer', task, { signal: ended, onUpdate: onText });
+      return this.process.client().call('answer', task, { signal: ended, onUpdate });
     });
     return await whileWanted(work, ended);
   }

@@ -39,7 +39,7 @@ async function ask(generators: Generators, prompt: string, signal = new AbortCon
     request: 0,
     stop: [],
   };
-  await place.answer(task, { signal, onText: (piece) => (text += piece) });
+  await place.answer(task, { signal, onUpdate: (piece) => (text += typeof piece === 'string' ? piece : '') });
   return text;
 }
 

@@ -17,23 +17,27 @@ function isTokens(prompt: string[] | number[] | number[][]): prompt is number[] 
   return typeof prompt[0] === 'number';
 }
 
-/** A conversation as chat templates see it: each message with its text, and what else it holds that is not empty. */
+/** A conversation as chat templates see it: each message with its text, and what else it holds. */
 export function conversationOf(messages: readonly ChatMessage[]): Conversation {
   return messages.map((message): Conversation[number] => {
-    const { role, name } = message;
-    const named = typeof name === 'string' ? { name } : {};
-    // A result is a result, whichever of the two forms of calls it answers.
-    if (role === 'function') return { role: 'tool', content: textOf(message.content), ...named };
-    if (role === 'tool') {
-      const { tool_call_id: id } = message;
-      return { role, content: textOf(message.content), ...(id ? { tool_call_id: id } : {}), ...named };
+    if (message.role !== 'assistant') {
+      // A result is a result, whichever of the two forms of calls it answers.
+      const role = message.role === 'function' ? 'tool' : message.role;
+      return { ...said(message), role, content: textOf(message.content) };
     }
-    if (role !== 'assistant') return { role, content: textOf(message.content), ...named };
-    const { content, refusal, tool_calls: calls, function_call: call } = message;
-    const called = call ? [{ type: 'function', function: call }] : (calls ?? []);
-    const made = called.length === 0 ? {} : { tool_calls: called };
-    return { role, content: textOf(content ?? refusal), ...named, ...made };
+    const { content, refusal, function_call: call, audio: _, ...rest } = message;
+    const text = content ?? refusal ?? null;
+    const calls = call ? { tool_calls: [{ type: 'function', function: call }] } : {};
+    return { ...said(rest), ...calls, role: rest.role, content: text === null ? null : textOf(text) };
   });
+}
+
+/** The fields of a message that have a content. */
+function said(message: object): Record<string, unknown> {
+  const fields = Object.entries(message).filter(
+    ([, value]) => value !== null && value !== undefined && !(Array.isArray(value) && value.length === 0),
+  );
+  return Object.fromEntries(fields);
 }
 
 type Content = Extract<ChatMessage, { role: 'assistant' }>['content'];

@@ -3,12 +3,11 @@ import { expect, test } from 'vitest';
 import { noteUnknownFields, warnOfUnknownFields } from './unknown-fields.js';
 
 function warningOf(input: unknown, request: object): string | undefined {
-  let warning: string | undefined;
+  const warnings: string[] = [];
+  const append = (_: string, value: string) => warnings.push(value);
   noteUnknownFields(input, request);
-  warnOfUnknownFields(request, {
-    setHeader: (_: string, value: string) => (warning = value),
-  } as never as Response);
-  return warning;
+  warnOfUnknownFields(request, { append } as never as Response);
+  return warnings[0];
 }
 
 test('names what was left out, within lists too', () => {

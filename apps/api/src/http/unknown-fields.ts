@@ -1,10 +1,8 @@
 /** Fields that a request has and its schema has not: where such fields are no reason to refuse, they are told of. */
 import type { Response } from 'express';
+import { warn } from './warning.js';
 
 const names = new WeakMap<object, readonly string[]>();
-
-const maxNames = 10;
-const maxNameLength = 80;
 
 /** Notes what a schema left out of a request. */
 export function noteUnknownFields(input: unknown, request: unknown): void {
@@ -12,13 +10,10 @@ export function noteUnknownFields(input: unknown, request: unknown): void {
   if (unknown.length > 0) names.set(request as object, unknown);
 }
 
-/** Tells of them in a header (`Warning`, code 299). */
-export function warnOfUnknownFields(request: object, response: Response): void {
+/** Tells of them in a header. */
+export function warnOfUnknownFields(request: object, response: Pick<Response, 'append'>): void {
   const unknown = names.get(request);
-  if (!unknown) return;
-  const shown = unknown.slice(0, maxNames).map((name) => plain(name).slice(0, maxNameLength));
-  const more = unknown.length > maxNames ? ` and ${unknown.length - maxNames} more` : '';
-  response.setHeader('warning', `299 - "unknown fields, ignored: ${shown.join(', ')}${more}"`);
+  if (unknown) warn(response, 'unknown fields, ignored', unknown);
 }
 
 /** What is in one value and not in the other; nothing is said of fields without a content. */
@@ -36,9 +31,4 @@ function leftOut(input: unknown, output: unknown, path = ''): string[] {
 function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null) return true;
   return typeof value === 'object' && Object.keys(value).length === 0;
-}
-
-/** As a quoted text of a header may have it. */
-function plain(name: string): string {
-  return name.replaceAll(/[^\x20-\x7e]|["\\]/g, '?');
 }
