@@ -168,7 +168,7 @@ test('base, members and composition answer side by side, and a slider asks for t
 test('a composition is published once, and its adapter tells what it was made of', async () => {
   await page.getByLabel('Name of the new adapter').fill('both');
   await page.getByRole('button', { name: 'Publish as an adapter' }).click();
-  await page.getByRole('status').getByRole('link', { name: 'both' }).click();
+  await page.getByText('Published:').getByRole('link', { name: 'both' }).click();
   await page.waitForURL(/\/adapters\/adapter-/);
   composed = page.url().split('/').at(-1)!;
   await page.getByText('Composed to rank 4 of:').waitFor();

@@ -25,7 +25,7 @@ afterAll(async () => {
 
 /** Waits until the page shows a step or a later one. */
 async function shows(step: number): Promise<void> {
-  const chart = page.getByRole('img', { name: /^Loss at step/ });
+  const chart = page.getByRole('application', { name: /^Loss at step/ });
   const shown = async () => Number(/step (\d+)/.exec((await chart.getAttribute('aria-label'))!)![1]);
   await chart.waitFor();
   await expect.poll(shown, { timeout: 30_000 }).toBeGreaterThanOrEqual(step);

@@ -27,7 +27,7 @@ afterAll(async () => {
   await stack?.close();
 });
 
-const chart = () => watched.page.getByRole('img', { name: /^Loss at step/ });
+const chart = () => watched.page.getByRole('application', { name: /^Loss at step/ });
 
 test('without a job the page says how to make one', async () => {
   await watched.page.goto('/');
@@ -103,7 +103,7 @@ test('the curve grows, and a reload in the middle loses and doubles nothing', as
   await page.reload();
   await chart().waitFor();
   await waitForEnd(stack.client, jobId);
-  await page.getByRole('img', { name: new RegExp(`^Loss at step ${steps}:`) }).waitFor();
+  await page.getByRole('application', { name: new RegExp(`^Loss at step ${steps}:`) }).waitFor();
   expect(await stepsOf(stack.client, jobId)).toEqual(upTo(steps));
   const events = await collect(stack.client.jobs.events(jobId));
   await expect.poll(() => page.locator('.events li').count()).toBe(events.length);

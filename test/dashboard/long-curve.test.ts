@@ -31,14 +31,15 @@ afterAll(async () => {
   await stack?.close();
 });
 
-const plot = (title: string) => watched.page.getByRole('img', { name: new RegExp(`^${title} at step`) });
+const plot = (title: string) =>
+  watched.page.getByRole('application', { name: new RegExp(`^${title} at step`) });
 
 test('it is read in seconds, tells how far it is, and has every step exactly once', async () => {
   const { page } = watched;
   const started = performance.now();
   await page.goto(`/jobs/${jobId}`);
   await page.getByText(/^Reading the curves: [\d,]+ of 100,000 steps$/).waitFor();
-  await page.getByRole('img', { name: /^Loss at step 100000:/ }).waitFor();
+  await page.getByRole('application', { name: /^Loss at step 100000:/ }).waitFor();
   const save = page.getByRole('button', { name: 'Save values' });
   await expect.poll(() => save.isEnabled(), { timeout: 30_000 }).toBe(true);
   const seconds = (performance.now() - started) / 1000;

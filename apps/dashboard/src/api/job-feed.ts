@@ -42,7 +42,7 @@ export class JobFeed {
     error: null,
   };
   private readonly listeners = new Set<() => void>();
-  private readonly stopping = new AbortController();
+  private stopping = new AbortController();
   private job: JobObject | null = null;
   private events: readonly EventObject[] = [];
   private newEvents: EventObject[] = [];
@@ -73,8 +73,9 @@ export class JobFeed {
     this.tell();
   }
 
-  /** Follows the job until it is over or `stop` is called. */
+  /** Follows the job until it is over or `stop` is called; goes on from there when it is called again. */
   async run(): Promise<void> {
+    this.stopping = new AbortController();
     const { signal } = this.stopping;
     let pause = 250;
     while (!signal.aborted) {

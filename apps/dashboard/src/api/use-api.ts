@@ -1,7 +1,8 @@
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import type { JobObject } from '#contracts/http/jobs.js';
 import { get, type RequestError } from './http.js';
 import { JobFeed, type JobFeedState } from './job-feed.js';
+import { readRepeatedly } from './read-repeatedly.js';
 
 export interface Loaded<T> {
   readonly data: T | null;
@@ -11,39 +12,36 @@ export interface Loaded<T> {
 
 /** Reads an address, and reads it again every `everyMs` while the page is looked at. */
 export function useApi<T>(path: string | null, everyMs = 0): Loaded<T> {
-  const [data, setData] = useState<T | null>(null);
-  const [error, setError] = useState<RequestError | null>(null);
-  const [turn, setTurn] = useState(0);
+  const [asked, setAsked] = useState({ path });
+  // Another address is asked for at once; what the one before said is not shown for it.
+  if (asked.path !== path) setAsked({ path });
+  const [answer, setAnswer] = useState<{ path: string; data: T | null; error: RequestError | null }>();
   useEffect(() => {
-    if (path === null) return;
-    const stopping = new AbortController();
-    const read = async () => {
+    const { path: address } = asked;
+    if (address === null) return;
+    return readRepeatedly(everyMs, async (signal) => {
       try {
-        setData(await get<T>(path, stopping.signal));
-        setError(null);
+        const data = await get<T>(address, signal);
+        setAnswer({ path: address, data, error: null });
       } catch (failure) {
-        if (!stopping.signal.aborted) setError(failure as RequestError);
+        if (signal.aborted) return;
+        const error = failure as RequestError;
+        setAnswer((old) => ({ path: address, data: old?.path === address ? old.data : null, error }));
       }
-    };
-    void read();
-    const timer = everyMs > 0 ? setInterval(() => document.hidden || void read(), everyMs) : undefined;
-    return () => {
-      stopping.abort();
-      clearInterval(timer);
-    };
-  }, [path, everyMs, turn]);
-  return { data, error, reload: () => setTurn((n) => n + 1) };
+    });
+  }, [asked, everyMs]);
+  const reload = useCallback(() => setAsked((old) => ({ ...old })), []);
+  const { data = null, error = null } = answer?.path === path ? answer : {};
+  return { data, error, reload };
 }
 
 /** Follows one job for as long as its page is open. */
 export function useJob(id: string): JobFeedState & { show: (job: JobObject) => void } {
-  const [feed, setFeed] = useState(() => new JobFeed(id));
+  const feed = useMemo(() => new JobFeed(id), [id]);
   useEffect(() => {
-    const following = new JobFeed(id);
-    setFeed(following);
-    void following.run();
-    return () => following.stop();
-  }, [id]);
+    void feed.run();
+    return () => feed.stop();
+  }, [feed]);
   const state = useSyncExternalStore(feed.subscribe, () => feed.state);
   return { ...state, show: (job) => feed.show(job) };
 }

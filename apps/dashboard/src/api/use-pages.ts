@@ -1,7 +1,8 @@
 /** Lists that are longer than one page: another page is read when it is asked for. */
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import type { Page } from '#contracts/http/pages.js';
 import { get, type RequestError } from './http.js';
+import { readRepeatedly } from './read-repeatedly.js';
 
 export interface Pages<T> {
   /** Null until the first page is there. */
@@ -14,42 +15,50 @@ export interface Pages<T> {
 }
 
 /**
- * Reads a list page by page, and again every `everyMs` while the page is looked at. All pages that are shown are read
- * anew each time, so that nothing is missed or doubled when rows come and go.
+ * Reads a list page by page, and again every `everyMs`, which may depend on what is shown, while the page is looked at.
+ * All pages that are shown are read anew each time, so that nothing is missed or doubled when rows come and go.
  */
-export function usePages<T>(path: string | null, pageSize: number, everyMs = 0): Pages<T> {
-  const [items, setItems] = useState<readonly T[] | null>(null);
-  const [hasMore, setHasMore] = useState(false);
-  const [isReading, setReading] = useState(false);
-  const [error, setError] = useState<RequestError | null>(null);
-  const [pages, setPages] = useState(1);
-  const [turn, setTurn] = useState(0);
-  useEffect(() => setPages(1), [path]);
+export function usePages<T>(
+  path: string | null,
+  pageSize: number,
+  everyMs: number | ((shown: readonly T[]) => number) = 0,
+): Pages<T> {
+  const [asked, setAsked] = useState({ path, pages: 1 });
+  // Another list begins with its first page; what the one before held is not shown for it.
+  if (asked.path !== path) setAsked({ path, pages: 1 });
+  const [answer, setAnswer] = useState<Answer<T>>();
+  const { shown = null, error = null } = answer?.of.path === path ? answer : {};
+  const pauseMs = typeof everyMs === 'number' ? everyMs : everyMs(shown?.items ?? []);
   useEffect(() => {
-    if (path === null) return;
-    const stopping = new AbortController();
-    const read = async () => {
-      setReading(true);
+    const { path: address, pages } = asked;
+    if (address === null) return;
+    return readRepeatedly(pauseMs, async (signal) => {
       try {
-        const found = await readPages<T>(path, pageSize, pages, stopping.signal);
-        setItems(found.items);
-        setHasMore(found.hasMore);
-        setError(null);
+        const found = await readPages<T>(address, pageSize, pages, signal);
+        setAnswer({ of: asked, shown: found, error: null });
       } catch (failure) {
-        if (stopping.signal.aborted) return;
-        setError(failure as RequestError);
+        if (signal.aborted) return;
+        const kept = (old?: Answer<T>) => (old?.of.path === address ? old.shown : null);
+        setAnswer((old) => ({ of: asked, shown: kept(old), error: failure as RequestError }));
       }
-      setReading(false);
-    };
-    void read();
-    const timer = everyMs > 0 ? setInterval(() => document.hidden || void read(), everyMs) : undefined;
-    return () => {
-      stopping.abort();
-      clearInterval(timer);
-    };
-  }, [path, pageSize, everyMs, pages, turn]);
-  const showMore = () => setPages((count) => count + 1);
-  return { items, hasMore, isReading, error, showMore, reload: () => setTurn((n) => n + 1) };
+    });
+  }, [asked, pageSize, pauseMs]);
+  const showMore = useCallback(() => setAsked((old) => ({ ...old, pages: old.pages + 1 })), []);
+  const reload = useCallback(() => setAsked((old) => ({ ...old })), []);
+  return {
+    items: shown?.items ?? null,
+    hasMore: shown?.hasMore ?? false,
+    isReading: path !== null && answer?.of !== asked,
+    error,
+    showMore,
+    reload,
+  };
+}
+
+interface Answer<T> {
+  readonly of: { readonly path: string | null; readonly pages: number };
+  readonly shown: Shown<T> | null;
+  readonly error: RequestError | null;
 }
 
 interface Shown<T> {

@@ -12,13 +12,9 @@ interface ChartProps {
   readonly lines: readonly Line[];
   readonly viewport: Viewport;
   readonly queue: FrameQueue;
-  /** Changes when something was added to the tables of the lines. */
-  readonly version: number;
   /** Of smoothing, from 0 to below 1. */
   readonly weight: number;
   readonly isLog: boolean;
-  /** Changes when colours do. */
-  readonly theme: string;
   readonly drag: 'zoom' | 'move';
 }
 
@@ -26,11 +22,13 @@ const keys =
   'Arrow keys move, plus and minus zoom, 0 shows all, shift with an arrow key reads the values of a step.';
 
 export default function Chart(props: ChartProps) {
-  const { title, lines, viewport, queue, version, weight, isLog, theme, drag } = props;
+  const { title, lines, viewport, queue, weight, isLog, drag } = props;
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<CurvePlot | null>(null);
   const dragMode = useRef(drag);
-  dragMode.current = drag;
+  useEffect(() => {
+    dragMode.current = drag;
+  }, [drag]);
   const [said, setSaid] = useState('');
   const smoothed = useMemo(
     () =>
@@ -49,8 +47,9 @@ export default function Chart(props: ChartProps) {
     });
     plot.current = made;
     return () => made.destroy();
-  }, [lines, viewport, queue, isLog, theme]);
-  useEffect(() => plot.current?.update(smoothed), [version, smoothed, lines, viewport, queue, isLog, theme]);
+  }, [lines, viewport, queue, isLog]);
+  // After every rendering: the tables of the lines grow in place.
+  useEffect(() => plot.current?.update(smoothed));
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -66,10 +65,13 @@ export default function Chart(props: ChartProps) {
   return (
     <figure className="chart">
       <figcaption>{title}</figcaption>
+      {/* It has keys of its own, which a screen reader must pass on to it. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions */}
       <div
         ref={place}
         className={`plot drag-${drag}`}
-        role="img"
+        role="application"
+        aria-roledescription="chart"
         tabIndex={0}
         aria-label={`${title} at step ${newest}: ${latest.join(', ')}. ${keys}`}
         onKeyDown={onKeyDown}

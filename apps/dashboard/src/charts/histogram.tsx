@@ -1,5 +1,6 @@
 /** How many rows have how many tokens, and where a block ends. */
 import { whole } from '../format.js';
+import { Drawing } from './drawing.js';
 
 interface HistogramProps {
   /** Rows with 1 to width tokens, width + 1 to 2 * width, and so on. */
@@ -20,7 +21,7 @@ export function Histogram({ counts, width, cut, label }: HistogramProps) {
   const bottom = size.height - size.foot;
   const isRight = cut > end * 0.75;
   return (
-    <svg viewBox={`0 0 ${size.width} ${size.height}`} role="img" aria-label={label} className="histogram">
+    <Drawing viewBox={`0 0 ${size.width} ${size.height}`} label={label} className="histogram">
       {counts.map((count, i) => {
         const height = count === 0 ? 0 : Math.max(1, (count / most) * room);
         return (
@@ -47,6 +48,6 @@ export function Histogram({ counts, width, cut, label }: HistogramProps) {
       <text x={x(width * counts.length)} y={size.height - 4} textAnchor="end">
         {`${whole(width * counts.length)} tokens`}
       </text>
-    </svg>
+    </Drawing>
   );
 }

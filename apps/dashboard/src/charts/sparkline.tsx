@@ -1,4 +1,5 @@
 /** A small curve in a table. */
+import { Drawing } from './drawing.js';
 
 const [width, height] = [120, 28];
 
@@ -11,8 +12,8 @@ export function Sparkline({ points }: { readonly points: readonly (number | null
     `${((i / (values.length - 1)) * width).toFixed(1)},${(height - 2 - ((value - low) / span) * (height - 4)).toFixed(1)}`;
   const label = `Loss from ${values[0]!.toPrecision(3)} to ${values.at(-1)!.toPrecision(3)}`;
   return (
-    <svg width={width} height={height} role="img" aria-label={label} className="sparkline">
+    <Drawing width={width} height={height} label={label} className="sparkline">
       <polyline points={values.map(place).join(' ')} />
-    </svg>
+    </Drawing>
   );
 }

@@ -1,5 +1,5 @@
 /** The adapter merged into its base model: made in the background, fetched file by file. */
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import type { ExportObject } from '#contracts/http/compositions.js';
 import { post, request, type RequestError } from '../../api/http.js';
 import { usePages } from '../../api/use-pages.js';
@@ -18,14 +18,13 @@ const lookEveryMs = 1000;
 const pageSize = 20;
 
 export function AdapterExports({ id }: { readonly id: string }) {
-  const [lookEvery, setLookEvery] = useState(0);
   const address = `/v1/exports?adapter=${encodeURIComponent(id)}`;
-  const pages = usePages<ExportObject>(address, pageSize, lookEvery);
+  const pages = usePages<ExportObject>(address, pageSize, (found) =>
+    found.some(isAtWork) ? lookEveryMs : 0,
+  );
   const [dtype, setDtype] = useState<string>('f16');
   const [error, setError] = useState<RequestError | null>(null);
   const exports = pages.items ?? [];
-  const isMaking = exports.some(isAtWork);
-  useEffect(() => setLookEvery(isMaking ? lookEveryMs : 0), [isMaking]);
   const act = (work: Promise<unknown>) => {
     setError(null);
     work.then(pages.reload, setError);

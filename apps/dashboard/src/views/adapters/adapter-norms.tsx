@@ -3,6 +3,7 @@ import { useEffect, useState } from 'react';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
 import type { CompositionPreview } from '#contracts/http/compositions.js';
 import { post, type RequestError } from '../../api/http.js';
+import { Drawing } from '../../charts/drawing.js';
 import { number } from '../../format.js';
 import { Problem } from '../parts/common.js';
 import { type NormGroup, normGroups, shortKind } from './module-norms.js';
@@ -44,7 +45,7 @@ function Norms({ report }: { readonly report: CompositionReportObject }) {
       </div>
       <details>
         <summary>The same as a table</summary>
-        <div className="scroll" role="region" aria-label="Norms of all layers" tabIndex={0}>
+        <section className="scroll" aria-label="Norms of all layers" tabIndex={0}>
           <table>
             <thead>
               <tr>
@@ -67,7 +68,7 @@ function Norms({ report }: { readonly report: CompositionReportObject }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       </details>
     </>
   );
@@ -84,11 +85,10 @@ function Bars({ group: { kind, rows }, most }: { readonly group: NormGroup; read
   const layers = rows.length === 1 ? '' : `, layers ${rows[0]!.layer} to ${rows.at(-1)!.layer}`;
   return (
     <figure>
-      <svg
+      <Drawing
         viewBox={`0 0 ${rows.length * barWidth} ${height}`}
         preserveAspectRatio="none"
-        role="img"
-        aria-label={`${shortKind(kind)}: norm ${range}${layers}`}
+        label={`${shortKind(kind)}: norm ${range}${layers}`}
       >
         {rows.map(({ path, norm }, i) => {
           const length = most === 0 ? 0 : (norm / most) * height;
@@ -98,7 +98,7 @@ function Bars({ group: { kind, rows }, most }: { readonly group: NormGroup; read
             </rect>
           );
         })}
-      </svg>
+      </Drawing>
       <figcaption>
         <code>{shortKind(kind)}</code> <small>{`norm ${range}${layers}`}</small>
       </figcaption>

@@ -29,12 +29,12 @@ export function AdapterOrigin({ adapter }: { readonly adapter: AdapterObject }) 
           ['Base model', adapter.model],
           ...(text('revision') ? ([['Revision of the base', text('revision')]] as const) : []),
           ...(licence === null ? [] : ([['Licence of the base', licence]] as const)),
-          ['Digest of the base', <code>{adapter.base_identity ?? 'not known'}</code>],
+          ['Digest of the base', <code key="base">{adapter.base_identity ?? 'not known'}</code>],
           ['Made at', time(adapter.created_at)],
           ['Rank', text('r') ?? '–'],
           ['lora_alpha', text('lora_alpha') ?? '–'],
           ['Target modules', targets === '' ? '–' : targets],
-          ['Id', <code>{adapter.id}</code>],
+          ['Id', <code key="id">{adapter.id}</code>],
         ]}
       />
       {adapter.job !== null && <FromJob id={adapter.job} />}

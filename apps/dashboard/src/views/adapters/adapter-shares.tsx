@@ -125,7 +125,7 @@ function Secret({ address }: { readonly address: string }) {
     );
   };
   return (
-    <div className="card" role="group" aria-label="The new link">
+    <section className="card" aria-label="The new link">
       <p>
         <b>Copy this address now.</b> It is shown once: only a digest of it is kept here.
       </p>
@@ -134,8 +134,8 @@ function Secret({ address }: { readonly address: string }) {
         <button type="button" onClick={copy}>
           Copy
         </button>
-        <span role="status">{news}</span>
+        <output>{news}</output>
       </div>
-    </div>
+    </section>
   );
 }

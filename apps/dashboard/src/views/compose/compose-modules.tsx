@@ -19,7 +19,7 @@ export function ComposeModules({ report, stack, labels, weights }: ModulesProps)
     <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>{report.modules.length} modules, layer by layer</summary>
       {isOpen && (
-        <div className="scroll" role="region" aria-label="Modules" tabIndex={0}>
+        <section className="scroll" aria-label="Modules" tabIndex={0}>
           <table>
             <thead>
               <tr>
@@ -56,7 +56,7 @@ export function ComposeModules({ report, stack, labels, weights }: ModulesProps)
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
     </details>
   );

@@ -1,5 +1,5 @@
 /** Several adapters of one base model added up to one, with sliders. */
-import { useEffect, useRef, useState } from 'react';
+import { useRef, useState } from 'react';
 import type { CompositionObject } from '#contracts/http/compositions.js';
 import { usePages } from '../../api/use-pages.js';
 import { Link } from '../../router.js';
@@ -30,10 +30,9 @@ export default function Compose() {
   const [isAdding, setAdding] = useState(members.length < 2);
   const heading = useRef<HTMLHeadingElement>(null);
   const [published, setPublished] = useState<CompositionObject | null>(null);
-  const [lookEvery, setLookEvery] = useState(0);
-  const compositions = usePages<CompositionObject>('/v1/compositions', recentCount, lookEvery);
-  const isMaking = compositions.items?.some(isAtWork) ?? false;
-  useEffect(() => setLookEvery(isMaking ? lookEveryMs : 0), [isMaking]);
+  const compositions = usePages<CompositionObject>('/v1/compositions', recentCount, (shown) =>
+    shown.some(isAtWork) ? lookEveryMs : 0,
+  );
 
   const setMembers = (next: readonly Member[]) => change((old) => ({ ...old, members: next }));
   const facts = members.map((member) => factsOf(states.get(keyOf(member))));
@@ -128,7 +127,7 @@ export default function Compose() {
 
 function PublishedNews({ composition }: { readonly composition: CompositionObject | null }) {
   return (
-    <div role="status">
+    <div aria-live="polite">
       {composition?.adapter ? (
         <p>
           Published:{' '}

@@ -1,5 +1,5 @@
 /** A slider and a field for the same number. */
-import { useEffect, useId, useState } from 'react';
+import { useId, useState } from 'react';
 
 interface NumberSliderProps {
   /** What the number is, for people who do not see where it stands. */
@@ -25,12 +25,11 @@ export function NumberSlider({
   takes = 'a number',
   onChange,
 }: NumberSliderProps) {
-  const [text, setText] = useState(String(value));
+  const [{ text, of }, setTyped] = useState({ text: String(value), of: value });
+  const setText = (typed: string) => setTyped({ text: typed, of: value });
   const hint = useId();
-  useEffect(() => {
-    // While somebody types "-" or "1." the field is theirs.
-    setText((old) => (old.trim() !== '' && Number(old) === value ? old : String(value)));
-  }, [value]);
+  // While somebody types "-" or "1." the field is theirs; the slider's number replaces what is another one.
+  if (!Object.is(of, value)) setTyped({ text: numberOf(text) === value ? text : String(value), of: value });
   const number = numberOf(text);
   const isFit = (candidate: number) => Number.isFinite(candidate) && (accepts?.(candidate) ?? true);
   return (

@@ -30,84 +30,97 @@ const waiting: Answer = { text: '', state: 'waiting', finish: null, error: null 
 const baseKey = 'base';
 const sumKey = 'sum';
 
+/** What was said, and to what: the prompt as it was asked, model and members as text. */
+interface Said {
+  readonly asked: Prompt;
+  readonly of: string;
+  readonly answer: Answer;
+}
+
+type MemberIdentity = Pick<Member, 'id' | 'job'>;
+
 /** Asks again for the sum alone when weights change; what base and members said stays. */
 export function useAnswers(asked: Prompt | null, model: string, members: readonly Member[]): Answers | null {
-  const [answers, setAnswers] = useState<ReadonlyMap<string, Answer>>(new Map());
-  const known = useRef<{ readonly asked: Prompt | null; readonly keys: Set<string> }>({
-    asked: null,
-    keys: new Set(),
-  });
-  const keys = members.map(keyOf).join(' ');
-  const weights = members.map(({ weight }) => weight).join(' ');
-
-  const ask = async (key: string, weightsNow: readonly number[], signal: AbortSignal) => {
-    if (asked === null) return;
-    const tell = (answer: Answer) => {
-      if (!signal.aborted) setAnswers((old) => new Map(old).set(key, answer));
-    };
-    let text = '';
-    try {
-      // The server keeps one session for one list of members: only weights differ.
-      const weighed = membersOf(members.map((member, i) => ({ ...member, weight: weightsNow[i]! })));
-      const pieces = streamAnswer({ model, members: weighed, ...asked }, signal);
-      for (;;) {
-        const { done, value } = await pieces.next();
-        if (done) return tell({ text, state: 'done', finish: value, error: null });
-        text += value;
-        tell({ text, state: 'writing', finish: null, error: null });
-      }
-    } catch (error) {
-      tell({ text, state: 'done', finish: null, error: error as RequestError });
-    }
-  };
+  const [said, setSaid] = useState<ReadonlyMap<string, Said>>(new Map());
+  const done = useRef<{ asked: Prompt | null; keys: Set<string> }>({ asked: null, keys: new Set() });
+  const identities = JSON.stringify({ model, members: members.map(({ id, job }) => ({ id, job })) });
+  const weighted = JSON.stringify({ model, members });
 
   useEffect(() => {
-    if (asked === null) return setAnswers(new Map());
+    if (asked === null) return;
     const stopping = new AbortController();
-    if (known.current.asked !== asked) {
-      known.current = { asked, keys: new Set() };
-      setAnswers(new Map());
-    }
-    const { keys: answered } = known.current;
+    if (done.current.asked !== asked) done.current = { asked, keys: new Set() };
+    const { keys } = done.current;
     const askAlone = async () => {
-      const rows = [baseKey, ...members.map(keyOf)];
-      for (const [i, key] of rows.entries()) {
-        if (answered.has(key)) continue;
-        await ask(
-          key,
-          members.map((_, k) => (k + 1 === i ? 1 : 0)),
-          stopping.signal,
-        );
+      const { model: base, members: known } = JSON.parse(identities) as Asked<MemberIdentity>;
+      for (const [i, key] of [baseKey, ...known.map(keyOf)].entries()) {
+        if (keys.has(key)) continue;
+        // The server keeps one session for one list of members: only weights differ.
+        const alone = known.map((member, k) => ({ ...member, weight: k + 1 === i ? 1 : 0 }));
+        for await (const answer of answersOf(asked, { model: base, members: alone }, stopping.signal)) {
+          setSaid((old) => new Map(old).set(key, { asked, of: identities, answer }));
+        }
         if (stopping.signal.aborted) return;
-        answered.add(key);
+        keys.add(key);
       }
     };
     void askAlone();
     return () => stopping.abort();
-  }, [asked, model, keys]);
+  }, [asked, identities]);
 
   useEffect(() => {
     if (asked === null) return;
     const stopping = new AbortController();
-    setAnswers((old) =>
-      new Map(old).set(sumKey, { ...(old.get(sumKey) ?? waiting), state: 'waiting', error: null }),
-    );
-    const timer = setTimeout(
-      () =>
-        void ask(
-          sumKey,
-          members.map(({ weight }) => weight),
-          stopping.signal,
-        ),
-      askAfterMs,
-    );
+    const askForSum = async () => {
+      const all = JSON.parse(weighted) as Asked<Member>;
+      for await (const answer of answersOf(asked, all, stopping.signal)) {
+        setSaid((old) => new Map(old).set(sumKey, { asked, of: weighted, answer }));
+      }
+    };
+    const timer = setTimeout(() => void askForSum(), askAfterMs);
     return () => {
       clearTimeout(timer);
       stopping.abort();
     };
-  }, [asked, model, keys, weights]);
+  }, [asked, weighted]);
 
   if (asked === null) return null;
-  const of = (key: string) => answers.get(key) ?? waiting;
-  return { base: of(baseKey), members: members.map((member) => of(keyOf(member))), composition: of(sumKey) };
+  const of = (key: string): Answer => {
+    const found = said.get(key);
+    return found?.asked === asked ? found.answer : waiting;
+  };
+  const sum = of(sumKey);
+  const isOld = said.get(sumKey)?.of !== weighted;
+  return {
+    base: of(baseKey),
+    members: members.map((member) => of(keyOf(member))),
+    composition: isOld ? { ...sum, state: 'waiting', error: null } : sum,
+  };
+}
+
+interface Asked<M> {
+  /** The base model. */
+  readonly model: string;
+  readonly members: readonly M[];
+}
+
+/** The answer as it grows; nothing more once the signal has aborted. */
+async function* answersOf(
+  prompt: Prompt,
+  { model, members }: Asked<Member>,
+  signal: AbortSignal,
+): AsyncGenerator<Answer> {
+  let text = '';
+  try {
+    const pieces = streamAnswer({ model, members: membersOf(members), ...prompt }, signal);
+    for (;;) {
+      const { done, value } = await pieces.next();
+      if (signal.aborted) return;
+      if (done) return yield { text, state: 'done', finish: value, error: null };
+      text += value;
+      yield { text, state: 'writing', finish: null, error: null };
+    }
+  } catch (error) {
+    if (!signal.aborted) yield { text, state: 'done', finish: null, error: error as RequestError };
+  }
 }

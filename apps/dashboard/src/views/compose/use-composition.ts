@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from 'react';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
 import type { CompositionCreate, CompositionPreview } from '#contracts/http/compositions.js';
 import { post, type RequestError } from '../../api/http.js';
-import { bodyOf, keyOf, membersOf, type Recipe } from './compose-recipe.js';
+import { bodyOf, membersOf, type Recipe } from './compose-recipe.js';
 import { type Stack, stackOf } from './compose-stack.js';
 
 const askAfterMs = 120;
@@ -20,19 +20,13 @@ export function useStack(recipe: Recipe): {
   readonly stack: Stack | null;
   readonly error: RequestError | null;
 } {
-  const keys = recipe.members.map(keyOf).join(' ');
-  const body = useMemo(
-    () =>
-      recipe.members.length === 0
-        ? null
-        : // Powers of two tell which of the report's members is which: it has them by digest, equal ones as one.
-          { members: membersOf(recipe.members.map((member, i) => ({ ...member, weight: 2 ** i }))) },
-    [keys],
-  );
-  const { report, error, isOld } = usePreview(body);
+  const { members } = recipe;
+  // Powers of two tell which of the report's members is which: it has them by digest, equal ones as one.
+  const told = membersOf(members.map((member, i) => ({ ...member, weight: 2 ** i })));
+  const { report, error, isOld } = usePreview(members.length === 0 ? null : { members: told });
   const stack = useMemo(
-    () => (report === null || isOld ? null : stackOf(report, recipe.members.length)),
-    [report, isOld],
+    () => (report === null || isOld ? null : stackOf(report, members.length)),
+    [report, isOld, members.length],
   );
   return { stack, error };
 }
@@ -51,7 +45,7 @@ function usePreview(body: CompositionCreate | null): Preview {
   }>();
   const text = body === null ? null : JSON.stringify({ ...body, preview: true });
   useEffect(() => {
-    if (text === null) return setAnswer(undefined);
+    if (text === null) return;
     const stopping = new AbortController();
     const ask = async () => {
       try {

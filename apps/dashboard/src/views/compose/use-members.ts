@@ -1,5 +1,5 @@
 /** What the server knows of the members of a composition. */
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { AdapterObject } from '#contracts/http/adapters.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import { get, type RequestError } from '../../api/http.js';
@@ -17,24 +17,28 @@ export interface MemberFacts {
 }
 
 export type MemberState = MemberFacts | RequestError;
+type MemberIdentity = Pick<Member, 'id' | 'job'>;
 
 /** By key of the member; one that is missing is still being read. */
 export function useMembers(members: readonly Member[]): ReadonlyMap<string, MemberState> {
   const [states, setStates] = useState<ReadonlyMap<string, MemberState>>(new Map());
-  const keys = members.map(keyOf).join(' ');
+  const known = useRef(new Set<string>());
+  // Read once for each member that appears, not for each weight.
+  const identities = JSON.stringify(members.map(({ id, job }) => ({ id, job })));
   useEffect(() => {
     const stopping = new AbortController();
-    for (const member of members) {
+    for (const member of JSON.parse(identities) as MemberIdentity[]) {
       const key = keyOf(member);
-      if (states.has(key)) continue;
+      if (known.current.has(key)) continue;
       const tell = (state: MemberState) => {
-        if (!stopping.signal.aborted) setStates((old) => new Map(old).set(key, state));
+        if (stopping.signal.aborted) return;
+        known.current.add(key);
+        setStates((old) => new Map(old).set(key, state));
       };
       readMember(member, stopping.signal).then(tell, tell);
     }
     return () => stopping.abort();
-    // Read once for each member that appears, not for each weight.
-  }, [keys]);
+  }, [identities]);
   return states;
 }
 
@@ -46,7 +50,7 @@ function suffixOf(name: string): string {
   return parts.length >= 5 ? parts.at(-2)! : '';
 }
 
-async function readMember({ id, job }: Member, signal: AbortSignal): Promise<MemberFacts> {
+async function readMember({ id, job }: MemberIdentity, signal: AbortSignal): Promise<MemberFacts> {
   if (job !== null) {
     const [made, checkpoints] = await Promise.all([
       readJob(job, signal),

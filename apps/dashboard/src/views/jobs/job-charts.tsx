@@ -10,16 +10,17 @@ import { useTheme } from '../../theme.js';
 
 const Chart = lazy(() => import('../../charts/chart.js'));
 
-type JobChartsProps = Pick<JobFeedState, 'curves' | 'version' | 'reading'> & { readonly name: string };
+/** Rendered anew whenever something was added to the curves, which stay the same object. */
+type JobChartsProps = Pick<JobFeedState, 'curves' | 'reading'> & { readonly name: string };
 
-export function JobCharts({ curves, version, reading, name }: JobChartsProps) {
+export function JobCharts({ curves, reading, name }: JobChartsProps) {
   const [weight, setWeight] = useState(0);
   const [isLog, setLog] = useState(false);
   const [drag, setDrag] = useState<'zoom' | 'move'>('zoom');
   const theme = useTheme();
   const charts = useMemo(() => chartsOf(curves), [curves]);
-  const viewport = useMemo(() => new Viewport(), [curves]);
-  const queue = useMemo(() => new FrameQueue(), []);
+  const [viewport] = useState(() => new Viewport());
+  const [queue] = useState(() => new FrameQueue());
   const showsAll = useSyncExternalStore(viewport.subscribe, viewport.showsAll);
   const { firstStep, lastStep } = curves;
   const isEmpty = !Number.isFinite(firstStep);
@@ -80,15 +81,14 @@ export function JobCharts({ curves, version, reading, name }: JobChartsProps) {
         <div className="charts">
           {charts.map(({ title, lines, canLog, canSmooth }) => (
             <Chart
-              key={title}
+              // Colours are those of the theme that it was made in.
+              key={`${title} ${theme}`}
               title={title}
               lines={lines}
               viewport={viewport}
               queue={queue}
-              version={version}
               weight={canSmooth ? weight : 0}
               isLog={isLog && canLog}
-              theme={theme}
               drag={drag}
             />
           ))}

@@ -1,5 +1,5 @@
 /** One job, live. */
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { Page } from '#contracts/http/pages.js';
 import type { CheckpointObject } from '#contracts/http/streams.js';
@@ -14,12 +14,16 @@ import { JobCharts } from './job-charts.js';
 import { SampleAnswers } from './sample-answers.js';
 
 export default function Job({ id }: { readonly id: string }) {
-  const { job, events, samples, curves, version, reading, connection, error, show } = useJob(id);
+  const { job, events, samples, curves, reading, connection, error, show } = useJob(id);
   const saved = events.filter(({ code }) => code.startsWith('checkpoint.')).length;
   const checkpoints = useApi<Page<CheckpointObject>>(
     job ? `/v1/fine_tuning/jobs/${id}/checkpoints?limit=50` : null,
   );
-  useEffect(checkpoints.reload, [saved, job?.status]);
+  const [seen, setSeen] = useState({ saved, status: job?.status });
+  if (seen.saved !== saved || seen.status !== job?.status) {
+    setSeen({ saved, status: job?.status });
+    checkpoints.reload();
+  }
   if (!job) return error ? <Problem error={error} /> : <p className="muted">Reading the job…</p>;
   return (
     <>
@@ -46,7 +50,7 @@ export default function Job({ id }: { readonly id: string }) {
           Its adapter: <Link to={`/adapters/${job.adapter}`}>{job.fine_tuned_model}</Link>
         </p>
       )}
-      <JobCharts curves={curves} version={version} reading={reading} name={id} />
+      <JobCharts key={id} curves={curves} reading={reading} name={id} />
       <SampleAnswers taken={samples} />
       <Configuration job={job} />
       <Checkpoints job={id} list={checkpoints.data?.data ?? []} />
@@ -101,7 +105,7 @@ function Configuration({ job }: { readonly job: JobObject }) {
       <h2>Configuration</h2>
       <Facts
         facts={[
-          ['Id', <code>{job.id}</code>],
+          ['Id', <code key="id">{job.id}</code>],
           ['Base model', job.model],
           ['Training file', job.training_file],
           ['Validation file', job.validation_file ?? 'none'],

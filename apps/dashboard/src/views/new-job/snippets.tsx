@@ -34,7 +34,7 @@ export function Snippets({ snippets }: { readonly snippets: readonly Snippet[] }
     <section className="snippets" aria-labelledby="snippets-title">
       <h2 id="snippets-title">The same job elsewhere</h2>
       <div className="line">
-        <div role="tablist" aria-label="Ways to make the job" className="tabs" onKeyDown={onKeyDown}>
+        <div role="tablist" aria-label="Ways to make the job" className="tabs">
           {snippets.map(({ name }, i) => (
             <button
               key={name}
@@ -48,6 +48,7 @@ export function Snippets({ snippets }: { readonly snippets: readonly Snippet[] }
               aria-selected={i === shown}
               tabIndex={i === shown ? 0 : -1}
               onClick={() => show(i)}
+              onKeyDown={onKeyDown}
             >
               {name}
             </button>
@@ -58,9 +59,7 @@ export function Snippets({ snippets }: { readonly snippets: readonly Snippet[] }
             Copy
           </button>
         )}
-        <span role="status" className="muted">
-          {copied}
-        </span>
+        <output className="muted">{copied}</output>
       </div>
       <pre id="snippet-text" role="tabpanel" aria-labelledby={`snippet-tab-${shown}`} tabIndex={0}>
         {text}

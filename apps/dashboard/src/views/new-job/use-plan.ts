@@ -11,32 +11,25 @@ export interface Planned {
   readonly error: RequestError | null;
 }
 
-/** So long nobody types. */
+/** After the last change of the form. */
 const planAfterMs = 400;
+const nothing: Omit<Planned, 'isOld'> = { plan: null, error: null };
 
 /** Asks for the plan of a request when it has been left alone for a moment. */
 export function usePlan(body: JobCreate): Planned {
-  const [state, setState] = useState<Planned & { readonly of: string }>({
-    plan: null,
-    isOld: false,
-    error: null,
-    of: '',
-  });
+  const [answer, setAnswer] = useState({ ...nothing, of: '' });
   const text = JSON.stringify(body);
   const isReady = body.model !== '' && body.training_file !== '';
   useEffect(() => {
-    if (!isReady) {
-      setState({ plan: null, isOld: false, error: null, of: '' });
-      return;
-    }
+    if (!isReady) return;
     const stopping = new AbortController();
     const { signal } = stopping;
     const ask = async () => {
       try {
         const plan = await post<PlanObject>('/v1/fine_tuning/plan', JSON.parse(text), { signal });
-        setState({ plan, isOld: false, error: null, of: text });
+        setAnswer({ plan, error: null, of: text });
       } catch (error) {
-        if (!signal.aborted) setState({ plan: null, isOld: false, error: error as RequestError, of: text });
+        if (!signal.aborted) setAnswer({ plan: null, error: error as RequestError, of: text });
       }
     };
     const timer = setTimeout(() => void ask(), planAfterMs);
@@ -45,5 +38,5 @@ export function usePlan(body: JobCreate): Planned {
       stopping.abort();
     };
   }, [text, isReady]);
-  return { ...state, isOld: isReady && state.of !== text };
+  return isReady ? { ...answer, isOld: answer.of !== text } : { ...nothing, isOld: false };
 }

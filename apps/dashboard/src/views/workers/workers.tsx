@@ -1,6 +1,7 @@
 /** Who works, and what waits. */
 import type { QueueObject, WorkerObject } from '#contracts/http/service.js';
 import { useApi } from '../../api/use-api.js';
+import { useNow } from '../../api/use-now.js';
 import { bytes, seconds, time } from '../../format.js';
 import { Problem } from '../parts/common.js';
 import { QueueView, WorkersJob } from '../jobs/queue.js';
@@ -57,7 +58,7 @@ function NoWorker() {
 
 function WorkerCard({ worker }: { readonly worker: WorkerObject }) {
   const { id, host, pid, version, devices, jobs, started_at, heartbeat_at } = worker;
-  const silent = Math.max(0, Date.now() / 1000 - heartbeat_at);
+  const silent = Math.max(0, useNow(lookEveryMs) - heartbeat_at);
   return (
     <section className="card" aria-label={`Worker ${id}`}>
       <div className="head">
