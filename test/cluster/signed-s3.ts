@@ -1,6 +1,6 @@
 /**
- * An S3 server for tests that checks what a real one checks: the signature and digest of every request, and the
- * condition `If-None-Match: *`. Objects lie in s3rver, which checks none of them, behind it.
+ * An S3 server for tests that checks what a real one checks: the signature, in a header or in the address, and the digest
+ * of every request, and the condition `If-None-Match: *`. Objects lie in s3rver, which checks none of them, behind it.
  */
 import aws4 from 'aws4';
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -116,6 +116,9 @@ async function handle(incoming: IncomingMessage, answer: ServerResponse, context
 /** Null for a request that the owner of the key signed a short while ago, for this content. */
 function whatIsWrong(incoming: IncomingMessage, body: Buffer, context: Context): string | null {
   const { method, url, headers } = incoming;
+  const address = new URL(url!, 'http://server');
+  if (address.searchParams.has('X-Amz-Signature'))
+    return whatIsWrongInAddress(incoming, address, body, context);
   const authorization = headers.authorization ?? '';
   const fields =
     /^AWS4-HMAC-SHA256 Credential=([^/]+)\/\d{8}\/([^/]+)\/s3\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
@@ -125,9 +128,8 @@ function whatIsWrong(incoming: IncomingMessage, body: Buffer, context: Context):
   const [, accessKey, region, signed] = fields as unknown as [string, string, string, string];
   if (accessKey !== context.accessKey) return 'InvalidAccessKeyId';
   if (region !== context.region) return 'AuthorizationHeaderMalformed';
-  const date = String(headers['x-amz-date']);
-  const time = Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
-  if (!(Math.abs(Date.now() - time) < MOST_SKEW_MS)) return 'RequestTimeTooSkewed';
+  if (!(Math.abs(Date.now() - timeOf(String(headers['x-amz-date']))) < MOST_SKEW_MS))
+    return 'RequestTimeTooSkewed';
   const names = signed.split(';');
   if (!['host', 'x-amz-date', 'x-amz-content-sha256'].every((name) => names.includes(name)))
     return 'AccessDenied';
@@ -146,6 +148,45 @@ function whatIsWrong(incoming: IncomingMessage, body: Buffer, context: Context):
   return mine !== undefined && theirs !== undefined && timingSafeEqual(mine, theirs)
     ? null
     : 'SignatureDoesNotMatch';
+}
+
+/** The same for an address that somebody signed beforehand. */
+function whatIsWrongInAddress(
+  { method, url, headers }: IncomingMessage,
+  { searchParams }: URL,
+  body: Buffer,
+  context: Context,
+): string | null {
+  const credential = (searchParams.get('X-Amz-Credential') ?? '').split('/');
+  if (credential[0] !== context.accessKey) return 'InvalidAccessKeyId';
+  if (credential[2] !== context.region) return 'AuthorizationQueryParametersError';
+  const age = Date.now() - timeOf(searchParams.get('X-Amz-Date') ?? '');
+  const seconds = Number(searchParams.get('X-Amz-Expires'));
+  if (!(age > -MOST_SKEW_MS && age < seconds * 1000)) return 'AccessDenied';
+  const md5 = headers['content-md5'];
+  if (md5 !== undefined && md5 !== createHash('md5').update(body).digest('base64')) return 'BadDigest';
+  // Headers of Amazon's must be signed; others need not be.
+  if (Object.keys(headers).some((name) => name.startsWith('x-amz-'))) return 'AccessDenied';
+  const unsigned = url!.replace(/&X-Amz-Signature=[0-9a-f]+$/, '');
+  const expected = aws4.sign(
+    {
+      service: 's3',
+      region: context.region,
+      method,
+      path: unsigned,
+      headers: { host: headers.host },
+      signQuery: true,
+    },
+    { accessKeyId: context.accessKey, secretAccessKey: context.secretKey },
+  );
+  const [mine, theirs] = [expected.path ?? '', url!].map(
+    (text) => new URL(text, 'http://server').searchParams.get('X-Amz-Signature') ?? '',
+  );
+  return mine !== '' && mine === theirs ? null : 'SignatureDoesNotMatch';
+}
+
+function timeOf(date: string): number {
+  return Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
 }
 
 function signatureOf(authorization: string): Buffer {
@@ -184,7 +225,9 @@ async function forward(
   { upstream }: Context,
 ): Promise<Answer> {
   const { host: _host, authorization: _authorization, 'if-none-match': _condition, ...others } = headers;
-  const response = await ask(upstream, method!, url!, others, body);
+  // s3rver takes one signature for each request, and gets its own.
+  const plain = url!.replaceAll(/(?<=[?&])X-Amz-[^&]*&?/g, '').replace(/[?&]$/, '');
+  const response = await ask(upstream, method!, plain, others, body);
   const { 'transfer-encoding': _encoding, connection: _connection, ...kept } = response.headers;
   return { status: response.statusCode!, headers: kept, body: await buffer(response) };
 }

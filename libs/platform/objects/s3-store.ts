@@ -7,7 +7,7 @@ import type { S3Configuration } from '#platform/config.js';
 import { checkKey, checkPrefix } from '#platform/objects/object-keys.js';
 import type { ObjectStore, StoredObject, WrittenObject } from '#platform/objects/object-store.js';
 import { piecesOf } from '#platform/objects/pieces.js';
-import { createS3Client, drain, type S3Client, s3Code } from '#platform/objects/s3-client.js';
+import { createS3Client, type S3Client, s3Code } from '#platform/objects/s3-client.js';
 import { objectExists, objectMissing, storeFull, storeUnavailable } from '#platform/objects/store-errors.js';
 
 /** Content up to this size is one request; longer content is sent in parts of it, one in memory at a time. */
@@ -27,7 +27,7 @@ const ifNew = { 'if-none-match': '*' };
 
 export class S3Store implements ObjectStore {
   private constructor(
-    private readonly client: S3Client,
+    private readonly s3: S3Client,
     private readonly bucket: string,
     private readonly endpoint: string,
   ) {}
@@ -35,10 +35,10 @@ export class S3Store implements ObjectStore {
   /** Connects, and makes the bucket if it is missing. Throws LowrankError `store_unavailable`. */
   static async open(configuration: S3Configuration): Promise<S3Store> {
     const { bucket, endpoint } = configuration;
-    const client = createS3Client(configuration, PART_BYTES);
-    const store = new S3Store(client, bucket, endpoint);
+    const s3 = createS3Client(configuration, PART_BYTES);
+    const store = new S3Store(s3, bucket, endpoint);
     await store.explained('', async () => {
-      if (!(await client.bucketExists(bucket))) await client.makeBucket(bucket, configuration.region);
+      if (!(await s3.client.bucketExists(bucket))) await s3.client.makeBucket(bucket, configuration.region);
     });
     return store;
   }
@@ -116,19 +116,21 @@ export class S3Store implements ObjectStore {
   async ping(): Promise<void> {
     const key = 'health/ping';
     await this.explained(key, async () => {
-      await drain(await this.client.makeRequestAsync(this.request('PUT', key), 'ping'));
+      await this.client.putObject(this.bucket, key, 'ping');
       await this.client.removeObject(this.bucket, key);
     });
   }
 
   private async putWhole(key: string, content: Buffer): Promise<void> {
     const sha256 = createHash('sha256').update(content).digest('hex');
-    const headers = { ...ifNew, ...digestOf(content), [`x-amz-meta-${DIGEST}`]: sha256 };
     let tries = 0;
     await this.patiently(key, async () => {
       tries += 1;
       try {
-        await drain(await this.client.makeRequestAsync({ ...this.request('PUT', key), headers }, content));
+        await this.client.putObject(this.bucket, key, content, content.length, {
+          ...ifNew,
+          [DIGEST]: sha256,
+        });
       } catch (error) {
         // The first try may have succeeded although its answer got lost.
         if (tries === 1 || s3Code(error) !== 'PreconditionFailed') throw error;
@@ -171,12 +173,13 @@ export class S3Store implements ObjectStore {
 
   /** Sends one part and returns its tag. */
   private async putPart(key: string, upload: string, number: number, content: Buffer): Promise<string> {
-    const query = new URLSearchParams({ partNumber: String(number), uploadId: upload }).toString();
+    const { bucket } = this;
+    const query = { partNumber: String(number), uploadId: upload };
+    // So that the server notices bytes that changed on the way.
+    const headers = { 'content-md5': createHash('md5').update(content).digest('base64') };
     return this.patiently(key, async () => {
-      const request = { ...this.request('PUT', key), query, headers: digestOf(content) };
-      const response = await this.client.makeRequestAsync(request, content);
-      await drain(response);
-      return String(response.headers.etag);
+      const answer = await this.s3.send({ method: 'PUT', bucket, key, query, headers, body: content });
+      return String(answer.headers.etag);
     });
   }
 
@@ -185,20 +188,18 @@ export class S3Store implements ObjectStore {
       (tag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${escaped(tag)}</ETag></Part>`,
     );
     const body = `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${parts.join('')}</CompleteMultipartUpload>`;
-    const query = new URLSearchParams({ uploadId: upload }).toString();
-    const response = await this.client.makeRequestAsync(
-      { ...this.request('POST', key), query, headers: ifNew },
+    await this.s3.send({
+      method: 'POST',
+      bucket: this.bucket,
+      key,
+      query: { uploadId: upload },
+      headers: ifNew,
       body,
-    );
-    // The answer begins before the work is done, so an error can follow a good status.
-    const answer = await drain(response);
-    const code = /<Code>([^<]*)<\/Code>/.exec(answer)?.[1];
-    if (code !== undefined)
-      throw Object.assign(new Error(`the upload could not be completed (${code})`), { code });
+    });
   }
 
-  private request(method: string, key: string): { method: string; bucketName: string; objectName: string } {
-    return { method, bucketName: this.bucket, objectName: key };
+  private get client(): S3Client['client'] {
+    return this.s3.client;
   }
 
   private async isThere(key: string): Promise<boolean> {
@@ -246,11 +247,6 @@ export class S3Store implements ObjectStore {
       : 'check that it runs, S3_ENDPOINT, S3_REGION and S3_BUCKET';
     return storeUnavailable(where, fix, cause);
   }
-}
-
-/** So that the server notices bytes that changed on the way. */
-function digestOf(content: Buffer): Record<string, string> {
-  return { 'content-md5': createHash('md5').update(content).digest('base64') };
 }
 
 function escaped(text: string): string {
