@@ -22,7 +22,7 @@ export function randomAdapter(seed: number, config: LoraConfigInput, shapes: Lay
     const factors = { A: numbers(`${path} A`, r * inFeatures), B: numbers(`${path} B`, outFeatures * r) };
     return [path, { path, outFeatures, inFeatures, ...ranks[i]!, ...factors }];
   });
-  return { config: parsed, modules: new Map(modules), metadata: {}, ignoredFields: [] };
+  return { config: parsed, modules: new Map(modules), metadata: {}, ignoredFields: [], missing: [] };
 }
 
 /** One term of a sum. */

@@ -24,6 +24,30 @@ export interface Adapter {
   readonly metadata: Readonly<Record<string, string>>;
   /** Fields of adapter_config.json that mean nothing here. */
   readonly ignoredFields: readonly string[];
+  /** Layers of the model that the configuration names and the file has no factors for: they are as in the base. */
+  readonly missing: readonly TargetModule[];
+}
+
+const mostNamed = 4;
+
+/** What people should know of an adapter that was read: sentences without a full stop. */
+export function adapterNotes({
+  ignoredFields,
+  missing,
+}: Pick<Adapter, 'ignoredFields' | 'missing'>): string[] {
+  const notes: string[] = [];
+  if (ignoredFields.length > 0) {
+    const fields = ignoredFields.join(', ');
+    notes.push(`${ADAPTER_FILES.config} has fields that are not known here and were ignored: ${fields}`);
+  }
+  if (missing.length > 0) {
+    const named = missing.slice(0, mostNamed).map(({ path }) => path);
+    const more = missing.length > mostNamed ? ` and ${missing.length - mostNamed} more` : '';
+    notes.push(
+      `${missing.length} of the layers that its configuration names have no factors in ${ADAPTER_FILES.weights} and stay as in the base model: ${named.join(', ')}${more}`,
+    );
+  }
+  return notes;
 }
 
 /** An adapter whose factors are read one layer at a time, for work on more of them than memory should hold. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { adapterNotes } from '#adapters/adapter.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { readModelConfig } from '#models/config.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
@@ -121,17 +122,6 @@ describe('weights that contradict the configuration are refused with key and sha
     }
   });
 
-  test('a layer that the model has and the file has not', async () => {
-    const folder = await adapterOf((tensors) => {
-      tensors.delete(key(1, 'A'));
-      tensors.delete(key(1, 'B'));
-    });
-    await expect(readAdapter(folder)).resolves.toBeDefined();
-    await expect(readAdapter(folder, { model: llama })).rejects.toMatchObject({
-      details: { missing: [key(1, 'A'), key(1, 'B')] },
-    });
-  });
-
   test('a layer that the configuration does not name', async () => {
     const folder = await adapterOf(undefined, { target_modules: ['v_proj'] });
     await expect(readAdapter(folder)).rejects.toThrow(
@@ -192,5 +182,108 @@ describe('a folder that is no adapter', () => {
   test('of a newer PEFT is read, its unknown fields reported', async () => {
     const adapter = await readAdapter(await adapterOf(undefined, { use_future: 1 }));
     expect(adapter.ignoredFields).toEqual(['use_future']);
+    expect(adapterNotes(adapter)).toEqual([
+      'adapter_config.json has fields that are not known here and were ignored: use_future',
+    ]);
   });
 });
+
+describe('adapters as people have them are read', () => {
+  test('without factors for a layer that the configuration names, which is told', async () => {
+    const folder = await adapterOf((tensors) => {
+      tensors.delete(key(1, 'A'));
+      tensors.delete(key(1, 'B'));
+    });
+    await expect(readAdapter(folder)).resolves.toMatchObject({ missing: [] });
+    const adapter = await readAdapter(folder, { model: llama });
+    const path = 'model.layers.1.self_attn.q_proj';
+    expect(adapter.missing.map((module) => module.path)).toEqual([path]);
+    expect(adapter.modules.has(path)).toBe(false);
+    expect(adapterNotes(adapter)).toEqual([expect.stringMatching(`^1 of the layers .*${path}$`)]);
+  });
+
+  test('with the name of the adapter in every key', async () => {
+    const plain = await readAdapter(qv);
+    const folder = await adapterOf((tensors) => {
+      for (const [name, tensor] of Array.from(tensors)) {
+        tensors.delete(name);
+        tensors.set(name.replace(/\.weight$/, '.default.weight'), tensor);
+      }
+    });
+    const named = await readAdapter(folder, { model: llama });
+    expect(named.missing).toEqual([]);
+    for (const [path, { A, B }] of plain.modules) expect(named.modules.get(path)).toMatchObject({ A, B });
+  });
+
+  test('but not with two of them', async () => {
+    const folder = await adapterOf((tensors) => {
+      const name = key(0, 'A');
+      tensors.set(name.replace(/\.weight$/, '.other.weight'), tensors.get(name)!);
+    });
+    await expect(readAdapter(folder)).rejects.toMatchObject({
+      code: 'adapter_mismatch',
+      message: expect.stringContaining('several adapters, ') as unknown,
+    });
+  });
+
+  test('in double precision', async () => {
+    const exact = await readAdapter(qv);
+    const folder = await adapterOf();
+    await widenFile(path.join(folder, 'adapter_model.safetensors'));
+    const double = await readAdapter(folder, { model: llama });
+    for (const [name, { A, B }] of exact.modules) expect(double.modules.get(name)).toMatchObject({ A, B });
+  });
+
+  test.each(['eva', 'orthogonal', 'Orthogonal'])('started as %s, which left the base alone', async (init) => {
+    const folder = await adapterOf(undefined, { init_lora_weights: init, eva_config: { rho: 2 } });
+    await expect(readAdapter(folder, { model: llama })).resolves.toMatchObject({ ignoredFields: [] });
+  });
+
+  test('but not started from a changed base', async () => {
+    const folder = await adapterOf(undefined, { init_lora_weights: 'pissa' });
+    await expect(readAdapter(folder)).rejects.toMatchObject({ code: 'unsupported' });
+  });
+
+  test('with patterns of layers that are empty', async () => {
+    for (const layers_pattern of ['', []]) {
+      const folder = await adapterOf(undefined, { layers_pattern, exclude_modules: layers_pattern });
+      await expect(readAdapter(folder, { model: llama })).resolves.toMatchObject({ missing: [] });
+    }
+  });
+
+  test('but not without weights, as ZeRO-3 leaves them', async () => {
+    const folder = await adapterOf((tensors) => {
+      for (const name of tensors.keys()) tensors.set(name, { data: new Float32Array(), shape: [0] });
+    });
+    await expect(readAdapter(folder, { model: llama })).rejects.toMatchObject({
+      code: 'adapter_incomplete',
+      message: expect.stringMatching(
+        /saved without its weights .*stage3_gather_16bit_weights_on_model_save/,
+      ) as unknown,
+    });
+  });
+});
+
+/** Makes every F32 tensor of a file F64. */
+async function widenFile(file: string): Promise<void> {
+  const bytes = await readFile(file);
+  const length = Number(bytes.readBigUInt64LE());
+  const header = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<
+    string,
+    { dtype: string; data_offsets: [number, number] }
+  >;
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') continue;
+    header[name] = {
+      ...entry,
+      dtype: 'F64',
+      data_offsets: entry.data_offsets.map((at) => 2 * at) as [number, number],
+    };
+  }
+  const text = Buffer.from(JSON.stringify(header).padEnd(Math.ceil(JSON.stringify(header).length / 8) * 8));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(text.length));
+  const data = bytes.subarray(8 + length);
+  const numbers = new Float32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.length));
+  await writeFile(file, Buffer.concat([size, text, Buffer.from(Float64Array.from(numbers).buffer)]));
+}

@@ -18,24 +18,26 @@ import type { Decoder } from '#models/decoder.js';
 export interface OpenAdapter extends AdapterSource {
   readonly metadata: Adapter['metadata'];
   readonly ignoredFields: Adapter['ignoredFields'];
+  readonly missing: Adapter['missing'];
 }
 
 /**
- * Reads an adapter in PEFT's save format; float16 and bfloat16 factors are widened to float32.
+ * Reads an adapter in PEFT's save format; factors of other precisions are converted to float32.
  *
- * Ranks must be those that the configuration gives, and with a `model` the adapted layers and their sizes its own. Throws AdapterError (`adapter_not_found`, `adapter_config_invalid`, `adapter_weights_pickled`,
- * `adapter_mismatch`, `adapter_not_finite`), SafetensorsError, LoraConfigError, UnsupportedError.
+ * Ranks must be those that the configuration gives, and with a `model` the adapted layers and their sizes its own.
+ * Throws AdapterError (`adapter_not_found`, `adapter_config_invalid`, `adapter_weights_pickled`,
+ * `adapter_incomplete`, `adapter_mismatch`, `adapter_not_finite`), SafetensorsError, LoraConfigError, UnsupportedError.
  */
 export async function readAdapter(
   folder: string,
   options: { readonly model?: Decoder } = {},
 ): Promise<Adapter> {
-  const { config, metadata, ignoredFields, ...source } = await openAdapter(folder, options);
+  const { config, metadata, ignoredFields, missing, ...source } = await openAdapter(folder, options);
   const modules = new Map<string, AdapterModule>();
   for (const [path, module] of source.modules) {
     modules.set(path, { ...module, ...(await source.readFactors(path)) });
   }
-  return { config, modules, metadata, ignoredFields };
+  return { config, modules, metadata, ignoredFields, missing };
 }
 
 /** Opens an adapter as `readAdapter` does, but reads its factors only when they are asked for. */
@@ -45,11 +47,13 @@ export async function openAdapter(
 ): Promise<OpenAdapter> {
   const { config, ignored } = await readConfig(folder);
   const file = await openWeights(folder);
+  refuseEmptyTensors(folder, file);
   refuseOtherTensors(folder, file);
   const pairs = pairFactors(folder, file);
-  const expected = options.model
+  const named = options.model
     ? resolveTargetModules(options.model, config).modules
     : modulesOfFile(folder, config, pairs);
+  const expected = named.filter(({ path }) => pairs.has(path));
   matchPairs(folder, expected, pairs);
   const readFactors = async (path: string) => {
     const pair = pairs.get(path)!;
@@ -60,7 +64,8 @@ export async function openAdapter(
   const modules = new Map(expected.map((module) => [module.path, module]));
   const licence = await readCardLicence(path.join(folder, ADAPTER_FILES.card));
   const { metadata } = file;
-  return { name: folder, config, licence, modules, readFactors, metadata, ignoredFields: ignored };
+  const missing = named.filter(({ path }) => !pairs.has(path));
+  return { name: folder, config, licence, modules, readFactors, metadata, ignoredFields: ignored, missing };
 }
 
 interface Pair {
@@ -125,6 +130,20 @@ async function openWeights(folder: string): Promise<SafetensorsFile> {
   return readSafetensorsHeader(path.join(folder, ADAPTER_FILES.weights), ADAPTER_LIMITS);
 }
 
+/** DeepSpeed's ZeRO-3 keeps parameters in pieces; whoever saves without gathering them writes tensors of no size. */
+function refuseEmptyTensors(folder: string, file: SafetensorsFile): void {
+  const empty = [...file.tensors].filter(([, { shape }]) => shape.includes(0)).map(([name]) => name);
+  if (empty.length === 0) return;
+  throw new AdapterError(
+    'adapter_incomplete',
+    folder,
+    `${empty.length} of ${file.tensors.size} tensors are empty: it was saved without its weights (DeepSpeed ZeRO-3). ` +
+      'Save it again with "stage3_gather_16bit_weights_on_model_save": true in the DeepSpeed configuration, or make it ' +
+      'from a checkpoint with zero_to_fp32.py',
+    { details: { empty } },
+  );
+}
+
 /** Tensors that PEFT saves for options that are not done here. */
 const otherTensors: readonly [pattern: RegExp, what: string][] = [
   [/\.lora_embedding_[AB]$/, 'LoRA on an embedding'],
@@ -150,29 +169,41 @@ function refuseOtherTensors(folder: string, file: SafetensorsFile): void {
       );
     }
     if (!isFactor) continue;
-    if (shape.length !== 2 || !isFloatDtype(dtype)) {
+    if (shape.length !== 2 || !(isFloatDtype(dtype) || dtype === 'F64')) {
       throw new UnsupportedError(
-        `adapter ${folder}: tensor ${name} is [${shape.join(', ')}] of ${dtype}; factors are matrices of F32, BF16 or F16`,
+        `adapter ${folder}: tensor ${name} is [${shape.join(', ')}] of ${dtype}; factors are matrices of F32, BF16, F16 or F64`,
         { folder, tensor: name, shape, dtype },
       );
     }
   }
 }
 
-const factorKey = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/;
+/** With the name of the adapter, `default`, where a whole state dict was saved instead of `save_pretrained`. */
+const factorKey = /^base_model\.model\.(.+)\.lora_([AB])(?:\.([^.]+))?\.weight$/;
 
 function pairFactors(folder: string, file: SafetensorsFile): Map<string, Pair> {
   const pairs = new Map<string, Pair>();
   const strangers: string[] = [];
+  const adapters = new Set<string>();
   for (const [name, entry] of file.tensors) {
-    const [, module, factor] = factorKey.exec(name) ?? [];
+    const [, module, factor, adapter = ''] = factorKey.exec(name) ?? [];
     if (module === undefined) {
       strangers.push(name);
       continue;
     }
+    adapters.add(adapter);
     const pair = pairs.get(module) ?? {};
     pair[factor as 'A' | 'B'] = entry;
     pairs.set(module, pair);
+  }
+  if (adapters.size > 1) {
+    const names = [...adapters].map((name) => name || '(none)').join(', ');
+    throw new AdapterError(
+      'adapter_mismatch',
+      folder,
+      `has the factors of several adapters, ${names}: save each in a folder of its own`,
+      { details: { adapters: [...adapters] } },
+    );
   }
   if (strangers.length > 0 || pairs.size === 0) {
     throw new AdapterError(

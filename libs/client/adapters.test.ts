@@ -19,6 +19,7 @@ const adapter: AdapterObject = {
   composition: null,
   recipe: null,
   config: {},
+  notes: [],
   files: [],
   bytes: 0,
   sha256: '0',

@@ -1,5 +1,6 @@
 /** What a job will do, told before it is made, and everything that is wrong with it. */
-import { type LoraConfig, LoraConfigError, parseLoraConfig } from '#lora/config.js';
+import { adapterNotes } from '#adapters/adapter.js';
+import { type LoraConfig, LoraConfigError, parseLoraConfig, readLoraConfig } from '#lora/config.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import { countWork } from '#jobs/work.js';
 import type { PlannedRun } from '#jobs/time-estimate.js';
@@ -119,7 +120,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     adapterBytes: targets.adapterBytes,
     lora: targets.config,
     training,
-    warnings: unmatchedNames(targets),
+    warnings: [...unmatchedNames(targets), ...initAdapterNotes(request)],
     ...steps(model, training, targets, measured),
   };
 }
@@ -134,7 +135,8 @@ function trainingOptions({ training, device, seed }: PlanRequest): TrainingOptio
 
 function loraConfig({ lora, initAdapter }: PlanRequest): LoraConfig {
   if (lora !== null && lora !== undefined) return parseLoraConfig(lora);
-  return parseLoraConfig(initAdapter ? { ...initAdapter.config, inference_mode: false } : {});
+  if (!initAdapter) return parseLoraConfig({});
+  return { ...readLoraConfig(initAdapter.config).config, inference_mode: false };
 }
 
 function targetPlan({ base }: KnownModel, lora: LoraConfig, request: PlanRequest): TargetPlan {
@@ -144,13 +146,23 @@ function targetPlan({ base }: KnownModel, lora: LoraConfig, request: PlanRequest
   if (initAdapter.baseIdentity !== null && initAdapter.baseIdentity !== request.base.identity) {
     throw mismatch(initAdapter.id, 'was trained on another base model');
   }
-  const given = resolveTargetModules(base.tree, parseLoraConfig(initAdapter.config));
+  const given = resolveTargetModules(base.tree, readLoraConfig(initAdapter.config).config);
   const shape = ({ modules }: TargetPlan) =>
     modules.map(({ path, r, scale }) => `${path} ${r} ${scale}`).join();
   if (shape(plan) !== shape(given)) {
     throw mismatch(initAdapter.id, 'has other layers, ranks or scales than lora asks for: leave lora out');
   }
   return plan;
+}
+
+/** What is known of the adapter to go on with before its weights are read. */
+function initAdapterNotes({ initAdapter }: PlanRequest): JobPlan['warnings'] {
+  if (!initAdapter) return [];
+  const ignoredFields = readLoraConfig(initAdapter.config).ignored;
+  return adapterNotes({ ignoredFields, missing: [] }).map((note) => ({
+    code: 'init_adapter',
+    message: `${initAdapter.id}: ${note}`,
+  }));
 }
 
 function mismatch(id: string, problem: string): LowrankError {

@@ -119,6 +119,8 @@ describe('contradictions are refused as in PEFT', () => {
 
   test('an empty pattern contradicts nothing', () => {
     expect(parseLoraConfig({ target_modules: ['q_proj'], layers_pattern: [] }).layers_pattern).toEqual([]);
+    expect(parseLoraConfig({ target_modules: '.*q_proj', layers_pattern: '' }).layers_pattern).toBe('');
+    expect(parseLoraConfig({ target_modules: '.*q_proj', layers_to_transform: [] }).r).toBe(8);
   });
 });
 

@@ -75,12 +75,15 @@ const unsupportedOptions: Readonly<Record<string, readonly unknown[] | null>> = 
 
 /** `init_lora_weights` of PEFT 0.21 that read or change the base weight, or read data. */
 const unsupportedInits = /^(eva|olora|pissa(_niter_\d+)?|corda|loftq|orthogonal|mica|lora_ga)$/i;
+/** Those of them under which a trained adapter means what it means under any other. */
+const harmlessInits = /^(eva|orthogonal)$/i;
 const unsupportedTasks = ['SEQ_CLS', 'SEQ_2_SEQ_LM', 'TOKEN_CLS', 'QUESTION_ANS', 'FEATURE_EXTRACTION'];
 
 const unsupported = { params: { unsupported: true } };
 const name = z.string().min(1);
+/** An empty text or list names nothing, as null does. */
 const names = z
-  .union([name, z.array(name)])
+  .union([z.string(), z.array(name)])
   .nullable()
   .default(null);
 const layer = z.int().nonnegative();
@@ -156,6 +159,9 @@ const refusals = Object.fromEntries(
   ]),
 );
 
+const isNothing = (value: unknown) =>
+  value === null || value === '' || (Array.isArray(value) && value.length === 0);
+
 // The rules between fields run even if a field is wrong by itself, so that one answer names everything.
 const always = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null };
 const rule = (path: string, problem: string, fix: string) => ({
@@ -174,7 +180,7 @@ const rule = (path: string, problem: string, fix: string) => ({
 export const loraConfigSchema = z
   .strictObject({ ...fields, ...refusals })
   .refine(
-    (config) => typeof config.target_modules !== 'string' || config.layers_to_transform === null,
+    (config) => typeof config.target_modules !== 'string' || isNothing(config.layers_to_transform),
     rule(
       'layers_to_transform',
       'cannot be used when target_modules is a text',
@@ -182,7 +188,7 @@ export const loraConfigSchema = z
     ),
   )
   .refine(
-    (config) => typeof config.target_modules !== 'string' || config.layers_pattern === null,
+    (config) => typeof config.target_modules !== 'string' || isNothing(config.layers_pattern),
     rule(
       'layers_pattern',
       'cannot be used when target_modules is a text',
@@ -190,10 +196,10 @@ export const loraConfigSchema = z
     ),
   )
   .refine(
-    (config) => !config.layers_pattern?.length || config.layers_to_transform !== null,
+    (config) => isNothing(config.layers_pattern) || config.layers_to_transform !== null,
     rule(
       'layers_pattern',
-      'says nothing without layers_to_transform',
+      'has no effect without layers_to_transform',
       'give layers_to_transform too, or neither',
     ),
   )
@@ -241,14 +247,21 @@ export interface ReadLoraConfig {
   readonly ignored: readonly string[];
 }
 
-/** Checks the adapter_config.json of an adapter; fields of newer PEFT versions are tolerated and reported. */
+/**
+ * Checks the adapter_config.json of an adapter. Fields of newer PEFT versions are tolerated and reported, and so are ways
+ * to start factors that leave the base model as it is: what they were trained to is in the file.
+ */
 export function readLoraConfig(json: unknown): ReadLoraConfig {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     return { config: parseLoraConfig(json), ignored: [] };
   }
-  const entries = Object.entries(json);
-  const config = parseLoraConfig(Object.fromEntries(entries.filter(([field]) => isKnown(field))));
-  return { config, ignored: entries.map(([field]) => field).filter((field) => !isKnown(field)) };
+  const known = Object.fromEntries(Object.entries(json).filter(([field]) => isKnown(field)));
+  const { init_lora_weights: init } = known;
+  if (typeof init === 'string' && harmlessInits.test(init)) {
+    known['init_lora_weights'] = true;
+    delete known['eva_config'];
+  }
+  return { config: parseLoraConfig(known), ignored: Object.keys(json).filter((field) => !isKnown(field)) };
 }
 
 function isKnown(field: string): boolean {

@@ -8,7 +8,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { parseSafetensorsHeader, SafetensorsError } from '#models/safetensors-header.js';
 import type { SafetensorsLimits, TensorEntry } from '#models/safetensors-header.js';
-import { isFloatDtype, widenBfloat16, widenFloat16 } from '#models/safetensors-dtype.js';
+import { DTYPE_BITS, isFloatDtype, widenBfloat16, widenFloat16 } from '#models/safetensors-dtype.js';
 
 export { SafetensorsError };
 export type { SafetensorsLimits, TensorEntry };
@@ -77,7 +77,7 @@ export async function readSafetensorsHeader(
 }
 
 /**
- * Reads one tensor as float32; bfloat16 and float16 are widened, which is exact.
+ * Reads one tensor as float32; bfloat16 and float16 are widened, which is exact, and float64 is rounded to nearest.
  *
  * Throws UnsupportedError for other dtypes and SafetensorsError if the file has become shorter.
  */
@@ -86,9 +86,9 @@ export async function readTensorF32(
   entry: TensorEntry,
 ): Promise<Float32Array> {
   const { dtype } = entry;
-  if (!isFloatDtype(dtype)) {
+  if (!isFloatDtype(dtype) && dtype !== 'F64') {
     throw new UnsupportedError(
-      `${file.path}: dtype ${dtype} cannot be read as numbers: use F32, BF16 or F16`,
+      `${file.path}: dtype ${dtype} cannot be read as numbers: use F32, BF16, F16 or F64`,
       {
         file: file.path,
         dtype,
@@ -100,13 +100,15 @@ export async function readTensorF32(
       const bytes = await readBytes(handle, file.path, entry.offset, entry.byteLength);
       return new Float32Array(bytes.buffer);
     }
-    const widen = dtype === 'BF16' ? widenBfloat16 : widenFloat16;
-    const result = new Float32Array(entry.byteLength / 2);
+    const width = DTYPE_BITS[dtype] / 8;
+    const result = new Float32Array(entry.byteLength / width);
     // In pieces, so that a large tensor does not stand in memory twice.
     for (let done = 0; done < entry.byteLength; done += CHUNK) {
       const length = Math.min(CHUNK, entry.byteLength - done);
-      const bytes = await readBytes(handle, file.path, entry.offset + done, length);
-      widen(new Uint16Array(bytes.buffer), result, done / 2);
+      const { buffer } = await readBytes(handle, file.path, entry.offset + done, length);
+      if (dtype === 'F64') result.set(new Float64Array(buffer), done / width);
+      else if (dtype === 'BF16') widenBfloat16(new Uint16Array(buffer), result, done / width);
+      else widenFloat16(new Uint16Array(buffer), result, done / width);
     }
     return result;
   });

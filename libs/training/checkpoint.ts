@@ -139,7 +139,9 @@ export async function readParameters(
   model: Decoder,
   layout: FlatLayout,
 ): Promise<Float32Array> {
-  return flattenFactors(layout, (await readAdapter(folder, { model })).modules);
+  const { modules, missing } = await readAdapter(folder, { model });
+  if (missing.length > 0) throw corrupt(folder, `it has no factors for ${missing[0]!.path}`);
+  return flattenFactors(layout, modules);
 }
 
 async function readJson<T>(folder: string, name: string, schema: z.ZodType<T>): Promise<T> {

@@ -66,6 +66,7 @@ export async function prepareRun(
   const codec = { tokenizer, template };
   const adapter = await startingAdapter(base.tree, job.lora, job.initAdapter, options.seed);
   warnOfUnmatched(adapter, warn);
+  for (const note of adapter.notes) warn('init_adapter', `${job.initAdapter}: ${note}`);
 
   await requireFile('training_file', job.trainingFile);
   if (job.validationFile !== null) await requireFile('validation_file', job.validationFile);

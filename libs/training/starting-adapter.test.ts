@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -51,4 +51,32 @@ test('another adapter is gone on with as it is, under its own configuration unle
   await expect(startingAdapter(model, others, place, 1)).rejects.toMatchObject({
     code: 'init_adapter_mismatch',
   });
+});
+
+test('layers without factors start as in a new adapter, and it is said so', async () => {
+  const place = join(folder, 'a');
+  const { plan } = await startingAdapter(model, lora, null, 3);
+  const layout = adapterLayout(plan.modules);
+  const parameters = (await fresh(3)).map((value, i) => value + i);
+  const factors = unflattenFactors(layout, parameters);
+  const last = plan.modules.at(-1)!.path;
+  const without = {
+    ...plan.config,
+    target_modules: plan.modules.map(({ path }) => path).filter((path) => path !== last),
+  };
+  await writeAdapter(place, {
+    config: without,
+    factors: new Map([...factors].filter(([path]) => path !== last)),
+  });
+  // As if training had touched the other layers alone.
+  const file = join(place, 'adapter_config.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as object;
+  await writeFile(file, JSON.stringify({ ...config, target_modules: ['q_proj'] }));
+
+  const started = await startingAdapter(model, null, place, 3);
+  expect(started.notes).toEqual([expect.stringContaining(last)]);
+  const found = unflattenFactors(layout, started.parameters(layout));
+  const untouched = unflattenFactors(layout, await fresh(3));
+  for (const { path } of plan.modules)
+    expect(found.get(path)).toEqual((path === last ? untouched : factors).get(path));
 });

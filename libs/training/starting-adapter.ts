@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ADAPTER_FILES } from '#adapters/adapter.js';
+import { ADAPTER_FILES, adapterNotes } from '#adapters/adapter.js';
 import { flattenFactors } from '#adapters/flat-factors.js';
 import { initialiseAdapter } from '#adapters/initialise.js';
 import { readAdapter } from '#adapters/read-adapter.js';
@@ -19,11 +19,13 @@ export interface StartingAdapter {
   readonly digest: string | null;
   /** The factors as a flat vector. */
   readonly parameters: (layout: FlatLayout) => Float32Array;
+  /** What people should know of the adapter to go on with. */
+  readonly notes: readonly string[];
 }
 
 /**
  * Finds the layers to adapt and what their factors start from. Without a LoRA configuration the initial adapter's
- * own is used.
+ * own is used; layers that it names and the adapter has no factors for start as in a new one.
  *
  * Throws the errors of `resolveTargetModules` and `readAdapter`, and LowrankError `init_adapter_mismatch` if the
  * configuration names other layers, ranks or scales than the initial adapter has.
@@ -39,6 +41,7 @@ export async function startingAdapter(
     return {
       plan,
       digest: null,
+      notes: [],
       parameters: (layout) => {
         const init = plan.config.init_lora_weights;
         return flattenFactors(layout, initialiseAdapter(plan.modules, init, randomSource(seed)));
@@ -47,12 +50,17 @@ export async function startingAdapter(
   }
   const adapter = await readAdapter(initAdapter, { model });
   const plan = resolveTargetModules(model, lora ?? { ...adapter.config, inference_mode: false });
-  requireSameLayers(initAdapter, plan, adapter.modules);
+  const missing = new Map(adapter.missing.map((module) => [module.path, module]));
+  requireSameLayers(initAdapter, plan, new Map([...adapter.modules, ...missing]));
   const weights = await readFile(join(initAdapter, ADAPTER_FILES.weights));
   return {
     plan,
     digest: createHash('sha256').update(weights).digest('hex'),
-    parameters: (layout) => flattenFactors(layout, adapter.modules),
+    notes: adapterNotes(adapter),
+    parameters: (layout) => {
+      const added = initialiseAdapter(adapter.missing, true, randomSource(seed));
+      return flattenFactors(layout, new Map([...adapter.modules, ...added]));
+    },
   };
 }
 

@@ -26,6 +26,8 @@ export const adapterObject = z
     recipe: z.record(z.string(), z.unknown()).nullable().default(null),
     /** adapter_config.json. */
     config: z.record(z.string(), z.unknown()),
+    /** What was noticed at its import, such as fields of a newer PEFT that are ignored. */
+    notes: z.array(z.string()).default([]),
     files: z.array(adapterFile),
     bytes: z.int(),
     /** Of adapter_model.safetensors. */
@@ -39,7 +41,10 @@ export const adapterListQuery = z.strictObject({ ...pageQuery(20), model: z.stri
 
 /** The fields of the multipart body. For documents: imports are read as they come. */
 export const adapterImport = z.object({
-  /** A PEFT folder as .tar, .tar.gz or .zip: adapter_config.json, adapter_model.safetensors, perhaps README.md. */
+  /**
+   * A PEFT folder as .tar, .tar.gz or .zip: adapter_config.json, adapter_model.safetensors, perhaps README.md. Other files
+   * are passed over.
+   */
   file: z.string().meta({ format: 'binary' }),
   /** Name of the base model; default: what adapter_config.json says. */
   model: z.string().optional(),

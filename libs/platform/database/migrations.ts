@@ -6,6 +6,7 @@ import { TaskFailures1795700000000 } from '#platform/database/migrations/1795700
 import { DeletedContent1795800100000 } from '#platform/database/migrations/1795800100000-deleted-content.js';
 import { FileExpiry1795800200000 } from '#platform/database/migrations/1795800200000-file-expiry.js';
 import { WaitingReasons1795800300000 } from '#platform/database/migrations/1795800300000-waiting-reasons.js';
+import { AdapterNotes1795802000000 } from '#platform/database/migrations/1795802000000-adapter-notes.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -14,4 +15,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   DeletedContent1795800100000,
   FileExpiry1795800200000,
   WaitingReasons1795800300000,
+  AdapterNotes1795802000000,
 ];

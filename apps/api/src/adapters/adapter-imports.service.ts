@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
-import { ADAPTER_FILES } from '#adapters/adapter.js';
+import { ADAPTER_FILES, adapterNotes } from '#adapters/adapter.js';
 import { completeCard, modelCard } from '#adapters/model-card.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
 import type { AdapterObject } from '#contracts/http/adapters.js';
@@ -46,10 +46,10 @@ export class AdapterImports {
     await unpackAdapter(archive, folder, maxFileBytes);
     const written = await readConfig(folder);
     const base = await this.findBase(fields.get('model') ?? written['base_model_name_or_path']);
-    await checkAdapter(folder, base);
+    const notes = await checkAdapter(folder, base);
     const config = await completeFolder(folder, written, base);
     // Before the folder goes.
-    return await this.keep(projectId, { folder, config, base, suffix: fields.get('suffix') ?? null });
+    return await this.keep(projectId, { folder, config, notes, base, suffix: fields.get('suffix') ?? null });
   }
 
   private async findBase(name: unknown): Promise<BaseModel> {
@@ -66,7 +66,7 @@ export class AdapterImports {
 
   private async keep(
     projectId: string,
-    { folder, config, base, suffix }: CheckedAdapter,
+    { folder, config, notes, base, suffix }: CheckedAdapter,
   ): Promise<AdapterObject> {
     const { objects, database } = this.platform;
     const id = newId('adapter');
@@ -87,6 +87,7 @@ export class AdapterImports {
         model: base.name,
         baseIdentity: base.identity,
         config: config as never,
+        notes: notes.length > 0 ? notes : null,
         files,
         bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
         sha256: files.find(({ path: name }) => name === ADAPTER_FILES.weights)!.sha256,
@@ -124,6 +125,7 @@ async function completeFolder(
 interface CheckedAdapter {
   readonly folder: string;
   readonly config: Record<string, unknown>;
+  readonly notes: string[];
   readonly base: BaseModel;
   readonly suffix: string | null;
 }
@@ -154,11 +156,11 @@ async function readConfig(folder: string): Promise<Record<string, unknown>> {
   return config as Record<string, unknown>;
 }
 
-/** Layers, ranks and sizes must be those of the configuration and of the base model. */
-async function checkAdapter(folder: string, { folder: baseFolder, identity }: BaseModel): Promise<void> {
+/** Layers, ranks and sizes must be those of the configuration and of the base model; yields what else was noticed. */
+async function checkAdapter(folder: string, { folder: baseFolder, identity }: BaseModel): Promise<string[]> {
   const { base } = await knownModel(baseFolder, identity);
   try {
-    await readAdapter(folder, { model: base.tree });
+    return adapterNotes(await readAdapter(folder, { model: base.tree }));
   } catch (cause) {
     if (!(cause instanceof LowrankError)) throw cause;
     // The folder is the server's own affair.

@@ -15,6 +15,7 @@ export function viewAdapter(adapter: Adapter): AdapterObject {
     composition: adapter.taskId,
     recipe: adapter.recipe,
     config: adapter.config,
+    notes: adapter.notes ?? [],
     files: adapter.files.map(({ path, bytes, sha256 }) => ({ name: path, bytes, sha256 })),
     bytes: adapter.bytes,
     sha256: adapter.sha256,

@@ -1,5 +1,6 @@
 /** Decides which entries of an archive are taken, and where they go. */
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -20,13 +21,20 @@ export type EntryGate = (
 ) => ((content: NodeJS.ReadableStream) => Promise<void>) | undefined;
 
 const wanted: readonly string[] = Object.values(ADAPTER_FILES);
-const mostEntries = 64;
-const pickles = /\.(bin|pt|pth|pkl|pickle|ckpt)$/i;
+const needed = [ADAPTER_FILES.config, ADAPTER_FILES.weights];
+/** A training's folder with its repository, and far from what would keep a server busy. */
+const mostEntries = 10_000;
+/** Folders with a file of a wanted name; READMEs stand in many. */
+const mostFolders = 100;
 
-/** The gate for one archive: the files of one adapter go into a folder, anything else is refused. */
+/**
+ * The gate for one archive: the files of one adapter are written into a folder, everything else is passed over without
+ * being opened. Which folder of the archive is the adapter's shows at its end.
+ */
 export class AdapterGate {
-  private readonly seen = new Set<string>();
-  private top: string | undefined;
+  /** By folder of the archive: the names that were taken from it, and the number under which they lie. */
+  private readonly taken = new Map<string, { readonly number: number; readonly names: Set<string> }>();
+  private hasPickle = false;
   private entries = 0;
   private bytes = 0;
 
@@ -42,45 +50,61 @@ export class AdapterGate {
     if (/[\\\0]|^[A-Za-z]:|^\//.test(name) || parts.includes('..')) {
       throw refusal(`the archive has an entry ${shown} that leads out of its folder`);
     }
-    if (kind === 'other')
-      throw refusal(`the archive has an entry ${shown} that is no file: links and devices are not taken`);
-    if (kind === 'folder') return undefined;
-    const file = this.ownName(parts, shown);
+    if (kind === 'other') {
+      throw refusal(
+        `the archive has an entry ${shown} that is no file: links and devices are not taken. Pack what a link points to (tar --dereference)`,
+      );
+    }
+    const file = parts.at(-1) ?? '';
+    this.hasPickle ||= file === 'adapter_model.bin';
+    if (kind === 'folder' || !wanted.includes(file)) return undefined;
+    const place = this.placeFor(parts.slice(0, -1).join('/'), file, shown);
     if (this.bytes + bytes > this.maxBytes) throw tooLarge(this.maxBytes);
     return async (content) => {
-      await pipeline(
-        content,
-        this.meter(),
-        createWriteStream(path.join(this.folder, file), { flags: 'wx', mode: 0o600 }),
-      );
+      await pipeline(content, this.meter(), createWriteStream(place, { flags: 'wx', mode: 0o600 }));
     };
   };
 
-  requireAll(): void {
-    for (const name of [ADAPTER_FILES.config, ADAPTER_FILES.weights]) {
-      if (!this.seen.has(name))
-        throw refusal(`the archive has no ${name}: send the folder that PEFT's save_pretrained wrote`);
+  /** Puts the files of the adapter into the folder itself; throws ApiError if the archive has none or several. */
+  async finish(): Promise<void> {
+    // A trainer's folder has its result at the top and checkpoints below.
+    const folders = [...this.taken].toSorted(([a], [b]) => depth(a) - depth(b));
+    const all = folders.filter(([, { names }]) => names.has(ADAPTER_FILES.config));
+    const adapters = all.filter(([name]) => depth(name) === depth(all[0]![0]));
+    if (adapters.length > 1) {
+      const list = adapters.map(([name]) => JSON.stringify(name.slice(0, 100))).slice(0, 5);
+      throw refusal(`the archive has several adapters, in ${list.join(', ')}: send one`);
+    }
+    const [adapter = folders[0]] = adapters;
+    for (const name of needed) {
+      if (adapter?.[1].names.has(name)) continue;
+      if (name === ADAPTER_FILES.weights && this.hasPickle) {
+        throw refusal(
+          `the archive has its weights only as adapter_model.bin: pickle files can run code when they are opened, so they are not. Load it with PEFT where you trust it and save it again, which writes ${name}`,
+        );
+      }
+      throw refusal(`the archive has no ${name}: send the folder that PEFT's save_pretrained wrote`);
+    }
+    for (const name of adapter![1].names) {
+      await rename(path.join(this.numbered(adapter![1].number), name), path.join(this.folder, name));
     }
   }
 
-  private ownName(parts: readonly string[], shown: string): string {
-    const file = parts.at(-1) ?? '';
-    if (pickles.test(file)) {
-      throw refusal(
-        `the archive has ${shown}: pickle files can run code when they are opened, so they are not taken. Leave it out; weights must be ${ADAPTER_FILES.weights}, which PEFT writes`,
-      );
-    }
-    const top = parts.slice(0, -1).join('/');
-    if (!wanted.includes(file) || parts.length > 2) {
-      throw refusal(
-        `the archive has ${shown}: only ${wanted.join(', ')} are taken, at the top or in one folder. Leave the rest out`,
-      );
-    }
-    this.top ??= top;
-    if (this.seen.has(file) || top !== this.top)
-      throw refusal(`the archive has ${shown} beside another file of an adapter: send one adapter`);
-    this.seen.add(file);
-    return file;
+  private placeFor(folder: string, file: string, shown: string): string {
+    const { number, names } = this.taken.get(folder) ?? { number: this.taken.size, names: new Set<string>() };
+    if (number >= mostFolders)
+      throw refusal(`the archive has more than ${mostFolders} folders with files of adapters`);
+    if (names.has(file)) throw refusal(`the archive has ${shown} twice`);
+    names.add(file);
+    this.taken.set(folder, { number, names });
+    // At once: an entry's content comes, and may fail, as soon as it is asked for.
+    mkdirSync(this.numbered(number), { recursive: true });
+    return path.join(this.numbered(number), file);
+  }
+
+  /** Names of the archive never become names on the disk. */
+  private numbered(number: number): string {
+    return path.join(`${this.folder}.entries`, String(number));
   }
 
   /** Counts what really comes: an archive may declare less. */
@@ -95,6 +119,8 @@ export class AdapterGate {
     });
   }
 }
+
+const depth = (folder: string): number => (folder === '' ? 0 : folder.split('/').length);
 
 function tooLarge(maxBytes: number): ApiError {
   return refusal(`the archive holds more than ${maxBytes} bytes when it is unpacked`);

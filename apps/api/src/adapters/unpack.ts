@@ -6,11 +6,12 @@ import { unpackTar } from './unpack-tar.js';
 import { unpackZip } from './unpack-zip.js';
 
 /**
- * Unpacks a .tar, .tar.gz or .zip into a folder: adapter_config.json, adapter_model.safetensors and README.md, at the top
- * or within one folder. Names come from that list, never from the archive.
+ * Unpacks a .tar, .tar.gz or .zip into a folder: adapter_config.json, adapter_model.safetensors and README.md, from
+ * whichever folder of the archive has them. Names come from that list, never from the archive; other files are passed
+ * over and never opened.
  *
- * Throws ApiError 400 for anything else in it and for paths that lead out, links, pickles, too many entries and content
- * that is larger than `maxBytes` when it is unpacked.
+ * Throws ApiError 400 for an archive with none or several adapters, paths that lead out, links, too many entries and
+ * content that is larger than `maxBytes` when it is unpacked.
  */
 export async function unpackAdapter(archive: string, folder: string, maxBytes: number): Promise<void> {
   const gate = new AdapterGate(folder, maxBytes);
@@ -26,7 +27,7 @@ export async function unpackAdapter(archive: string, folder: string, maxBytes: n
       cause,
     );
   }
-  gate.requireAll();
+  await gate.finish();
 }
 
 async function isZip(file: string): Promise<boolean> {

@@ -24,6 +24,8 @@ export const chatAnswer = z.object({
   finish_reason: z.enum(['stop', 'length']),
   prompt_tokens: z.int(),
   completion_tokens: z.int(),
+  /** What people should know of the adapter. */
+  notes: z.array(z.string()),
 });
 export type ChatAnswer = z.infer<typeof chatAnswer>;
 

@@ -1,5 +1,6 @@
 /** The process that answers one prompt: the command itself never loads the engine. */
 import { availableParallelism } from 'node:os';
+import { adapterNotes } from '#adapters/adapter.js';
 import { flatAdapter } from '#adapters/flat-factors.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { serveCalls } from '#contracts/serve-calls.js';
@@ -21,13 +22,12 @@ async function answer(
   if (task.baseIdentity !== null) await requireIdentity(task.base, task.baseIdentity);
   const tokenizer = await loadTokenizer(task.base);
   const template = await loadChatTemplate(task.base, tokenizer);
-  const adapter =
-    task.adapter === null ? undefined : flatAdapter(await readAdapter(task.adapter, { model: base.tree }));
+  const adapter = task.adapter === null ? undefined : await readAdapter(task.adapter, { model: base.tree });
   const generator = createGenerator({
     model: base,
     tokenizer,
     template,
-    adapter,
+    adapter: adapter && flatAdapter(adapter),
     runner: {
       kind: 'compiled',
       device: 'cpu',
@@ -49,6 +49,7 @@ async function answer(
       finish_reason: finishReason,
       prompt_tokens: promptTokens,
       completion_tokens: tokens.length,
+      notes: adapter ? adapterNotes(adapter) : [],
     };
   } finally {
     await generator.close();

@@ -63,6 +63,7 @@ async function get(
   } finally {
     bar?.clear();
   }
+  for (const note of adapter.notes) output.note(`note: ${note}`);
   output.result(
     { adapter: adapter.id, folder: out, files: adapter.files },
     () =>

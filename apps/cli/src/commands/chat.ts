@@ -52,6 +52,7 @@ async function chat(
       if (!output.json) output.raw(text);
     },
   });
+  for (const note of answer.notes) output.note(`note: ${note}`);
   output.result({ model: reference, ...answer }, () => '');
 }
 

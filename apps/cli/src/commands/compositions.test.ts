@@ -85,6 +85,7 @@ const adapter: AdapterObject = {
   composition: null,
   recipe: null,
   config: {},
+  notes: [],
   files: [],
   bytes: 1,
   sha256: 'x',

@@ -35,6 +35,7 @@ const adapter: AdapterObject = {
   composition: null,
   recipe: null,
   config: {},
+  notes: [],
   files,
   bytes: 100_002,
   sha256: files[1]!.sha256,

@@ -44,6 +44,10 @@ export class Adapter {
   @Column('jsonb')
   config!: Record<string, unknown>;
 
+  /** What was noticed at its import: fields that mean nothing here, layers without factors. */
+  @Column('jsonb', { nullable: true })
+  notes!: string[] | null;
+
   @Column('jsonb')
   files!: ManifestFile[];
 

@@ -42,6 +42,11 @@ export function AdapterOrigin({ adapter }: { readonly adapter: AdapterObject }) 
       {adapter.job === null && adapter.recipe === null && (
         <p>It was imported: where it was trained is not known here.</p>
       )}
+      {adapter.notes.map((note) => (
+        <p key={note} className="muted">
+          {note}.
+        </p>
+      ))}
       <details>
         <summary>adapter_config.json</summary>
         <pre tabIndex={0}>{JSON.stringify(config, null, 2)}</pre>
