@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ChatTemplate, loadChatTemplate } from '#data/chat-template.js';
+import { parseExactJson } from '#data/exact-json.js';
 import { ChatTemplateError } from '#data/jinja.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import type { ChatMessage } from '#data/template-messages.js';
@@ -88,6 +89,63 @@ describe('ChatTemplate', () => {
   it('gives them as text to a template that joins them to text', () => {
     const template = create("{{ 'args: ' + messages[0].tool_calls[0].function.arguments }}");
     expect(template.render([CALL])).toBe('args: {"a": 1}');
+  });
+
+  it('gives numbers, keys and their order as they stand in arguments and tools', () => {
+    const numbers = '{"b": 48.0, "10": 2512292042121000001, "2": 1e-07, "a": 1e+22}';
+    const message = { role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: numbers } }] };
+    const tools = parseExactJson(`[{"function": {"name": "f", "parameters": ${numbers}}}]`) as unknown[];
+    const source =
+      '{{ messages[0].tool_calls[0].function.arguments | tojson }}{{ tools[0].function.parameters | tojson }}';
+    expect(create(source).render([message], { tools })).toBe(numbers + numbers);
+    expect(create("{{ 'text: ' + messages[0].tool_calls[0].function.arguments }}").render([message])).toBe(
+      `text: ${numbers}`,
+    );
+  });
+
+  it.each(['', null, undefined])(
+    'finds the form in which a template shows calls beside content %j',
+    (content) => {
+      const message = { ...CALL, content };
+      const calls =
+        "{% for c in m.tool_calls %}{{ '<' + c.function.name + ' ' + c.function.arguments + '>' }}{% endfor %}";
+      const ofNull = `{% set m = messages[0] %}{% if m.content is none %}${calls}{% else %}{{ m.content + '.' }}{% endif %}`;
+      expect(create(ofNull).render([message])).toBe('<f {"a": 1}>');
+      const ofAbsent = `{% set m = messages[0] %}{% if 'content' not in m %}${calls}{% else %}{{ m.content }}{% endif %}`;
+      expect(create(ofAbsent).render([message])).toBe('<f {"a": 1}>');
+      const ofText = `{% set m = messages[0] %}{{ m.content + '!' }}${calls}`;
+      expect(create(ofText).render([message])).toBe('!<f {"a": 1}>');
+      const without = '{% set m = messages[0] %}{{ m.content }}|';
+      expect(create(without).render([message])).toBe('|');
+    },
+  );
+
+  it.each(['reasoning_content', 'reasoning', 'thinking'])('shows %s to every template', (field) => {
+    const message = { role: 'assistant', content: 'b', [field]: 'because' };
+    expect(create('{{ messages[0].reasoning_content }}').render([message])).toBe('because');
+    expect(create('{{ messages[0].thinking }}').render([message])).toBe('because');
+    expect(
+      create('{{ messages[0].reasoning_content is defined }}').render([{ ...message, [field]: null }]),
+    ).toBe('False');
+  });
+
+  it('does not show fields that are null', () => {
+    const message = { role: 'user', content: 'a', name: null, tool_calls: null };
+    expect(create('{{ messages[0] }}').render([message])).toBe("{'role': 'user', 'content': 'a'}");
+  });
+
+  it('shows documents', () => {
+    const documents = [{ title: 'T', text: 'x' }];
+    expect(create('{{ documents[0].title }}').render([], { documents })).toBe('T');
+  });
+
+  it('renders line ends alike, whether a file has LF or CRLF', () => {
+    const source =
+      '{%- for m in messages %}\n{%- if m.role %}\n<{{ m.role }}>\n{{ m.content }}\n{% endif %}\n{%- endfor %}\n';
+    const message = { role: 'user', content: 'a' };
+    const text = create(source).render([message]);
+    expect(text).toBe('<user>\na\n');
+    expect(create(source.replaceAll('\n', '\r\n')).render([message])).toBe(text);
   });
 
   it('has a digest of everything that determines the text', () => {

@@ -205,7 +205,173 @@ describe('a template that marks nothing', () => {
     ]);
   });
 
+  describe.each(['metaspace-turns', 'byte-level-gpt2'])('with the tokens of %s', (name) => {
+    const closed =
+      "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}" +
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% else %}{{ '<|endoftext|>' }}{% endif %}";
+    const texts = async (source: string, messages: readonly TrainingMessage[]): Promise<string[]> => {
+      const own = await loadTokenizer(join(fixtures, name));
+      const template = new ChatTemplate({ default: source }, {}, { now: new Date(0) });
+      const { text, spans } = findTrainedSpans(messages, own, template);
+      return spans.map(({ start, end }) => text.slice(start, end));
+    };
+
+    it('teaches no more than the turn where a token of its own ends the conversation', async () => {
+      const messages = [user('One?'), assistant('First.'), user('Two?'), assistant('Second.')];
+      expect(await texts(closed, messages)).toEqual(['First.<|im_end|>', 'Second.<|im_end|>']);
+    });
+
+    it('teaches a greeting before the first user with the token that ends it', async () => {
+      const messages = [assistant('Welcome.'), user('Two?'), assistant('Second.')];
+      const strict = `{% if messages[0].role != 'x' %}${closed}{% endif %}`;
+      expect(await texts(closed, messages)).toEqual(['Welcome.<|im_end|>', 'Second.<|im_end|>']);
+      expect(await texts(strict, messages)).toEqual(['Welcome.<|im_end|>', 'Second.<|im_end|>']);
+    });
+
+    it('teaches the end of turns where a conversation without a user is refused', async () => {
+      const refusing =
+        "{% if messages | selectattr('role', 'equalto', 'user') | list | length == 0 %}" +
+        `{{ raise_exception('no user') }}{% endif %}${closed}`;
+      const messages = [assistant('Welcome.'), user('Two?'), assistant('Second.')];
+      expect(await texts(refusing, messages)).toEqual(['Welcome.<|im_end|>', 'Second.<|im_end|>']);
+    });
+  });
+
+  it('teaches the token that ends the last turn alone, where it ends in another way than the others', () => {
+    const returning =
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content }}{{ '</s>' if loop.last and not add_generation_prompt else '<|im_end|>' }}{% endfor %}" +
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+    expect(learned(returning, CHAT)).toEqual(['A permission.', ' It is so. </s>']);
+  });
+
+  it('teaches a token that ends the conversation where none ends a turn', () => {
+    const plain =
+      "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}{% if not add_generation_prompt %}" +
+      "{{ '</s>' }}{% else %}{{ 'assistant: ' }}{% endif %}";
+    expect(learned(plain, CHAT)).toEqual(['A permission.\n', ' It is so. \n</s>']);
+  });
+
   it('teaches nothing of a message that the template does not show', () => {
     expect(learned('{{ messages[0].content }}', [user('a'), assistant('b')])).toEqual([]);
+  });
+});
+
+describe('what a template does not show', () => {
+  const chatml =
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}" +
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+  const call = { type: 'function', function: { name: 'price', arguments: '{"symbol": "ACME"}' } };
+  const calling: TrainingMessage[] = [
+    user('How much?'),
+    { role: 'assistant', content: null, tool_calls: [call] },
+    { role: 'tool', content: '129', tool_call_id: 'a', name: 'price' },
+    assistant('It is 129.'),
+  ];
+  const tools = [{ type: 'function', function: { name: 'price', parameters: { type: 'object' } } }];
+
+  function look(source: string, messages: readonly TrainingMessage[], given?: readonly unknown[]) {
+    const template = new ChatTemplate({ default: source }, {}, { now: new Date(0) });
+    const { text, spans, notes } = findTrainedSpans(messages, tokenizer, template, { tools: given });
+    return {
+      learned: spans.map(({ start, end }) => text.slice(start, end)),
+      notes: notes.map(({ code, subject }) => `${code} ${subject}`),
+    };
+  }
+
+  it('is nothing where all is shown', () => {
+    expect(look(chatml, CHAT).notes).toEqual([]);
+    expect(look(chatml, [user(' a \n'), assistant('<think>b</think>c')]).notes).toEqual([]);
+  });
+
+  it('is never trained: a turn that only calls tools, in the text of a template without tools', () => {
+    const notes = ['hidden_tools tools', 'hidden_tool_calls tool_calls', 'empty_turn assistant'];
+    expect(look(chatml, calling, tools)).toEqual({ learned: ['It is 129.<|im_end|>'], notes });
+    const marking = chatml
+      .replace(
+        "{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}",
+        '<|im_start|>{{ m.role }}\nX',
+      )
+      .replace('X', '{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}\n');
+    const learnedParts = look(
+      marking
+        .replace('{% generation %}', "{% if m.role == 'assistant' %}{% generation %}")
+        .replace('{% endgeneration %}', '{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}'),
+      calling,
+      tools,
+    );
+    expect(learnedParts).toEqual({ learned: ['It is 129.<|im_end|>'], notes });
+  });
+
+  it('is told apart from what is shown: tools, the names of calls and their arguments', () => {
+    const named = chatml.replace(
+      '+ m.content +',
+      "+ (m.tool_calls | default([], true) | map(attribute='function.name') | join) + m.content +",
+    );
+    expect(look(named, calling, tools).notes).toEqual(['hidden_tools tools', 'hidden_arguments tool_calls']);
+    const whole = `{{ tools | tojson(ensure_ascii=true) }}${chatml.replace(
+      '+ m.content +',
+      '+ (m.tool_calls | tojson(ensure_ascii=true) if m.tool_calls else m.content) +',
+    )}`;
+    expect(look(whole, calling, tools).notes).toEqual([]);
+  });
+
+  it('is found by rendering, not by looking for words that stand elsewhere', () => {
+    const messages = [user('Use price for ACME.'), ...calling.slice(1)];
+    expect(look(chatml, messages, tools).notes).toContain('hidden_tool_calls tool_calls');
+  });
+
+  it('is reasoning, where a template drops that of earlier turns or of all', () => {
+    const thinking = chatml.replace(
+      '+ m.content +',
+      "+ (m.reasoning_content if loop.last and m.reasoning_content else '') + m.content +",
+    );
+    const messages = [
+      user('a'),
+      { ...assistant('b'), reasoning: 'first thought' },
+      user('c'),
+      { ...assistant('d'), reasoning_content: 'second thought' },
+    ];
+    expect(look(thinking, messages).notes).toEqual(['hidden_reasoning reasoning_content']);
+    expect(look(thinking, messages.slice(2)).notes).toEqual([]);
+    expect(look(chatml, messages).notes).toHaveLength(2);
+    const within = chatml.replace('+ m.content +', "+ m.content.split('</think>')[-1] +");
+    expect(look(within, [user('a'), assistant('<think>hm</think>b')])).toEqual({
+      learned: ['b<|im_end|>'],
+      notes: ['hidden_reasoning content'],
+    });
+  });
+
+  it('is any field of a message that holds something', () => {
+    const messages = [
+      { ...user('a'), name: 'Ann', mood: 'glad' },
+      { ...assistant('b'), refusal: null, annotations: [], audio: {}, prefix: false, score: 0.5 },
+    ];
+    expect(look(chatml, messages).notes).toEqual([
+      'hidden_field name',
+      'hidden_field mood',
+      'hidden_field score',
+    ]);
+    expect(look(`{{ messages[0].name }}{{ messages[1].score }}${chatml}`, messages).notes).toEqual([
+      'hidden_field mood',
+    ]);
+  });
+
+  it('is what messages of a role say', () => {
+    const silent = chatml.replace('+ m.content +', "+ (m.content if m.role != 'system' else '') +");
+    const messages = [{ role: 'system', content: 'Be brief.' }, user('a'), assistant('b')];
+    expect(look(silent, messages).notes).toEqual(['hidden_content system']);
+  });
+});
+
+describe('encodeChat', () => {
+  it('keeps one token that begins a text where template and message both bring it', async () => {
+    const own = await loadTokenizer(join(fixtures, 'metaspace-turns'));
+    const source = '{{ bos_token }}{% for m in messages %}{{ m.content }}{% endfor %}';
+    const template = new ChatTemplate({ default: source }, own.templateVariables, { now: new Date(0) });
+    const once = encodeChat([user('What'), assistant('b')], own, template);
+    const twice = encodeChat([user('<s>What'), assistant('b')], own, template);
+    expect(once.ids[0]).toBe(own.special.bos!.id);
+    expect(own.decode(twice.ids)).toBe('<s> Whatb');
+    expect(twice.trained).toHaveLength(twice.ids.length);
   });
 });

@@ -123,6 +123,8 @@ function noteOf({ kind, field, message }: ConversationPart, { messages }: Conver
       return { code: 'hidden_tools', subject: field };
     case 'tool_calls':
       return { code: 'hidden_tool_calls', subject: field };
+    case 'arguments':
+      return { code: 'hidden_arguments', subject: field };
     case 'reasoning':
       return { code: 'hidden_reasoning', subject: field };
     case 'content':

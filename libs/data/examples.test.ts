@@ -55,6 +55,21 @@ describe('encodeRow', () => {
     expect(written.example).toEqual(once.example);
   });
 
+  it('does not begin a text twice', async () => {
+    const once = await encode('metaspace-turns', { kind: 'text', text: 'the end' });
+    const written = await encode('metaspace-turns', { kind: 'text', text: '<s>the end' });
+    const beginnings = written.ids.filter((id) => id === once.ids[0]);
+    expect(beginnings).toHaveLength(1);
+    expect(written.ids[0]).toBe(once.ids[0]);
+    const completion = await encode('metaspace-turns', {
+      kind: 'completion',
+      prompt: '<s>the',
+      completion: ' end',
+    });
+    expect(completion.ids.filter((id) => id === once.ids[0])).toHaveLength(1);
+    expect(completion.learned).toMatch(/end<\/s>$/);
+  });
+
   it('adds no end where the tokenizer has none', async () => {
     const { text } = await encode('wordpiece-bert', { kind: 'text', text: 'the end' });
     expect(text).not.toContain('[SEP]');

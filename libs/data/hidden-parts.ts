@@ -1,13 +1,21 @@
 /** What a conversation holds that its rendered text does not show. */
-import type { Conversation, TemplateVariables } from '#data/conversation.js';
-import { mark, probeCalls, type Probed, probeTools } from '#data/probes.js';
+import type { Conversation } from '#data/conversation.js';
+import {
+  emptyArguments,
+  hasArguments,
+  mark,
+  probeArguments,
+  probeCalls,
+  type Probed,
+  probeTools,
+} from '#data/probes.js';
 import { reasoningFields, type TemplateMessage } from '#data/template-messages.js';
 
 /** A part of a conversation. */
 export interface ConversationPart {
   /** Index of the message; undefined for what belongs to the conversation as a whole. */
   readonly message: number | undefined;
-  readonly kind: 'content' | 'tool_calls' | 'tools' | 'reasoning' | 'field';
+  readonly kind: 'content' | 'tool_calls' | 'arguments' | 'tools' | 'reasoning' | 'field';
   /** Of the message: `name`, say. */
   readonly field: string;
 }
@@ -17,6 +25,7 @@ const structure = ['role', 'content', 'tool_calls', 'tool_call_id', ...reasoning
 
 /** Characters of a text that stands nowhere by chance. */
 const surelyUnique = 32;
+
 const thought = /(<think>)([\s\S]*?)(<\/think>)/;
 
 /** The parts that a template leaves out, found by rendering variations of the conversation. */
@@ -37,8 +46,11 @@ class Search {
     if (doubtful.length === 0) return [];
     const unseen = this.withoutSeen(doubtful);
     // One rendering without all of them tells for the usual case, that the template reads none of them.
-    if (unseen.length > 1 && this.isSameWithout(unseen)) return unseen;
-    return unseen.filter((part) => this.isSameWithout([part]));
+    const areAllHidden = unseen.length > 1 && this.isSameWithout(unseen);
+    const hidden = areAllHidden ? unseen : unseen.filter((part) => this.isSameWithout([part]));
+    const hasHiddenCalls = ({ message }: ConversationPart): boolean =>
+      hidden.some((part) => part.kind === 'tool_calls' && part.message === message);
+    return hidden.filter((part) => part.kind !== 'arguments' || !hasHiddenCalls(part));
   }
 
   private parts(): ConversationPart[] {
@@ -68,47 +80,32 @@ class Search {
 
   /** Parts whose probe does not show up when every part is replaced by one. */
   private withoutSeen(parts: readonly ConversationPart[]): readonly ConversationPart[] {
-    const probes = parts.map((part, index) => probeOf(this.conversation, part, String(index)));
-    const changed = this.renderChanged(parts, (_, index) => probes[index]!.value);
+    const marks = new Map<ConversationPart, readonly string[]>();
+    const changed = this.renderChanged(parts, (part, holder) => {
+      const probed = probeOf(part, holder, String(parts.indexOf(part)));
+      marks.set(part, probed.marks);
+      return probed.value;
+    });
     if (changed === undefined) return parts;
-    return parts.filter((_, index) => !probes[index]!.marks.every((each) => changed.includes(each)));
+    return parts.filter((part) => !marks.get(part)!.every((each) => changed.includes(each)));
   }
 
   private isSameWithout(parts: readonly ConversationPart[]): boolean {
-    const changed = this.renderChanged(parts, ({ kind }) => {
-      if (kind === 'content') return mark('content');
-      return kind === 'tools' ? null : undefined;
-    });
-    return changed === this.text;
+    return this.renderChanged(parts, without) === this.text;
   }
 
-  /** The text with other values for some parts; undefined takes a field away. */
+  /** The text with other values for some parts, changed one after another; undefined takes a field away. */
   private renderChanged(
     parts: readonly ConversationPart[],
-    valueOf: (part: ConversationPart, index: number) => unknown,
+    valueOf: (part: ConversationPart, holder: TemplateMessage) => unknown,
   ): string | undefined {
     const messages = this.conversation.messages.map((message) => ({ ...message }));
-    const variables: Record<string, unknown> = {};
-    for (const [index, part] of parts.entries()) {
-      const value = valueOf(part, index);
-      if (part.message === undefined) variables[part.field] = value;
-      else setField(messages[part.message]!, part, value);
+    const variables: Record<string, unknown> = { tools: this.conversation.tools };
+    for (const part of parts) {
+      const holder = part.message === undefined ? variables : messages[part.message]!;
+      setField(holder, part, valueOf(part, holder));
     }
-    return this.conversation.tryRender(messages, variables satisfies TemplateVariables);
-  }
-}
-
-function setField(message: Record<string, unknown>, { kind, field }: ConversationPart, value: unknown): void {
-  if (kind === 'reasoning' && field === 'content') {
-    message.content = (message.content as string).replace(
-      thought,
-      `$1${(value as string | undefined) ?? ''}$3`,
-    );
-    return;
-  }
-  for (const name of kind === 'reasoning' ? reasoningFields : [field]) {
-    if (value === undefined) delete message[name];
-    else if (name in message) message[name] = value;
+    return this.conversation.tryRender(messages, variables);
   }
 }
 
@@ -120,6 +117,7 @@ function* partsOf(message: TemplateMessage, index: number): Iterable<Conversatio
   });
   if (typeof message.content === 'string' && message.content.trim() !== '') yield part('content', 'content');
   if (message.tool_calls !== undefined) yield part('tool_calls', 'tool_calls');
+  if (hasArguments(message.tool_calls)) yield part('arguments', 'tool_calls');
   if (!isEmpty(message.reasoning_content)) yield part('reasoning', 'reasoning_content');
   if (thoughtOf(message) !== '') yield part('reasoning', 'content');
   for (const [field, value] of Object.entries(message)) {
@@ -143,12 +141,38 @@ function isEmpty(value: unknown): boolean {
   return value instanceof Map ? value.size === 0 : Object.keys(value).length === 0;
 }
 
-function probeOf(
-  conversation: Conversation,
-  { kind, message, field }: ConversationPart,
-  name: string,
-): Probed {
-  if (kind === 'tools') return probeTools(conversation.tools ?? []);
-  if (kind === 'tool_calls') return probeCalls(conversation.messages[message!]![field], name);
-  return { value: mark(name), marks: [mark(name)] };
+function setField(holder: Record<string, unknown>, { kind, field }: ConversationPart, value: unknown): void {
+  for (const name of kind === 'reasoning' && field !== 'content' ? reasoningFields : [field]) {
+    if (value === undefined) delete holder[name];
+    else if (name in holder) holder[name] = value;
+  }
+}
+
+function probeOf({ kind, field }: ConversationPart, holder: TemplateMessage, name: string): Probed {
+  const value = holder[field];
+  if (kind === 'tools') return probeTools(value as readonly unknown[]);
+  if (kind === 'tool_calls') return probeCalls(value, name);
+  if (kind === 'arguments') return probeArguments(value, name);
+  const probe = mark(name);
+  const isThought = kind === 'reasoning' && field === 'content';
+  return { value: isThought ? (value as string).replace(thought, `$1${probe}$3`) : probe, marks: [probe] };
+}
+
+/** What a field holds without the part. */
+function without({ kind, field }: ConversationPart, holder: TemplateMessage): unknown {
+  switch (kind) {
+    case 'content':
+      return mark('content');
+    case 'arguments':
+      return emptyArguments(holder[field]);
+    case 'tools':
+      return null;
+    case 'reasoning':
+      return field === 'content' ? (holder[field] as string).replace(thought, '$1$3') : undefined;
+    case 'tool_calls':
+    case 'field':
+      return undefined;
+    default:
+      return kind satisfies never;
+  }
 }

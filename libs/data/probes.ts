@@ -14,27 +14,52 @@ export function mark(name: string): string {
   return `Zq8x${name}Vk3j`;
 }
 
-/** The tool calls of a message with a probe for their names and another for the values of their arguments. */
+/** The tool calls of a message with a probe for each name. */
 export function probeCalls(calls: unknown, name: string): Probed {
-  const [called, filled] = [mark(`${name}name`), mark(`${name}argument`)];
-  if (!Array.isArray(calls)) return { value: called, marks: [called] };
-  let hasArguments = false;
-  const value = calls.map((call: unknown) => {
-    const { function: described } = (call ?? {}) as { function?: unknown };
-    if (typeof described !== 'object' || described === null) return called;
-    const { arguments: given } = described as { arguments?: unknown };
-    hasArguments ||= typeof given === 'string' ? /[^\s{}]/.test(given) : isDict(given) && sizeOf(given) > 0;
-    return {
-      ...(call as object),
-      function: { ...described, name: called, arguments: probeArguments(given, filled) },
-    };
-  });
-  return { value, marks: hasArguments ? [called, filled] : [called] };
+  const called = mark(name);
+  return { value: changeCalls(calls, (described) => ({ ...described, name: called })), marks: [called] };
 }
 
-function probeArguments(given: unknown, value: string): unknown {
-  if (typeof given === 'string') return JSON.stringify({ [value]: value });
-  return isDict(given) ? new Map(entriesOf(given).map(([key]) => [key, value])) : given;
+/** The tool calls of a message with a probe for each value of their arguments. */
+export function probeArguments(calls: unknown, name: string): Probed {
+  const value = mark(name);
+  const probed = changeCalls(calls, (described) => {
+    const { arguments: given } = described;
+    if (typeof given === 'string') return { ...described, arguments: JSON.stringify({ [value]: value }) };
+    if (!isDict(given)) return described;
+    return { ...described, arguments: new Map(entriesOf(given).map(([key]) => [key, value])) };
+  });
+  return { value: probed, marks: [value] };
+}
+
+/** The tool calls of a message with nothing in their arguments. */
+export function emptyArguments(calls: unknown): unknown {
+  return changeCalls(calls, (described) => ({
+    ...described,
+    arguments: typeof described.arguments === 'string' ? '{}' : {},
+  }));
+}
+
+/** Whether a call among these has arguments. */
+export function hasArguments(calls: unknown): boolean {
+  let found = false;
+  changeCalls(calls, (described) => {
+    const { arguments: given } = described;
+    found ||= typeof given === 'string' ? /[^\s{}]/.test(given) : isDict(given) && sizeOf(given) > 0;
+    return described;
+  });
+  return found;
+}
+
+type Described = Readonly<Record<string, unknown>>;
+
+function changeCalls(calls: unknown, change: (described: Described) => Described): unknown {
+  if (!Array.isArray(calls)) return calls;
+  return calls.map((call: unknown) => {
+    const { function: described } = (call ?? {}) as { function?: unknown };
+    if (typeof described !== 'object' || described === null) return call;
+    return { ...(call as object), function: change(described as Described) };
+  });
 }
 
 /** Tools with a probe for each name. */
@@ -54,10 +79,12 @@ export function probeTools(tools: readonly unknown[]): Probed {
 export function showsCalls(conversation: Conversation): boolean {
   const marks: string[] = [];
   const messages = conversation.messages.map((message, index): TemplateMessage => {
-    if (message.tool_calls === undefined) return message;
-    const probed = probeCalls(message.tool_calls, String(index));
-    marks.push(...probed.marks);
-    return { ...message, tool_calls: probed.value };
+    const { tool_calls: calls } = message;
+    if (calls === undefined) return message;
+    const called = probeCalls(calls, `${index}name`);
+    const filled = probeArguments(called.value, `${index}argument`);
+    marks.push(...called.marks, ...(hasArguments(calls) ? filled.marks : []));
+    return { ...message, tool_calls: filled.value };
   });
   const text = conversation.tryRender(messages);
   return text === undefined || marks.every((each) => text.includes(each));

@@ -3,6 +3,7 @@
 export type NoteCode =
   | 'hidden_tools'
   | 'hidden_tool_calls'
+  | 'hidden_arguments'
   | 'hidden_reasoning'
   | 'hidden_content'
   | 'hidden_field'
@@ -25,6 +26,8 @@ const messages: Readonly<Record<NoteCode, (rows: string, subject: string) => str
   hidden_tool_calls: (rows) =>
     `The model's chat template does not show tool calls of ${rows}: they are not learned. Use a base model whose ` +
     'template knows tools, or write the calls as text.',
+  hidden_arguments: (rows) =>
+    `The model's chat template does not show the arguments of tool calls of ${rows}: they are not learned.`,
   hidden_reasoning: (rows) =>
     `The model's chat template does not show the reasoning of messages in ${rows}: it is not learned.`,
   hidden_content: (rows, role) =>
