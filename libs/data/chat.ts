@@ -1,7 +1,8 @@
 /** Conversations as tokens, with the tokens that the assistant is to learn. */
 import type { ChatTemplate } from '#data/chat-template.js';
 import type { Conversation } from '#data/conversation.js';
-import { type ConversationPart, findHiddenParts } from '#data/hidden-parts.js';
+import { findHiddenParts } from '#data/hidden-parts.js';
+import type { ConversationPart } from '#data/message-parts.js';
 import type { RowNote } from '#data/row-notes.js';
 import type { ChatMessage } from '#data/template-messages.js';
 import type { Span, Tokenizer } from '#data/tokenizer.js';

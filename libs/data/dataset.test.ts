@@ -154,6 +154,28 @@ describe('rows', () => {
     ]);
   });
 
+  it('counts what only some chat templates show', async () => {
+    const calls = [{ type: 'function', function: { name: 'f', arguments: '{}' } }];
+    const rows = [
+      chat({ ...USER, name: 'Ann' }, { ...ASSISTANT, reasoning_content: 'c' }),
+      chat(USER, { ...ASSISTANT, content: '<think>c</think>b' }),
+      chat(
+        USER,
+        { role: 'assistant', tool_calls: calls },
+        { role: 'tool', content: '1', name: 'f' },
+        ASSISTANT,
+      ),
+      chat({ ...USER, name: null }, { ...ASSISTANT, annotations: [], refusal: null }),
+    ];
+    await writeFile(path, rows.join('\n'));
+    const { warnings } = await validateDataset(path);
+    expect(warnings.map(({ code, message }) => `${code}: ${message.split('.')[0]}`)).toEqual([
+      'holds_field: 1 of 4 rows holds the field "name" in messages',
+      'holds_reasoning: 2 of 4 rows hold reasoning',
+      'holds_tool_calls: 1 of 4 rows holds tool calls',
+    ]);
+  });
+
   it('counts fields that nothing reads, and tolerates them', async () => {
     await writeFile(path, '{"text": "a", "id": 1}\n{"text": "b", "id": 2, "source": "x"}\n');
     expect(await validateDataset(path)).toMatchObject({

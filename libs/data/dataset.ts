@@ -7,6 +7,8 @@ import type { ByteSource } from '#data/formats/byte-source.js';
 import { ByteStream } from '#data/formats/byte-stream.js';
 import { chooseSource } from '#data/formats/registry.js';
 import type { DataRecord } from '#data/formats/row-source.js';
+import { type DataWarning, NoteCounter } from '#data/row-notes.js';
+import { contentsOf } from '#data/rows/contents.js';
 import { readRecord } from '#data/rows/registry.js';
 import type { NumberedRow, Row, RowKind } from '#data/rows/row.js';
 
@@ -27,6 +29,8 @@ export interface DatasetSummary {
   readonly sha256: string;
   /** Top-level fields that nothing reads, with the number of rows that have them. At most 20. */
   readonly unknownFields: Readonly<Record<string, number>>;
+  /** What rows hold that only some chat templates show. */
+  readonly warnings: readonly DataWarning[];
 }
 
 const maxLineBytes = 16 * 1024 * 1024;
@@ -41,6 +45,7 @@ export class DatasetReader {
   private readonly stream: ByteStream;
   private readonly maxRecordBytes: number;
   private readonly fields = new Map<string, number>();
+  private readonly notes = new NoteCounter();
   private kind: RowKind | undefined;
   private firstLine = 0;
   private records = 0;
@@ -92,6 +97,7 @@ export class DatasetReader {
       bytes: this.bytesRead,
       sha256: this.stream.digest(),
       unknownFields: Object.fromEntries(this.fields),
+      warnings: this.notes.warnings(this.rows),
     };
   }
 
@@ -115,6 +121,7 @@ export class DatasetReader {
       return undefined;
     }
     this.rows++;
+    this.notes.add(contentsOf(read.row));
     for (const field of read.unreadFields) {
       if (this.fields.has(field) || this.fields.size < maxUnknownFields) {
         this.fields.set(field, (this.fields.get(field) ?? 0) + 1);

@@ -214,6 +214,40 @@ describe('prepareDataset', () => {
     await expect(failure).rejects.toMatchObject({ problems: [{ line: 1, code: 'nothing_to_learn' }] });
   });
 
+  it('counts what the template does not show', async () => {
+    const call = { type: 'function', function: { name: 'f', arguments: '{"a": 1}' } };
+    const calling = {
+      messages: [
+        { role: 'user', content: 'a' },
+        { role: 'assistant', content: null, tool_calls: [call] },
+        { role: 'tool', content: '1', tool_call_id: 'x' },
+        { role: 'assistant', content: 'b', reasoning: 'because' },
+      ],
+      tools: [{ type: 'function', function: { name: 'f' } }],
+    };
+    const content = chatLine('a', 'b') + `${JSON.stringify(calling)}\n`.repeat(2);
+    const store = await prepare(content);
+    store.close();
+    expect(store.report.warnings.map(({ code }) => code)).toEqual([
+      'hidden_tools',
+      'hidden_tool_calls',
+      'hidden_reasoning',
+      'empty_turn',
+    ]);
+    for (const { message } of store.report.warnings) expect(message).toContain('2 of 3 rows');
+  });
+
+  it('says why nothing is left of a row that only calls tools', async () => {
+    const call = { type: 'function', function: { name: 'f', arguments: '{}' } };
+    const messages = [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', tool_calls: [call] },
+    ];
+    const failure = prepare(`${JSON.stringify({ messages })}\n`);
+    await expect(failure).rejects.toMatchObject({ problems: [{ line: 1, code: 'nothing_to_learn' }] });
+    await expect(failure).rejects.toThrow('does not show tool calls');
+  });
+
   it('reports what was cut, dropped, split or not read', async () => {
     const long = 'the program '.repeat(40);
     const chats = await prepare(chatLine('a', long) + chatLine(long, 'b') + chatLine('c', 'd'));

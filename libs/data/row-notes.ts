@@ -1,4 +1,4 @@
-/** What a person should know about rows that can be learned: what of them the model never sees. */
+/** What a person should know about rows that can be learned: what of them the model may not see, or does not. */
 
 export type NoteCode =
   | 'hidden_tools'
@@ -7,6 +7,10 @@ export type NoteCode =
   | 'hidden_reasoning'
   | 'hidden_content'
   | 'hidden_field'
+  | 'holds_tools'
+  | 'holds_tool_calls'
+  | 'holds_reasoning'
+  | 'holds_field'
   | 'empty_turn';
 
 export interface RowNote {
@@ -34,9 +38,20 @@ const messages: Readonly<Record<NoteCode, (rows: string, subject: string) => str
     `The model's chat template does not show what ${role} messages say in ${rows}.`,
   hidden_field: (rows, field) =>
     `The model's chat template does not show the field "${field}" of messages in ${rows}.`,
+  holds_tools: (rows) => `${rows} ${hold(rows)} tools. ${onlyIfShown}`,
+  holds_tool_calls: (rows) => `${rows} ${hold(rows)} tool calls. ${onlyIfShown}`,
+  holds_reasoning: (rows) => `${rows} ${hold(rows)} reasoning. ${onlyIfShown}`,
+  holds_field: (rows, field) => `${rows} ${hold(rows)} the field "${field}" in messages. ${onlyIfShown}`,
   empty_turn: (rows) =>
     `An assistant turn of ${rows} is empty as the chat template renders it, and is not trained.`,
 };
+
+const onlyIfShown =
+  "It is learned only if the base model's chat template shows it; the plan of a job says whether it does.";
+
+function hold(rows: string): string {
+  return rows.startsWith('1 of') ? 'holds' : 'hold';
+}
 
 /** Fields that are told apart; what is beyond is an odd file. */
 const maxSubjects = 50;

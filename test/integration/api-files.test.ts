@@ -63,7 +63,7 @@ describe('an upload', () => {
       bytes: content.length,
       filename: 'sums.jsonl',
       purpose: 'fine-tune',
-      report: { kind: 'chat', rows: 20, unknown_fields: {} },
+      report: { kind: 'chat', rows: 20, unknown_fields: {}, warnings: [] },
     });
     expect(body.id).toMatch(/^file-[A-Za-z0-9]{24}$/);
     expect((await api.call('GET', `/v1/files/${body.id}`)).body).toEqual(body);
@@ -71,6 +71,45 @@ describe('an upload', () => {
     expect(bytes.text).toBe(content);
     expect(bytes.headers.get('content-length')).toBe(String(content.length));
     expect(await spooled()).toEqual([]);
+  });
+
+  test('is answered with what only some chat templates show', async () => {
+    const rows = [
+      {
+        messages: [
+          { role: 'user', content: 'a' },
+          { role: 'assistant', content: 'b', reasoning: 'c' },
+        ],
+      },
+      {
+        messages: [
+          { role: 'user', content: 'a', mood: 'glad' },
+          {
+            role: 'assistant',
+            content: null,
+            tool_calls: [{ type: 'function', function: { name: 'f', arguments: '{}' } }],
+          },
+        ],
+        tools: [{ type: 'function', function: { name: 'f' } }],
+      },
+      {
+        messages: [
+          { role: 'user', content: 'a', name: null },
+          { role: 'assistant', content: 'b', weight: null },
+        ],
+      },
+    ];
+    const content = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+    const { status, body } = await api.call('POST', '/v1/files', fileForm(content, 'tools.jsonl'));
+    expect(status).toBe(200);
+    const { warnings } = body.report as { warnings: { code: string; message: string }[] };
+    expect(warnings.map(({ code }) => code)).toEqual([
+      'holds_reasoning',
+      'holds_tools',
+      'holds_field',
+      'holds_tool_calls',
+    ]);
+    for (const { message } of warnings) expect(message).toContain('1 of 3 rows');
   });
 
   test('may name its purpose after the file', async () => {

@@ -9,6 +9,8 @@ export const fileReport = z
     rows: z.int(),
     /** Top-level fields that nothing reads, with the number of rows that have them. */
     unknown_fields: z.record(z.string(), z.int()),
+    /** What rows hold that only some chat templates show: tools, tool calls, reasoning, further fields of messages. */
+    warnings: z.array(z.object({ code: z.string(), message: z.string() })),
   })
   .meta({ id: 'FileReport' });
 

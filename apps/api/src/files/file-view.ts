@@ -14,6 +14,7 @@ export function viewFile(file: StoredFile): FileObject {
     purpose: file.purpose as FileObject['purpose'],
     status: 'processed',
     sha256: file.sha256,
-    report: file.report as FileObject['report'],
+    // Files of earlier versions have no warnings.
+    report: file.report && ({ warnings: [], ...file.report } as unknown as FileObject['report']),
   };
 }

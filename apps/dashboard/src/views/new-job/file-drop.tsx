@@ -121,6 +121,12 @@ export function FileDrop({ label, help, id, known, onFile, onUpload }: FileDropP
         {!sending && chosen && describe(chosen)}
         {!sending && unknownFields.length > 0 && `; nothing reads the fields ${unknownFields.join(', ')}`}
       </p>
+      {!sending &&
+        chosen?.report?.warnings.map(({ message }) => (
+          <p key={message} className="warning">
+            {message}
+          </p>
+        ))}
       <Problem error={error} />
     </div>
   );

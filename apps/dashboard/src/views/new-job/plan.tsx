@@ -30,8 +30,8 @@ export function Plan({ plan, isOld }: PlanProps) {
         ]}
       />
       {plan.time && <p className="muted">{judgedBy(plan.time)}</p>}
-      {plan.warnings.map(({ code, message }) => (
-        <p key={code} className="warning">
+      {plan.warnings.map(({ message }) => (
+        <p key={message} className="warning">
           {message}
         </p>
       ))}

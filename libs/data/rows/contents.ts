@@ -1,0 +1,19 @@
+/** What rows hold that only some chat templates show, told before anybody knows the model. */
+import { partsOf } from '#data/message-parts.js';
+import type { RowNote } from '#data/row-notes.js';
+import type { Row } from '#data/rows/row.js';
+import { formMessage, messageForms } from '#data/template-messages.js';
+
+/** Notes of the tools, tool calls, reasoning and further fields of messages in a row. */
+export function contentsOf(row: Row): RowNote[] {
+  if (row.kind !== 'chat') return [];
+  const notes: RowNote[] = row.tools ? [{ code: 'holds_tools', subject: 'tools' }] : [];
+  for (const [index, message] of row.messages.entries()) {
+    for (const { kind, field } of partsOf(formMessage(message, messageForms[0]!, true), index)) {
+      if (kind === 'tool_calls') notes.push({ code: 'holds_tool_calls', subject: field });
+      if (kind === 'reasoning') notes.push({ code: 'holds_reasoning', subject: 'reasoning' });
+      if (kind === 'field') notes.push({ code: 'holds_field', subject: field });
+    }
+  }
+  return notes;
+}
