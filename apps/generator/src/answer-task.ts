@@ -1,6 +1,6 @@
 /** One prompt, answered by the model that it asks for. */
 import type { AnswerUpdate, GeneratedAnswer, GeneratorTask } from '#contracts/generator-calls.js';
-import type { ConversationPart } from '#data/hidden-parts.js';
+import type { ConversationPart } from '#data/message-parts.js';
 import type { WarmModel } from './warm-model.js';
 import type { WarmModels } from './warm-models.js';
 
