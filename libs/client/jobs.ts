@@ -34,6 +34,7 @@ export function isOver({ status }: Pick<JobObject, 'status'>): boolean {
 
 interface JobQuery extends PageQuery {
   readonly status?: JobStatus;
+  readonly order?: 'asc' | 'desc';
 }
 
 interface MetricQuery extends PageQuery {
@@ -61,7 +62,7 @@ export class JobsClient {
     return this.connection.json('GET', pathOf(id), jobObject, options);
   }
 
-  /** Newest first. */
+  /** Newest first unless asked otherwise. */
   async page(query: JobQuery = {}, options: ReadOptions = {}): Promise<Page<JobObject>> {
     return readPage(this.connection, jobsPath, jobPage, query, options);
   }

@@ -23,6 +23,7 @@ const file = {
   object: 'file',
   bytes: 3,
   created_at: 0,
+  expires_at: null,
   filename: 'a.jsonl',
   purpose: 'fine-tune',
   status: 'processed',

@@ -14,7 +14,7 @@ import { newId } from '#platform/ids.js';
 export interface NewMetric {
   readonly step: number;
   readonly kind: MetricKind;
-  /** The fields of libs/training/events.ts without `type` and `step`. */
+  /** The fields of libs/training/metrics.ts without `type` and `step`. */
   readonly values: Record<string, unknown>;
 }
 

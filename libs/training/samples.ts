@@ -4,7 +4,7 @@ import type { Tokenizer } from '#data/tokenizer.js';
 import type { TargetModule } from '#lora/target-modules.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import type { FlatLayout } from '#nn/flat-state.js';
-import type { Sample } from '#training/events.js';
+import type { Sample } from '#training/metrics.js';
 import type { SamplePrompt, TrainingDevice } from '#training/options.js';
 
 /** Answers prompts with the model as an adapter makes it. */

@@ -65,7 +65,7 @@ const lists: readonly List[] = [
   },
   {
     path: '/v1/fine_tuning/jobs',
-    orders: [null],
+    orders: ['asc', 'desc', null],
     fill: () => fillJobs(),
     remove: async (id) => void (await api.call('POST', `/v1/fine_tuning/jobs/${id}/cancel`)),
   },

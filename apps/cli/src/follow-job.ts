@@ -91,7 +91,7 @@ class JobView {
       return;
     }
     const { loss } = metric.values;
-    if (typeof loss === 'number') this.loss = loss;
+    this.loss = loss ?? this.loss;
     if (this.bar) {
       this.draw(metric);
       return;
@@ -100,11 +100,11 @@ class JobView {
     const isLast = metric.step === this.job?.progress.total_steps;
     if (!isLast && now - this.lastLineAt < lineSeconds) return;
     this.lastLineAt = now;
-    const speed = metric.values['tokens_per_second'];
+    const { tokens_per_second: speed } = metric.values;
     const total = this.job?.progress.total_steps;
     this.lines([
       `step ${metric.step}${total ? `/${total}` : ''} loss ${number(loss, 4)}` +
-        (typeof speed === 'number' ? ` ${Math.round(speed)} tokens/s` : ''),
+        (speed === undefined ? '' : ` ${Math.round(speed)} tokens/s`),
     ]);
   }
 
@@ -161,22 +161,22 @@ export function eventLines(event: EventObject, output: Output): string[] {
 
 function metricLines({ kind, step, values }: MetricObject): string[] {
   if (kind === 'evaluation') {
-    const best = values['best'] === true ? ', the best so far' : '';
+    const { loss, perplexity, accuracy, best } = values;
     return [
-      `evaluation after step ${step}: loss ${number(values['loss'], 4)}, ` +
-        `perplexity ${number(values['perplexity'], 2)}, accuracy ${number(values['accuracy'], 3)}${best}`,
+      `evaluation after step ${step}: loss ${number(loss, 4)}, ` +
+        `perplexity ${number(perplexity, 2)}, accuracy ${number(accuracy, 3)}${best ? ', the best so far' : ''}`,
     ];
   }
-  const samples = Array.isArray(values['samples']) ? values['samples'] : [];
-  return (samples as { prompt?: unknown; answer?: unknown }[]).flatMap(({ prompt, answer }) => [
-    `sample after step ${step}: ${JSON.stringify(String(prompt).slice(-200))}`,
-    ...String(answer)
+  if (kind === 'step') return [];
+  return values.samples.flatMap(({ prompt, answer }) => [
+    `sample after step ${step}: ${JSON.stringify(prompt.slice(-200))}`,
+    ...answer
       .slice(0, longestAnswer)
       .split('\n')
       .map((line) => `  > ${line}`),
   ]);
 }
 
-function number(value: unknown, digits: number): string {
-  return typeof value === 'number' ? value.toFixed(digits) : '?';
+function number(value: number | undefined, digits: number): string {
+  return value === undefined ? '?' : value.toFixed(digits);
 }

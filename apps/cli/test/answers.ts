@@ -81,6 +81,7 @@ const fileObject = {
   object: 'file',
   bytes: 3,
   created_at: 0,
+  expires_at: null,
   filename: 'a.jsonl',
   purpose: 'fine-tune',
   status: 'processed',

@@ -1,5 +1,6 @@
 /** Adapters: what jobs made and what was imported, in PEFT's files. */
 import { z } from 'zod';
+import { compositionMember } from '#contracts/http/compositions.js';
 import { pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
 export const adapterFile = z.object({
@@ -8,6 +9,24 @@ export const adapterFile = z.object({
   /** Hexadecimal. */
   sha256: z.string(),
 });
+
+/** What a composition was made of, as lowrank_recipe.json says it, and the members by the ids that were asked for. */
+export const adapterRecipe = z
+  .looseObject({
+    /** Digest of `recipe`: equal recipes give equal bytes. */
+    id: z.string(),
+    members: z.array(compositionMember),
+    recipe: z.looseObject({
+      form: z.discriminatedUnion('kind', [
+        z.object({ kind: z.literal('stacked') }),
+        z.object({ kind: z.literal('rank'), rank: z.int() }),
+        z.object({ kind: z.literal('energy'), energy: z.number() }),
+      ]),
+    }),
+    result: z.looseObject({ kept_energy: z.number(), relative_error: z.number() }),
+  })
+  .meta({ id: 'AdapterRecipe' });
+export type AdapterRecipe = z.infer<typeof adapterRecipe>;
 
 export const adapterObject = z
   .object({
@@ -23,7 +42,7 @@ export const adapterObject = z
     job: z.string().nullable(),
     /** The composition that it is the result of, and what that was made of: digests, weights, form, what is kept. */
     composition: z.string().nullable().default(null),
-    recipe: z.record(z.string(), z.unknown()).nullable().default(null),
+    recipe: adapterRecipe.nullable().default(null),
     /** adapter_config.json. */
     config: z.record(z.string(), z.unknown()),
     /** What was noticed at its import, such as fields of a newer PEFT that are ignored. */

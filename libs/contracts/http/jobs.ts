@@ -1,7 +1,8 @@
 /** Fine-tuning jobs as they are answered: OpenAI's object, and ours beside its fields. */
 import { z } from 'zod';
 import { shownHyperparameters } from '#contracts/http/hyperparameters.js';
-import { pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
+import { chosenOption } from '#contracts/http/plans.js';
+import { order, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
 /** OpenAI's states and `paused`, which OpenAI's own example uses. */
 export const jobStatus = z.enum([
@@ -42,6 +43,14 @@ export const waitingReason = z
   })
   .meta({ id: 'WaitingReason' });
 export type WaitingReasonObject = z.infer<typeof waitingReason>;
+
+/** What the trainer made of a job before its first step. */
+export const jobPlan = z.looseObject({
+  total_steps: z.int(),
+  trainable_parameters: z.int(),
+  adapter_bytes: z.number(),
+  modules: z.array(z.object({ path: z.string(), r: z.int(), scale: z.number() })),
+});
 
 const loose = z.record(z.string(), z.unknown());
 
@@ -91,9 +100,9 @@ export const jobObject = z
     cancel_requested: z.boolean(),
     pause_requested: z.boolean(),
     /** What the trainer planned: modules, parameters, adapter bytes, memory; null until it is known. */
-    plan: loose.nullable(),
+    plan: jobPlan.nullable(),
     /** Values that were chosen where the options said `auto`, with reasons; null until they are known. */
-    choices: z.array(loose).nullable(),
+    choices: z.array(chosenOption).nullable(),
   })
   .meta({ id: 'FineTuningJob' });
 export type JobObject = z.infer<typeof jobObject>;
@@ -104,6 +113,7 @@ const metadataKey = /^metadata\[([^[\]]{1,64})\]$/;
 
 const listFields = {
   ...pageQuery(20),
+  order: order.default('desc'),
   status: jobStatus.optional(),
   metadata: z.literal('null').optional(),
 };

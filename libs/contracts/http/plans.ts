@@ -63,6 +63,9 @@ export const plannedTime = z
   .meta({ id: 'PlannedTime' });
 export type PlannedTime = z.infer<typeof plannedTime>;
 
+/** A value that was chosen where the options say `auto`. */
+export const chosenOption = z.object({ option: z.string(), value: z.unknown(), reason: z.string() });
+
 const loose = z.record(z.string(), z.unknown());
 
 export const planObject = z
@@ -84,7 +87,7 @@ export const planObject = z
     seed: z.int(),
     data: z.object({ training: plannedData, validation: plannedData.nullable() }).nullable(),
     /** What is chosen for `auto`, as far as it does not depend on the worker. */
-    choices: z.array(z.object({ option: z.string(), value: z.unknown(), reason: z.string() })).nullable(),
+    choices: z.array(chosenOption).nullable(),
     total_steps: z.int().nullable(),
     steps_per_epoch: z.number().nullable(),
     /** Null where nothing tells: no step is known, or no job ran on such a device and no worker is alive. */

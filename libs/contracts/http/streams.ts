@@ -1,5 +1,6 @@
 /** What happens to a job, as pages and as server-sent events: events, metrics, checkpoints. */
 import { z } from 'zod';
+import { evaluationMetrics, sample, stepMetrics } from '#training/metrics.js';
 import { jobObject, jobProgress, jobStatus } from '#contracts/http/jobs.js';
 import { order, pageOf, pageQuery, streamFlag, unixSeconds } from '#contracts/http/pages.js';
 
@@ -29,18 +30,26 @@ export const eventListQuery = z.strictObject({
   stream: streamFlag,
 });
 
+/** Every value that it knows by name may be missing: another version measured it, or does not yet. */
+const stepValues = stepMetrics.omit({ step: true }).partial().loose();
+const evaluationValues = evaluationMetrics.omit({ step: true }).partial().loose();
+const sampleValues = z.looseObject({ samples: z.array(sample) });
+
+const metricFields = {
+  id: z.string(),
+  object: z.literal('fine_tuning.job.metric'),
+  created_at: unixSeconds,
+  seq: z.int(),
+  step: z.int(),
+};
+
 /** What was measured at one step. */
 export const metricObject = z
-  .object({
-    id: z.string(),
-    object: z.literal('fine_tuning.job.metric'),
-    created_at: unixSeconds,
-    seq: z.int(),
-    step: z.int(),
-    kind: z.enum(['step', 'evaluation', 'samples']),
-    /** For steps: loss, accuracy, grad_norm, learning_rate, tokens_per_second and more; see the documentation. */
-    values: z.record(z.string(), z.unknown()),
-  })
+  .discriminatedUnion('kind', [
+    z.object({ ...metricFields, kind: z.literal('step'), values: stepValues }),
+    z.object({ ...metricFields, kind: z.literal('evaluation'), values: evaluationValues }),
+    z.object({ ...metricFields, kind: z.literal('samples'), values: sampleValues }),
+  ])
   .meta({ id: 'FineTuningJobMetric' });
 export type MetricObject = z.infer<typeof metricObject>;
 export const metricPage = pageOf(metricObject).meta({ id: 'FineTuningJobMetricPage' });

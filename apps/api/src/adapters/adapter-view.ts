@@ -13,7 +13,8 @@ export function viewAdapter(adapter: Adapter): AdapterObject {
     base_identity: adapter.baseIdentity,
     job: adapter.jobId,
     composition: adapter.taskId,
-    recipe: adapter.recipe,
+    // As the worker wrote it.
+    recipe: adapter.recipe as AdapterObject['recipe'],
     config: adapter.config,
     notes: adapter.notes ?? [],
     files: adapter.files.map(({ path, bytes, sha256 }) => ({ name: path, bytes, sha256 })),

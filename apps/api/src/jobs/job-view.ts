@@ -48,8 +48,9 @@ export function viewJob(reading: JobReading, now = new Date()): JobObject {
     started_at: unixSecondsOrNull(job.startedAt),
     cancel_requested: job.state === 'running' && job.cancelRequestedAt !== null,
     pause_requested: job.state === 'running' && job.pauseRequestedAt !== null,
-    plan: job.plan,
-    choices: job.choices,
+    // As the trainer told them, whose message was checked when it came.
+    plan: job.plan as JobObject['plan'],
+    choices: job.choices as JobObject['choices'],
   };
 }
 

@@ -25,7 +25,7 @@ export class JobsController {
   }
 
   @Get()
-  @Endpoint({ summary: 'List jobs, newest first', answer: jobPage })
+  @Endpoint({ summary: 'List jobs, newest first unless asked otherwise', answer: jobPage })
   list(@ProjectId() project: string, @Query({ schema: jobListQuery }) query: z.output<typeof jobListQuery>) {
     return this.jobs.list(project, query);
   }

@@ -45,16 +45,17 @@ export class JobsService {
   }
 
   async list(projectId: string, query: z.output<typeof jobListQuery>): Promise<Page<JobObject>> {
-    const { limit, after, status } = query;
+    const { limit, after, order, status } = query;
+    const direction = order === 'asc' ? 'ASC' : 'DESC';
     const owned = this.platform.database.manager
       .createQueryBuilder(Job, 'job')
       .where('job.projectId = :projectId', { projectId });
     const rows = owned
       .clone()
-      .orderBy('job.createdAt', 'DESC')
-      .addOrderBy('job.id', 'DESC')
+      .orderBy('job.createdAt', direction)
+      .addOrderBy('job.id', direction)
       .limit(limit + 1);
-    if (after !== undefined) await goOnAfter(rows, owned, { after, order: 'desc' });
+    if (after !== undefined) await goOnAfter(rows, owned, { after, order });
     if (status !== undefined) rows.andWhere('job.state = :status', { status });
     const metadata = metadataFilter(query);
     if (metadata === null) rows.andWhere('job.metadata IS NULL');

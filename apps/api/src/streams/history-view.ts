@@ -24,6 +24,7 @@ export function viewEvent({ jobId, seq, level, code, message, data, createdAt }:
 
 /** What was measured at a step, as it is answered. */
 export function viewMetric({ jobId, seq, step, kind, values, createdAt }: Metric): MetricObject {
+  // The trainer's message was checked when it came; the database does not know which values go with which kind.
   return {
     id: metricId(jobId, seq),
     object: 'fine_tuning.job.metric',
@@ -32,7 +33,7 @@ export function viewMetric({ jobId, seq, step, kind, values, createdAt }: Metric
     step,
     kind,
     values,
-  };
+  } as MetricObject;
 }
 
 /** A checkpoint as it is answered. */

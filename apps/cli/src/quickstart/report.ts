@@ -1,7 +1,5 @@
 /** What the quickstart says at the end. */
-import { z } from 'zod';
 import type { MetricObject } from '#contracts/http/streams.js';
-import { sample } from '#training/events.js';
 import { prompt } from './sample-job.js';
 import { sideBySide } from './side-by-side.js';
 
@@ -16,25 +14,22 @@ export interface QuickstartResult {
   readonly seconds: number;
 }
 
-const evaluation = z.object({ loss: z.number(), best: z.boolean() });
-const samples = z.object({ samples: z.array(sample).min(1) });
-
 /** The validation loss at the start, and that of the adapter: the best after it. */
 export function validationLosses(metrics: readonly MetricObject[]): { before: number; after: number } {
-  const all = metrics
-    .filter(({ kind }) => kind === 'evaluation')
-    .map(({ step, values }) => ({ step, ...evaluation.parse(values) }));
-  const before = all.find(({ step }) => step === 0);
-  const after = all.findLast(({ step, best }) => step > 0 && best);
-  if (!before || !after) throw new Error('the job was not evaluated before and after');
-  return { before: before.loss, after: after.loss };
+  const all = metrics.filter((metric) => metric.kind === 'evaluation');
+  const before = all.find(({ step }) => step === 0)?.values.loss;
+  const after = all.findLast(({ step, values }) => step > 0 && values.best)?.values.loss;
+  if (before === undefined || after === undefined) {
+    throw new Error('the job was not evaluated before and after');
+  }
+  return { before, after };
 }
 
 /** The prompt as the base model goes on with it, and as the adapter does. */
 export function answers(metrics: readonly MetricObject[]): { base: string; adapter: string } {
   const all = metrics
-    .filter(({ kind }) => kind === 'samples')
-    .map(({ values }) => `${prompt}${samples.parse(values).samples[0]!.answer}`);
+    .filter((metric) => metric.kind === 'samples')
+    .map(({ values }) => `${prompt}${values.samples[0]!.answer}`);
   return { base: all[0] ?? '', adapter: all.at(-1) ?? '' };
 }
 

@@ -22,7 +22,7 @@ export class Metric {
   @Column('int')
   seq!: number;
 
-  /** The fields of libs/training/events.ts without `type` and `step`. */
+  /** The fields of libs/training/metrics.ts without `type` and `step`. */
   @Column('jsonb')
   values!: Record<string, unknown>;
 
