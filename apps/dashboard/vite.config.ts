@@ -4,6 +4,8 @@ import { defineConfig } from 'vite';
 
 export default defineConfig({
   root: import.meta.dirname,
+  // The server knows under which path it is shown.
+  base: './',
   plugins: [react()],
   resolve: { conditions: ['@lowrank/source', 'browser', 'module', 'import'] },
   build: {

@@ -8,6 +8,8 @@ test('nothing set means a server for this machine alone', () => {
     home: path.join(homedir(), '.lowrank'),
     host: '127.0.0.1',
     port: 8010,
+    pathPrefix: '',
+    corsOrigins: [],
     databaseUrl: null,
     redisUrl: null,
     s3: null,
@@ -29,6 +31,8 @@ test('every variable is read', () => {
     LOWRANK_HOME: '~/elsewhere',
     HOST: '0.0.0.0',
     PORT: '80',
+    LOWRANK_PATH_PREFIX: '/tools/lowrank/',
+    LOWRANK_CORS_ORIGINS: 'https://app.example.com, http://localhost:3000/,*',
     DATABASE_URL: 'postgres://u:p@db/lowrank',
     REDIS_URL: 'rediss://:p@redis:6380/1',
     S3_ENDPOINT: 'https://s3.example.com',
@@ -52,6 +56,8 @@ test('every variable is read', () => {
     home: path.join(homedir(), 'elsewhere'),
     host: '0.0.0.0',
     port: 80,
+    pathPrefix: '/tools/lowrank',
+    corsOrigins: ['https://app.example.com', 'http://localhost:3000', '*'],
     databaseUrl: 'postgres://u:p@db/lowrank',
     redisUrl: 'rediss://:p@redis:6380/1',
     s3: {
@@ -84,6 +90,8 @@ test('a relative home counts from the working folder, and empty variables count 
 test('all problems come in one error, by name and never by value', () => {
   const bad = {
     PORT: 'canary-port',
+    LOWRANK_PATH_PREFIX: '/canary/../x',
+    LOWRANK_CORS_ORIGINS: 'canary.example.com',
     DATABASE_URL: 'mysql://canary:password@db/x',
     REDIS_URL: 'canary-redis',
     S3_ENDPOINT: 'canary-endpoint',
@@ -99,6 +107,8 @@ test('all problems come in one error, by name and never by value', () => {
     details: {
       problems: [
         'PORT must be a whole number from 0 to 65535',
+        'LOWRANK_PATH_PREFIX must be a path such as /lowrank, of letters, digits and - . _ ~',
+        'LOWRANK_CORS_ORIGINS must be origins such as https://app.example.com with commas between them, or *',
         'DATABASE_URL must be a URL that begins with postgres:// or postgresql://',
         'REDIS_URL must be a URL that begins with redis:// or rediss://',
         'S3_ENDPOINT must be a URL that begins with http:// or https://',

@@ -23,6 +23,10 @@ export interface Configuration {
   readonly host: string;
   /** 0 for any free one. */
   readonly port: number;
+  /** Where a proxy shows the API on its host, such as `/lowrank`; empty for its root. */
+  readonly pathPrefix: string;
+  /** Origins of web pages that may use the API, such as `https://app.example.com`; `*` for all that have a key. */
+  readonly corsOrigins: readonly string[];
   /** Null for the Postgres that the launcher keeps in `home`. */
   readonly databaseUrl: string | null;
   /** Null for the queue in Postgres. */
@@ -62,6 +66,8 @@ export function parseConfiguration(env: Readonly<Record<string, string | undefin
     ),
     host: variables.text('HOST') ?? '127.0.0.1',
     port: variables.number('PORT', 8010, { least: 0, most: 65_535, whole: true }),
+    pathPrefix: variables.pathPrefix('LOWRANK_PATH_PREFIX'),
+    corsOrigins: variables.origins('LOWRANK_CORS_ORIGINS'),
     databaseUrl: variables.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: variables.url('REDIS_URL', ['redis:', 'rediss:']),
     s3: s3Configuration(variables),
@@ -119,6 +125,11 @@ function s3Configuration(variables: Variables): S3Configuration | null {
   }
   if (endpoint === null || bucket === null || accessKey === null || secretKey === null) return null;
   return { endpoint, bucket, accessKey, secretKey, region, pathStyle };
+}
+
+/** Scheme, host and port of a web page, as browsers send them. */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
 /** Reads variables and gathers what is wrong with them. An empty one counts as not set, as Compose files make them. */
@@ -181,6 +192,24 @@ class Variables {
     if (entries.every((entry) => /^[a-z0-9:_-]+$/.test(entry))) return entries;
     this.problem(name, 'must be auto, or names of devices with commas between them');
     return null;
+  }
+
+  /** A path without a slash at its end; empty for the root. */
+  pathPrefix(name: string): string {
+    const prefix = (this.text(name) ?? '').replace(/\/+$/, '');
+    if (/^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/.test(prefix)) return prefix;
+    this.problem(name, 'must be a path such as /lowrank, of letters, digits and - . _ ~');
+    return '';
+  }
+
+  /** Origins with commas between them, or `*`. */
+  origins(name: string): readonly string[] {
+    const entries = (this.text(name) ?? '')
+      .split(',')
+      .flatMap((entry) => entry.trim().replace(/\/$/, '') || []);
+    if (entries.every((entry) => entry === '*' || isOrigin(entry))) return entries;
+    this.problem(name, 'must be origins such as https://app.example.com with commas between them, or *');
+    return [];
   }
 
   problem(name: string, text: string): void {

@@ -32,6 +32,8 @@ test('the page of operations has the defaults that the program takes', () => {
     LOWRANK_HOME: defaults.home.replace(homedir(), '~'),
     HOST: defaults.host,
     PORT: String(defaults.port),
+    LOWRANK_PATH_PREFIX: defaults.pathPrefix || 'none',
+    LOWRANK_CORS_ORIGINS: defaults.corsOrigins.join() || 'none',
     DATABASE_URL: defaults.databaseUrl ?? 'none',
     REDIS_URL: defaults.redisUrl ?? 'none',
     S3_ENDPOINT: defaults.s3 ?? 'none',

@@ -7,10 +7,12 @@ import helmet from 'helmet';
 import { pinoHttp } from 'pino-http';
 import type { Platform } from '#platform/platform.js';
 import { AppModule } from './app.module.js';
-import { serveDashboard } from './dashboard/serve-dashboard.js';
+import { serveDashboard, viewPaths } from './dashboard/serve-dashboard.js';
+import { corsOptions } from './http/cors.js';
 import { holdBodies } from './http/expectations.js';
 import { frameworkLog } from './http/framework-log.js';
 import { serveDocument } from './http/openapi.js';
+import { withoutPrefix } from './http/path-prefix.js';
 import { nameRequests } from './http/request-id.js';
 import { requestLog } from './http/request-log.js';
 import { type BodyPace, limitSlowBodies, usualPace } from './http/slow-bodies.js';
@@ -38,13 +40,16 @@ export async function createApp(
     forceCloseConnections: true,
   });
   app.disable('x-powered-by');
+  const { pathPrefix, corsOrigins } = platform.configuration;
+  app.use(withoutPrefix(pathPrefix, viewPaths));
   app.use(nameRequests);
   app.use(measureRequests(app.get(PrometheusService)));
   app.use(helmet(headers));
-  serveDashboard(app);
+  if (corsOrigins.length > 0) app.enableCors(corsOptions(corsOrigins));
+  serveDashboard(app, { prefix: pathPrefix });
   app.use(pinoHttp(requestLog(platform.log)));
   app.use(limitSlowBodies(pace));
-  serveDocument(app);
+  serveDocument(app, pathPrefix);
   const server = app.getHttpServer();
   holdBodies(server);
   // Long uploads are allowed; slow ones are cut by their pace.

@@ -1,5 +1,6 @@
 /** Addresses without a library: the path names the view. */
 import { type MouseEvent, type ReactNode, useSyncExternalStore } from 'react';
+import { basePath } from './base-path.js';
 
 const moved = 'lowrank:moved';
 
@@ -12,8 +13,9 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
+/** The path of the view, without the one that the server is shown under. */
 export function usePath(): string {
-  return useSyncExternalStore(subscribe, () => location.pathname);
+  return useSyncExternalStore(subscribe, () => location.pathname.slice(basePath.length) || '/');
 }
 
 /** The query of the address, with its question mark; empty without one. */
@@ -28,7 +30,7 @@ export function replaceQuery(query: string): void {
 }
 
 export function go(address: string): void {
-  history.pushState(null, '', address);
+  history.pushState(null, '', basePath + address);
   dispatchEvent(new Event(moved));
   scrollTo(0, 0);
   document.querySelector<HTMLElement>('main')?.focus();
@@ -48,7 +50,12 @@ export function Link({ to, children, className, current }: LinkProps) {
     go(to);
   };
   return (
-    <a href={to} className={className} onClick={follow} aria-current={current ? 'page' : undefined}>
+    <a
+      href={basePath + to}
+      className={className}
+      onClick={follow}
+      aria-current={current ? 'page' : undefined}
+    >
       {children}
     </a>
   );

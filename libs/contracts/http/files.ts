@@ -21,7 +21,7 @@ export const fileObject = z
     bytes: z.int(),
     created_at: unixSeconds,
     /** When it goes by itself; null for never. */
-    expires_at: unixSeconds.nullable(),
+    expires_at: unixSeconds.nullish(),
     filename: z.string(),
     purpose: z.enum(['fine-tune', 'fine-tune-results']),
     /** Always `processed`: a file is checked while it comes, and one that is wrong is not kept. */

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { programVersion } from '../program.js';
 import { toOpenApi } from './openapi-schemas.js';
 
-export function buildDocument(app: INestApplication): OpenAPIObject {
+export function buildDocument(app: INestApplication, prefix = ''): OpenAPIObject {
   const description =
     'Fine-tuning with LoRA in the shapes of the OpenAI API: files, fine-tuning jobs and models, and beside them plans, metrics, streams and adapters.';
   const builder = new DocumentBuilder()
@@ -14,6 +14,7 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
     .setDescription(description)
     .setVersion(programVersion)
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'A key that `lowrank keys create` made' });
+  if (prefix !== '') builder.addServer(prefix);
   return SwaggerModule.createDocument(app, builder.build(), {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
     standardSchemaConverter: (schema, { schemaType }) =>
@@ -22,6 +23,9 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
 }
 
 /** Serves the document at /docs-json and a page for it at /docs. */
-export function serveDocument(app: INestApplication): void {
-  SwaggerModule.setup('docs', app, () => buildDocument(app), { jsonDocumentUrl: 'docs-json', raw: ['json'] });
+export function serveDocument(app: INestApplication, prefix = ''): void {
+  SwaggerModule.setup('docs', app, () => buildDocument(app, prefix), {
+    jsonDocumentUrl: 'docs-json',
+    raw: ['json'],
+  });
 }

@@ -14,6 +14,7 @@ import { IS_PUBLIC } from './public.js';
 @Injectable()
 export class AuthGuard implements CanActivate {
   private readonly isLocal: boolean;
+  private readonly origins: readonly string[];
 
   constructor(
     @Inject(Reflector) private readonly reflector: Reflector,
@@ -21,6 +22,7 @@ export class AuthGuard implements CanActivate {
     @Inject(PLATFORM) { configuration }: Platform,
   ) {
     this.isLocal = isLoopback(configuration.host);
+    this.origins = configuration.corsOrigins;
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -34,7 +36,7 @@ export class AuthGuard implements CanActivate {
     const caller = await this.keys.identify(secret, { isOpen: this.isLocal });
     if (!caller) throw unauthorised(secret);
     // A key proves that the request was meant; without one it may be a web page's doing.
-    if (!caller.hasKey) requireOwnOrigin(request);
+    if (!caller.hasKey) requireOwnOrigin(request, this.origins);
     setCaller(request, caller);
     return true;
   }

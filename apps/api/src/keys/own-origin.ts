@@ -5,9 +5,9 @@ import { ApiError } from '../errors/api-error.js';
 
 /**
  * A request without a key must name this machine in its Host header (else a page could point its own name here) and,
- * if it comes from a page, that page must be the server's own. Throws ApiError 403.
+ * if it comes from a page, that page must be the server's own or one of the origins that are named. Throws ApiError 403.
  */
-export function requireOwnOrigin({ headers }: IncomingMessage): void {
+export function requireOwnOrigin({ headers }: IncomingMessage, origins: readonly string[]): void {
   const host = hostOf(`http://${headers.host ?? ''}`);
   if (host === undefined || !isLoopback(host.name)) {
     throw new ApiError(
@@ -16,12 +16,13 @@ export function requireOwnOrigin({ headers }: IncomingMessage): void {
     );
   }
   const { origin } = headers;
-  if (origin === undefined) return;
+  // Not `*`: it lets in whoever has a key.
+  if (origin === undefined || origins.includes(origin)) return;
   const page = hostOf(origin);
   if (page === undefined || !isLoopback(page.name)) {
     throw new ApiError(
       'origin_not_allowed',
-      'without an API key this server takes no requests from pages of other sites; `lowrank keys create` makes a key',
+      'without an API key this server takes no requests from pages of other sites; `lowrank keys create` makes a key, and LOWRANK_CORS_ORIGINS names pages that need none',
     );
   }
 }

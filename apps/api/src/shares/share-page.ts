@@ -4,7 +4,8 @@ import type { Adapter } from '#platform/database/entities/adapter.js';
 import type { Share } from '#platform/database/entities/share.js';
 
 export interface SharedAdapter {
-  readonly token: string;
+  /** Of the link itself. */
+  readonly path: string;
   readonly share: Share;
   readonly adapter: Adapter;
   readonly licence: string | null;
@@ -34,7 +35,14 @@ export const sharePagePolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-export function sharePageHtml({ token, share, adapter, licence, revision, isUsedUp }: SharedAdapter): string {
+export function sharePageHtml({
+  path: link,
+  share,
+  adapter,
+  licence,
+  revision,
+  isUsedUp,
+}: SharedAdapter): string {
   const { config, recipe } = adapter;
   const text = (field: string) => {
     const value = config[field];
@@ -58,8 +66,8 @@ export function sharePageHtml({ token, share, adapter, licence, revision, isUsed
   );
   const files = adapter.files.map(({ path, bytes, sha256 }) => {
     const isGone = isUsedUp && path === 'adapter_model.safetensors';
-    const link = isGone ? `${escape(path)} (fetched as often as allowed)` : linkTo(path, token);
-    return `<li>${link}, ${bytes.toLocaleString('en')} bytes<br><code>sha256 ${escape(sha256)}</code></li>`;
+    const shown = isGone ? `${escape(path)} (fetched as often as allowed)` : linkTo(path, link);
+    return `<li>${shown}, ${bytes.toLocaleString('en')} bytes<br><code>sha256 ${escape(sha256)}</code></li>`;
   });
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
@@ -75,8 +83,8 @@ model = PeftModel.from_pretrained(base_model, "folder")</pre>
 `;
 }
 
-function linkTo(path: string, token: string): string {
-  return `<a href="/s/${token}/files/${encodeURIComponent(path)}" download>${escape(path)}</a>`;
+function linkTo(path: string, link: string): string {
+  return `<a href="${link}/files/${encodeURIComponent(path)}" download>${escape(path)}</a>`;
 }
 
 function targetsOf(config: Record<string, unknown>): string | null {

@@ -43,7 +43,7 @@ export class SharesService {
       seconds: request.expires_in_seconds,
       maxDownloads: request.max_downloads ?? null,
     });
-    return { ...viewShare(share), path: `/s/${token}` };
+    return { ...viewShare(share), path: this.pathOf(token) };
   }
 
   async list(projectId: string, query: z.output<typeof shareListQuery>): Promise<Page<ShareObject>> {
@@ -82,7 +82,7 @@ export class SharesService {
   async page(token: string, visitor: Visitor): Promise<string> {
     const { share, adapter } = await this.open(token, null, visitor);
     const origin = await this.originOf(adapter);
-    return sharePageHtml({ token, share, adapter, ...origin, isUsedUp: isUsedUp(share) });
+    return sharePageHtml({ path: this.pathOf(token), share, adapter, ...origin, isUsedUp: isUsedUp(share) });
   }
 
   async file(
@@ -100,6 +100,10 @@ export class SharesService {
     const isWhole = wholeOnly(share);
     const served = { pieces: [file], modifiedAt: adapter.createdAt, disposition: attachment(name), isWhole };
     return download.answer(served, this.platform);
+  }
+
+  private pathOf(token: string): string {
+    return `${this.platform.configuration.pathPrefix}/s/${token}`;
   }
 
   /** What the adapter's own files say of its base, and otherwise the base where it is registered. */

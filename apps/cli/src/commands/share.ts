@@ -46,7 +46,7 @@ async function share(
   const { id } = await client.adapters.find(reference!);
   const limit = downloads === undefined ? {} : { max_downloads: downloads };
   const made = await client.shares.create({ adapter: id, expires_in_seconds: expires, ...limit });
-  const url = `${client.url}${made.path ?? ''}`;
+  const url = addressOf(client.url, made.path ?? '');
   const end = `lowrank shares revoke ${made.id}`;
   output.result({ ...made, url }, () => `${url}\nuntil ${dateTime(made.expires_at)}; "${end}" ends it`);
 }
@@ -102,4 +102,10 @@ function secondsOf(text: string): number {
   const [, number, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (unit !== undefined && Number(number) > 0) return Number(number) * unitSeconds[unit]!;
   throw new InvalidArgumentError('give a number with s, m, h or d, such as 7d.');
+}
+
+/** The address of a path at a server; one that knows under which path it is shown has that in its paths already. */
+function addressOf(server: string, path: string): string {
+  const { origin, pathname } = new URL(server);
+  return pathname !== '/' && path.startsWith(`${pathname}/`) ? `${origin}${path}` : `${server}${path}`;
 }

@@ -1,5 +1,6 @@
 /** Requests to the server that served this page. */
 import type { ErrorBody, RequestProblem } from '#contracts/http/errors.js';
+import { basePath } from '../base-path.js';
 
 /** A request that was refused; the message says what to do. */
 export class RequestError extends Error {
@@ -44,7 +45,7 @@ type Sent = Omit<RequestInit, 'headers'> & { headers?: Record<string, string> };
 export async function request(path: string, init: Sent = {}): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, { ...init, headers: { ...authorization(), ...init.headers } });
+    response = await fetch(basePath + path, { ...init, headers: { ...authorization(), ...init.headers } });
   } catch (cause) {
     if (init.signal?.aborted) throw cause;
     throw new RequestError(

@@ -1,5 +1,6 @@
 /** Uploads that tell how far they are, which fetch does not. */
 import type { FileObject } from '#contracts/http/files.js';
+import { basePath } from '../base-path.js';
 import { authorization, errorFrom, RequestError } from './http.js';
 
 export interface UploadOptions {
@@ -15,7 +16,7 @@ export function uploadFile(file: File, { signal, onProgress }: UploadOptions): P
   form.append('file', file);
   const sending = new XMLHttpRequest();
   return new Promise((resolve, reject) => {
-    sending.open('POST', '/v1/files');
+    sending.open('POST', `${basePath}/v1/files`);
     for (const [name, value] of Object.entries(authorization())) sending.setRequestHeader(name, value);
     sending.upload.addEventListener('progress', ({ loaded, total }) =>
       onProgress(total > 0 ? loaded / total : 0),

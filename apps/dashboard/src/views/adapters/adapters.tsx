@@ -1,6 +1,7 @@
 /** The list of adapters. */
 import type { AdapterObject } from '#contracts/http/adapters.js';
 import { usePages } from '../../api/use-pages.js';
+import { serverAddress } from '../../base-path.js';
 import { bytes, time } from '../../format.js';
 import { Link } from '../../router.js';
 import { Problem, ShowMore } from '../parts/common.js';
@@ -58,7 +59,7 @@ function NoAdapters() {
         <Link to="/new">Make a job</Link>, or import a PEFT folder that was trained elsewhere:
       </p>
       <pre tabIndex={0}>{`tar -cf adapter.tar -C my-adapter .
-curl ${location.origin}/v1/adapters -F model=prose-4m -F file=@adapter.tar`}</pre>
+curl ${serverAddress}/v1/adapters -F model=prose-4m -F file=@adapter.tar`}</pre>
     </section>
   );
 }

@@ -7,6 +7,7 @@ import type { ModelObject } from '#contracts/http/models.js';
 import type { Page } from '#contracts/http/pages.js';
 import { authorization, get, post, type RequestError } from '../../api/http.js';
 import { useApi } from '../../api/use-api.js';
+import { serverAddress } from '../../base-path.js';
 import { go } from '../../router.js';
 import { Problem } from '../parts/common.js';
 import { FileDrop } from './file-drop.js';
@@ -113,7 +114,7 @@ export default function NewJob() {
       {form.trainingFile !== '' && (
         <Snippets
           snippets={snippetsOf(body, {
-            origin: location.origin,
+            origin: serverAddress,
             needsKey: authorization()['authorization'] !== undefined,
           })}
         />

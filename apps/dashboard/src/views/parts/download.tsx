@@ -1,6 +1,7 @@
 /** A link to a file that may need a key. */
 import { type MouseEvent, useState } from 'react';
 import { authorization, request, type RequestError } from '../../api/http.js';
+import { basePath } from '../../base-path.js';
 import { saveAs } from '../../save.js';
 import { Problem } from './common.js';
 
@@ -29,7 +30,7 @@ export function Download({ path, name, text = name, label }: DownloadProps) {
   };
   return (
     <span>
-      <a href={path} download={name} onClick={fetchWithKey} aria-label={label}>
+      <a href={basePath + path} download={name} onClick={fetchWithKey} aria-label={label}>
         {text}
       </a>
       {isFetching && <span className="muted"> is being fetched…</span>}
