@@ -250,6 +250,7 @@ const table = {
   call_silent: transient,
   call_timeout: transient,
   generator_died: transient,
+  planner_died: transient,
   preview_died: transient,
   preview_stopped: transient,
   bake_died: transient,

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { LoraConfigError, loraConfigSchema, parseLoraConfig } from '#lora/config.js';
 import { type FieldGuide, findProblems, type OptionProblem, throwFindings } from '#base/field-problems.js';
+import { chosenOptions } from '#training/chosen-options.js';
 import { checkTrainingOptions, trainingOptionsSchema } from '#training/options.js';
 
 const place = z.string().min(1);
@@ -27,6 +28,8 @@ const fields = {
   lora: loraConfigSchema.nullable().default(null),
   /** Training options; default: all defaults. */
   training: trainingOptionsSchema.prefault({}),
+  /** What an earlier attempt of the same run chose, which is kept; default null, nothing. */
+  chosen: chosenOptions.nullable().default(null),
   /** Folder of an adapter to go on training; default null, a new one. */
   init_adapter: place.nullable().default(null),
   /** Folder for everything that the run yields. */
@@ -59,6 +62,7 @@ const guide: FieldGuide = {
     validation_file: `${path}, or null`,
     lora: 'give an object, or null',
     training: 'give an object',
+    chosen: 'leave it out',
     init_adapter: `${path}, or null`,
     output_folder: path,
     cache_folder: `${path}, or null`,

@@ -14,6 +14,8 @@ import {
   type NewEvent,
 } from '#jobs/transitions.js';
 import { Job } from '#platform/database/entities/job.js';
+import type { Choice } from '#training/events.js';
+import type { RequestedOptions, ResolvedOptions } from '#training/resolved-options.js';
 import { newId } from '#platform/ids.js';
 
 /** A job before it is made: checked by `planJob`, files and adapter of the same project. */
@@ -29,6 +31,11 @@ export interface NewJob {
   readonly lora: Record<string, unknown> | null;
   /** Training options as they were asked for, without `seed` and `device`, which stand on the job. */
   readonly training: Record<string, unknown>;
+  /** All that was asked for, and what it means. */
+  readonly requested?: RequestedOptions | null;
+  readonly resolved?: ResolvedOptions | null;
+  /** Values that were chosen for `auto`, as far as they are known. */
+  readonly choices?: readonly Choice[] | null;
   readonly device: string;
   readonly suffix: string | null;
   readonly metadata: Record<string, string> | null;

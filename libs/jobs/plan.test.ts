@@ -1,10 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { MeasuredFile } from '#jobs/measure-data.js';
-import { PlanError, planJob, type PlanRequest } from '#jobs/plan.js';
+import { knownModel } from '#jobs/known-models.js';
+import { planJob, type PlanRequest } from '#jobs/plan.js';
+import { PlanError } from '#jobs/plan-problems.js';
+import { type DataHead, headBytes, readHead } from '#training/data-head.js';
+import { parseTrainingOptions } from '#training/options.js';
+import { showExamples } from '#training/measure-head.js';
 import { writeTinyJob } from '../../test/e2e/tiny-job.js';
 
 let folder: string;
@@ -17,6 +20,7 @@ beforeAll(async () => {
     base: { name: 'tiny', folder: join(folder, 'model'), identity: 'sha256:1' },
     lora: job.lora,
     training,
+    learningRateMultiplier: null,
     device: 'auto',
     seed: 7,
     initAdapter: null,
@@ -24,22 +28,21 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-function fileOf(content: string): MeasuredFile {
+const codec = async () => (await knownModel(request.base.folder, request.base.identity)).codec();
+
+function headOf(content: string): () => Promise<DataHead> {
   const bytes = Buffer.from(content);
-  return {
-    name: 'train.jsonl',
-    bytes: bytes.length,
-    open: (length) => Promise.resolve(Readable.from([bytes.subarray(0, length)])),
-  };
+  const source = { name: 'train.jsonl', bytes: bytes.length, head: bytes.subarray(0, headBytes) };
+  return async () => readHead(source, await codec());
 }
 
-async function stored(name: string): Promise<MeasuredFile> {
-  return fileOf(await readFile(join(folder, name), 'utf8'));
+async function stored(name: string): Promise<() => Promise<DataHead>> {
+  return headOf(await readFile(join(folder, name), 'utf8'));
 }
 
 async function problemsOf(
   changes: Partial<PlanRequest>,
-  data?: MeasuredFile,
+  data?: () => Promise<DataHead>,
 ): Promise<Record<string, string>> {
   const planned = planJob({ ...request, ...changes }, data && { training: data, validation: null });
   const error: unknown = await planned.then(
@@ -62,7 +65,7 @@ test('a plan tells modules, parameters and bytes without any data', async () => 
   ]);
   expect(plan.trainableParameters).toBe(2 * 4 * (64 + 48));
   expect(plan.adapterBytes).toBeGreaterThan(4 * plan.trainableParameters);
-  expect(plan).toMatchObject({ data: null, choices: null, totalSteps: null, warnings: [] });
+  expect(plan).toMatchObject({ data: null, warnings: [] });
 });
 
 test('with data it counts what the trainer will count', async () => {
@@ -71,30 +74,74 @@ test('with data it counts what the trainer will count', async () => {
   // The numbers of the trainer's own report on this job.
   expect(plan.data?.training).toMatchObject({ examples: 50, tokens: 1883, estimated: false });
   expect(plan.data?.validation?.examples).toBe(10);
-  expect(plan.data?.training.example.some(({ trained }) => trained)).toBe(true);
-  const { lengths, shown } = plan.data!.training;
+  const { lengths } = plan.data!.training;
   expect(lengths.counts.reduce((sum, count) => sum + count, 0)).toBe(50);
   expect(lengths.max).toBeLessThanOrEqual(lengths.width * lengths.counts.length);
-  expect(shown.map(({ line }) => line)).toEqual([1, 2, 3, 4, 5]);
-  expect(shown[0]!.pieces).toEqual(plan.data!.training.example);
-  expect(plan.totalSteps).toBe(20);
-  expect(plan.run?.steps).toBe(20);
-  expect(plan.run?.stepOperations).toBeGreaterThan(0);
-  expect(plan.choices?.map(({ option }) => option)).toContain('block_length');
+  expect(plan.data!.totalSteps).toBe(20);
+  expect(plan.data!.run.steps).toBe(20);
+  expect(plan.data!.run.stepOperations).toBeGreaterThan(0);
+  expect(plan.data!.choices.map(({ option }) => option)).toContain('block_length');
 });
 
 test('examples are shown up to the length of a block', async () => {
-  const training = { ...(request.training as object), block_length: 16 };
+  const head = await (await stored('train.jsonl'))();
+  const { tokenizer } = await codec();
+  const shown = showExamples(head, tokenizer, 16);
+  expect(shown.map(({ line }) => line)).toEqual([1, 2, 3, 4, 5]);
+  expect(shown[0]).toMatchObject({ line: 1, shownTokens: 16 });
+  expect(shown[0]!.tokens).toBeGreaterThan(16);
+  expect(showExamples(head, tokenizer, 100)[0]!.pieces.some(({ trained }) => trained)).toBe(true);
+});
+
+test('every option has a value and a reason, but for those that the machine decides', async () => {
+  const plan = await planJob(request, { training: await stored('train.jsonl'), validation: null });
+  const { settled, reasons } = plan.data!;
+  const open = Object.entries(settled).filter(([, value]) => value === 'auto');
+  expect(open.map(([option]) => option).toSorted()).toEqual(
+    ['batch_size', 'memory_limit_bytes', 'n_epochs', 'recompute', 'threads'].toSorted(),
+  );
+  const of = (option: string) => reasons.find((entry) => entry.option === option);
+  expect(of('max_steps')).toMatchObject({ value: 20, source: 'request' });
+  expect(of('n_epochs')).toMatchObject({ source: 'request', reason: 'follows from max_steps' });
+  expect(of('learning_rate')).toMatchObject({ source: 'request' });
+  expect(of('block_length')).toMatchObject({ value: 128, source: 'rule' });
+  expect(of('weight_decay')).toMatchObject({ value: 0, source: 'default' });
+  expect(of('recompute')).toMatchObject({ value: null, source: 'machine' });
+  expect(of('lora.r')).toMatchObject({ value: 4, source: 'request' });
+  expect(of('lora.lora_dropout')?.reason).toBeTruthy();
+  expect(of('seed')).toMatchObject({ value: 7, source: 'request' });
+  expect(of('device')).toMatchObject({ value: null, source: 'machine' });
+  expect(reasons.every(({ reason }) => reason !== '')).toBe(true);
+  // A trainer takes them as they are.
+  expect(parseTrainingOptions(settled)).toEqual(settled);
+});
+
+test('a job that asks for nothing gets options that a trainer takes', async () => {
+  const data = { training: await stored('train.jsonl'), validation: await stored('validation.jsonl') };
+  const { settled, totalSteps } = (await planJob({ ...request, training: {}, lora: null }, data)).data!;
+  expect(settled).toMatchObject({ max_steps: null, n_epochs: expect.any(Number) as unknown, seed: 7 });
+  expect(settled.eval_steps).toBe(Math.ceil(totalSteps / 10));
+  expect(parseTrainingOptions(settled)).toEqual(settled);
+});
+
+test('a multiplier is of the learning rate that the width of the model decides', async () => {
+  const training = { max_steps: 4 };
   const data = { training: await stored('train.jsonl'), validation: null };
-  const [first] = (await planJob({ ...request, training }, data)).data!.training.shown;
-  expect(first).toMatchObject({ line: 1, shownTokens: 16 });
-  expect(first!.tokens).toBeGreaterThan(16);
+  const rate = async (learningRateMultiplier: number | null) =>
+    (await planJob({ ...request, training, learningRateMultiplier }, data)).data!.settled.learning_rate;
+  expect(await rate(3)).toBeCloseTo(3 * ((await rate(null)) as number), 10);
+});
+
+test('a file of which nothing is left to learn is refused', async () => {
+  const row = { prompt: 'a '.repeat(200), completion: 'b' };
+  const data = headOf(`${JSON.stringify(row)}\n`);
+  expect(await problemsOf({ training: { block_length: 16 } }, data)).toHaveProperty('training_file');
 });
 
 test('a large file is judged by its beginning', async () => {
   const rows = (await readFile(join(folder, 'train.jsonl'), 'utf8')).repeat(300);
   expect(rows.length).toBeGreaterThan(1 << 20);
-  const plan = await planJob(request, { training: fileOf(rows), validation: null });
+  const plan = await planJob(request, { training: headOf(rows), validation: null });
   expect(plan.data?.training.estimated).toBe(true);
   expect(plan.data?.training.examples).toBeGreaterThan(14_900);
   expect(plan.data?.training.examples).toBeLessThan(15_100);
@@ -130,8 +177,12 @@ describe('a job that cannot be', () => {
   });
 
   test('is refused with the lines of its data', async () => {
-    const rows = [{ messages: [{ role: 'user', content: 'only asked' }] }, { text: 'other kind' }];
-    const data = fileOf(`${rows.map((row) => JSON.stringify(row)).join('\n')}\n`);
+    const messages = [
+      { role: 'user', content: 'asked' },
+      { role: 'assistant', content: 'answered' },
+    ];
+    const rows = [{ messages }, { text: 'other kind' }];
+    const data = headOf(`${rows.map((row) => JSON.stringify(row)).join('\n')}\n`);
     const planned = planJob(request, { training: data, validation: null });
     await expect(planned).rejects.toMatchObject({
       code: 'job_invalid',

@@ -1,17 +1,27 @@
 /** What a job will do, told before it is made, and everything that is wrong with it. */
 import { adapterNotes } from '#adapters/adapter.js';
-import { type LoraConfig, LoraConfigError, parseLoraConfig, readLoraConfig } from '#lora/config.js';
-import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
-import { countWork } from '#jobs/work.js';
-import type { PlannedRun } from '#jobs/time-estimate.js';
-import { LowrankError, UnsupportedError } from '#base/errors.js';
-import { type DataMeasure, measureData, type MeasuredFile } from '#jobs/measure-data.js';
+import { LowrankError } from '#base/errors.js';
 import type { WantedDevice } from '#jobs/devices.js';
 import { type KnownModel, knownModel } from '#jobs/known-models.js';
-import { ChoiceBook, chooseBatchSize, chooseBlockLength, chooseSchedule } from '#training/auto-options.js';
+import {
+  explainDevice,
+  explainLora,
+  explainSeed,
+  explainTraining,
+  type OptionReason,
+  settledOptions,
+} from '#training/resolved-options.js';
+import { PlanError, type PlanProblem, problemsOf } from '#jobs/plan-problems.js';
+import type { PlannedRun } from '#jobs/time-estimate.js';
+import { countWork } from '#jobs/work.js';
+import { type LoraConfig, parseLoraConfig, readLoraConfig } from '#lora/config.js';
+import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
+import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
+import type { DataHead } from '#training/data-head.js';
 import type { Choice } from '#training/events.js';
-import { OptionsError } from '#base/field-problems.js';
+import { type DataMeasure, lengthsOf, measureHead } from '#training/measure-head.js';
 import { parseTrainingOptions, type TrainingOptions } from '#training/options.js';
+import { planBatch, planBlocks, planSteps, requireContext } from '#training/plan-options.js';
 
 export interface PlanRequest {
   /** A registered base model. */
@@ -20,8 +30,11 @@ export interface PlanRequest {
   readonly lora: unknown;
   /** Training options as they were asked for. */
   readonly training: unknown;
+  /** Of the learning rate that would be chosen; null where nothing was said. */
+  readonly learningRateMultiplier: number | null;
   readonly device: WantedDevice;
-  readonly seed: number;
+  /** Null where nothing was said. */
+  readonly seed: number | null;
   readonly initAdapter: {
     readonly id: string;
     readonly config: Record<string, unknown>;
@@ -31,25 +44,8 @@ export interface PlanRequest {
 
 /** The data to measure; a plan without data has no steps. */
 export interface PlanData {
-  readonly training: MeasuredFile;
-  readonly validation: MeasuredFile | null;
-}
-
-export interface PlanProblem {
-  /** `training.learning_rate`, `lora.r`, `training_file`, `init_adapter`, `model`. */
-  readonly field: string;
-  readonly code: string;
-  readonly message: string;
-  /** Line of the data, where it is about one. */
-  readonly line?: number;
-}
-
-/** A job that cannot be made, with everything that is wrong. */
-export class PlanError extends LowrankError {
-  constructor(readonly problems: readonly PlanProblem[]) {
-    const list = problems.map(({ field, message }) => `${field}: ${message}`);
-    super('job_invalid', list.join('. '), { details: { problems } });
-  }
+  readonly training: () => Promise<DataHead>;
+  readonly validation: (() => Promise<DataHead>) | null;
 }
 
 export interface JobPlan {
@@ -68,16 +64,27 @@ export interface JobPlan {
   readonly adapterBytes: number;
   /** The configuration as it will stand in the adapter. */
   readonly lora: LoraConfig;
+  /** As asked for, with every default. */
   readonly training: TrainingOptions;
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
   /** Null where no data were given. */
-  readonly data: { readonly training: DataMeasure; readonly validation: DataMeasure | null } | null;
-  /** What is chosen for `auto`, as far as it does not depend on the worker; null without data. */
-  readonly choices: readonly Choice[] | null;
-  readonly totalSteps: number | null;
-  readonly stepsPerEpoch: number | null;
-  /** What it computes; null without data. */
-  readonly run: PlannedRun | null;
+  readonly data: PlannedData | null;
+}
+
+/** What a plan tells of a job with data. */
+export interface PlannedData {
+  readonly training: DataMeasure;
+  readonly validation: DataMeasure | null;
+  /** What is chosen for `auto`, as far as it does not depend on the worker. */
+  readonly choices: readonly Choice[];
+  /** The training options with these choices. */
+  readonly settled: TrainingOptions;
+  /** Of all options. */
+  readonly reasons: readonly OptionReason[];
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  /** What it computes. */
+  readonly run: PlannedRun;
 }
 
 /**
@@ -97,13 +104,11 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     }
   };
   const model = await knownModel(request.base.folder, request.base.identity);
-  const training = attempt('training', () => trainingOptions(request));
+  const training = attempt('training', () => trainingOptions(request, model));
   const lora = attempt('lora', () => loraConfig(request));
   const targets = lora && attempt('lora', () => targetPlan(model, lora, request));
-  if (training) checkContext(training, model, problems);
-  const measured =
-    data &&
-    (await measureAll(model, training, data, (part, error) => problems.push(...problemsOf(part, error))));
+  if (training) attempt('training', () => requireContext(training, model.base.config.maxPositionEmbeddings));
+  const heads = data && (await readHeads(data, (part, error) => problems.push(...problemsOf(part, error))));
   if (problems.length > 0 || !training || !targets) throw new PlanError(problems);
   return {
     model: request.base.name,
@@ -121,16 +126,30 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     lora: targets.config,
     training,
     warnings: [...unmatchedNames(targets), ...initAdapterNotes(request)],
-    ...steps(model, training, targets, measured),
+    data: heads ? planData(request, model, training, targets, heads) : null,
   };
 }
 
-function trainingOptions({ training, device, seed }: PlanRequest): TrainingOptions {
+function trainingOptions(
+  { training, device, seed, learningRateMultiplier: multiplier }: PlanRequest,
+  { base }: KnownModel,
+): TrainingOptions {
   const written = training ?? {};
   if (typeof written !== 'object' || Array.isArray(written)) return parseTrainingOptions(written);
   // The devices of TensorFlow.js have the same rules.
   const onOnnx = device === 'auto' || device === 'cpu' || device === 'webgpu' || device === 'cuda';
-  return parseTrainingOptions({ ...written, seed, device: onOnnx ? 'cpu' : 'eager' });
+  const options = parseTrainingOptions({
+    ...written,
+    ...(seed === null ? {} : { seed }),
+    device: onOnnx ? 'cpu' : 'eager',
+  });
+  if (multiplier === null) return options;
+  // OpenAI's multiplier is of the learning rate that would be chosen, which the width of the model decides.
+  const usual = chooseLearningRate(
+    new ChoiceBook({ ...options, learning_rate: 'auto' }),
+    base.config.hiddenSize,
+  );
+  return parseTrainingOptions({ ...options, learning_rate: Number((usual * multiplier).toPrecision(12)) });
 }
 
 function loraConfig({ lora, initAdapter }: PlanRequest): LoraConfig {
@@ -171,90 +190,111 @@ function mismatch(id: string, problem: string): LowrankError {
   });
 }
 
-function checkContext(
-  { block_length: length }: TrainingOptions,
-  { base }: KnownModel,
-  problems: PlanProblem[],
-): void {
-  const most = base.config.maxPositionEmbeddings;
-  if (length === 'auto' || length <= most) return;
-  problems.push({
-    field: 'training.block_length',
-    code: 'training_options_invalid',
-    message: `is ${length}, but the model's context has ${most} tokens; give at most ${most}`,
-  });
+interface Heads {
+  readonly training: DataHead;
+  readonly validation: DataHead | null;
 }
 
-async function measureAll(
-  model: KnownModel,
-  training: TrainingOptions | undefined,
+async function readHeads(
   data: PlanData,
   onProblem: (part: string, error: unknown) => void,
-): Promise<{ training: DataMeasure; validation: DataMeasure | null; book: ChoiceBook } | undefined> {
-  if (!training) return undefined;
-  const book = new ChoiceBook(training);
-  const { packing } = training;
-  const context = model.base.config.maxPositionEmbeddings;
-  const options = {
-    packing,
-    blockLength: (lengths: { median: number; longest: number }) =>
-      chooseBlockLength(book, lengths, packing, context),
-  };
-  try {
-    const measured = await measureData(data.training, model, options);
-    const { blockLength } = measured;
+): Promise<Heads | undefined> {
+  const read = async (part: string, head: () => Promise<DataHead>) => {
     try {
-      const validation =
-        data.validation &&
-        (await measureData(data.validation, model, { packing, blockLength: () => blockLength }));
-      return { training: measured, validation, book };
+      return await head();
     } catch (error) {
-      onProblem('validation_file', error);
+      onProblem(part, error);
+      return undefined;
     }
-  } catch (error) {
-    onProblem('training_file', error);
-  }
-  return undefined;
+  };
+  const training = await read('training_file', data.training);
+  const validation = data.validation && (await read('validation_file', data.validation));
+  return training && validation !== undefined ? { training, validation } : undefined;
 }
 
-function steps(
+function planData(
+  request: PlanRequest,
   { base }: KnownModel,
   options: TrainingOptions,
-  { trainableParameters }: TargetPlan,
-  measured: { training: DataMeasure; validation: DataMeasure | null; book: ChoiceBook } | undefined,
-): Pick<JobPlan, 'data' | 'choices' | 'totalSteps' | 'stepsPerEpoch' | 'run'> {
-  if (!measured) return { data: null, choices: null, totalSteps: null, stepsPerEpoch: null, run: null };
-  const { training, validation, book } = measured;
-  const accumulation = options.gradient_accumulation_steps;
-  const batchSize = chooseBatchSize(book, training.blockLength, training.blocks, accumulation);
-  const validationBatches = Math.ceil((validation?.blocks ?? 0) / batchSize);
-  const schedule = chooseSchedule(book, options, {
+  targets: TargetPlan,
+  heads: Heads,
+): PlannedData {
+  const book = new ChoiceBook(options);
+  const { median, max: longest } = lengthsOf(heads.training).statistics();
+  const blockLength = planBlocks(book, options, { median, longest }, base.config.maxPositionEmbeddings);
+  const measured = { blockLength, packing: options.packing };
+  const training = measureHead(heads.training, measured);
+  const validation = heads.validation && measureHead(heads.validation, measured);
+  if (training.blocks === 0) throw new PlanError([nothingLeft(training)]);
+  const facts = {
     hiddenSize: base.config.hiddenSize,
+    blockLength,
     blocks: training.blocks,
-    batchSize,
+    validationBlocks: validation?.blocks ?? 0,
+  };
+  const batchSize = planBatch(book, options, facts);
+  const {
+    stepsPerEpoch,
     validationBatches,
-  });
-  const { blockLength } = training;
-  const shape = { batchSize, blockLength, accumulation, trainableParameters };
+    max_steps: totalSteps,
+    ...planned
+  } = planSteps(book, options, facts, batchSize);
+  const values = { ...planned, block_length: blockLength };
   const work = countWork({
-    ...shape,
+    batchSize,
+    blockLength,
+    accumulation: options.gradient_accumulation_steps,
+    trainableParameters: targets.trainableParameters,
     config: base.config,
     modelParameters: base.tree.parameterCount,
   });
   // Before the first step and after the last one too.
-  const evaluations =
-    schedule.eval_steps === null ? 2 : 1 + Math.ceil(schedule.max_steps / schedule.eval_steps);
+  const evaluations = values.eval_steps === null ? 2 : 1 + Math.ceil(totalSteps / values.eval_steps);
   return {
-    data: { training, validation },
+    training,
+    validation,
     choices: book.choices,
-    totalSteps: schedule.max_steps,
-    stepsPerEpoch: schedule.stepsPerEpoch,
+    settled: settledOptions(options, values),
+    reasons: [
+      ...explainTraining({
+        requested: requestedTraining(request, options),
+        options,
+        planned: values,
+        choices: book.choices,
+      }),
+      ...explainLora(
+        request.lora as Record<string, unknown> | null,
+        targets.config,
+        request.initAdapter?.id ?? null,
+      ),
+      explainSeed(request.seed, options.seed),
+      explainDevice(request.device),
+    ],
+    totalSteps,
+    stepsPerEpoch,
     run: {
-      steps: schedule.max_steps,
+      steps: totalSteps,
       stepOperations: work.step,
       evaluationOperations: evaluations * validationBatches * work.evaluationBatch,
     },
   };
+}
+
+function nothingLeft({ examples, blockLength }: DataMeasure): PlanProblem {
+  return {
+    field: 'training_file',
+    code: 'no_blocks',
+    message: `nothing to learn is left: each of its ${examples} examples has more than ${blockLength} tokens before what is to be learned; give longer blocks or shorter prompts`,
+  };
+}
+
+/** What was asked for under the names of training options. */
+function requestedTraining(
+  { training, learningRateMultiplier }: PlanRequest,
+  { learning_rate }: TrainingOptions,
+): Record<string, unknown> {
+  const written = (training ?? {}) as Record<string, unknown>;
+  return learningRateMultiplier === null ? written : { ...written, learning_rate };
 }
 
 function unmatchedNames({ unmatched }: TargetPlan): JobPlan['warnings'] {
@@ -268,36 +308,4 @@ function unmatchedNames({ unmatched }: TargetPlan): JobPlan['warnings'] {
           },
         ],
   );
-}
-
-/** What an error of a part says about its fields. Errors that are not the job's are thrown on. */
-function problemsOf(part: string, error: unknown): PlanProblem[] {
-  if (error instanceof OptionsError || error instanceof LoraConfigError) {
-    return error.problems.map(({ field, problem, fix }) => ({
-      field: `${part}.${field}`,
-      code: error.code,
-      message: `${problem}; ${fix}`,
-    }));
-  }
-  if (!(error instanceof LowrankError)) throw error;
-  const { code, message, details } = error;
-  if (error instanceof UnsupportedError && Array.isArray(details['options'])) {
-    return (details['options'] as string[]).map((option) => ({
-      field: `${part}.${option}`,
-      code,
-      message: 'is not supported; leave it out',
-    }));
-  }
-  if (Array.isArray(details['problems'])) {
-    return (details['problems'] as { line: number; field: string; code: string; message: string }[]).map(
-      ({ line, field, code, message }) => ({
-        field: part,
-        code,
-        message: [line > 0 ? `line ${line}` : '', field, message].filter((text) => text !== '').join(', '),
-        line,
-      }),
-    );
-  }
-  const field = typeof details['field'] === 'string' ? details['field'] : part;
-  return [{ field: part === 'lora' && field === part ? 'lora.target_modules' : field, code, message }];
 }

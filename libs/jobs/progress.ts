@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import { type Claim, regain } from '#jobs/claims.js';
 import type { JobsParts } from '#jobs/parts.js';
+import { keptDecisions, resolvedOf } from '#jobs/job-options.js';
 import { keepCheckpoints } from '#jobs/retention.js';
 import { changeJob, type NewEvent } from '#jobs/transitions.js';
 import { Checkpoint, type ManifestFile } from '#platform/database/entities/checkpoint.js';
@@ -10,6 +11,9 @@ import { JobEvent } from '#platform/database/entities/job-event.js';
 import type { Job } from '#platform/database/entities/job.js';
 import { Metric, type MetricKind } from '#platform/database/entities/metric.js';
 import { newId } from '#platform/ids.js';
+import type { ChosenOptions } from '#training/chosen-options.js';
+import type { Choice } from '#training/events.js';
+import { decidedOptions } from '#training/resolved-options.js';
 
 export interface NewMetric {
   readonly step: number;
@@ -30,9 +34,15 @@ export interface NewCheckpoint {
 /** Facts about the run that stand on the job. */
 export interface RunFacts {
   readonly plan?: Record<string, unknown>;
-  readonly choices?: Record<string, unknown>[];
   readonly totalSteps?: number;
   readonly tokensPerSecond?: number;
+}
+
+/** What the machine of the attempt decided; what an earlier attempt has decided stays. */
+export interface RunDecisions {
+  readonly device: string;
+  readonly chosen: ChosenOptions;
+  readonly choices: readonly Choice[];
 }
 
 export interface ProgressBatch {
@@ -40,6 +50,7 @@ export interface ProgressBatch {
   /** With `at`, by which an event is known again when a batch is repeated. */
   readonly events?: readonly NewEvent[];
   readonly facts?: RunFacts;
+  readonly decided?: RunDecisions;
   /** Every metric up to its step is in this batch or was written before. */
   readonly checkpoint?: NewCheckpoint;
 }
@@ -73,6 +84,7 @@ async function writeBatch(
     const newest = await insertMetrics(manager, job, batch.metrics ?? []);
     if (newest > job.step) change.set({ step: newest });
     if (batch.facts) change.set({ ...(batch.facts as QueryDeepPartialEntity<Job>) });
+    if (batch.decided) change.set(decisionsOf(job, batch.decided));
     const events = await unknownEvents(manager, jobId, batch.events ?? []);
     change.emit(...events);
     if (!batch.checkpoint) return { released: [] };
@@ -95,6 +107,17 @@ async function writeBatch(
     return { released: await keepCheckpoints(manager, job) };
   });
   return changed?.result ?? 'lost';
+}
+
+/** What is decided stays from the first step on; an attempt that took none leaves the next one free. */
+function decisionsOf(job: Readonly<Job>, decided: RunDecisions): QueryDeepPartialEntity<Job> {
+  if (keptDecisions(job)) return {};
+  const isNew = ({ option }: Choice) => decided.choices.some((choice) => choice.option === option);
+  const earlier = ((job.choices ?? []) as unknown as Choice[]).filter((choice) => !isNew(choice));
+  return {
+    resolved: decidedOptions(resolvedOf(job), decided),
+    choices: [...earlier, ...decided.choices],
+  } as unknown as QueryDeepPartialEntity<Job>;
 }
 
 /** Inserts what is not there and returns the newest step among the given; the caller holds the job's row. */

@@ -1,9 +1,8 @@
 /** Which checkpoints of a job stay in the object store. */
 import { type EntityManager, In } from 'typeorm';
+import { type OptionsRow, resolvedOf } from '#jobs/job-options.js';
 import { Checkpoint, type ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { Job } from '#platform/database/entities/job.js';
-
-const defaultKept = 2;
 
 /**
  * Removes the rows of all but the newest checkpoints, the best and those that a
@@ -12,10 +11,10 @@ const defaultKept = 2;
  */
 export async function keepCheckpoints(
   manager: EntityManager,
-  { id: jobId, training }: Readonly<Pick<Job, 'id' | 'training'>>,
+  job: OptionsRow & Readonly<Pick<Job, 'id'>>,
 ): Promise<ManifestFile[]> {
-  const wanted = training['keep_checkpoints'];
-  const kept = typeof wanted === 'number' && wanted >= 1 ? wanted : defaultKept;
+  const jobId = job.id;
+  const kept = resolvedOf(job).training.keep_checkpoints;
   const all = await manager.find(Checkpoint, { where: { jobId }, order: { step: 'DESC' } });
   // The newest that was the best when it was written is the best of all.
   const best = all.find((checkpoint) => checkpoint.best);

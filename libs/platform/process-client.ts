@@ -15,6 +15,11 @@ export interface ProcessExit {
   readonly output: string;
 }
 
+interface ProcessLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
 export interface ProcessSettings<M extends Methods> {
   readonly methods: M;
   /** The compiled program. */
@@ -23,8 +28,9 @@ export interface ProcessSettings<M extends Methods> {
   readonly environment?: Readonly<Record<string, string>>;
   /** What the calls that it has not answered fail with when it ends. */
   readonly died: (exit: ProcessExit) => LowrankError;
-  /** Told of messages that cannot be read. */
-  readonly log?: { readonly warn: (fields: object, message: string) => void };
+  /** Told of the start, with the number of the process under this name, and of messages that cannot be read. */
+  readonly log?: ProcessLog;
+  readonly name?: string;
 }
 
 export interface CallOptions<Update> {
@@ -71,6 +77,7 @@ export class ProcessClient<M extends Methods> {
     child.on('error', (err) =>
       settings.log?.warn({ err, pid: child.pid }, 'a child process could not be reached'),
     );
+    settings.log?.info({ [settings.name ?? 'process']: child.pid }, 'a child process was started');
     this.ended = this.end();
   }
 

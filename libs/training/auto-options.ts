@@ -3,28 +3,8 @@
  * The rules are functions of the job and its data, so that the same job gets the same values again; only the memory
  * limit and the threads depend on the machine.
  */
-import { z } from 'zod';
 import type { Choice } from '#training/events.js';
 import type { TrainingOptions } from '#training/options.js';
-
-/** The options of a run with a value everywhere; `max_steps` is the number of all steps. */
-export const chosenOptions = z.object({
-  learning_rate: z.number(),
-  warmup_steps: z.int(),
-  n_epochs: z.number(),
-  max_steps: z.int(),
-  batch_size: z.int(),
-  block_length: z.int(),
-  eval_steps: z.int().nullable(),
-  sample_steps: z.int().nullable(),
-  checkpoint_steps: z.int(),
-  load_best_model_at_end: z.boolean(),
-  /** Layers that are recomputed. */
-  recompute: z.int(),
-  memory_limit_bytes: z.number(),
-  threads: z.int(),
-});
-export type ChosenOptions = z.infer<typeof chosenOptions>;
 
 type AutoOption = {
   [K in keyof TrainingOptions]: 'auto' extends TrainingOptions[K] ? K : never;
@@ -134,7 +114,7 @@ function chooseEpochs(book: ChoiceBook, stepsPerEpoch: number): number {
  * QLoRA's 2e-4 at the width of a 7B model (4,096), more for narrower models by the square root, as QLoRA's own 1e-4 at
  * 8,192 has it too (Dettmers et al. 2023, table 9). One significant digit.
  */
-function chooseLearningRate(book: ChoiceBook, hiddenSize: number): number {
+export function chooseLearningRate(book: ChoiceBook, hiddenSize: number): number {
   return book.pick('learning_rate', () => ({
     value: Number((2e-4 * Math.sqrt(4096 / hiddenSize)).toPrecision(1)),
     reason: `2e-4 is usual for LoRA at width 4096, this model has ${hiddenSize}`,

@@ -1,6 +1,7 @@
 /** What a training run tells while it runs: schemas and types in one. Field names follow transformers' logs. */
 import { z } from 'zod';
 import { preparationReport } from '#data/block-file.js';
+import { chosenOptions } from '#training/chosen-options.js';
 import { evaluationMetrics, sample, stepMetrics } from '#training/metrics.js';
 
 const step = z.int().nonnegative();
@@ -54,6 +55,8 @@ const trainingEvents = [
     adapter_bytes: bytes,
     modules: z.array(z.object({ path: z.string(), r: z.int(), scale: z.number() })),
     choices: z.array(choice),
+    /** Every value that the run goes by, written or chosen. */
+    chosen: chosenOptions,
     memory: memoryPrediction.nullable(),
   }),
   z.object({

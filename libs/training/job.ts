@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { LoraConfig } from '#lora/config.js';
+import type { ChosenOptions } from '#training/chosen-options.js';
 import type { TrainingOptions } from '#training/options.js';
 
 export interface TrainingJob {
@@ -18,6 +19,8 @@ export interface TrainingJob {
   /** Null = as the initial adapter has it. */
   readonly lora: LoraConfig | null;
   readonly options: TrainingOptions;
+  /** What an earlier attempt chose, which this one keeps; null for the first. */
+  readonly chosen: ChosenOptions | null;
   /** Folder of an adapter to go on training, or null for a new one. */
   readonly initAdapter: string | null;
   /** Takes everything that the run yields. */
@@ -38,13 +41,14 @@ type Needed = 'baseModel' | 'baseIdentity' | 'trainingFile' | 'lora' | 'options'
 export type TrainingJobInput = Pick<TrainingJob, Needed> & Partial<TrainingJob>;
 
 /**
- * Fills in the usual values: no validation file, a new adapter, a cache in the output folder, tfjs-node in
+ * Fills in the usual values: no validation file, nothing chosen before, a new adapter, a cache in the output folder, tfjs-node in
  * ~/.lowrank, a shared machine, no resuming; the base model is called by its folder.
  */
 export function completeJob(input: TrainingJobInput): TrainingJob {
   return {
     baseModelName: input.baseModel,
     validationFile: null,
+    chosen: null,
     initAdapter: null,
     cacheFolder: join(input.outputFolder, 'cache'),
     tfjsNodeFolder: join(homedir(), '.lowrank/tfjs-node'),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { LowrankError } from '#base/errors.js';
 import { writeFileAtomically } from '#base/atomic-file.js';
-import { chosenOptions } from '#training/auto-options.js';
+import { chosenOptions } from '#training/chosen-options.js';
 import { CheckpointStore } from '#training/checkpoint-store.js';
 import { choice, type TrainingSummary } from '#training/events.js';
 import { runIdentity } from '#training/run-state.js';

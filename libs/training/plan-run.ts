@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isEagerDevice } from '#runtime/device.js';
 import type { AdamWOptions } from '#training/adamw.js';
-import { type ChosenOptions, chooseBatchSize, chooseSchedule } from '#training/auto-options.js';
+import type { ChosenOptions } from '#training/chosen-options.js';
 import type { MemoryPrediction, TrainingEvent } from '#training/events.js';
 import { fitMemory } from '#training/fit-memory.js';
 import type { TrainingJob } from '#training/job.js';
@@ -11,6 +11,7 @@ import { chooseChunkSize } from '#training/loss-chunk.js';
 import { memoryLimit } from '#training/memory.js';
 import type { TrainingOptions } from '#training/options.js';
 import type { RunRecord } from '#training/output-folder.js';
+import { planBatch, planSteps } from '#training/plan-options.js';
 import type { PreparedRun } from '#training/prepare-run.js';
 import { StepGraphs } from '#training/step-graphs.js';
 import { type StepName, type StepSource, stepsOf } from '#training/step-programs.js';
@@ -50,7 +51,13 @@ export async function planRun(
 ): Promise<RunPlan> {
   const { options } = job;
   const { base, adapter, layout, training, validation, book, blockLength } = run;
-  const earlier = run.checkpoint?.state.chosen ?? run.record?.chosen;
+  const earlier = run.chosen;
+  const facts = {
+    hiddenSize: base.config.hiddenSize,
+    blockLength,
+    blocks: training.blockCount,
+    validationBlocks: validation?.blockCount ?? 0,
+  };
   const accumulation = options.gradient_accumulation_steps;
   const sourceFor = (batchSize: number): StepSource => ({
     base,
@@ -67,7 +74,7 @@ export async function planRun(
     },
     optimizer: optimizerOptions(options),
   });
-  const wanted = earlier?.batch_size ?? chooseBatchSize(book, blockLength, training.blockCount, accumulation);
+  const wanted = earlier?.batch_size ?? planBatch(book, options, facts);
   const steps = stepsOf(accumulation, validation !== undefined);
   const limit = memoryLimit(options.memory_limit_bytes, process.memoryUsage.rss());
   book.pick('memory_limit_bytes', () => ({ value: limit.bytes, reason: limit.source }));
@@ -105,12 +112,7 @@ export async function planRun(
       });
   if (fit?.warning) onEvent({ type: 'warning', code: 'memory_over_limit', message: fit.warning });
   const batchSize = fit?.batchSize ?? wanted;
-  const { stepsPerEpoch, ...schedule } = chooseSchedule(book, options, {
-    hiddenSize: base.config.hiddenSize,
-    blocks: training.blockCount,
-    batchSize,
-    validationBatches: Math.ceil((validation?.blockCount ?? 0) / batchSize),
-  });
+  const { stepsPerEpoch, validationBatches: _, ...schedule } = planSteps(book, options, facts, batchSize);
   const chosen: ChosenOptions = {
     ...(earlier ?? {
       ...schedule,
@@ -140,6 +142,7 @@ export async function planRun(
     adapter_bytes: adapter.plan.adapterBytes,
     modules: adapter.plan.modules.map(({ path, r, scale }) => ({ path, r, scale })),
     choices: record.choices,
+    chosen,
     memory: fit?.prediction ?? null,
   });
   return {

@@ -9,17 +9,19 @@ import { LowrankError } from '#base/errors.js';
 import { adapterLayout } from '#lora/adapter-layout.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import type { FlatLayout } from '#nn/flat-state.js';
-import { ChoiceBook, chooseBlockLength } from '#training/auto-options.js';
+import { ChoiceBook } from '#training/auto-options.js';
+import type { ChosenOptions } from '#training/chosen-options.js';
 import { readVectors, type TrainedVectors } from '#training/checkpoint.js';
 import type { SoundCheckpoint } from '#training/checkpoint-store.js';
 import { engineVersion } from '#training/engine-version.js';
 import type { TrainingEvent } from '#training/events.js';
 import type { TrainingJob } from '#training/job.js';
-import { OptionsError } from '#base/field-problems.js';
 import type { OutputFolder, RunRecord } from '#training/output-folder.js';
 import { requireSameRun, type RunIdentity } from '#training/run-state.js';
 import { type StartingAdapter, startingAdapter } from '#training/starting-adapter.js';
-import { surveyDataset, type TextCodec } from '#training/training-data.js';
+import type { TextCodec } from '#training/data-head.js';
+import { planBlocks } from '#training/plan-options.js';
+import { firstExample, surveyDataset } from '#training/training-data.js';
 
 export interface PreparedRun {
   readonly base: ModelFolder;
@@ -33,6 +35,7 @@ export interface PreparedRun {
   readonly identity: RunIdentity;
   readonly templateDate: string;
   /** What was chosen when the run was first started. */
+  readonly chosen: ChosenOptions | undefined;
   readonly record: RunRecord | undefined;
   readonly checkpoint: SoundCheckpoint | undefined;
   readonly vectors: TrainedVectors;
@@ -71,13 +74,14 @@ export async function prepareRun(
   await requireFile('training_file', job.trainingFile);
   if (job.validationFile !== null) await requireFile('validation_file', job.validationFile);
   const dataFolder = join(job.cacheFolder, 'data');
-  const survey = await surveyDataset(job.trainingFile, codec, dataFolder, signal);
   const book = new ChoiceBook(options);
-  const contextLength = base.config.maxPositionEmbeddings;
-  const earlier = checkpoint?.state.chosen ?? record?.chosen;
+  const earlier = checkpoint?.state.chosen ?? record?.chosen ?? job.chosen ?? undefined;
+  const isOpen = earlier === undefined && options.block_length === 'auto';
+  const survey = isOpen
+    ? await surveyDataset(job.trainingFile, codec, dataFolder, signal)
+    : { median: 0, longest: 0, example: await firstExample(job.trainingFile, codec) };
   const blockLength =
-    earlier?.block_length ?? chooseBlockLength(book, survey, options.packing, contextLength);
-  requireContext(options.block_length, contextLength);
+    earlier?.block_length ?? planBlocks(book, options, survey, base.config.maxPositionEmbeddings);
   const prepare = async (file: string) => {
     const store = await prepareDataset({
       ...codec,
@@ -132,6 +136,7 @@ export async function prepareRun(
     blockLength,
     identity,
     templateDate,
+    chosen: earlier,
     record,
     checkpoint,
     vectors,
@@ -154,17 +159,6 @@ function warnOfUnmatched({ plan }: StartingAdapter, warn: (code: string, message
     if (names.length === 0) continue;
     warn('unmatched_names', `lora.${field}: ${names.join(', ')} names nothing in this model`);
   }
-}
-
-function requireContext(written: number | 'auto', contextLength: number): void {
-  if (written === 'auto' || written <= contextLength) return;
-  throw new OptionsError('training_options_invalid', 'the training options', [
-    {
-      field: 'block_length',
-      problem: `is ${written}, but the model's context has ${contextLength} tokens`,
-      fix: `give at most ${contextLength}`,
-    },
-  ]);
 }
 
 /** Tokenizers may know more ids than the model has rows, as long as the data do not use them. */

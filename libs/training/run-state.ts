@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { LowrankError } from '#base/errors.js';
 import { canonicalJson } from '#runtime/graph-cache.js';
-import { chosenOptions } from '#training/auto-options.js';
+import { chosenOptions } from '#training/chosen-options.js';
 import { evaluationMetrics } from '#training/metrics.js';
 import type { TrainingOptions } from '#training/options.js';
 

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BlockStore } from '#data/block-store.js';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
-import { readBatch, surveyDataset, type TextCodec, tokenCount } from '#training/training-data.js';
+import type { TextCodec } from '#training/data-head.js';
+import { readBatch, surveyDataset, tokenCount } from '#training/training-data.js';
 
 const tokenizerFolder = join(import.meta.dirname, '../../test/fixtures/tokenizers/byte-level-llama3');
 
@@ -23,7 +24,7 @@ const row = (prompt: string, completion: string) => JSON.stringify({ prompt, com
 test('a survey tells lengths and the first example, and is kept for the same data', async () => {
   const file = join(folder, 'data.jsonl');
   const cache = join(folder, 'cache');
-  await writeFile(file, [row('a', 'b'), row('a a a', 'b b b b'), 'broken'].join('\n'));
+  await writeFile(file, [row('a', 'b'), row('a a a', 'b b b b')].join('\n'));
   const survey = await surveyDataset(file, codec, cache);
   expect(survey.example.filter(({ trained }) => trained).map(({ text }) => text)).toEqual(['b</s>']);
   expect(survey.longest).toBeGreaterThan(survey.median);
@@ -33,7 +34,7 @@ test('a survey tells lengths and the first example, and is kept for the same dat
   expect((await surveyDataset(file, codec, cache)).example).not.toEqual(survey.example);
 });
 
-test('a data set without a sound row has lengths 0', async () => {
+test('a data set with problems has lengths 0, and whoever prepares it names them', async () => {
   const file = join(folder, 'data.jsonl');
   await writeFile(file, 'broken');
   expect(await surveyDataset(file, codec, join(folder, 'cache'))).toEqual({

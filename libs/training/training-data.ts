@@ -1,24 +1,23 @@
 /** The data of a run: prepared blocks, batches of them, and a first example for people to look at. */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Batch, makeBatch } from '#data/batch.js';
 import type { BlockStore } from '#data/block-store.js';
-import type { ChatTemplate } from '#data/chat-template.js';
-import { DatasetReader } from '#data/dataset.js';
-import { encodeRow } from '#data/examples.js';
-import { LengthCounter } from '#data/length-counter.js';
 import type { Block } from '#data/packing.js';
-import { type ExamplePiece, renderExample } from '#data/render-example.js';
-import type { Tokenizer } from '#data/tokenizer.js';
+import type { ExamplePiece } from '#data/render-example.js';
 import { writeFileAtomically } from '#base/atomic-file.js';
-
-/** What turns text into tokens. */
-export interface TextCodec {
-  readonly tokenizer: Tokenizer;
-  readonly template: ChatTemplate;
-}
+import { LowrankError } from '#base/errors.js';
+import {
+  type DataHead,
+  fileHead,
+  type HeadOptions,
+  type HeadSource,
+  readHead,
+  type TextCodec,
+} from '#training/data-head.js';
+import { lengthsOf, showExamples } from '#training/measure-head.js';
 
 const survey = z.object({
   /** In tokens. */
@@ -34,23 +33,25 @@ export interface DataSurvey {
   readonly example: readonly ExamplePiece[];
 }
 
-const surveyBytes = 1 << 20;
+/** As much of an example as is shown. */
+const shownTokens = 4096;
 
 /**
- * Looks at the first megabyte of a data set, once for the same bytes, tokenizer and template.
+ * Looks at the head of a data set, once for the same bytes, tokenizer and template.
  *
  * Problems in the data are left for `prepareDataset` to name; a set without sound rows has lengths 0. Throws the errors
  * of the file system and the signal's reason.
  */
 export async function surveyDataset(
   file: string,
-  { tokenizer, template }: TextCodec,
+  codec: TextCodec,
   cacheFolder: string,
   signal?: AbortSignal,
 ): Promise<DataSurvey> {
+  const source = await fileHead(file);
   const key = createHash('sha256')
-    .update(JSON.stringify([1, tokenizer.digest, template.digest]))
-    .update(await firstBytes(file))
+    .update(JSON.stringify([2, source.bytes, codec.tokenizer.digest, codec.template.digest]))
+    .update(source.head)
     .digest('hex');
   const path = join(cacheFolder, `${key}.survey`);
   const known = await readFile(path, 'utf8').then(
@@ -58,7 +59,8 @@ export async function surveyDataset(
     () => undefined,
   );
   if (known) return known;
-  const result = await readSurvey(file, { tokenizer, template }, signal);
+  const head = await soundHead(source, codec, { signal });
+  const result = { ...rangeOf(head), example: exampleOf(head, codec) };
   // A disk without room costs the next run its shortcut, nothing else.
   await mkdir(cacheFolder, { recursive: true })
     .then(() => writeFileAtomically(path, [Buffer.from(JSON.stringify(result))]))
@@ -66,14 +68,34 @@ export async function surveyDataset(
   return result;
 }
 
-async function firstBytes(file: string): Promise<Buffer> {
-  const handle = await open(file);
+/** The first example of a data set in pieces; empty if the file begins with something else. */
+export async function firstExample(file: string, codec: TextCodec): Promise<readonly ExamplePiece[]> {
+  const head = await soundHead(await fileHead(file), codec, { mostExamples: 1 });
+  return exampleOf(head, codec);
+}
+
+async function soundHead(
+  source: HeadSource,
+  codec: TextCodec,
+  options: HeadOptions,
+): Promise<DataHead | undefined> {
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(surveyBytes), 0, surveyBytes, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
+    return await readHead(source, codec, options);
+  } catch (error) {
+    if (error instanceof LowrankError && ['invalid_data', 'line_too_long'].includes(error.code))
+      return undefined;
+    throw error;
   }
+}
+
+function rangeOf(head: DataHead | undefined): { readonly median: number; readonly longest: number } {
+  if (!head) return { median: 0, longest: 0 };
+  const { median, max } = lengthsOf(head).statistics();
+  return { median, longest: max };
+}
+
+function exampleOf(head: DataHead | undefined, { tokenizer }: TextCodec): readonly ExamplePiece[] {
+  return (head && showExamples(head, tokenizer, shownTokens)[0]?.pieces) ?? [];
 }
 
 function safeJson(text: string): unknown {
@@ -82,30 +104,6 @@ function safeJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-async function readSurvey(
-  file: string,
-  { tokenizer, template }: TextCodec,
-  signal?: AbortSignal,
-): Promise<DataSurvey> {
-  const reader = new DatasetReader(file, { signal });
-  const lengths = new LengthCounter();
-  let example: readonly ExamplePiece[] = [];
-  for await (const rows of reader.batches()) {
-    for (const { row } of rows) {
-      try {
-        const encoded = encodeRow(row, tokenizer, template);
-        if (lengths.count === 0) example = renderExample(encoded, tokenizer);
-        lengths.add(encoded.ids.length);
-      } catch {
-        continue;
-      }
-    }
-    if (reader.bytesRead >= surveyBytes) break;
-  }
-  const { median, max } = lengths.statistics();
-  return { median, longest: max, example };
 }
 
 /** A block without tokens, which fills the last batch of an evaluation. */

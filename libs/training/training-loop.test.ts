@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { BlockStore } from '#data/block-store.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 import type { Runner } from '#runtime/runner.js';
-import type { ChosenOptions } from '#training/auto-options.js';
+import type { ChosenOptions } from '#training/chosen-options.js';
 import { CancelRequest } from '#training/cancellation.js';
 import { MemoryMeter } from '#training/memory-meter.js';
 import { MetricsLog, readMetrics } from '#training/metrics-log.js';

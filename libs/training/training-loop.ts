@@ -4,7 +4,7 @@ import type { Batch } from '#data/batch.js';
 import type { BlockStore } from '#data/block-store.js';
 import { BlockOrder } from '#data/shuffle.js';
 import { LowrankError } from '#base/errors.js';
-import type { ChosenOptions } from '#training/auto-options.js';
+import type { ChosenOptions } from '#training/chosen-options.js';
 import { CancelRequest } from '#training/cancellation.js';
 import type { TrainedVectors } from '#training/checkpoint.js';
 import type { TrainingEvent } from '#training/events.js';

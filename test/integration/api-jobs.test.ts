@@ -4,6 +4,7 @@ import { planObject } from '#contracts/http/plans.js';
 import { Claims } from '#jobs/claims.js';
 import { writeProgress } from '#jobs/progress.js';
 import { type ApiServer, fileForm, type AnswerBody, startApi, sums } from './api-server.js';
+import { chosenValues } from './chosen-values.js';
 
 const jobs = '/v1/fine_tuning/jobs';
 let api: ApiServer;
@@ -32,6 +33,53 @@ async function refusal(
 }
 
 describe('a new job', () => {
+  test('has a reason for every option, and what the first worker decides is kept', async () => {
+    const { id, resolved } = jobObject.parse(await create({ training: { max_steps: 100 } }));
+    const options = new Set(resolved.reasons.map(({ option }) => option));
+    for (const option of Object.keys(resolved.training)) expect(options).toContain(option);
+    for (const option of Object.keys(resolved.lora!)) expect(options).toContain(`lora.${option}`);
+    const reason = (from: typeof resolved, option: string) =>
+      from.reasons.find((entry) => entry.option === option);
+    expect(reason(resolved, 'learning_rate')).toMatchObject({ source: 'rule' });
+    expect(reason(resolved, 'batch_size')).toMatchObject({ source: 'machine', value: null });
+    const { attempt } = (await claims.claimJob(id, 'worker-t', 'cpu'))!;
+    const decide = (batch: number, step: number) =>
+      writeProgress(
+        api.platform,
+        { jobId: id, attempt },
+        {
+          decided: {
+            device: 'cpu',
+            chosen: { ...chosenValues, batch_size: batch },
+            choices: [{ option: 'batch_size', value: batch, reason: `fits ${batch}` }],
+          },
+          metrics: [{ step, kind: 'step', values: { loss: 1 } }],
+        },
+      );
+    await decide(4, 1);
+    await decide(2, 2);
+    const { resolved: decided, choices } = jobObject.parse((await api.call('GET', `${jobs}/${id}`)).body);
+    expect(decided).toMatchObject({ device: 'cpu', training: { batch_size: 4, recompute: 0 } });
+    expect(reason(decided, 'batch_size')).toMatchObject({ value: 4, reason: 'fits 4', source: 'machine' });
+    expect(reason(decided, 'device')).toMatchObject({ value: 'cpu', source: 'machine' });
+    expect(choices!.map(({ option }) => option)).toEqual(
+      expect.arrayContaining(['learning_rate', 'block_length', 'batch_size']),
+    );
+    await api.call('POST', `${jobs}/${id}/cancel`);
+  });
+
+  test('of an older version is explained when it is read', async () => {
+    const { id } = await create({ training: { max_steps: 5 } });
+    await api.platform.database.query('UPDATE job SET requested = NULL, resolved = NULL WHERE id = $1', [id]);
+    const { requested, resolved } = jobObject.parse((await api.call('GET', `${jobs}/${id}`)).body);
+    expect(requested).toMatchObject({ training: { max_steps: 5 }, device: 'auto', seed: 42 });
+    expect(resolved).toMatchObject({ training: { max_steps: 5, weight_decay: 0 }, seed: 42 });
+    expect(resolved.reasons.find(({ option }) => option === 'max_steps')).toMatchObject({
+      source: 'request',
+    });
+    await api.call('POST', `${jobs}/${id}/cancel`);
+  });
+
   test('has the shape of OpenAI and ours, and waits', async () => {
     const made = await create({
       suffix: 'sums',
@@ -57,6 +105,19 @@ describe('a new job', () => {
       hyperparameters: { batch_size: 'auto', n_epochs: 'auto' },
       lora: { r: 4, lora_alpha: 8, target_modules: ['q_proj'] },
       training: { max_steps: 5, learning_rate: 0.01 },
+      requested: {
+        training: { max_steps: 5, learning_rate: 0.01 },
+        lora: { r: 4, lora_alpha: 8, target_modules: ['q_proj'] },
+        device: 'auto',
+        seed: 7,
+        learning_rate_multiplier: null,
+      },
+      resolved: {
+        training: { max_steps: 5, learning_rate: 0.01, weight_decay: 0, block_length: 128, batch_size: null },
+        lora: { r: 4, lora_alpha: 8, lora_dropout: 0, target_modules: ['q_proj'] },
+        device: null,
+        seed: 7,
+      },
       progress: { step: 0, total_steps: null, seconds_left: null },
     });
     const read = await api.call('GET', `${jobs}/${made.id}`);
@@ -288,6 +349,10 @@ describe('a job', () => {
       facts: {
         totalSteps: 100,
         tokensPerSecond: 50,
+      },
+      decided: {
+        device: 'cpu',
+        chosen: chosenValues,
         choices: [{ option: 'batch_size', value: 4, reason: 'r' }],
       },
       metrics: [{ step: 1, kind: 'step', values }],

@@ -8,6 +8,7 @@ import { createLog } from '#platform/log.js';
 import { openPlatform, type Platform } from '#platform/platform.js';
 import { type AppOptions, createApp } from '../../apps/api/src/create-app.js';
 import { writeTinyModel } from '../e2e/tiny-job.js';
+import { localPlanner } from './local-planner.js';
 import { startTestPostgres, type TestPostgres } from '../embedded-postgres.js';
 
 export interface ApiServer extends AsyncDisposable {
@@ -81,7 +82,7 @@ export async function startApi({
   const logged: string[] = [];
   const log = createLog({ level: 'debug', name: 'test' }, { write: (line) => void logged.push(line) });
   const platform = await openPlatform({ ...parsed, ...configuration }, { name: 'test', log });
-  const app = await createApp(platform, options);
+  const app = await createApp(platform, { startPlanner: localPlanner, ...options });
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as { port: number };
   const url = `http://127.0.0.1:${port}`;

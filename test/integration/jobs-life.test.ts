@@ -1,4 +1,5 @@
 /** A job's life in a real Postgres: states, claims, fencing, endings, progress. */
+import { chosenValues } from './chosen-values.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LowrankError } from '#base/errors.js';
 import { Claims } from '#jobs/claims.js';
@@ -320,7 +321,12 @@ describe('progress', () => {
     const batch = {
       metrics: steps(1, 4),
       events: [{ level: 'warn' as const, code: 'note', message: 'once', at: new Date() }],
-      facts: { totalSteps: 20, plan: { memory: null }, choices: [{ option: 'r' }] },
+      facts: { totalSteps: 20, plan: { memory: null } },
+      decided: {
+        device: 'cpu',
+        chosen: chosenValues,
+        choices: [{ option: 'batch_size', value: 4, reason: 'r' }],
+      },
     };
     await writeProgress(jobs.parts, claim, batch);
     await writeProgress(jobs.parts, claim, batch);
@@ -330,7 +336,8 @@ describe('progress', () => {
     expect(await jobs.read(claim.jobId)).toMatchObject({
       totalSteps: 20,
       plan: { memory: null },
-      choices: [{ option: 'r' }],
+      choices: [{ option: 'batch_size', value: 4, reason: 'r' }],
+      resolved: { device: 'cpu', chosen: chosenValues },
     });
   });
 

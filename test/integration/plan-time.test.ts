@@ -44,7 +44,7 @@ test('the steps of an earlier job tell how long a job like it takes', async () =
     kind: 'step' as const,
     values: { loss: 1, tokens: 100, tokens_per_second: i === 0 ? 1 : 100 },
   }));
-  const facts = { plan: { trainable_parameters: 1792 }, choices: [{ option: 'eval_steps', value: null }] };
+  const facts = { plan: { trainable_parameters: 1792 } };
   await writeProgress(api.platform, { jobId: id, attempt }, { metrics, facts });
   const time = (await planned())!;
   expect(time).toMatchObject({ basis: 'jobs', jobs: 1, cores: null });

@@ -48,6 +48,8 @@ import { ModelsService } from './models/models.service.js';
 import { RegistrationsService } from './models/registrations.service.js';
 import { PlanController } from './plan/plan.controller.js';
 import { PlanService } from './plan/plan.service.js';
+import type { StartPlanner } from './planner/planner-process.js';
+import { Planner } from './planner/planner.service.js';
 import { PrometheusController } from './prometheus/prometheus.controller.js';
 import { PrometheusService } from './prometheus/prometheus.service.js';
 import { LinksController } from './shares/links.controller.js';
@@ -58,7 +60,7 @@ import { HistoryService } from './streams/history.service.js';
 import { JobWakes } from './streams/job-wakes.js';
 import { StreamsController } from './streams/streams.controller.js';
 import { StreamsService } from './streams/streams.service.js';
-import { GENERATOR_MAIN, PLATFORM } from './tokens.js';
+import { GENERATOR_MAIN, PLANNER, PLATFORM } from './tokens.js';
 import { spoolRoot, sweepSpool } from './uploads/spool-folder.js';
 import { WorkersController } from './workers/workers.controller.js';
 import { WorkersService } from './workers/workers.service.js';
@@ -76,12 +78,19 @@ function jobProviders({ database, queue, notifications, log, configuration }: Pl
   ];
 }
 
+/** The programs that the application runs beside itself. */
+export interface AppPrograms {
+  /** What answers prompts, compiled. */
+  readonly generatorMain: string;
+  readonly startPlanner: StartPlanner;
+}
+
 @Module({})
 export class AppModule implements OnApplicationBootstrap {
   constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
 
-  /** The application on an open platform, which is not closed with it; `generatorMain` is what answers prompts. */
-  static on(platform: Platform, generatorMain: string): DynamicModule {
+  /** The application on an open platform, which is not closed with it. */
+  static on(platform: Platform, { generatorMain, startPlanner }: AppPrograms): DynamicModule {
     return {
       module: AppModule,
       controllers: [
@@ -104,6 +113,7 @@ export class AppModule implements OnApplicationBootstrap {
       providers: [
         { provide: PLATFORM, useValue: platform },
         { provide: GENERATOR_MAIN, useValue: generatorMain },
+        { provide: PLANNER, useValue: startPlanner },
         ...jobProviders(platform),
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: APP_INTERCEPTOR, useClass: JsonBodies },
@@ -130,6 +140,7 @@ export class AppModule implements OnApplicationBootstrap {
         Members,
         ModelsService,
         PlanService,
+        Planner,
         Previews,
         PrometheusService,
         RegistrationsService,

@@ -6,7 +6,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import helmet from 'helmet';
 import { pinoHttp } from 'pino-http';
 import type { Platform } from '#platform/platform.js';
-import { AppModule } from './app.module.js';
+import { AppModule, type AppPrograms } from './app.module.js';
 import { serveDashboard, viewPaths } from './dashboard/serve-dashboard.js';
 import { corsOptions } from './http/cors.js';
 import { holdBodies } from './http/expectations.js';
@@ -17,12 +17,11 @@ import { nameRequests } from './http/request-id.js';
 import { requestLog } from './http/request-log.js';
 import { type BodyPace, limitSlowBodies, usualPace } from './http/slow-bodies.js';
 import { measureRequests } from './prometheus/measure-requests.js';
+import { startPlanner as usualPlanner } from './planner/planner-process.js';
 import { programFolder } from './program.js';
 import { PrometheusService } from './prometheus/prometheus.service.js';
 
-export interface AppOptions {
-  /** The program that answers prompts: apps/generator, compiled. */
-  readonly generatorMain?: string;
+export interface AppOptions extends Partial<AppPrograms> {
   readonly pace?: BodyPace;
 }
 
@@ -31,14 +30,17 @@ const usualGenerator = path.join(programFolder, 'dist/apps/generator/src/main.js
 /** Makes the application; it does not listen yet. */
 export async function createApp(
   platform: Platform,
-  { pace = usualPace, generatorMain = usualGenerator }: AppOptions = {},
+  { pace = usualPace, generatorMain = usualGenerator, startPlanner = usualPlanner }: AppOptions = {},
 ): Promise<NestExpressApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.on(platform, generatorMain), {
-    bodyParser: false,
-    logger: frameworkLog(platform.log),
-    abortOnError: false,
-    forceCloseConnections: true,
-  });
+  const app = await NestFactory.create<NestExpressApplication>(
+    AppModule.on(platform, { generatorMain, startPlanner }),
+    {
+      bodyParser: false,
+      logger: frameworkLog(platform.log),
+      abortOnError: false,
+      forceCloseConnections: true,
+    },
+  );
   app.disable('x-powered-by');
   const { pathPrefix, corsOrigins } = platform.configuration;
   app.use(withoutPrefix(pathPrefix, viewPaths));

@@ -27,6 +27,8 @@ export const job: JobObject = {
   suffix: null,
   lora: null,
   training: {},
+  requested: { training: {}, lora: null, device: 'auto', seed: null, learning_rate_multiplier: null },
+  resolved: { training: {}, lora: {}, device: null, seed: 42, reasons: [] },
   device: 'auto',
   init_adapter: null,
   adapter: null,
@@ -99,6 +101,7 @@ export const plan = {
   adapter_bytes: 48,
   lora: {},
   training: {},
+  resolved: { training: {}, lora: {}, device: null, seed: 1, reasons: [] },
   device: 'auto',
   seed: 1,
   data: {

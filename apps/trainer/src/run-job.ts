@@ -59,6 +59,7 @@ async function train({
       validationFile: job.validation_file,
       lora: job.lora,
       options: job.training,
+      chosen: job.chosen,
       initAdapter: job.init_adapter,
       outputFolder: job.output_folder,
       cacheFolder: job.cache_folder,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
 import { LowrankError } from '#base/errors.js';
+import { keptDecisions, resolvedOf } from '#jobs/job-options.js';
 import type { Log } from '#jobs/parts.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
@@ -61,12 +62,22 @@ export async function prepareInputs(
     base_identity: job.baseIdentity,
     training_file: training,
     validation_file: validation,
-    lora: job.lora,
-    training: { ...job.training, seed: job.seed, device } as TrainingOptionsInput,
+    ...optionsOf(job, device),
     init_adapter: initAdapter,
     output_folder: work.out,
     cache_folder: cacheFolder,
     resume: true,
+  };
+}
+
+/** What was resolved when the job was made, and what its first attempt decided. */
+function optionsOf(job: Job, device: string): Pick<TrainerJobInput, 'lora' | 'training' | 'chosen'> {
+  const { training, lora } = resolvedOf(job);
+  return {
+    // What the initial adapter has is read from itself.
+    lora: job.lora === null && job.initAdapterId !== null ? null : (lora ?? job.lora),
+    training: { ...training, seed: job.seed, device } as TrainingOptionsInput,
+    chosen: keptDecisions(job),
   };
 }
 

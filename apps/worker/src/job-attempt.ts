@@ -4,6 +4,7 @@ import type { TrainerUpdate } from '#contracts/trainer-calls.js';
 import { LowrankError } from '#base/errors.js';
 import type { Claim, RequestedActions } from '#jobs/claims.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
+import { resolvedOf } from '#jobs/job-options.js';
 import type { Log } from '#jobs/parts.js';
 import { whenReachable } from '#jobs/retrying.js';
 import { isTerminal } from '#jobs/transitions.js';
@@ -197,7 +198,7 @@ export class JobAttempt {
     this.trainer = new TrainerRun(
       process,
       (message) => this.hear(message),
-      silence ?? silenceLimits(this.job.training),
+      silence ?? silenceLimits(resolvedOf(this.job).training),
     );
     const end = await this.trainer.run(work.jobFile);
     // While results are saved the next trainer can load its modules.
@@ -212,14 +213,14 @@ export class JobAttempt {
       const now = message.tokens_per_second;
       this.tokensPerSecond = 0.8 * (this.tokensPerSecond ?? now) + 0.2 * now;
     }
-    const { facts, ...records } = recordsOf(message);
+    const { facts, ...records } = recordsOf(message, this.slot.device);
     const speed = message.type === 'step' ? { tokensPerSecond: this.tokensPerSecond } : {};
     this.writer?.add(facts ? { ...records, facts: { ...facts, ...speed } } : records);
     // People wait for this one.
     if (isFirstStep) void this.writer?.flush();
     if (message.type === 'checkpoint') this.uploader?.add(message, this.accuracy);
     if (message.type === 'plan') {
-      const need = memoryNeed({ plan: message, training: this.job.training });
+      const need = memoryNeed({ plan: message, options: resolvedOf(this.job).training });
       if (need <= this.parts.memoryBytes) return;
       this.tooLarge = need;
       this.trainer?.stop({ checkpoint: false, seconds: cancelSeconds });

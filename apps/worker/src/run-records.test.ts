@@ -14,10 +14,26 @@ const step = {
   tokens_per_second: 900,
 };
 
+const chosen = {
+  learning_rate: 0.001,
+  warmup_steps: 1,
+  n_epochs: 5,
+  max_steps: 20,
+  batch_size: 2,
+  block_length: 64,
+  eval_steps: null,
+  sample_steps: null,
+  checkpoint_steps: 2,
+  load_best_model_at_end: false,
+  recompute: 0,
+  memory_limit_bytes: 1e9,
+  threads: 2,
+};
+
 describe('a message of the trainer', () => {
   test('about a step is a metric and the speed', () => {
     const { type: _type, step: _step, ...values } = step;
-    expect(recordsOf(step)).toEqual({
+    expect(recordsOf(step, 'cpu')).toEqual({
       metrics: [{ step: 3, kind: 'step', values }],
       facts: { tokensPerSecond: 900 },
     });
@@ -26,7 +42,7 @@ describe('a message of the trainer', () => {
   test('with samples is a metric without what Postgres refuses', () => {
     const answer = 'a\u0000b\ud83d\ude00\ud83d';
     const samples = [{ prompt: 'p', answer, finish_reason: 'stop' as const }];
-    expect(recordsOf({ type: 'samples', step: 5, samples }).metrics).toEqual([
+    expect(recordsOf({ type: 'samples', step: 5, samples }, 'cpu').metrics).toEqual([
       {
         step: 5,
         kind: 'samples',
@@ -36,19 +52,27 @@ describe('a message of the trainer', () => {
   });
 
   test('with the plan is facts of the job and an event', () => {
-    const { facts, events } = recordsOf({
-      type: 'plan',
-      total_steps: 20,
-      steps_per_epoch: 4,
-      trainable_parameters: 10,
-      adapter_bytes: 40,
-      modules: [],
+    const { facts, decided, events } = recordsOf(
+      {
+        type: 'plan',
+        total_steps: 20,
+        steps_per_epoch: 4,
+        trainable_parameters: 10,
+        adapter_bytes: 40,
+        modules: [],
+        choices: [{ option: 'batch_size', value: 2, reason: 'small' }],
+        chosen,
+        memory: null,
+      },
+      'cpu',
+    );
+    expect(decided).toEqual({
+      device: 'cpu',
+      chosen,
       choices: [{ option: 'batch_size', value: 2, reason: 'small' }],
-      memory: null,
     });
     expect(facts).toMatchObject({
       totalSteps: 20,
-      choices: [{ option: 'batch_size', value: 2, reason: 'small' }],
       plan: { total_steps: 20, trainable_parameters: 10, memory: null },
     });
     expect(events).toEqual([
@@ -63,13 +87,13 @@ describe('a message of the trainer', () => {
   });
 
   test('that only the worker needs is nothing', () => {
-    expect(recordsOf({ type: 'progress', stage: 'data', done: 1, total: 2 })).toEqual({});
-    expect(recordsOf({ type: 'log', level: 'info', message: 'x' })).toEqual({});
+    expect(recordsOf({ type: 'progress', stage: 'data', done: 1, total: 2 }, 'cpu')).toEqual({});
+    expect(recordsOf({ type: 'log', level: 'info', message: 'x' }, 'cpu')).toEqual({});
   });
 });
 
 test('a line of the log is the metric of its message', () => {
-  expect(metricOf(step)).toEqual(recordsOf(step).metrics![0]);
+  expect(metricOf(step)).toEqual(recordsOf(step, 'cpu').metrics![0]);
 });
 
 test('only broken characters are replaced', () => {

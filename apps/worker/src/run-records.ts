@@ -1,16 +1,17 @@
 /** What a trainer says, as rows of the database. */
 import type { TrainerUpdate } from '#contracts/trainer-calls.js';
-import type { NewMetric, RunFacts } from '#jobs/progress.js';
+import type { NewMetric, RunDecisions, RunFacts } from '#jobs/progress.js';
 import type { NewEvent } from '#jobs/transitions.js';
 
 export interface RunRecords {
   readonly metrics?: readonly NewMetric[];
   readonly events?: readonly NewEvent[];
   readonly facts?: RunFacts;
+  readonly decided?: RunDecisions;
 }
 
-/** Records of a message; none for what only the worker itself needs. */
-export function recordsOf(message: TrainerUpdate): RunRecords {
+/** Records of a message of a trainer on a device; none for what only the worker itself needs. */
+export function recordsOf(message: TrainerUpdate, device: string): RunRecords {
   switch (message.type) {
     case 'step':
       return { metrics: [metricOf(message)], facts: { tokensPerSecond: message.tokens_per_second } };
@@ -31,10 +32,11 @@ export function recordsOf(message: TrainerUpdate): RunRecords {
       };
     }
     case 'plan': {
-      const { type: _, choices, total_steps, ...plan } = message;
+      const { type: _, choices, chosen, total_steps, ...plan } = message;
       const text = `${plan.trainable_parameters} parameters to train in ${plan.modules.length} layers, ${total_steps} steps`;
       return {
-        facts: { plan: { ...plan, total_steps }, choices, totalSteps: total_steps },
+        facts: { plan: { ...plan, total_steps }, totalSteps: total_steps },
+        decided: { device, chosen, choices },
         events: [event('info', 'job.planned', text)],
       };
     }

@@ -31,6 +31,7 @@ export function startTrainer(
 ): TrainerProcess {
   return new ProcessClient({
     methods: trainerMethods,
+    name: 'trainer',
     main,
     args: ['--wait'],
     environment: { ...trainingEnvironment, ...environment },

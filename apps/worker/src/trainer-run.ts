@@ -2,6 +2,7 @@
 import { factsOf } from '#base/errors.js';
 import type { TrainerUpdate } from '#contracts/trainer-calls.js';
 import type { AttemptError } from '#jobs/endings.js';
+import type { TrainingOptions } from '#training/options.js';
 import type { TrainingSummary } from '#training/events.js';
 import { TrainerDied, type TrainerProcess } from './trainer-process.js';
 
@@ -24,10 +25,11 @@ const defaultLimits: SilenceLimits = { start: 1800, step: 300 };
 const secondsPerToken = 1;
 
 /** The limits for a job with these training options. */
-export function silenceLimits(training: Readonly<Record<string, unknown>>): SilenceLimits {
-  const { sample_prompts: prompts, sample_max_tokens: tokens } = training;
-  const answers = Array.isArray(prompts) ? prompts.length : 0;
-  const samples = answers * (typeof tokens === 'number' ? tokens : 64) * secondsPerToken;
+export function silenceLimits({
+  sample_prompts: prompts,
+  sample_max_tokens: tokens,
+}: TrainingOptions): SilenceLimits {
+  const samples = prompts.length * tokens * secondsPerToken;
   return { start: defaultLimits.start + samples, step: defaultLimits.step + samples };
 }
 

@@ -1,6 +1,7 @@
 /** Fine-tuning jobs as they are answered: OpenAI's object, and ours beside its fields. */
 import { z } from 'zod';
 import { shownHyperparameters } from '#contracts/http/hyperparameters.js';
+import { requestedOptions, resolvedOptions } from '#contracts/http/job-options.js';
 import { chosenOption } from '#contracts/http/plans.js';
 import { order, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
@@ -84,6 +85,10 @@ export const jobObject = z
     lora: loose.nullable(),
     /** Training options as they were asked for. */
     training: loose,
+    /** What was asked for, in one place. */
+    requested: requestedOptions,
+    /** What it means: every option with its value and the reason. */
+    resolved: resolvedOptions,
     device: z.string(),
     init_adapter: z.string().nullable(),
     /** Id of the adapter that the job made. */

@@ -1,5 +1,6 @@
 /** What a job would come to, told before it is made. */
 import { z } from 'zod';
+import { resolvedOptions } from '#contracts/http/job-options.js';
 
 export const plannedModule = z
   .object({
@@ -83,6 +84,8 @@ export const planObject = z
     lora: loose,
     /** Training options, every default filled in. */
     training: loose,
+    /** What these options come to, with reasons. */
+    resolved: resolvedOptions,
     device: z.string(),
     seed: z.int(),
     data: z.object({ training: plannedData, validation: plannedData.nullable() }).nullable(),

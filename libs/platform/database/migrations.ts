@@ -7,6 +7,7 @@ import { DeletedContent1795800100000 } from '#platform/database/migrations/17958
 import { FileExpiry1795800200000 } from '#platform/database/migrations/1795800200000-file-expiry.js';
 import { WaitingReasons1795800300000 } from '#platform/database/migrations/1795800300000-waiting-reasons.js';
 import { AdapterNotes1795802000000 } from '#platform/database/migrations/1795802000000-adapter-notes.js';
+import { ResolvedOptions1795803000000 } from '#platform/database/migrations/1795803000000-resolved-options.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -16,4 +17,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   FileExpiry1795800200000,
   WaitingReasons1795800300000,
   AdapterNotes1795802000000,
+  ResolvedOptions1795803000000,
 ];

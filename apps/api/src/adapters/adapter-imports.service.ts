@@ -1,22 +1,19 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
-import { ADAPTER_FILES, adapterNotes } from '#adapters/adapter.js';
-import { completeCard, modelCard } from '#adapters/model-card.js';
-import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
+import { ADAPTER_FILES } from '#adapters/adapter.js';
 import type { AdapterObject } from '#contracts/http/adapters.js';
-import { LowrankError } from '#base/errors.js';
 import { adapterName } from '#jobs/endings.js';
-import { knownModel } from '#jobs/known-models.js';
-import { readModelOrigin } from '#models/model-origin.js';
+import type { CheckedFolder } from '#jobs/planner-calls.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import { newId } from '#platform/ids.js';
 import type { Platform } from '#platform/platform.js';
-import { ApiError } from '../errors/api-error.js';
+import { ApiError, isCallers } from '../errors/api-error.js';
+import { Planner } from '../planner/planner.service.js';
 import { PLATFORM } from '../tokens.js';
 import { findUnsound } from '../http/sound-values.js';
 import { receiveUpload } from '../uploads/receive-upload.js';
@@ -29,9 +26,12 @@ const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** Adapters that were trained elsewhere: checked against their base model before anything of them is kept. */
 @Injectable()
 export class AdapterImports {
-  constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(Planner) private readonly planner: Planner,
+  ) {}
 
-  async import(projectId: string, request: IncomingMessage): Promise<AdapterObject> {
+  async import(projectId: string, request: IncomingMessage, signal: AbortSignal): Promise<AdapterObject> {
     const { home, maxFileBytes } = this.platform.configuration;
     await using spool = await SpoolFolder.make(spoolRoot(home));
     const archive = spool.file('archive');
@@ -46,10 +46,28 @@ export class AdapterImports {
     await unpackAdapter(archive, folder, maxFileBytes);
     const written = await readConfig(folder);
     const base = await this.findBase(fields.get('model') ?? written['base_model_name_or_path']);
-    const notes = await checkAdapter(folder, base);
-    const config = await completeFolder(folder, written, base);
+    const { config, notes } = await this.check(projectId, folder, base, signal);
     // Before the folder goes.
     return await this.keep(projectId, { folder, config, notes, base, suffix: fields.get('suffix') ?? null });
+  }
+
+  /** Against the base model; its name and licence are then in the folder. */
+  private async check(
+    projectId: string,
+    folder: string,
+    base: BaseModel,
+    signal: AbortSignal,
+  ): Promise<CheckedFolder> {
+    try {
+      return await this.planner.checkAdapter(projectId, folder, base, signal);
+    } catch (cause) {
+      if (!isCallers(cause)) throw cause;
+      // The folder is the server's own affair.
+      const message = cause.message
+        .replaceAll(`${folder}${path.sep}`, '')
+        .replaceAll(folder, 'that was sent');
+      throw new ApiError(cause.code, message, { param: 'file', cause });
+    }
   }
 
   private async findBase(name: unknown): Promise<BaseModel> {
@@ -100,28 +118,6 @@ export class AdapterImports {
   }
 }
 
-/** The base model and its licence go with the adapter: its files name them, whoever wrote these. */
-async function completeFolder(
-  folder: string,
-  written: Record<string, unknown>,
-  { name, folder: baseFolder }: BaseModel,
-): Promise<Record<string, unknown>> {
-  const isNamed = Boolean(written['base_model_name_or_path']);
-  const config = isNamed ? written : { ...written, base_model_name_or_path: name };
-  if (!isNamed)
-    await writeFile(path.join(folder, ADAPTER_FILES.config), `${JSON.stringify(config, undefined, 2)}\n`);
-  const { licence } = await readModelOrigin(baseFolder);
-  const file = path.join(folder, ADAPTER_FILES.card);
-  const card = await readFile(file, 'utf8').catch(() => null);
-  const base = String(config['base_model_name_or_path']);
-  const completed =
-    card === null
-      ? modelCard((await openAdapter(folder)).config, { licence })
-      : completeCard(card, { base, licence });
-  if (completed !== card) await writeFile(file, completed);
-  return config;
-}
-
 interface CheckedAdapter {
   readonly folder: string;
   readonly config: Record<string, unknown>;
@@ -154,17 +150,4 @@ async function readConfig(folder: string): Promise<Record<string, unknown>> {
   const unsound = findUnsound(config);
   if (unsound) throw refuse(`: ${unsound.field} ${unsound.problem}`);
   return config as Record<string, unknown>;
-}
-
-/** Layers, ranks and sizes must be those of the configuration and of the base model; yields what else was noticed. */
-async function checkAdapter(folder: string, { folder: baseFolder, identity }: BaseModel): Promise<string[]> {
-  const { base } = await knownModel(baseFolder, identity);
-  try {
-    return adapterNotes(await readAdapter(folder, { model: base.tree }));
-  } catch (cause) {
-    if (!(cause instanceof LowrankError)) throw cause;
-    // The folder is the server's own affair.
-    const message = cause.message.replaceAll(`${folder}${path.sep}`, '').replaceAll(folder, 'that was sent');
-    throw new ApiError(cause.code, message, { param: 'file', cause });
-  }
 }

@@ -7,6 +7,7 @@ import { deleted } from '#contracts/http/pages.js';
 import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { UploadBody } from '../http/upload-body.js';
+import { UntilGone } from '../http/until-gone.js';
 import { ProjectId } from '../keys/caller.js';
 import { AdapterImports } from './adapter-imports.service.js';
 import { AdaptersService } from './adapters.service.js';
@@ -22,8 +23,8 @@ export class AdaptersController {
   @Post()
   @UploadBody(adapterImport)
   @Endpoint({ summary: "Import a PEFT adapter's folder as .tar, .tar.gz or .zip", answer: adapterObject })
-  import(@ProjectId() project: string, @Req() request: Request) {
-    return this.imports.import(project, request);
+  import(@ProjectId() project: string, @Req() request: Request, @UntilGone() untilGone: AbortSignal) {
+    return this.imports.import(project, request, untilGone);
   }
 
   @Get()

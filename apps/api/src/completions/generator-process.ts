@@ -20,6 +20,7 @@ export function generatorProcess(
 ): ProcessSettings<typeof generatorMethods> {
   return {
     methods: generatorMethods,
+    name: 'generator',
     main,
     args: [cacheFolder, String(memoryBytes)],
     environment: trainingEnvironment,

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { errorBody } from '#contracts/http/errors.js';
 import { DataError } from '#data/data-error.js';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
-import { PlanError } from '#jobs/plan.js';
+import { PlanError } from '#jobs/plan-problems.js';
 import { OptionsError } from '#base/field-problems.js';
 import { ApiError, notFound } from './api-error.js';
 import { answerFor } from './error-answer.js';

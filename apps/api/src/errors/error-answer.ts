@@ -1,12 +1,10 @@
 /** From anything that was thrown to the answer that a client gets. */
 import { HttpException } from '@nestjs/common';
 import { type ErrorCode, traitsOf } from '#base/error-codes.js';
-import { DataError, describeProblem } from '#data/data-error.js';
+import { z } from 'zod';
+import { type DataProblem, describeProblem } from '#data/data-error.js';
 import type { ErrorBody, RequestProblem } from '#contracts/http/errors.js';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
-import { PlanError } from '#jobs/plan.js';
-import { LoraConfigError } from '#lora/config.js';
-import { OptionsError } from '#base/field-problems.js';
 import { ApiError } from './api-error.js';
 
 export interface ErrorAnswer {
@@ -33,10 +31,10 @@ const worthRetrying = [408, 409, 425, 429];
 
 /** The answer to an error; what is not meant for clients becomes a plain 500. */
 export function answerFor(error: unknown): ErrorAnswer {
-  const { status, code, message, param = null, problems } = describe(error);
+  const { status, code, message, param = null, problems, retryAfterSeconds = 2 } = describe(error);
   const headers: Record<string, string> = {};
   if (status < 500 && !worthRetrying.includes(status)) headers['x-should-retry'] = 'false';
-  if (status === 503 || status === 429) headers['retry-after'] = '2';
+  if (status === 503 || status === 429) headers['retry-after'] = String(retryAfterSeconds);
   if (status === 401) headers['www-authenticate'] = 'Bearer';
   return {
     status,
@@ -64,17 +62,13 @@ interface Description {
   readonly message: string;
   readonly param?: string | null;
   readonly problems?: readonly RequestProblem[];
+  /** For 429 and 503. */
+  readonly retryAfterSeconds?: number;
 }
 
 function describe(error: unknown): Description {
   if (error instanceof ApiError) return error;
-  if (error instanceof DataError) return describeData(error);
-  if (error instanceof PlanError) return describePlan(error);
-  if (error instanceof OptionsError || error instanceof LoraConfigError) return describeFields(error);
-  if (error instanceof LowrankError && error.kind !== 'bug') {
-    const { code, message } = error;
-    return { status: traitsOf(code).status, code, message, param: paramOf(error) };
-  }
+  if (error instanceof LowrankError && error.kind !== 'bug') return describeNamed(error);
   if (isDatabaseGone(error)) {
     return {
       status: 503,
@@ -101,39 +95,46 @@ function describe(error: unknown): Description {
   return { status: 500, code: 'internal_error', message: 'the server failed; its log says why' };
 }
 
-function describeFields(error: OptionsError | LoraConfigError): Description {
-  const problems = error.problems.map(({ field, problem, fix }) => ({ field, message: problem, fix }));
-  return {
-    status: 400,
-    code: error.code,
-    message: error.message,
-    param: problems[0]?.field ?? null,
-    problems,
-  };
+/** An error of this process or of another one, which its facts tell. */
+function describeNamed(error: LowrankError): Description {
+  const { code, details } = error;
+  const { status } = traitsOf(code);
+  const problems = problemsIn.safeParse(details['problems']).data?.map(requestProblemOf);
+  const param = paramOf(error) ?? problems?.[0]?.field ?? null;
+  const message = code === 'invalid_data' ? dataMessage(details) : error.message;
+  return { status, code, message, param, problems, retryAfterSeconds: retryAfter(details) };
 }
 
-function describePlan({ code, message, problems }: PlanError): Description {
-  return {
-    status: 400,
-    code,
-    message,
-    param: problems[0]?.field ?? null,
-    problems,
-  };
+/** Problems as the errors of several rooms list them. */
+const problemsIn = z.array(
+  z.object({
+    field: z.string(),
+    line: z.int().optional(),
+    code: z.string().optional(),
+    message: z.string().optional(),
+    problem: z.string().optional(),
+    fix: z.string().optional(),
+  }),
+);
+
+function requestProblemOf({ message, problem, ...rest }: z.infer<typeof problemsIn>[number]): RequestProblem {
+  return { ...rest, message: message ?? problem ?? '' };
 }
 
-function describeData({ code, problems, isComplete, details }: DataError): Description {
+function dataMessage(details: LowrankError['details']): string {
+  const { problems, isComplete } = details as unknown as {
+    readonly problems: readonly DataProblem[];
+    readonly isComplete: boolean;
+  };
   const shown = problems.slice(0, mostShown).map(describeProblem).join('; ');
   const hidden = problems.length - mostShown;
   const more =
     hidden > 0 || !isComplete ? ` (and ${Math.max(hidden, 0)}${isComplete ? '' : ' or'} more)` : '';
-  return {
-    status: 400,
-    code,
-    message: `${shown}${more}`,
-    param: typeof details['field'] === 'string' ? details['field'] : 'file',
-    problems: problems.map(({ line, field, code, message }) => ({ field, line, code, message })),
-  };
+  return `${shown}${more}`;
+}
+
+function retryAfter({ retryAfterSeconds }: LowrankError['details']): number | undefined {
+  return typeof retryAfterSeconds === 'number' ? retryAfterSeconds : undefined;
 }
 
 function paramOf(error: LowrankError): string | null {

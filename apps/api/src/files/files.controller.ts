@@ -8,6 +8,7 @@ import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
 import { UploadBody } from '../http/upload-body.js';
+import { UntilGone } from '../http/until-gone.js';
 import { ProjectId } from '../keys/caller.js';
 import { FilesService } from './files.service.js';
 
@@ -20,8 +21,13 @@ export class FilesController {
   @ApiHeader(idempotencyHeader)
   @UploadBody(fileUpload)
   @Endpoint({ summary: 'Upload a training file; it is checked line by line', answer: fileObject })
-  upload(@ProjectId() project: string, @Req() request: Request, @IdempotencyKey() key?: string) {
-    return this.files.upload(project, request, key);
+  upload(
+    @ProjectId() project: string,
+    @Req() request: Request,
+    @UntilGone() untilGone: AbortSignal,
+    @IdempotencyKey() key?: string,
+  ) {
+    return this.files.upload(project, request, untilGone, key);
   }
 
   @Get()

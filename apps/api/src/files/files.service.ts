@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
 import { type EntityManager, IsNull } from 'typeorm';
 import type { z } from 'zod';
-import { type DatasetSummary, validateDataset } from '#data/dataset.js';
+import type { DatasetSummary } from '#data/dataset.js';
 import type { FileObject, fileListQuery } from '#contracts/http/files.js';
 import type { Deleted, Page } from '#contracts/http/pages.js';
 import { answerOnce } from '#jobs/idempotency.js';
@@ -17,6 +17,7 @@ import { notFound } from '../errors/api-error.js';
 import type { Download } from '../http/downloads.js';
 import { digestOfRequest } from '../http/idempotency.js';
 import { keysetPage } from '../http/keyset-page.js';
+import { Planner } from '../planner/planner.service.js';
 import { PLATFORM } from '../tokens.js';
 import { receiveUpload } from '../uploads/receive-upload.js';
 import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
@@ -26,26 +27,32 @@ import { checkUploadField, readUploadFields, uploadFields } from './upload-field
 /** Training files: taken in, checked, listed, handed out, deleted. */
 @Injectable()
 export class FilesService {
-  constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(Planner) private readonly planner: Planner,
+  ) {}
 
   /** Takes a file in. One that is refused leaves nothing behind, neither on the disk nor in the store. */
-  async upload(projectId: string, request: IncomingMessage, idempotencyKey?: string): Promise<FileObject> {
+  async upload(
+    projectId: string,
+    request: IncomingMessage,
+    signal: AbortSignal,
+    idempotencyKey?: string,
+  ): Promise<FileObject> {
     const { home, maxFileBytes } = this.platform.configuration;
     await using spool = await SpoolFolder.make(spoolRoot(home));
     const place = spool.file('data');
-    let summary: DatasetSummary | undefined;
     const { fields, filename } = await receiveUpload(request, {
       place,
       maxBytes: maxFileBytes,
       fields: uploadFields,
       onField: checkUploadField,
-      check: async (content, name) => {
-        summary = await validateDataset(content, { name });
-      },
+      lookEarly: (name, stop) => this.planner.checkDataHead(projectId, { file: place, name }, stop),
     });
     const expiresAfter = readUploadFields(fields);
+    const summary = await this.planner.checkData(projectId, { file: place, name: filename }, signal);
     // Before the folder goes.
-    return await this.keep(projectId, { place, filename, expiresAfter, summary: summary! }, idempotencyKey);
+    return await this.keep(projectId, { place, filename, expiresAfter, summary }, idempotencyKey);
   }
 
   async list(projectId: string, query: z.output<typeof fileListQuery>): Promise<Page<FileObject>> {

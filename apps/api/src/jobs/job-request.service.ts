@@ -1,63 +1,116 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JobRequest } from '#contracts/http/job-create.js';
 import type { NewJob } from '#jobs/job-store.js';
-import { knownModel } from '#jobs/known-models.js';
-import type { MeasuredFile } from '#jobs/measure-data.js';
-import { type JobPlan, planJob } from '#jobs/plan.js';
+import type { EarlierShape, Planned } from '#jobs/planner-calls.js';
 import { filesOf } from '#jobs/stored-files.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { StoredFile } from '#platform/database/entities/stored-file.js';
 import type { Platform } from '#platform/platform.js';
-import { ChoiceBook, chooseSchedule } from '#training/auto-options.js';
-import { parseTrainingOptions } from '#training/options.js';
-import { ApiError, blaming } from '../errors/api-error.js';
+import { isMachineOption } from '#training/resolved-options.js';
+import { ApiError } from '../errors/api-error.js';
+import { Planner } from '../planner/planner.service.js';
 import { PLATFORM } from '../tokens.js';
 
-/** A request whose names were found and whose options were checked. */
-export interface CheckedJob {
-  readonly job: NewJob;
-  readonly plan: JobPlan;
+/** A request whose names were found. */
+export interface FoundJob {
+  readonly request: JobRequest;
+  readonly base: BaseModel;
+  readonly adapter: Adapter | null;
+  readonly training: StoredFile;
+  readonly validation: StoredFile | null;
 }
 
-/** What the training options say if nothing is said. */
-const usualSeed = 42;
+export interface CheckOptions {
+  /** Whether examples of the data are to be shown. */
+  readonly examples?: boolean;
+  /** Earlier jobs whose operations are to be counted. */
+  readonly earlier?: readonly EarlierShape[];
+}
 
 /** Checks what a job asks for against what the server has: one code for plans and for jobs. */
 @Injectable()
 export class JobRequests {
-  constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(Planner) private readonly planner: Planner,
+  ) {}
 
-  /** Throws ApiError 400 that names the field, and PlanError with every problem. */
-  async check(projectId: string, request: JobRequest): Promise<CheckedJob> {
+  /** Throws ApiError 400 that names the field. */
+  async find(projectId: string, request: JobRequest): Promise<FoundJob> {
     const { base, adapter } = await this.findModel(projectId, request);
-    const trainingFile = await this.findFile(projectId, 'training_file', request.trainingFile);
-    const validationFile =
+    const training = await this.findFile(projectId, 'training_file', request.trainingFile);
+    const validation =
       request.validationFile === null
         ? null
         : await this.findFile(projectId, 'validation_file', request.validationFile);
-    const { base: folder } = await blaming('model', () => knownModel(base.folder, base.identity));
-    const training = withLearningRate(request, folder.config.hiddenSize);
-    const { lora, device, suffix, metadata } = request;
-    const seed = request.seed ?? usualSeed;
-    const plan = await planJob(
-      { base, lora, training, device, seed, initAdapter: adapter },
-      { training: this.measured(trainingFile), validation: validationFile && this.measured(validationFile) },
+    return { request, base, adapter, training, validation };
+  }
+
+  /** Throws what `Planner.plan` throws, with every problem of the job. */
+  async plan(
+    projectId: string,
+    { request, base, adapter, training, validation }: FoundJob,
+    signal: AbortSignal,
+    { examples = false, earlier = [] }: CheckOptions = {},
+  ): Promise<Planned> {
+    const { name, folder, identity } = base;
+    const { lora, training: options, learningRateMultiplier, device, seed } = request;
+    return this.planner.plan(
+      projectId,
+      {
+        base: { name, folder, identity },
+        lora,
+        learningRateMultiplier,
+        device,
+        seed,
+        initAdapter: adapter && {
+          id: adapter.id,
+          config: adapter.config,
+          baseIdentity: adapter.baseIdentity,
+        },
+        examples,
+        earlier: [...earlier],
+        training: options,
+        trainingFile: training,
+        validationFile: validation,
+      },
+      signal,
     );
-    const job: NewJob = {
+  }
+
+  /** Both, as a job that can be made. */
+  async check(projectId: string, request: JobRequest, signal: AbortSignal): Promise<NewJob> {
+    const found = await this.find(projectId, request);
+    const { plan } = await this.plan(projectId, found, signal);
+    const { base, adapter, training, validation } = found;
+    const { lora, device, suffix, metadata, seed, learningRateMultiplier } = request;
+    const data = plan.data!;
+    return {
       model: base.name,
       baseIdentity: base.identity,
-      trainingFileId: trainingFile.id,
-      validationFileId: validationFile?.id ?? null,
+      trainingFileId: training.id,
+      validationFileId: validation?.id ?? null,
       initAdapterId: adapter?.id ?? null,
       lora,
-      training,
+      training:
+        learningRateMultiplier === null
+          ? request.training
+          : { ...request.training, learning_rate: data.settled.learning_rate },
+      requested: { lora, training: request.training, device, seed, learningRateMultiplier },
+      resolved: {
+        training: data.settled,
+        lora: plan.lora,
+        device,
+        reasons: data.reasons,
+        chosen: null,
+      },
+      choices: data.choices.filter(({ option }) => !isMachineOption(option)),
       device,
       suffix,
       metadata,
-      seed,
+      seed: data.settled.seed,
     };
-    return { job, plan };
   }
 
   private async findModel(
@@ -104,29 +157,4 @@ export class JobRequests {
     }
     return file;
   }
-
-  private measured({ filename, bytes, objectKey }: StoredFile): MeasuredFile {
-    return {
-      name: filename,
-      bytes,
-      open: (length) => this.platform.objects.get(objectKey, { start: 0, length }),
-    };
-  }
-}
-
-/** OpenAI's multiplier is of the learning rate that would be chosen, which the width of the model decides. */
-function withLearningRate(
-  { training, learningRateMultiplier }: JobRequest,
-  hiddenSize: number,
-): Record<string, unknown> {
-  if (learningRateMultiplier === null) return training;
-  const learningRate = usualLearningRate(hiddenSize) * learningRateMultiplier;
-  return { ...training, learning_rate: Number(learningRate.toPrecision(12)) };
-}
-
-/** By the rules themselves; the other facts do not touch the learning rate. */
-function usualLearningRate(hiddenSize: number): number {
-  const options = parseTrainingOptions({});
-  const facts = { hiddenSize, blocks: 1, batchSize: 1, validationBatches: 0 };
-  return chooseSchedule(new ChoiceBook(options), options, facts).learning_rate;
 }

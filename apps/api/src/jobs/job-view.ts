@@ -1,8 +1,10 @@
 import type { ShownHyperparameters } from '#contracts/http/hyperparameters.js';
 import type { JobObject, WaitingReasonObject } from '#contracts/http/jobs.js';
 import { adapterName } from '#jobs/endings.js';
+import { requestedOf, resolvedOf } from '#jobs/job-options.js';
 import type { Job } from '#platform/database/entities/job.js';
 import { unixSeconds, unixSecondsOrNull } from '../http/unix-seconds.js';
+import { viewRequested, viewResolved } from './job-options-view.js';
 import type { JobReading } from './job-reads.js';
 
 /** A job as it is answered. */
@@ -33,6 +35,8 @@ export function viewJob(reading: JobReading, now = new Date()): JobObject {
     suffix: job.suffix,
     lora: job.lora,
     training: job.training,
+    requested: viewRequested(requestedOf(job)),
+    resolved: viewResolved(resolvedOf(job)),
     device: job.device,
     init_adapter: job.initAdapterId,
     adapter: job.adapterId,

@@ -5,6 +5,7 @@ import { jobCreate, type JobRequest } from '#contracts/http/job-create.js';
 import { jobListQuery, jobObject, jobPage } from '#contracts/http/jobs.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
+import { UntilGone } from '../http/until-gone.js';
 import { ProjectId } from '../keys/caller.js';
 import { JobsService } from './jobs.service.js';
 
@@ -19,9 +20,10 @@ export class JobsController {
   create(
     @ProjectId() project: string,
     @Body({ schema: jobCreate }) request: JobRequest,
+    @UntilGone() untilGone: AbortSignal,
     @IdempotencyKey() key?: string,
   ) {
-    return this.jobs.create(project, request, key);
+    return this.jobs.create(project, request, untilGone, key);
   }
 
   @Get()

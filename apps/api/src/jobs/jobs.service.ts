@@ -28,11 +28,16 @@ export class JobsService {
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
   ) {}
 
-  async create(projectId: string, request: JobRequest, idempotencyKey?: string): Promise<JobObject> {
+  async create(
+    projectId: string,
+    request: JobRequest,
+    signal: AbortSignal,
+    idempotencyKey?: string,
+  ): Promise<JobObject> {
     const answer =
       idempotencyKey === undefined
-        ? await this.createNew(projectId, request)
-        : await this.createOnce(projectId, request, idempotencyKey);
+        ? await this.createNew(projectId, request, signal)
+        : await this.createOnce(projectId, request, signal, idempotencyKey);
     this.relay.wake();
     return answer;
   }
@@ -85,19 +90,24 @@ export class JobsService {
     return this.get(projectId, id);
   }
 
-  private async createNew(projectId: string, request: JobRequest): Promise<JobObject> {
-    const { job } = await this.requests.check(projectId, request);
+  private async createNew(projectId: string, request: JobRequest, signal: AbortSignal): Promise<JobObject> {
+    const job = await this.requests.check(projectId, request, signal);
     return this.platform.database.transaction((manager) => this.insert(manager, projectId, job));
   }
 
-  private async createOnce(projectId: string, request: JobRequest, key: string): Promise<JobObject> {
+  private async createOnce(
+    projectId: string,
+    request: JobRequest,
+    signal: AbortSignal,
+    key: string,
+  ): Promise<JobObject> {
     const { database } = this.platform;
     const digest = digestOfRequest('POST /v1/fine_tuning/jobs', request);
     // What was answered stays so, whatever became of its files since; and checking takes longer than a lock should.
     const isKnown = await database.manager.existsBy(IdempotencyKey, { projectId, key });
-    const checked = isKnown ? undefined : await this.requests.check(projectId, request);
+    const checked = isKnown ? undefined : await this.requests.check(projectId, request, signal);
     const answer = await answerOnce(database, { projectId, key, digest }, async (manager) => {
-      const { job } = checked ?? (await this.requests.check(projectId, request));
+      const job = checked ?? (await this.requests.check(projectId, request, signal));
       return { status: 200, body: await this.insert(manager, projectId, job) };
     });
     return answer.body as unknown as JobObject;

@@ -1,18 +1,19 @@
 /** What is known of the speed of this service: the steps of earlier jobs, and the processors of its workers. */
 import type { DataSource } from 'typeorm';
-import type { MeasuredSteps } from '#jobs/time-estimate.js';
-import { countWork } from '#jobs/work.js';
-import type { ModelFolder } from '#models/model-folder.js';
+import { resolvedOf } from '#jobs/job-options.js';
+import type { EarlierShape } from '#jobs/planner-calls.js';
+import type { ResolvedOptions } from '#training/resolved-options.js';
 
 interface MeasuredJob {
   readonly training: Record<string, unknown>;
-  readonly choices: readonly { readonly option: string; readonly value: unknown }[];
+  readonly resolved: ResolvedOptions | null;
+  readonly choices: Record<string, unknown>[];
   readonly plan: Record<string, unknown>;
   readonly seconds: number;
 }
 
 /** The median of the newest steps of the newest jobs; a first step takes longer than those that follow. */
-const query = `SELECT job.training, job.choices, job.plan, speed.seconds
+const query = `SELECT job.training, job.resolved, job.choices, job.plan, speed.seconds
   FROM job CROSS JOIN LATERAL (
     SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY
       (recent."values"->>'tokens')::float8 / nullif((recent."values"->>'tokens_per_second')::float8, 0)) AS seconds
@@ -23,24 +24,33 @@ const query = `SELECT job.training, job.choices, job.plan, speed.seconds
     AND job.choices IS NOT NULL AND job.plan IS NOT NULL AND speed.seconds > 0
   ORDER BY job.created_at DESC LIMIT 20`;
 
-export async function measuredSteps(
+/** Columns that say nothing about speed. */
+const unused = { requested: null, lora: null, device: 'auto', seed: 0, initAdapterId: null };
+
+/** A job whose steps were measured. */
+export interface EarlierJob extends EarlierShape {
+  readonly secondsPerStep: number;
+}
+
+/** The newest jobs of a project on a base and a device. */
+export async function earlierJobs(
   database: DataSource,
   of: { readonly projectId: string; readonly baseIdentity: string; readonly device: string },
-  { config, tree }: Pick<ModelFolder, 'config' | 'tree'>,
-): Promise<MeasuredSteps[]> {
+): Promise<EarlierJob[]> {
   const jobs = await database.query<MeasuredJob[]>(query, [of.projectId, of.baseIdentity, of.device]);
-  return jobs.flatMap(({ training, choices, plan, seconds }) => {
-    const option = (name: string) =>
-      Number(choices.find((choice) => choice.option === name)?.value ?? training[name]);
-    const operations = countWork({
-      config,
-      modelParameters: tree.parameterCount,
+  return jobs.flatMap(({ plan, seconds, ...row }) => {
+    const { training, chosen } = resolvedOf({ ...row, ...unused });
+    const option = (name: 'block_length' | 'batch_size') => {
+      const choice = row.choices.find((made) => made['option'] === name);
+      return Number(chosen?.[name] ?? choice?.['value'] ?? training[name]);
+    };
+    const shape = {
       trainableParameters: Number(plan['trainable_parameters']),
       blockLength: option('block_length'),
       batchSize: option('batch_size'),
-      accumulation: Number(training['gradient_accumulation_steps'] ?? 1),
-    }).step;
-    return Number.isFinite(operations) ? [{ operations, secondsPerStep: seconds }] : [];
+      accumulation: training.gradient_accumulation_steps,
+    };
+    return Object.values(shape).every(Number.isFinite) ? [{ ...shape, secondsPerStep: seconds }] : [];
   });
 }
 

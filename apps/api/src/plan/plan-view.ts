@@ -1,10 +1,17 @@
+import type { JobRequest } from '#contracts/http/job-create.js';
 import type { PlannedData, PlannedTime, PlanObject } from '#contracts/http/plans.js';
-import type { DataMeasure } from '#jobs/measure-data.js';
-import type { CheckedJob } from '../jobs/job-request.service.js';
+import type { Planned } from '#jobs/planner-calls.js';
+import type { DataMeasure, ShownExample } from '#training/measure-head.js';
+import { viewResolved } from '../jobs/job-options-view.js';
 
 /** A plan as it is answered. */
-export function viewPlan({ job, plan }: CheckedJob, time: PlannedTime | null): PlanObject {
-  const { seed: _, device: __, ...training } = plan.training;
+export function viewPlan(
+  { device }: JobRequest,
+  { plan, shown, shownValidation }: Planned,
+  time: PlannedTime | null,
+): PlanObject {
+  const { seed, device: _, ...training } = plan.training;
+  const data = plan.data!;
   return {
     object: 'fine_tuning.plan',
     model: plan.model,
@@ -21,21 +28,28 @@ export function viewPlan({ job, plan }: CheckedJob, time: PlannedTime | null): P
     adapter_bytes: plan.adapterBytes,
     lora: plan.lora,
     training,
-    device: job.device,
-    seed: job.seed,
-    data: plan.data && {
-      training: viewData(plan.data.training),
-      validation: plan.data.validation && viewData(plan.data.validation),
+    resolved: viewResolved({
+      training: data.settled,
+      lora: plan.lora,
+      device,
+      reasons: data.reasons,
+      chosen: null,
+    }),
+    device,
+    seed,
+    data: {
+      training: viewData(data.training, shown),
+      validation: data.validation && viewData(data.validation, shownValidation),
     },
-    choices: plan.choices && [...plan.choices],
-    total_steps: plan.totalSteps,
-    steps_per_epoch: plan.stepsPerEpoch,
+    choices: [...data.choices],
+    total_steps: data.totalSteps,
+    steps_per_epoch: data.stepsPerEpoch,
     time,
     warnings: [...plan.warnings],
   };
 }
 
-function viewData(measure: DataMeasure): PlannedData {
+function viewData(measure: DataMeasure, shown: readonly ShownExample[]): PlannedData {
   return {
     examples: measure.examples,
     tokens: measure.tokens,
@@ -45,8 +59,8 @@ function viewData(measure: DataMeasure): PlannedData {
     truncated_examples: measure.truncatedExamples,
     dropped_examples: measure.droppedExamples,
     estimated: measure.estimated,
-    example: [...measure.example],
-    shown_examples: measure.shown.map(({ line, tokens, shownTokens, pieces }) => ({
+    example: [...(shown[0]?.pieces ?? [])],
+    shown_examples: shown.map(({ line, tokens, shownTokens, pieces }) => ({
       line,
       tokens,
       shown_tokens: shownTokens,

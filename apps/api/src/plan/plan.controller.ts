@@ -3,6 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { jobCreate, type JobRequest } from '#contracts/http/job-create.js';
 import { planObject } from '#contracts/http/plans.js';
 import { Endpoint } from '../http/endpoint.js';
+import { UntilGone } from '../http/until-gone.js';
 import { ProjectId } from '../keys/caller.js';
 import { PlanService } from './plan.service.js';
 
@@ -13,7 +14,11 @@ export class PlanController {
 
   @Post()
   @Endpoint({ summary: 'Tell what a job would come to, without making it', answer: planObject })
-  plan(@ProjectId() project: string, @Body({ schema: jobCreate }) request: JobRequest) {
-    return this.plans.plan(project, request);
+  plan(
+    @ProjectId() project: string,
+    @Body({ schema: jobCreate }) request: JobRequest,
+    @UntilGone() untilGone: AbortSignal,
+  ) {
+    return this.plans.plan(project, request, untilGone);
   }
 }

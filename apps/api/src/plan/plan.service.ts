@@ -1,15 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JobRequest } from '#contracts/http/job-create.js';
 import type { PlannedTime, PlanObject } from '#contracts/http/plans.js';
-import { knownModel } from '#jobs/known-models.js';
 import { Placement } from '#jobs/placement.js';
+import type { Planned } from '#jobs/planner-calls.js';
 import { estimateTime } from '#jobs/time-estimate.js';
 import { staysOutOfQueue } from '#jobs/waiting.js';
-import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Platform } from '#platform/platform.js';
-import { type CheckedJob, JobRequests } from '../jobs/job-request.service.js';
+import { JobRequests } from '../jobs/job-request.service.js';
 import { PLATFORM } from '../tokens.js';
-import { coresOfWorkers, measuredSteps } from './measured-steps.js';
+import { coresOfWorkers, type EarlierJob, earlierJobs } from './measured-steps.js';
 import { viewPlan } from './plan-view.js';
 
 /** Plans: the checks of a job without the job. */
@@ -20,33 +19,41 @@ export class PlanService {
     @Inject(JobRequests) private readonly requests: JobRequests,
   ) {}
 
-  async plan(projectId: string, request: JobRequest): Promise<PlanObject> {
-    const checked = await this.requests.check(projectId, request);
-    const plan = viewPlan(checked, await this.time(projectId, checked));
-    const warning = await this.placeWarning(checked);
+  /** Throws what `JobRequests` throws. */
+  async plan(projectId: string, request: JobRequest, signal: AbortSignal): Promise<PlanObject> {
+    const found = await this.requests.find(projectId, request);
+    const { database } = this.platform;
+    const { device } = request;
+    const earlier = await earlierJobs(database, { projectId, baseIdentity: found.base.identity, device });
+    const planned = await this.requests.plan(projectId, found, signal, { examples: true, earlier });
+    const plan = viewPlan(request, planned, await this.time(device, planned, earlier));
+    const warning = await this.placeWarning(device);
     return warning ? { ...plan, warnings: [...plan.warnings, warning] } : plan;
   }
 
   /** What would keep the job from running at all, as things are. */
-  private async placeWarning({ job }: CheckedJob): Promise<PlanObject['warnings'][number] | null> {
+  private async placeWarning(device: string): Promise<PlanObject['warnings'][number] | null> {
     const { database, configuration } = this.platform;
     const placement = await Placement.read(database, configuration.workerLostSeconds);
-    const reason = placement.reasonFor({ device: job.device, memoryBytes: 0 });
+    const reason = placement.reasonFor({ device, memoryBytes: 0 });
     if (!staysOutOfQueue(reason)) return null;
     return { code: reason!.code, message: `the job would wait: ${reason!.message}` };
   }
 
-  private async time(projectId: string, { job, plan }: CheckedJob): Promise<PlannedTime | null> {
-    if (!plan.run) return null;
+  private async time(
+    device: string,
+    { plan, earlierOperations }: Planned,
+    earlier: readonly EarlierJob[],
+  ): Promise<PlannedTime | null> {
     const { database, configuration } = this.platform;
-    const base = await database.manager.findOneByOrFail(BaseModel, { name: job.model });
-    const model = await knownModel(base.folder, base.identity);
-    const { baseIdentity, device } = job;
-    const measured = await measuredSteps(database, { projectId, baseIdentity, device }, model.base);
     // Other devices are too far from each other to be judged without a measurement.
     const isProcessor = device === 'auto' || device === 'cpu';
     const cores = isProcessor ? await coresOfWorkers(database, configuration.workerLostSeconds) : null;
-    const time = estimateTime(plan.run, measured, cores);
+    const measured = earlier.map(({ secondsPerStep }, i) => ({
+      secondsPerStep,
+      operations: earlierOperations[i]!,
+    }));
+    const time = estimateTime(plan.data!.run, measured, cores);
     if (!time) return null;
     const { lowSeconds, highSeconds, ...rest } = time;
     return { low_seconds: lowSeconds, high_seconds: highSeconds, ...rest };

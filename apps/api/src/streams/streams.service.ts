@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { Inject, Injectable, type OnModuleDestroy, type StreamableFile } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { LowrankError } from '#base/errors.js';
 import { isTerminal } from '#jobs/transitions.js';
 import { Metric } from '#platform/database/entities/metric.js';
 import type { Platform } from '#platform/platform.js';
@@ -24,7 +25,9 @@ export class StreamsService implements OnModuleDestroy {
 
   /** Streams would keep the server from closing. */
   onModuleDestroy(): void {
-    this.shutdown.abort();
+    this.shutdown.abort(
+      new LowrankError('server_stopping', 'the server is being stopped: ask again in a while'),
+    );
   }
 
   /** A stream from where the client says it was; 204, which ends reconnecting, if nothing more will come. */
@@ -57,7 +60,7 @@ export class StreamsService implements OnModuleDestroy {
     const onError = (error: unknown) =>
       log.warn({ err: error, job: jobId }, 'a stream waits for the database');
     const text = followJob({ database, projectId, jobId, from, watch, signal, onError });
-    const stream = Readable.from(text, { objectMode: false });
+    const stream = Readable.from(unlessAborted(text, this.shutdown.signal), { objectMode: false });
     stream.once('close', () => {
       ended.abort();
       watch[Symbol.dispose]();
@@ -73,4 +76,10 @@ export class StreamsService implements OnModuleDestroy {
     if (event !== null && event < reading.job.eventCount) return false;
     return metric === null || metric >= ((await manager.maximum(Metric, 'seq', { jobId })) ?? 0);
   }
+}
+
+/** Breaks off instead of ending when the signal has aborted: the client is to ask again. */
+async function* unlessAborted(text: AsyncIterable<string>, signal: AbortSignal): AsyncGenerator<string> {
+  yield* text;
+  signal.throwIfAborted();
 }

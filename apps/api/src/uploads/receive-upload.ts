@@ -1,8 +1,7 @@
 /** A multipart body read as it comes: one file onto the disk, short fields into memory. */
 import { createWriteStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { once } from 'node:events';
-import { PassThrough, type Readable, Transform } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import busboy from 'busboy';
 import { ApiError } from '../errors/api-error.js';
@@ -16,8 +15,8 @@ export interface UploadRules {
   readonly fields: readonly string[];
   /** Looks at a field as soon as it is there; what it throws ends the upload. */
   readonly onField?: (name: string, value: string) => void;
-  /** Reads the file as it comes; what it throws ends the upload. */
-  readonly check?: (content: AsyncIterable<Buffer>, filename: string) => Promise<void>;
+  /** Looks at what is on the disk a moment after the file began; what it throws ends the upload. */
+  readonly lookEarly?: (filename: string, signal: AbortSignal) => Promise<void>;
 }
 
 export interface Upload {
@@ -26,6 +25,8 @@ export interface Upload {
   readonly bytes: number;
 }
 
+/** When a file that still comes is looked at. */
+const earlyMilliseconds = 500;
 const maxFieldBytes = 4096;
 /** Room for field values, headers and boundaries beside the file. */
 const overheadBytes = 64 * 1024;
@@ -172,7 +173,7 @@ class FormReader {
     stream: Readable,
     filename: string | undefined,
   ): Promise<{ filename: string; bytes: number }> {
-    const { maxBytes, check, place } = this.rules;
+    const { maxBytes, place } = this.rules;
     const name = soundName(filename);
     const { signal } = this.stop;
     let bytes = 0;
@@ -190,16 +191,18 @@ class FormReader {
       },
     });
     const file = createWriteStream(place, { flags: 'wx', mode: 0o600 });
-    const watched = async (content: AsyncIterable<Buffer>) => {
-      try {
-        await check?.(content, name);
-      } catch (error) {
-        this.fail(error);
-        throw error;
-      }
-    };
-    await pipeline(stream, meter, alsoTo(watched), file, { signal });
+    using _ = this.lookingEarly(name);
+    await pipeline(stream, meter, file, { signal });
     return { filename: name, bytes };
+  }
+
+  /** Looks at the file while it comes, if it still comes then. */
+  private lookingEarly(filename: string): Disposable {
+    const look = () => {
+      this.rules.lookEarly?.(filename, this.stop.signal).catch((error: unknown) => this.fail(error));
+    };
+    const timer = setTimeout(look, earlyMilliseconds);
+    return { [Symbol.dispose]: () => clearTimeout(timer) };
   }
 
   private async finish(): Promise<Upload> {
@@ -231,26 +234,4 @@ function soundName(name: string | undefined): string {
     .trim()
     .slice(0, 255);
   return clean === '' || clean === '.' || clean === '..' ? 'file' : clean;
-}
-
-/** Hands every piece to a reader before it goes on; ends when the reader has ended too. */
-function alsoTo(read: (pieces: AsyncIterable<Buffer>) => Promise<void>) {
-  return async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    const copy = new PassThrough();
-    // A reader that has seen enough lets go of it while pieces still come.
-    copy.on('error', () => undefined);
-    const ended = read(copy);
-    // What it throws comes out below, or was told already.
-    ended.catch(() => undefined);
-    try {
-      for await (const piece of pieces) {
-        if (!copy.write(piece)) await Promise.race([once(copy, 'drain'), ended]);
-        yield piece;
-      }
-      copy.end();
-      await ended;
-    } finally {
-      copy.destroy();
-    }
-  };
 }

@@ -1,4 +1,5 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { RequestedOptions, ResolvedOptions } from '#training/resolved-options.js';
 import { oneOf } from '#platform/database/entities/one-of.js';
 import type { WaitingReason } from '#platform/database/entities/waiting-reason.js';
 
@@ -62,6 +63,14 @@ export class Job {
   /** Training options as they were asked for (libs/training/options.ts). */
   @Column('jsonb')
   training!: Record<string, unknown>;
+
+  /** All that was asked for about training; null for jobs of older versions. */
+  @Column('jsonb', { nullable: true })
+  requested!: RequestedOptions | null;
+
+  /** What that means; null for jobs of older versions, see libs/jobs/job-options.ts. */
+  @Column('jsonb', { nullable: true })
+  resolved!: ResolvedOptions | null;
 
   /** `auto`, or a device that the job wants: cpu, webgpu, cuda, eager, tfjs-node, tfjs-node-gpu. */
   @Column('text', { default: 'auto' })

@@ -1,0 +1,40 @@
+/** The process that plans and checks uploads, as the API starts it. */
+import path from 'node:path';
+import { LowrankError } from '#base/errors.js';
+import type { Methods } from '#contracts/process-calls.js';
+import { plannerMethods } from '#jobs/planner-calls.js';
+import type { Log } from '#platform/log.js';
+import { howEnded, type ProcessClient } from '#platform/process-client.js';
+import { ProcessOnDemand } from '#platform/process-on-demand.js';
+import { programFolder } from '../program.js';
+
+/** A process that is there when it is needed; tests have one that is none. */
+export interface OnDemand<M extends Methods> {
+  hold(): Disposable;
+  client(): Pick<ProcessClient<M>, 'call'>;
+  end(): Promise<void>;
+}
+
+/** Starts what plans, with the milliseconds after which it ends when it is idle. */
+export type StartPlanner = (log: Log, idleMilliseconds: number) => OnDemand<typeof plannerMethods>;
+
+/** Where it is compiled to, seen from the sources and from what was built of them alike. */
+const plannerMain = path.join(programFolder, 'dist/apps/planner/src/main.js');
+
+export const startPlanner: StartPlanner = (log, idleMilliseconds) =>
+  new ProcessOnDemand(
+    () => ({
+      methods: plannerMethods,
+      name: 'planner',
+      main: plannerMain,
+      log,
+      died: (exit) => {
+        log.warn({ output: exit.output }, `the process that plans ended ${howEnded(exit)}`);
+        return new LowrankError(
+          'planner_died',
+          `the process that plans jobs and checks uploads ended ${howEnded(exit)}, perhaps for lack of memory: try again`,
+        );
+      },
+    }),
+    idleMilliseconds,
+  );

@@ -1,0 +1,169 @@
+import { createWriteStream } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { pipeline } from 'node:stream/promises';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { DatasetSummary } from '#data/dataset.js';
+import type { CheckedFolder, Planned, PlannedFile, plannerMethods, PlanTask } from '#jobs/planner-calls.js';
+import type { BaseModel } from '#platform/database/entities/base-model.js';
+import type { StoredFile } from '#platform/database/entities/stored-file.js';
+import { FairQueue } from '#platform/fair-queue.js';
+import type { Platform } from '#platform/platform.js';
+import { headBytes } from '#training/data-head.js';
+import { PLANNER, PLATFORM } from '../tokens.js';
+import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
+import type { OnDemand, StartPlanner } from './planner-process.js';
+
+type PlannerProcess = OnDemand<typeof plannerMethods>;
+
+/** Plans that are made at a time, each in a process of its own. */
+const plansAtOnce = availableParallelism() >= 4 ? 2 : 1;
+const waitingPlans = { waitingOfOne: 32, waiting: 128 };
+/** Uploads are on the disk while they wait to be checked. */
+const checksAtOnce = 2;
+const waitingChecks = { waitingOfOne: 1000, waiting: 4000 };
+const plannerIdleMilliseconds = 10 * 60_000;
+const checkerIdleMilliseconds = 30_000;
+/** Seconds for a plan, and for one whose client is gone. */
+const planSeconds = 60;
+const graceSeconds = 1;
+
+/** A plan to be made, its files as they are stored. */
+export interface PlanOrder extends Omit<PlanTask, 'trainingFile' | 'validationFile'> {
+  readonly trainingFile: StoredFile;
+  readonly validationFile: StoredFile | null;
+}
+
+/**
+ * What takes long on texts and files that callers wrote, done in other processes: this one serves everybody. Projects take
+ * turns, and a plan whose client is gone is ended.
+ */
+@Injectable()
+export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly plans = new FairQueue({ atOnce: plansAtOnce, ...waitingPlans, what: 'plans' });
+  private readonly checks = new FairQueue({ atOnce: checksAtOnce, ...waitingChecks, what: 'uploads' });
+  /** Those that plan nothing now. */
+  private readonly free: PlannerProcess[];
+  private readonly planners: readonly PlannerProcess[];
+  private readonly checker: PlannerProcess;
+
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(PLANNER) start: StartPlanner,
+  ) {
+    const { log } = platform;
+    this.planners = Array.from({ length: plansAtOnce }, () => start(log, plannerIdleMilliseconds));
+    this.free = [...this.planners];
+    this.checker = start(log, checkerIdleMilliseconds);
+  }
+
+  /** Loads the modules of one before the first plan comes. */
+  onApplicationBootstrap(): void {
+    using _ = this.planners[0]!.hold();
+    this.planners[0]!.client();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    for (const process of [...this.planners, this.checker]) await process.end();
+  }
+
+  /** Plans that wait for their turn. */
+  get waiting(): number {
+    return this.plans.length;
+  }
+
+  /** Throws what `planJob` throws, LowrankError `queue_full`, `planner_died`, `call_timeout`, and the signal's reason. */
+  async plan(projectId: string, order: PlanOrder, signal: AbortSignal): Promise<Planned> {
+    return this.plans.run(
+      projectId,
+      async () => {
+        const planner = this.free.pop()!;
+        try {
+          return await this.planWith(planner, order, signal);
+        } finally {
+          this.free.push(planner);
+        }
+      },
+      signal,
+    );
+  }
+
+  /** Checks all of an uploaded file. Throws DataError's facts as a LowrankError, and the signal's reason. */
+  async checkData(
+    projectId: string,
+    upload: { readonly file: string; readonly name: string },
+    signal: AbortSignal,
+  ): Promise<DatasetSummary> {
+    return this.check(projectId, signal, () => this.checker.client().call('checkData', upload, { signal }));
+  }
+
+  /** Checks what has come so far of an upload. Throws as `checkData`. */
+  async checkDataHead(
+    projectId: string,
+    upload: { readonly file: string; readonly name: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.check(projectId, signal, () =>
+      this.checker.client().call('checkDataHead', upload, { signal }),
+    );
+  }
+
+  /** Checks the folder of an adapter and completes it. */
+  async checkAdapter(
+    projectId: string,
+    folder: string,
+    { name, folder: baseFolder, identity }: BaseModel,
+    signal: AbortSignal,
+  ): Promise<CheckedFolder> {
+    const input = { folder, base: { name, folder: baseFolder, identity } };
+    return this.check(projectId, signal, () => this.checker.client().call('checkAdapter', input, { signal }));
+  }
+
+  private async check<T>(projectId: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    using _ = this.checker.hold();
+    return await this.checks.run(projectId, work, signal);
+  }
+
+  private async planWith(
+    planner: PlannerProcess,
+    { trainingFile, validationFile, ...rest }: PlanOrder,
+    signal: AbortSignal,
+  ): Promise<Planned> {
+    using _ = planner.hold();
+    const task = {
+      ...rest,
+      trainingFile: facts(trainingFile),
+      validationFile: validationFile && facts(validationFile),
+    };
+    const options = { signal, graceSeconds, deadlineSeconds: planSeconds };
+    const answer = await planner.client().call('plan', task, options);
+    if ('planned' in answer) return answer.planned;
+    await using spool = await SpoolFolder.make(spoolRoot(this.platform.configuration.home));
+    const fetched = async (name: 'training' | 'validation', file: StoredFile | null) =>
+      file && { ...facts(file), head: await this.fetchHead(file, spool.file(name), signal) };
+    const complete = {
+      ...task,
+      trainingFile: (await fetched('training', trainingFile))!,
+      validationFile: await fetched('validation', validationFile),
+    };
+    const second = await planner.client().call('plan', complete, options);
+    if ('planned' in second) return second.planned;
+    throw new Error('the planner was given every file and misses one');
+  }
+
+  private async fetchHead(
+    { objectKey, bytes }: StoredFile,
+    place: string,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const content = await this.platform.objects.get(objectKey, {
+      start: 0,
+      length: Math.min(bytes, headBytes),
+    });
+    await pipeline(content, createWriteStream(place), { signal });
+    return place;
+  }
+}
+
+function facts({ filename: name, bytes, sha256 }: StoredFile): PlannedFile {
+  return { name, bytes, sha256, head: null };
+}

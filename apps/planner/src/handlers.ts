@@ -1,0 +1,32 @@
+import { open } from 'node:fs/promises';
+import type { Handlers } from '#contracts/serve-calls.js';
+import { validateDataset } from '#data/dataset.js';
+import { DataHeads } from '#jobs/data-heads.js';
+import type { plannerMethods } from '#jobs/planner-calls.js';
+import { headBytes, checkHead } from '#training/data-head.js';
+import { checkAdapter } from './check-adapter.js';
+import { answerPlan } from './answer-plan.js';
+
+/** What the process does, by method. */
+export function plannerHandlers(): Handlers<typeof plannerMethods> {
+  const heads = new DataHeads();
+  return {
+    plan: (task, { signal }) => answerPlan(heads, task, signal),
+    checkData: ({ file, name }, { signal }) => validateDataset(file, { name, signal }),
+    async checkDataHead({ file, name }, { signal }) {
+      await checkHead(await firstBytes(file), { name, signal });
+      return null;
+    },
+    checkAdapter: ({ folder, base }) => checkAdapter(folder, base),
+  };
+}
+
+async function firstBytes(file: string): Promise<Buffer> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(headBytes), 0, headBytes, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,38 @@
+/** Heads of data sets that were read lately: the next plan on the same data needs no file. */
+import { type DataHead, type HeadSource, readHead, type TextCodec } from '#training/data-head.js';
+
+/** Tokens that are kept in all; each takes some ten bytes. */
+const mostTokens = 4_000_000;
+
+export class DataHeads {
+  /** By file and what encodes it, the last used at the end. */
+  private readonly kept = new Map<string, { readonly head: DataHead; readonly tokens: number }>();
+
+  find(sha256: string, codec: TextCodec): DataHead | undefined {
+    const key = keyOf(sha256, codec);
+    const known = this.kept.get(key);
+    if (!known) return undefined;
+    this.kept.delete(key);
+    this.kept.set(key, known);
+    return known.head;
+  }
+
+  /** Reads a head and keeps it. Throws as `readHead`. */
+  async read(sha256: string, source: HeadSource, codec: TextCodec, signal?: AbortSignal): Promise<DataHead> {
+    const head = await readHead(source, codec, { signal });
+    const tokens = head.examples.reduce((sum, { ids }) => sum + ids.length, 0);
+    this.kept.set(keyOf(sha256, codec), { head, tokens });
+    let total = 0;
+    for (const { tokens } of this.kept.values()) total += tokens;
+    for (const [key, { tokens }] of this.kept) {
+      if (total <= mostTokens) break;
+      this.kept.delete(key);
+      total -= tokens;
+    }
+    return head;
+  }
+}
+
+function keyOf(sha256: string, { tokenizer, template }: TextCodec): string {
+  return `${sha256} ${tokenizer.digest} ${template.digest}`;
+}

@@ -1,0 +1,105 @@
+/**
+ * What the API asks of the process that plans: everything that takes long on texts and files that a caller wrote. That
+ * process has no secrets, and may be killed at any time.
+ */
+import { z } from 'zod';
+import type { Methods } from '#contracts/process-calls.js';
+import type { DatasetSummary } from '#data/dataset.js';
+import { wantedDevices } from '#jobs/devices.js';
+import type { JobPlan } from '#jobs/plan.js';
+import type { ShownExample } from '#training/measure-head.js';
+
+const base = z.object({ name: z.string(), folder: z.string(), identity: z.string() });
+
+const dataFile = z.object({
+  /** What problems call the file. */
+  name: z.string(),
+  bytes: z.int(),
+  sha256: z.string(),
+  /** A file with its first bytes; null if this process may have read them already. */
+  head: z.string().nullable(),
+});
+export type PlannedFile = z.infer<typeof dataFile>;
+
+/** The steps of an earlier job. */
+const earlierShape = z.object({
+  trainableParameters: z.number(),
+  blockLength: z.number(),
+  batchSize: z.number(),
+  accumulation: z.number(),
+});
+export type EarlierShape = z.infer<typeof earlierShape>;
+
+const planTask = z.object({
+  base,
+  lora: z.unknown(),
+  training: z.unknown(),
+  learningRateMultiplier: z.number().nullable(),
+  device: z.enum(wantedDevices),
+  seed: z.number().nullable(),
+  initAdapter: z
+    .object({
+      id: z.string(),
+      config: z.record(z.string(), z.unknown()),
+      baseIdentity: z.string().nullable(),
+    })
+    .nullable(),
+  trainingFile: dataFile,
+  validationFile: dataFile.nullable(),
+  /** Whether examples are to be shown. */
+  examples: z.boolean(),
+  /** Whose operations are to be counted. */
+  earlier: z.array(earlierShape),
+});
+export type PlanTask = z.input<typeof planTask>;
+
+export interface Planned {
+  readonly plan: JobPlan;
+  /** The first examples of the training file, up to the length of a block; empty where they were not asked for. */
+  readonly shown: readonly ShownExample[];
+  readonly shownValidation: readonly ShownExample[];
+  /** Operations of a step of each earlier job. */
+  readonly earlierOperations: readonly number[];
+}
+
+export type PlanAnswer =
+  | { readonly planned: Planned }
+  /** The heads of these files are needed. */
+  | { readonly missing: readonly ('training' | 'validation')[] };
+
+/** Made by the same version of this program. */
+const answer = <T extends object>() => z.custom<T>((value) => typeof value === 'object' && value !== null);
+
+const checkedFolder = z.object({
+  /** Its adapter_config.json. */
+  config: z.record(z.string(), z.unknown()),
+  /** What people should know of it. */
+  notes: z.array(z.string()),
+});
+export type CheckedFolder = z.infer<typeof checkedFolder>;
+
+export const plannerMethods = {
+  /** Throws what `planJob` throws. */
+  plan: { input: planTask, update: z.never(), result: answer<PlanAnswer>() },
+  /** Reads all of an uploaded file. Throws DataError. */
+  checkData: {
+    input: z.object({ file: z.string(), name: z.string() }),
+    update: z.never(),
+    result: answer<DatasetSummary>(),
+  },
+  /** Looks at what has come so far of an upload. Throws DataError. */
+  checkDataHead: {
+    input: z.object({ file: z.string(), name: z.string() }),
+    update: z.never(),
+    result: z.null(),
+  },
+  /**
+   * Holds the folder of an adapter against its base model, and writes the base's name and licence into it. Throws what
+   * `readAdapter` throws.
+   */
+  checkAdapter: {
+    input: z.object({ folder: z.string(), base }),
+    update: z.never(),
+    result: checkedFolder,
+  },
+} satisfies Methods;

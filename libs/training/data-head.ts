@@ -1,0 +1,143 @@
+/** The beginning of a data set as tokens, from which the whole is judged. */
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { EncodedExample } from '#data/chat.js';
+import { DatasetReader } from '#data/dataset.js';
+import { encodeRow, hasTarget } from '#data/examples.js';
+import { ChatTemplateError } from '#data/jinja.js';
+import { LowrankError } from '#base/errors.js';
+import type { ChatTemplate } from '#data/chat-template.js';
+import type { Tokenizer } from '#data/tokenizer.js';
+
+/** What turns text into tokens. */
+export interface TextCodec {
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+}
+
+/** As much of a file as is looked at. */
+export const headBytes = 1 << 20;
+
+export interface DataHead {
+  readonly examples: readonly EncodedExample[];
+  /** Lines of the first examples. */
+  readonly firstLines: readonly number[];
+  /** Whether examples are texts, which may be cut into pieces. */
+  readonly maySplit: boolean;
+  /** Whether the file is longer, so that counts are estimates. */
+  readonly isPart: boolean;
+  /** By how much the file is longer than what was looked at; 1 where that is all of it. */
+  readonly share: number;
+}
+
+export interface HeadSource {
+  /** What problems call the file. */
+  readonly name: string;
+  /** Of the whole file. */
+  readonly bytes: number;
+  /** The first `headBytes` of it. */
+  readonly head: Buffer;
+}
+
+const lineFeed = 10;
+const shownExamples = 5;
+/** How long the event loop may wait. */
+const sliceMilliseconds = 10;
+
+export interface HeadOptions {
+  readonly signal?: AbortSignal;
+  /** Examples after which reading stops; what comes after is not checked. */
+  readonly mostExamples?: number;
+}
+
+/** Reads and encodes the whole lines of a head. Throws DataError with the problems in it, and the signal's reason. */
+export async function readHead(
+  { name, bytes, head }: HeadSource,
+  { tokenizer, template }: TextCodec,
+  { signal, mostExamples = Infinity }: HeadOptions = {},
+): Promise<DataHead> {
+  const isPart = bytes > head.length;
+  const content = isPart ? wholeLines(head) : head;
+  if (content.length === 0 && isPart) {
+    throw new LowrankError('line_too_long', `${name}: the first line is longer than ${headBytes} bytes`);
+  }
+  const reader = new DatasetReader(once(content), { name, signal });
+  const { problems } = reader;
+  const examples: EncodedExample[] = [];
+  const firstLines: number[] = [];
+  let maySplit = false;
+  const pause = pauses(signal);
+  for await (const rows of reader.batches()) {
+    for (const { row, line } of rows) {
+      if (problems.isFull || examples.length >= mostExamples) break;
+      await pause();
+      maySplit = row.kind === 'text';
+      try {
+        const example = encodeRow(row, tokenizer, template);
+        if (hasTarget(example)) {
+          if (examples.push(example) <= shownExamples) firstLines.push(line);
+        } else
+          problems.add(
+            line,
+            '',
+            'nothing_to_learn',
+            'the row has no token to learn. Add text to it, or remove it.',
+          );
+      } catch (error) {
+        if (!(error instanceof ChatTemplateError)) throw error;
+        problems.add(line, 'messages', error.code, `the model's chat template says: ${error.reason}`);
+      }
+    }
+  }
+  if (examples.length < mostExamples) problems.throwIfAny();
+  return { examples, firstLines, maySplit, isPart, share: isPart ? bytes / content.length : 1 };
+}
+
+/**
+ * Checks the whole lines of a head without a model; a head without any is in order. Throws DataError with the problems in
+ * it, and the signal's reason.
+ */
+export async function checkHead(
+  head: Buffer,
+  { name, signal }: { readonly name: string; readonly signal?: AbortSignal },
+): Promise<void> {
+  const content = wholeLines(head);
+  if (!/\S/.test(content.toString('latin1'))) return;
+  const reader = new DatasetReader(once(content), { name, signal });
+  for await (const _ of reader.batches()) signal?.throwIfAborted();
+  reader.problems.throwIfAny();
+}
+
+function wholeLines(head: Buffer): Buffer {
+  return head.subarray(0, head.lastIndexOf(lineFeed) + 1);
+}
+
+/** Lets the event loop go on now and then. */
+function pauses(signal: AbortSignal | undefined): () => Promise<void> | undefined {
+  let sliceStart = performance.now();
+  const pause = async () => {
+    await setImmediate();
+    signal?.throwIfAborted();
+    sliceStart = performance.now();
+  };
+  return () => (performance.now() - sliceStart > sliceMilliseconds ? pause() : undefined);
+}
+
+/** The head of a file on this machine. */
+export async function fileHead(file: string): Promise<HeadSource> {
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const head = Buffer.alloc(Math.min(size, headBytes));
+    const { bytesRead } = await handle.read(head, 0, head.length, 0);
+    return { name: basename(file), bytes: size, head: head.subarray(0, bytesRead) };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* once(content: Buffer): AsyncGenerator<Buffer> {
+  await Promise.resolve();
+  yield content;
+}
