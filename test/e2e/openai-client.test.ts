@@ -104,6 +104,25 @@ test('what it made answers, at its checkpoints too', async () => {
   expect(then.usage!.completion_tokens).toBeGreaterThan(0);
 });
 
+test('it is talked with over two turns, each with the answers before it as they came', async () => {
+  const turns: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'What is 3 plus 3?' }];
+  const ask = () =>
+    openai.chat.completions.create({ model: fineTuned, messages: turns, temperature: 0, max_tokens: 8 });
+  const first = await ask();
+  turns.push(first.choices[0]!.message, { role: 'user', content: 'What is 4 plus 3?' });
+  const second = await ask();
+  expect(second.usage!.prompt_tokens).toBeGreaterThan(first.usage!.prompt_tokens);
+  expect(second.choices[0]!.message.role).toBe('assistant');
+});
+
+test('it goes on with texts, one and many', async () => {
+  const request = { model: fineTuned, temperature: 0, max_tokens: 4 };
+  const one = await openai.completions.create({ ...request, prompt: 'What is 3' });
+  const many = await openai.completions.create({ ...request, prompt: ['What is 5', 'What is 3'] });
+  expect(many.choices.map(({ index }) => index)).toEqual([0, 1]);
+  expect(many.choices[1]!.text).toBe(one.choices[0]!.text);
+});
+
 test('models are listed, retrieved and deleted', async () => {
   const ids = [];
   for await (const { id } of openai.models.list()) ids.push(id);
@@ -145,3 +164,32 @@ test('a file is deleted', async () => {
   expect(await openai.files.delete(fileId)).toMatchObject({ id: fileId, deleted: true });
   await expect(openai.files.retrieve(fileId)).rejects.toBeInstanceOf(NotFoundError);
 });
+
+test('a file says when it expires', async () => {
+  const file = createReadStream(join(folder, 'train.jsonl'));
+  const expires_after = { anchor: 'created_at' as const, seconds: 3600 };
+  const kept = await openai.files.create({ file, purpose: 'fine-tune', expires_after });
+  expect(kept.expires_at).toBe(kept.created_at + 3600);
+  const again = createReadStream(join(folder, 'train.jsonl'));
+  const short = { ...expires_after, seconds: 60 };
+  const refused = openai.files.create({ file: again, purpose: 'fine-tune', expires_after: short });
+  await expect(refused).rejects.toBeInstanceOf(BadRequestError);
+});
+
+test.each(['desc', 'asc'] as const)(
+  '250 files are listed and deleted in one loop, in %s order',
+  async (order) => {
+    const made = new Set<string>();
+    for (let i = 0; i < 250; i++) {
+      const file = new File([`{"text": "file ${i}"}\n`], `file-${i}.jsonl`);
+      made.add((await openai.files.create({ file, purpose: 'fine-tune' })).id);
+    }
+    for await (const { id } of openai.files.list({ order, limit: 100 })) {
+      made.delete(id);
+      expect(await openai.files.delete(id)).toMatchObject({ id, deleted: true });
+    }
+    expect(made.size).toBe(0);
+    expect((await openai.files.list()).data).toEqual([]);
+  },
+  120_000,
+);

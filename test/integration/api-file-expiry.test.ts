@@ -1,4 +1,5 @@
 /** Files that are kept for a time only. */
+import OpenAI, { NotFoundError } from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fileObject } from '#contracts/http/files.js';
 import { sweep } from '#jobs/sweeps.js';
@@ -99,4 +100,20 @@ test('the same upload for another time is another request', async () => {
   const first = await upload(kept(3600), headers);
   expect((await upload(kept(3600), headers)).body).toEqual(first.body);
   expect((await upload(kept(7200), headers)).status).toBe(422);
+});
+
+test("a file that has expired is gone for OpenAI's client", async () => {
+  const openai = new OpenAI({ baseURL: `${api.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  const file = new File([sums(3)], 'sums.jsonl');
+  const expires_after = { anchor: 'created_at' as const, seconds: 3600 };
+  const { id, expires_at, created_at } = await openai.files.create({
+    file,
+    purpose: 'fine-tune',
+    expires_after,
+  });
+  expect(expires_at).toBe(created_at + 3600);
+  expect(await (await openai.files.content(id)).text()).toBe(sums(3));
+  await expire(id);
+  await expect(openai.files.retrieve(id)).rejects.toBeInstanceOf(NotFoundError);
+  for await (const listed of openai.files.list()) expect(listed.id).not.toBe(id);
 });

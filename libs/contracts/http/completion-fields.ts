@@ -36,7 +36,7 @@ function neutral(why: string, ...values: readonly unknown[]): FieldRule<z.ZodOpt
     schema: z
       .unknown()
       .refine((value) => value === undefined || texts.includes(JSON.stringify(value)), {
-        error: ({ input }) => `${JSON.stringify(input)?.slice(0, 60)} cannot be done: ${why}`,
+        error: ({ input }) => `${JSON.stringify(input)?.slice(0, 60)} is not supported: ${why}`,
         params: {
           fix: `leave it out${values.length === 0 ? '' : `, or give ${texts.slice(1).join(' or ')}`}`,
         },

@@ -14,7 +14,7 @@ export const completionCreate = z
   .object({ ...(schemasOf(textFields.others) as object), ...schemasOf(textFields.own) })
   .superRefine(({ n, best_of: best }, context) => {
     if (best === undefined || best === null || best === (n ?? 1)) return;
-    const message = `${best} cannot be done: no answer is chosen among several`;
+    const message = `${best} is not supported: no answer is chosen among several`;
     context.addIssue({ code: 'custom', path: ['best_of'], message, params: { fix: 'leave it out' } });
   })
   .meta({ id: 'CreateCompletion' });
