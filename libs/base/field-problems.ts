@@ -76,7 +76,7 @@ export function throwFindings(code: ErrorCode, what: string, { problems, refused
 function unknownField(field: string, key: string, { fixes, aliases }: FieldGuide): OptionProblem {
   const alias = aliases[key];
   const fix = alias ? `write ${alias}` : `known fields: ${Object.keys(fixes).join(', ')}`;
-  return { field, problem: 'is no field here', fix };
+  return { field, problem: 'is not a known field', fix };
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {

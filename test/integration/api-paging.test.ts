@@ -136,14 +136,18 @@ async function read({ path, remove }: List, query: string): Promise<string[]> {
   }
 }
 
-test('the table has every list of the document that has pages', async () => {
+test('the table has every list of the document that has pages, in every order that it takes', async () => {
   const { paths } = (await api.call('GET', '/docs-json')).body as unknown as {
-    paths: Record<string, { get?: { parameters?: { name: string }[] } }>;
+    paths: Record<string, { get?: { parameters?: { name: string; schema: { enum?: string[] } }[] } }>;
   };
-  const paged = Object.entries(paths).filter(([, { get: route }]) =>
-    route?.parameters?.some(({ name }) => name === 'after'),
-  );
-  expect(lists.map(({ path }) => path).toSorted()).toEqual(paged.map(([path]) => path).toSorted());
+  const paged = Object.entries(paths).flatMap(([path, { get: route }]) => {
+    const parameters = route?.parameters ?? [];
+    if (!parameters.some(({ name }) => name === 'after')) return [];
+    const orders = parameters.find(({ name }) => name === 'order')?.schema.enum ?? [];
+    return [`${path} ${[...orders, null].join()}`];
+  });
+  const tested = lists.map(({ path, orders }) => `${path} ${orders.join()}`);
+  expect(tested.toSorted()).toEqual(paged.toSorted());
 });
 
 describe.each(

@@ -15,7 +15,7 @@ import { serveDocument } from './http/openapi.js';
 import { withoutPrefix } from './http/path-prefix.js';
 import { nameRequests } from './http/request-id.js';
 import { requestLog } from './http/request-log.js';
-import { type BodyPace, limitSlowBodies, usualPace } from './http/slow-bodies.js';
+import { type BodyPace, limitSlowBodies, defaultPace } from './http/slow-bodies.js';
 import { measureRequests } from './prometheus/measure-requests.js';
 import { startPlanner as usualPlanner } from './planner/planner-process.js';
 import { programFolder } from './program.js';
@@ -25,12 +25,12 @@ export interface AppOptions extends Partial<AppPrograms> {
   readonly pace?: BodyPace;
 }
 
-const usualGenerator = path.join(programFolder, 'dist/apps/generator/src/main.js');
+const defaultGenerator = path.join(programFolder, 'dist/apps/generator/src/main.js');
 
 /** Makes the application; it does not listen yet. */
 export async function createApp(
   platform: Platform,
-  { pace = usualPace, generatorMain = usualGenerator, startPlanner = usualPlanner }: AppOptions = {},
+  { pace = defaultPace, generatorMain = defaultGenerator, startPlanner = usualPlanner }: AppOptions = {},
 ): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.on(platform, { generatorMain, startPlanner }),

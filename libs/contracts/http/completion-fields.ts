@@ -165,10 +165,10 @@ function ofOther(
   other: Readonly<Record<string, FieldRule>>,
   route: string,
 ): Readonly<Record<string, FieldRule>> {
-  const strangers = Object.entries(other).filter(([name]) => !Object.hasOwn(own, name));
+  const others = Object.entries(other).filter(([name]) => !Object.hasOwn(own, name));
   const why = `it is a field of POST ${route}`;
   return Object.fromEntries(
-    strangers.map(([name, rule]) => [
+    others.map(([name, rule]) => [
       name,
       rule.kind === 'honoured' ? neutral(why, ...(rule.idle ?? [])) : rule,
     ]),

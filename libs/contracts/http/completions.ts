@@ -33,7 +33,7 @@ export const completionUsage = z.object({
 export type CompletionUsage = z.infer<typeof completionUsage>;
 
 const head = { id: z.string(), created: unixSeconds, model: z.string() };
-const place = { index: z.int(), logprobs: z.null() };
+const choice = { index: z.int(), logprobs: z.null() };
 
 export const chatCompletion = z
   .object({
@@ -41,7 +41,7 @@ export const chatCompletion = z
     object: z.literal('chat.completion'),
     choices: z.array(
       z.object({
-        ...place,
+        ...choice,
         message: z.object({ role: z.literal('assistant'), content: z.string(), refusal: z.null() }),
         finish_reason: finishReason,
       }),
@@ -60,7 +60,7 @@ export const chatCompletionChunk = z
     object: z.literal('chat.completion.chunk'),
     choices: z.array(
       z.object({
-        ...place,
+        ...choice,
         delta: z.object({ role: z.literal('assistant').optional(), content: z.string().optional() }),
         finish_reason: finishReason.nullable(),
       }),
@@ -76,7 +76,7 @@ export const textCompletion = z
   .object({
     ...head,
     object: z.literal('text_completion'),
-    choices: z.array(z.object({ ...place, text: z.string(), finish_reason: finishReason.nullable() })),
+    choices: z.array(z.object({ ...choice, text: z.string(), finish_reason: finishReason.nullable() })),
     /** As in the pieces of a chat. */
     usage: completionUsage.nullish(),
     obfuscation: z.string().optional(),

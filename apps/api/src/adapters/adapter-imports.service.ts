@@ -36,7 +36,7 @@ export class AdapterImports {
     await using spool = await SpoolFolder.make(spoolRoot(home));
     const archive = spool.file('archive');
     const { fields } = await receiveUpload(request, {
-      place: archive,
+      path: archive,
       maxBytes: maxFileBytes,
       fields: ['model', 'suffix'],
       onField: checkField,

@@ -35,14 +35,14 @@ import { conversationOf, promptsOf } from './prompts.js';
 import { type WantedModel, WantedModels } from './wanted-models.service.js';
 
 /** How long a stream waits for its first text before it begins: until then an error has a status of its own. */
-const patienceMs = 5_000;
+const firstTextMs = 5_000;
 const heartbeatMs = 15_000;
 /** The seed counts modulo 2^32. */
 const seeds = 2 ** 32;
 /** That one request may ask for: the same as OpenAI's bound on `n`. */
 const maxAnswers = 128;
 /** OpenAI's, for texts without a bound of their own. */
-const usualTextTokens = 16;
+const defaultTextTokens = 16;
 
 type Request = ChatCompletionRequest | CompletionRequest;
 
@@ -54,7 +54,7 @@ interface Begun<Whole, Piece> {
   readonly refused: (error: unknown) => unknown;
 }
 
-/** Answers prompts by base models, adapters, checkpoints and compositions that nobody has saved. */
+/** Answers prompts by base models, adapters, checkpoints and unsaved compositions. */
 @Injectable()
 export class CompletionsService {
   constructor(
@@ -89,7 +89,7 @@ export class CompletionsService {
     const signal = closingOf(response);
     warnOfUnknownFields(request, response);
     const model = await this.models.find(projectId, request.model, request.members ?? []);
-    const longest = request.max_tokens ?? usualTextTokens;
+    const longest = request.max_tokens ?? defaultTextTokens;
     const questions = questionsOf(promptsOf(request.prompt), request, longest);
     const begun = this.begin(model, request, { prompt: 'prompt', questions }, signal);
     return this.send({ ...begun, view: textView(viewOptions(request)) }, request, response);
@@ -133,7 +133,7 @@ export class CompletionsService {
         const answers = await channel.result;
         return view.whole(wholeAnswers(pieces, answers), usageOf(questions, answers));
       }
-      const first = await channel.next(patienceMs);
+      const first = await channel.next(firstTextMs);
       warnOfHidden(first, response);
       response.setHeader('cache-control', 'no-store, no-transform');
       // nginx holds answers back unless told not to.

@@ -14,7 +14,7 @@ import { GENERATOR_MAIN, PLATFORM } from '../tokens.js';
 import { generatorProcess } from './generator-process.js';
 
 /** Prompts that the process has at a time: their answers grow side by side, each at a part of the speed. */
-const mostAtOnce = 4;
+const maxConcurrent = 4;
 
 interface AnswerHooks {
   readonly signal: AbortSignal;
@@ -59,7 +59,7 @@ export class Generators implements OnModuleDestroy {
   /** Throws ApiError 429 if too many wait already. */
   enter(): Place {
     const { generationQueue } = this.platform.configuration;
-    if (this.places >= mostAtOnce + generationQueue) {
+    if (this.places >= maxConcurrent + generationQueue) {
       const message = `${generationQueue} prompts wait for an answer already, which is as many as this server keeps: ask again in a while`;
       throw new ApiError('too_many_prompts', message);
     }
@@ -84,7 +84,7 @@ export class Generators implements OnModuleDestroy {
   }
 
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.atWork < mostAtOnce) this.atWork++;
+    if (this.atWork < maxConcurrent) this.atWork++;
     else await new Promise<void>((resolve) => this.waiting.push(resolve));
     try {
       return await work();

@@ -41,18 +41,18 @@ export class FilesService {
   ): Promise<FileObject> {
     const { home, maxFileBytes } = this.platform.configuration;
     await using spool = await SpoolFolder.make(spoolRoot(home));
-    const place = spool.file('data');
+    const path = spool.file('data');
     const { fields, filename } = await receiveUpload(request, {
-      place,
+      path,
       maxBytes: maxFileBytes,
       fields: uploadFields,
       onField: checkUploadField,
-      lookEarly: (name, stop) => this.planner.checkDataHead(projectId, { file: place, name }, stop),
+      lookEarly: (name, stop) => this.planner.checkDataHead(projectId, { file: path, name }, stop),
     });
     const expiresAfter = readUploadFields(fields);
-    const summary = await this.planner.checkData(projectId, { file: place, name: filename }, signal);
+    const summary = await this.planner.checkData(projectId, { file: path, name: filename }, signal);
     // Before the folder goes.
-    return await this.keep(projectId, { place, filename, expiresAfter, summary }, idempotencyKey);
+    return await this.keep(projectId, { path, filename, expiresAfter, summary }, idempotencyKey);
   }
 
   async list(projectId: string, query: z.output<typeof fileListQuery>): Promise<Page<FileObject>> {
@@ -103,7 +103,7 @@ export class FilesService {
     const id = newId('file');
     const written = await objects.put(
       `files/${id}/${keySegment(checked.filename)}`,
-      createReadStream(checked.place),
+      createReadStream(checked.path),
     );
     let isKept = false;
     try {
@@ -133,7 +133,7 @@ export class FilesService {
 }
 
 interface CheckedUpload {
-  readonly place: string;
+  readonly path: string;
   readonly filename: string;
   /** Seconds; null for never. */
   readonly expiresAfter: number | null;

@@ -1,7 +1,7 @@
 /** What becomes of a body whose request was answered before it was all there. */
 import type { IncomingMessage } from 'node:http';
 
-const longestMs = 5_000;
+const maxMs = 5_000;
 
 /**
  * Reads on and throws away, for some seconds: a client that is still sending would not see the answer if the connection
@@ -10,7 +10,7 @@ const longestMs = 5_000;
 export function linger(request: IncomingMessage): void {
   if (request.complete || request.socket.destroyed) return;
   const { socket } = request;
-  const timer = setTimeout(() => socket.destroy(), longestMs);
+  const timer = setTimeout(() => socket.destroy(), maxMs);
   const stop = () => {
     clearTimeout(timer);
     socket.off('close', stop);

@@ -11,7 +11,7 @@ export class SharedWork<T> {
     private readonly graceMilliseconds: number,
   ) {
     this.result = work(this.abort.signal);
-    // Whoever waits is told; nobody may.
+    // Those who wait are told; a failure that nobody waits for is no unhandled rejection.
     this.result.catch(() => undefined);
   }
 

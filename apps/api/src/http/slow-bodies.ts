@@ -12,7 +12,7 @@ export interface BodyPace {
   readonly bytesPerSecond: number;
 }
 
-export const usualPace: BodyPace = { idleSeconds: 30, graceSeconds: 60, bytesPerSecond: 4096 };
+export const defaultPace: BodyPace = { idleSeconds: 30, graceSeconds: 60, bytesPerSecond: 4096 };
 
 /** A handler that watches the bodies of all requests by what comes in over their connection. */
 export function limitSlowBodies(pace: BodyPace) {

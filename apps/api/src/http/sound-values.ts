@@ -1,6 +1,6 @@
 /** Values that no field may hold, whatever its schema says. */
 
-const mostDepth = 32;
+const maxDepth = 32;
 
 /**
  * The first place in a JSON value that the database cannot keep: a NUL character, half of a surrogate pair, or lists and
@@ -17,7 +17,7 @@ export function findUnsound(
       if (problem) return { field, problem };
     }
     if (typeof found !== 'object' || found === null) continue;
-    if (depth === mostDepth) return { field, problem: `is nested more than ${mostDepth} deep` };
+    if (depth === maxDepth) return { field, problem: `is nested more than ${maxDepth} deep` };
     for (const [key, item] of Object.entries(found)) {
       const inner = field === '' ? key : `${field}.${key}`;
       const problem = textProblem(key);

@@ -9,7 +9,7 @@ import { letBodyCome } from '../http/expectations.js';
 
 export interface UploadRules {
   /** Where the file's bytes go. */
-  readonly place: string;
+  readonly path: string;
   readonly maxBytes: number;
   /** Names of the fields beside `file`. */
   readonly fields: readonly string[];
@@ -143,7 +143,7 @@ class FormReader {
       new ApiError('invalid_request', `${name}: ${message}`, { param: name });
     if (name === 'file') throw invalid('must be a file, not a text: give it a file name');
     if (!this.rules.fields.includes(name)) {
-      throw invalid(`is no field here; known fields: file, ${this.rules.fields.join(', ')}`);
+      throw invalid(`is not a known field; known fields: file, ${this.rules.fields.join(', ')}`);
     }
     if (this.fields.has(name)) throw invalid('is there twice');
     if (info.valueTruncated) throw invalid(`is longer than ${maxFieldBytes} bytes`);
@@ -161,7 +161,9 @@ class FormReader {
     if (name !== 'file' || this.file !== undefined) {
       stream.resume();
       const problem =
-        name === 'file' ? 'is there twice: send one file at a time' : 'is no file field here: name it "file"';
+        name === 'file'
+          ? 'is there twice: send one file at a time'
+          : 'is not a known file field: name it "file"';
       this.fail(new ApiError('invalid_request', `${name}: ${problem}`, { param: name }));
       return;
     }
@@ -173,7 +175,7 @@ class FormReader {
     stream: Readable,
     filename: string | undefined,
   ): Promise<{ filename: string; bytes: number }> {
-    const { maxBytes, place } = this.rules;
+    const { maxBytes, path } = this.rules;
     const name = soundName(filename);
     const { signal } = this.stop;
     let bytes = 0;
@@ -190,7 +192,7 @@ class FormReader {
         }
       },
     });
-    const file = createWriteStream(place, { flags: 'wx', mode: 0o600 });
+    const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
     using _ = this.lookingEarly(name);
     await pipeline(stream, meter, file, { signal });
     return { filename: name, bytes };

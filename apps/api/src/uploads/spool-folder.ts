@@ -31,8 +31,8 @@ export function spoolRoot(home: string): string {
 export async function sweepSpool(root: string): Promise<void> {
   const names = await readdir(root).catch(() => []);
   for (const name of names) {
-    const place = path.join(root, name);
-    const found = await stat(place).catch(() => null);
-    if (found && Date.now() - found.mtimeMs > abandonedMs) await rm(place, { recursive: true, force: true });
+    const folder = path.join(root, name);
+    const found = await stat(folder).catch(() => null);
+    if (found && Date.now() - found.mtimeMs > abandonedMs) await rm(folder, { recursive: true, force: true });
   }
 }
