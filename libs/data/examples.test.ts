@@ -61,6 +61,7 @@ describe('encodeRow', () => {
     const beginnings = written.ids.filter((id) => id === once.ids[0]);
     expect(beginnings).toHaveLength(1);
     expect(written.ids[0]).toBe(once.ids[0]);
+    expect(written.learned).not.toContain('<s>');
     const completion = await encode('metaspace-turns', {
       kind: 'completion',
       prompt: '<s>the',

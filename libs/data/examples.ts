@@ -40,6 +40,7 @@ function startsWith(ids: readonly number[], beginning: readonly number[]): boole
 function frame(tokenizer: Tokenizer, text: string, learnedFrom: number): EncodedExample {
   const { ids: inner, isInSpan } = tokenizer.encodeSpans(text, [{ start: learnedFrom, end: text.length }]);
   const prefix = startsWith(inner, tokenizer.prefix) ? [] : tokenizer.prefix;
+  // However it comes there, the beginning is given, not learned.
   const eos = tokenizer.special.eos;
   const ending = eos && inner.at(-1) !== eos.id ? [eos.id] : [];
   const ids = [...prefix];
@@ -48,6 +49,8 @@ function frame(tokenizer: Tokenizer, text: string, learnedFrom: number): Encoded
   const trained = new Uint8Array(ids.length);
   trained.set(isInSpan, prefix.length);
   trained.fill(1, prefix.length + inner.length);
+  trained.fill(0, 0, tokenizer.prefix.length);
+  if (ids[0] === tokenizer.special.bos?.id) trained[0] = 0;
   return { ids, trained };
 }
 

@@ -11,7 +11,7 @@ import type { ChatTemplate } from '#data/chat-template.js';
 import { DatasetReader, type DatasetOptions, type DatasetSummary } from '#data/dataset.js';
 import { encodeNumberedRow } from '#data/examples.js';
 import { BlockPacker, type PackingReport } from '#data/packing.js';
-import { NoteCounter } from '#data/row-notes.js';
+import { NoteCounter, warnOfUnknownFields } from '#data/row-notes.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 
 export interface PrepareOptions extends DatasetOptions {
@@ -149,9 +149,7 @@ function reportOf(
     'default_template',
     'The model has no chat template; the plain default one is used. Clients must use the same.',
   );
-  for (const [field, rows] of Object.entries(unknownFields)) {
-    warn(true, 'unknown_field', `The field "${field}" of ${rows} rows is not read.`);
-  }
+  warnings.push(...warnOfUnknownFields(unknownFields));
   return { kind, ...packed, unknownFields, warnings };
 }
 

@@ -70,17 +70,22 @@ export class NoteCounter {
     }
   }
 
-  /** A warning for each kind of note. `total` is the number of rows that were looked at. */
-  warnings(total: number): DataWarning[] {
-    return [...this.counts.values()].map(({ note, rows }) => ({
+  /** A warning for each kind of note; of the first rows only, where not all of a file was looked at. */
+  warnings(rows: number, { isPart = false }: { isPart?: boolean } = {}): DataWarning[] {
+    const total = `${isPart ? 'the first ' : ''}${rows} ${rows === 1 ? 'row' : 'rows'}`;
+    return [...this.counts.values()].map(({ note, rows: count }) => ({
       code: note.code,
-      message: messages[note.code](countRows(rows, total), note.subject),
+      message: messages[note.code](`${count} of ${total}`, note.subject),
     }));
   }
 }
 
-function countRows(rows: number, total: number): string {
-  return `${rows} of ${total} ${total === 1 ? 'row' : 'rows'}`;
+/** Warnings of fields of rows that nothing reads. */
+export function warnOfUnknownFields(fields: Readonly<Record<string, number>>): DataWarning[] {
+  return Object.entries(fields).map(([field, rows]) => ({
+    code: 'unknown_field',
+    message: `The field "${field}" of ${rows} rows is not read.`,
+  }));
 }
 
 /** Why a row has no token to learn, and what to do. */

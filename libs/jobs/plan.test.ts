@@ -208,3 +208,35 @@ describe('a job that cannot be', () => {
     expect(Object.keys(problems)).toEqual(['training.recompute']);
   });
 });
+
+test('a plan counts what of the rows the template does not show', async () => {
+  const call = { type: 'function', function: { name: 'f', arguments: '{}' } };
+  const row = JSON.stringify({
+    messages: [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', content: '1', tool_call_id: 'x' },
+      { role: 'assistant', content: 'b' },
+    ],
+    source: 'mine',
+  });
+  const head = headOf(`${row}\n`.repeat(3));
+  const plan = await planJob(request, { training: head, validation: head });
+  const [calls, turns, field, ...ofValidation] = plan.warnings;
+  expect(calls).toMatchObject({ code: 'hidden_tool_calls', message: expect.stringContaining('3 of 3 rows') });
+  expect(turns).toMatchObject({ code: 'empty_turn' });
+  expect(field).toMatchObject({
+    code: 'unknown_field',
+    message: expect.stringContaining('"source" of 3 rows'),
+  });
+  expect(ofValidation.map(({ message }) => message.startsWith('Validation file: '))).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  const long = await readHead(
+    { name: 'a', bytes: 5 * row.length, head: Buffer.from(`${row}\n${row}\n`) },
+    await codec(),
+  );
+  expect(long.warnings[0]!.message).toContain('2 of the first 2 rows');
+});

@@ -125,7 +125,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     adapterBytes: targets.adapterBytes,
     lora: targets.config,
     training,
-    warnings: [...unmatchedNames(targets), ...initAdapterNotes(request)],
+    warnings: [...unmatchedNames(targets), ...initAdapterNotes(request), ...dataWarnings(heads)],
     data: heads ? planData(request, model, training, targets, heads) : null,
   };
 }
@@ -295,6 +295,14 @@ function requestedTraining(
 ): Record<string, unknown> {
   const written = (training ?? {}) as Record<string, unknown>;
   return learningRateMultiplier === null ? written : { ...written, learning_rate };
+}
+
+function dataWarnings(heads: Heads | undefined): JobPlan['warnings'] {
+  const ofValidation = heads?.validation?.warnings ?? [];
+  return [
+    ...(heads?.training.warnings ?? []),
+    ...ofValidation.map(({ code, message }) => ({ code, message: `Validation file: ${message}` })),
+  ];
 }
 
 function unmatchedNames({ unmatched }: TargetPlan): JobPlan['warnings'] {

@@ -4,8 +4,8 @@ import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { EncodedExample } from '#data/chat.js';
 import { DatasetReader } from '#data/dataset.js';
-import { encodeRow, hasTarget } from '#data/examples.js';
-import { ChatTemplateError } from '#data/jinja.js';
+import { encodeNumberedRow } from '#data/examples.js';
+import { type DataWarning, NoteCounter, warnOfUnknownFields } from '#data/row-notes.js';
 import { LowrankError } from '#base/errors.js';
 import type { ChatTemplate } from '#data/chat-template.js';
 import type { Tokenizer } from '#data/tokenizer.js';
@@ -29,6 +29,8 @@ export interface DataHead {
   readonly isPart: boolean;
   /** By how much the file is longer than what was looked at; 1 where that is all of it. */
   readonly share: number;
+  /** What of its rows is not learned, though they can be. */
+  readonly warnings: readonly DataWarning[];
 }
 
 export interface HeadSource {
@@ -66,6 +68,7 @@ export async function readHead(
   const { problems } = reader;
   const examples: EncodedExample[] = [];
   const firstLines: number[] = [];
+  const notes = new NoteCounter();
   let maySplit = false;
   const pause = pauses(signal);
   for await (const rows of reader.batches()) {
@@ -73,25 +76,18 @@ export async function readHead(
       if (problems.isFull || examples.length >= mostExamples) break;
       await pause();
       maySplit = row.kind === 'text';
-      try {
-        const example = encodeRow(row, tokenizer, template);
-        if (hasTarget(example)) {
-          if (examples.push(example) <= shownExamples) firstLines.push(line);
-        } else
-          problems.add(
-            line,
-            '',
-            'nothing_to_learn',
-            'the row has no token to learn. Add text to it, or remove it.',
-          );
-      } catch (error) {
-        if (!(error instanceof ChatTemplateError)) throw error;
-        problems.add(line, 'messages', error.code, `the model's chat template says: ${error.reason}`);
-      }
+      const example = encodeNumberedRow({ row, line }, { tokenizer, template }, problems);
+      if (!example) continue;
+      notes.add(example.notes);
+      if (examples.push(example) <= shownExamples) firstLines.push(line);
     }
   }
   if (examples.length < mostExamples) problems.throwIfAny();
-  return { examples, firstLines, maySplit, isPart, share: isPart ? bytes / content.length : 1 };
+  const warnings = [
+    ...notes.warnings(examples.length, { isPart }),
+    ...warnOfUnknownFields(problems.isEmpty ? reader.summary().unknownFields : {}),
+  ];
+  return { examples, firstLines, maySplit, isPart, share: isPart ? bytes / content.length : 1, warnings };
 }
 
 /**

@@ -8,6 +8,9 @@ import type { Fields } from '#data/formats/row-source.js';
 /** Deeper nesting means a mistake or an attack; what a row needs (tools with JSON schemas) stays far below. */
 const maxDepth = 100;
 
+/** Integers of as many digits are exact in any case. */
+const safeDigits = 15;
+
 const loneReturn =
   'the lines of this file end with a carriage return alone (CR). Save it with line ends of LF or CRLF ' +
   "(tr '\\r' '\\n' < old.jsonl > new.jsonl).";
@@ -43,14 +46,14 @@ export function decodeLine(
 
 /** The object of a line that `decodeLine` has decoded; undefined if a problem was reported. */
 export function parseLine(text: string, { bytes, isUnterminated }: Line, report: Report): Fields | undefined {
-  const { isTooDeep, isOpen } = scanBrackets(bytes!);
+  const { isTooDeep, isOpen, needsExactness } = scan(bytes!);
   if (isTooDeep) {
     report('', 'too_deep', `lists and objects are nested more than ${maxDepth} deep. Flatten them.`);
     return undefined;
   }
   let value: unknown;
   try {
-    value = parseExactJson(text);
+    value = needsExactness ? parseExactJson(text) : JSON.parse(text);
   } catch (error) {
     if (isUnterminated && isOpen) {
       report('', 'truncated_last_line', 'the file ends in the middle of this row. Copy or upload it again.');
@@ -133,22 +136,48 @@ function firstInvalidByte(bytes: Buffer): number {
   return Math.min(offset, bytes.length - 1);
 }
 
-/** Walks the brackets and quotes of a line of JSON. Runs before JSON.parse, which has no limit of depth. */
-function scanBrackets(bytes: Buffer): { isTooDeep: boolean; isOpen: boolean } {
+/**
+ * Walks the brackets, quotes and numbers of a line of JSON. Runs before JSON.parse, which has no limit of depth and
+ * keeps neither large integers, nor whole floats, nor the order of keys that are numbers.
+ */
+function scan(bytes: Buffer): { isTooDeep: boolean; isOpen: boolean; needsExactness: boolean } {
   let depth = 0;
-  let isInString = false;
+  let digits = 0;
+  let needsExactness = false;
   for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (isInString) {
-      if (byte === 0x5c) i++;
-      else if (byte === 0x22) isInString = false;
-    } else if (byte === 0x22) {
-      isInString = true;
+    const byte = bytes[i]!;
+    if (byte >= 0x30 && byte <= 0x39) {
+      needsExactness ||= ++digits > safeDigits || (byte === 0x30 && digits === 1 && bytes[i - 1] === 0x2d);
+      continue;
+    }
+    // A point or an exponent after a digit.
+    needsExactness ||= digits > 0 && (byte === 0x2e || (byte | 0x20) === 0x65);
+    digits = 0;
+    if (byte === 0x22) {
+      const start = i;
+      i = endOfString(bytes, i);
+      if (i >= bytes.length) return { isTooDeep: false, isOpen: true, needsExactness };
+      needsExactness ||= isNumericKey(bytes, start, i);
     } else if (byte === 0x7b || byte === 0x5b) {
-      if (++depth > maxDepth) return { isTooDeep: true, isOpen: true };
+      if (++depth > maxDepth) return { isTooDeep: true, isOpen: true, needsExactness };
     } else if (byte === 0x7d || byte === 0x5d) {
       depth--;
     }
   }
-  return { isTooDeep: false, isOpen: isInString || depth > 0 };
+  return { isTooDeep: false, isOpen: depth > 0, needsExactness };
+}
+
+/** Where the string that begins at a place ends; the length of the line if it does not. */
+function endOfString(bytes: Buffer, start: number): number {
+  let end = start + 1;
+  while (end < bytes.length && bytes[end] !== 0x22) end += bytes[end] === 0x5c ? 2 : 1;
+  return end;
+}
+
+function isNumericKey(bytes: Buffer, start: number, end: number): boolean {
+  const first = bytes[start + 1]!;
+  if (first < 0x30 || first > 0x39 || end - start > 12) return false;
+  let next = end + 1;
+  while (bytes[next] === 0x20 || bytes[next] === 0x09) next++;
+  return bytes[next] === 0x3a;
 }
