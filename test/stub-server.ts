@@ -25,7 +25,9 @@ export async function stubServer(answer: StubAnswer, port = 0): Promise<StubServ
   const seen: SeenRequest[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const { pathname: path, searchParams: query } = new URL(request.url ?? '/', 'http://stub');
-    const body = await text(request);
+    const body = await text(request).catch(() => null);
+    // Broken off by the client: nothing arrived.
+    if (body === null) return;
     const one = { method: request.method ?? '', path, query, headers: request.headers, body };
     seen.push(one);
     answer(one, response, seen.length);

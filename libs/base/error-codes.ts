@@ -184,7 +184,7 @@ const table = {
   delta_mixes_groups: caller,
   delta_not_finite: caller,
   shard_size_invalid: caller,
-  download_damaged: caller,
+  download_damaged: { ...transient, exit: exitCodes.failed },
   module_not_found: caller,
   already_adapted: caller,
   model_json_invalid: caller,

@@ -34,10 +34,10 @@ export class ConnectionError extends Error {
   }
 }
 
-/** `fetch`, which in Node can count what it sends; browsers need another transport for that. */
+/** Node's `fetch`; browsers, which cannot send streams, need another transport for forms. */
 export const fetchTransport: Transport = async ({ method, url, headers, body, signal, onProgress }) => {
-  const counted = body instanceof FormData && onProgress !== undefined;
-  const sent = counted ? countedBody(body, headers, onProgress) : { body: body ?? null };
+  // Node's own encoding of a form neither counts what it sends nor ends where a file cannot be read any more.
+  const sent = body instanceof FormData ? streamedForm(body, headers, onProgress) : { body: body ?? null };
   try {
     return await fetch(url, { method, headers, signal: signal ?? null, ...sent });
   } catch (cause) {
@@ -46,8 +46,8 @@ export const fetchTransport: Transport = async ({ method, url, headers, body, si
   }
 };
 
-/** A form as a stream that tells how much of it was read, and headers that fit. */
-function countedBody(form: FormData, headers: Headers, onProgress: (progress: UploadProgress) => void) {
+/** A form as a stream that tells how much of it was read; sets the headers that fit. */
+function streamedForm(form: FormData, headers: Headers, onProgress?: (progress: UploadProgress) => void) {
   const boundary = `lowrank-${idempotencyKey()}`;
   const encoded = encodeForm(form, boundary);
   headers.set('content-type', `multipart/form-data; boundary=${boundary}`);
@@ -57,7 +57,7 @@ function countedBody(form: FormData, headers: Headers, onProgress: (progress: Up
   const counter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       sentBytes += chunk.byteLength;
-      onProgress({ sentBytes, totalBytes: encoded.size });
+      onProgress?.({ sentBytes, totalBytes: encoded.size });
       controller.enqueue(chunk);
     },
   });

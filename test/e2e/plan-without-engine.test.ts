@@ -50,7 +50,9 @@ test('a job is planned without an engine, and an operation loads it', async () =
   const found = await inProcess(`${loadedPackages}
     const { planJob } = await imp('libs/jobs/plan.js');
     const base = { name: 'prose-4m', folder: 'models/prose-4m', identity: 'sha256:0' };
-    const plan = await planJob({ base, lora: null, training: {}, device: 'cpu', seed: 1, initAdapter: null });
+    const plan = await planJob({
+      base, lora: null, training: {}, learningRateMultiplier: null, device: 'cpu', seed: 1, initAdapter: null,
+    });
     const before = loaded();
     const { engine } = await imp('libs/jit/ops.js');
     const imported = loaded();
