@@ -6,6 +6,7 @@ import { isLoopback, parseConfiguration } from '#platform/config.js';
 test('nothing set means a server for this machine alone', () => {
   expect(parseConfiguration({})).toEqual({
     home: path.join(homedir(), '.lowrank'),
+    cudaFolder: path.join(homedir(), '.lowrank/cuda'),
     host: '127.0.0.1',
     port: 8010,
     pathPrefix: '',
@@ -51,9 +52,11 @@ test('every variable is read', () => {
     WORKER_LOST_SECONDS: '2',
     SHUTDOWN_GRACE_SECONDS: '5',
     WORKER_DEVICES: 'cpu, cuda:1',
+    CUDA_FOLDER: '~/libraries',
   });
   expect(configuration).toEqual({
     home: path.join(homedir(), 'elsewhere'),
+    cudaFolder: path.join(homedir(), 'libraries'),
     host: '0.0.0.0',
     port: 80,
     pathPrefix: '/tools/lowrank',

@@ -20,6 +20,8 @@ export interface S3Configuration {
 export interface Configuration {
   /** LOWRANK_HOME, an absolute path. */
   readonly home: string;
+  /** Of the libraries of CUDA, an absolute path: `cuda` in the home unless CUDA_FOLDER is set. */
+  readonly cudaFolder: string;
   readonly host: string;
   /** 0 for any free one. */
   readonly port: number;
@@ -58,12 +60,11 @@ export interface Configuration {
  */
 export function parseConfiguration(env: Readonly<Record<string, string | undefined>>): Configuration {
   const variables = new Variables(env);
-  const home = variables.text('LOWRANK_HOME');
+  const home = path.resolve(expanded(variables.text('LOWRANK_HOME') ?? '~/.lowrank'));
   const heartbeat = variables.number('WORKER_HEARTBEAT_SECONDS', 5, { least: 0.1, most: 600 });
   const configuration: Configuration = {
-    home: path.resolve(
-      home === null ? path.join(homedir(), '.lowrank') : home.replace(/^~(?=\/|$)/, homedir()),
-    ),
+    home,
+    cudaFolder: path.resolve(expanded(variables.text('CUDA_FOLDER') ?? path.join(home, 'cuda'))),
     host: variables.text('HOST') ?? '127.0.0.1',
     port: variables.number('PORT', 8010, { least: 0, most: 65_535, whole: true }),
     pathPrefix: variables.pathPrefix('LOWRANK_PATH_PREFIX'),
@@ -95,6 +96,11 @@ export function parseConfiguration(env: Readonly<Record<string, string | undefin
   }
   variables.throwProblems();
   return configuration;
+}
+
+/** A path with the home of the account in place of `~`. */
+function expanded(file: string): string {
+  return file.replace(/^~(?=\/|$)/, homedir());
 }
 
 /** Whether only this machine can reach a server that listens on this address. */

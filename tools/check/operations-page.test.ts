@@ -52,5 +52,6 @@ test('the page of operations has the defaults that the program takes', () => {
     WORKER_LOST_SECONDS: String(defaults.workerLostSeconds),
     SHUTDOWN_GRACE_SECONDS: String(defaults.shutdownGraceSeconds),
     WORKER_DEVICES: defaults.workerDevices,
+    CUDA_FOLDER: defaults.cudaFolder.replace(homedir(), '~'),
   });
 });

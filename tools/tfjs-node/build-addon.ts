@@ -1,7 +1,7 @@
 /** Compiles the addon of @tensorflow/tfjs-node against TensorFlow's libraries. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ProgramOptions, runProgram } from './programs.js';
+import { type ProgramOptions, runProgram } from '../installing/programs.js';
 
 export interface AddonPlaces {
   /** The backend's package, with the addon's source in `binding`. */

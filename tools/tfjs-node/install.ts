@@ -3,15 +3,22 @@
  * package brings, against the TensorFlow that PyPI's wheel brings. Nothing goes into node_modules, so `npm ci` takes
  * nothing away.
  */
-import { access, mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { LowrankError } from '#base/errors.js';
 import type { TfjsNodeKind } from '#runtime/device.js';
 import { tfjsNodePlace } from '#runtime/tfjs-node-place.js';
 import { buildAddon } from './build-addon.js';
-import { fetchPackage, fetchWheel, takeLibraries, unpackWheels } from './fetch.js';
+import {
+  readRecord,
+  removeLeftovers,
+  replaceFolder,
+  requireRoom,
+  requireWheelPlatform,
+} from '../installing/installation.js';
+import { fetchPackage } from '../installing/packages.js';
+import { requirePrograms, runProgram } from '../installing/programs.js';
+import { bytesOf, fetchWheels, type FetchProgress, unpackWheel } from '../installing/wheels.js';
 import { probeTfjsNode, type TfjsNodeProbe } from './probe.js';
-import { requirePrograms, runProgram } from './programs.js';
 import { type Recipe, recipeDigest, recipes } from './recipe.js';
 
 export interface InstallOptions {
@@ -20,6 +27,7 @@ export interface InstallOptions {
   readonly folder: string;
   /** Told of every stage. */
   readonly say: (line: string) => void;
+  readonly onProgress?: (progress: FetchProgress) => void;
   /** The environment of the programs that are run; PATH decides which those are. */
   readonly environment: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
@@ -43,7 +51,7 @@ export async function installTfjsNode(options: InstallOptions): Promise<TfjsNode
   const recipe = recipes[kind];
   const root = resolve(options.folder);
   const place = tfjsNodePlace(kind, root);
-  if ((await builtDigest(place.built)) === recipeDigest(recipe)) {
+  if ((await readRecord(place.built))?.['recipe'] === recipeDigest(recipe)) {
     try {
       const probe = await probeTfjsNode({ kind, folder: root, environment, signal });
       return { ...probe, folder: place.folder, isNew: false };
@@ -52,30 +60,44 @@ export async function installTfjsNode(options: InstallOptions): Promise<TfjsNode
       say(`${place.folder} is there but does not work, so it is built again: ${(error as Error).message}`);
     }
   }
-  requirePlatform();
-  await requirePrograms(environment);
+  requireWheelPlatform(kind);
+  await requirePrograms(['python3', 'pip for python3', 'g++', 'npm'], {
+    task: `building ${kind}`,
+    environment,
+  });
   await mkdir(root, { recursive: true });
   await removeLeftovers(root);
-  await requireRoom(root, recipe.gigabytes);
+  await requireRoom(root, 1e9 * recipe.gigabytes);
   // Built under another name, on the same disk: an interrupted build is never taken for a whole one.
   const staging = join(root, `.building-${process.pid}`);
   try {
     await build(kind, recipe, staging, options);
     say('trying it out');
     const probe = await probeTfjsNode({ kind, folder: staging, environment, signal });
-    await replace(tfjsNodePlace(kind, staging).folder, place.folder);
+    await replaceFolder(tfjsNodePlace(kind, staging).folder, place.folder);
+    await rm(downloads(kind, root), { recursive: true, force: true });
     return { ...probe, folder: place.folder, isNew: true };
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
 }
 
+/** Where wheels are kept until the installation is whole. */
+const downloads = (kind: TfjsNodeKind, root: string) => join(root, `.downloads-${kind}`);
+
+const tensorflowFiles = [
+  [String.raw`tensorflow/(libtensorflow_(?:cc|framework)\.so\.2)`, String.raw`lib/\1`],
+  [String.raw`tensorflow/(include/(?:tensorflow/c|.*/platform/ctstring|.*tsl/c/).*\.h)`, String.raw`\1`],
+] as const;
+const cudaFiles = [['nvidia/.*', String.raw`\g<0>`]] as const;
+
 async function build(
   kind: TfjsNodeKind,
   recipe: Recipe,
   root: string,
-  { say, environment, signal }: InstallOptions,
+  options: InstallOptions,
 ): Promise<void> {
+  const { say, environment, signal, onProgress } = options;
   const scratch = join(root, 'scratch');
   // pip and the compiler would fill /tmp, which may be small.
   const run = { environment: { ...environment, TMPDIR: scratch }, signal };
@@ -89,13 +111,20 @@ async function build(
   await fetchPackage(recipe.protobuf, join(folder, 'node_modules', recipe.protobuf.name), scratch, run);
   await writeModule(tensorflowShim, '// Stands for the TensorFlow.js of the program that loads the backend.');
   await writeModule(`${tensorflowShim}-core`, "module.exports = require('@tensorflow/tfjs');");
-  say(`fetching ${recipe.tensorflow.name} ${recipe.tensorflow.version} from PyPI`);
-  const wheel = await fetchWheel(recipe.tensorflow, scratch, run);
-  await takeLibraries(wheel, folder, run);
-  if (recipe.cuda.length > 0) {
-    say('fetching the CUDA libraries from PyPI (2 GB)');
-    await unpackWheels(recipe.cuda, folder, scratch, run);
-  } else {
+  const wheels = [recipe.tensorflow, ...recipe.cuda];
+  const what = recipe.cuda.length > 0 ? ' and the libraries of CUDA' : '';
+  say(
+    `fetching TensorFlow ${recipe.tensorflow.version}${what} from PyPI (${(bytesOf(wheels) / 1e9).toFixed(1)} GB)`,
+  );
+  const [tensorflow, ...cuda] = await fetchWheels(wheels, {
+    folder: downloads(kind, resolve(options.folder)),
+    environment,
+    signal,
+    onProgress,
+  });
+  await unpackWheel(tensorflow!, folder, tensorflowFiles, run);
+  for (const wheel of cuda) await unpackWheel(wheel, folder, cudaFiles, run);
+  if (recipe.cuda.length === 0) {
     // A symbol table that nobody reads; where strip is missing it stays.
     await runProgram('strip', ['--strip-unneeded', ...(await libraries(folder))], {
       ...run,
@@ -105,8 +134,11 @@ async function build(
   say('compiling the addon');
   await buildAddon({ package: backend, headers, folder, addon }, recipe.cuda.length > 0, run);
   await rm(join(folder, 'include'), { recursive: true });
-  const { backend: tfjs, tensorflow } = recipe;
-  const record = { recipe: recipeDigest(recipe), package: tfjs.version, tensorflow: tensorflow.version };
+  const record = {
+    recipe: recipeDigest(recipe),
+    package: recipe.backend.version,
+    tensorflow: recipe.tensorflow.version,
+  };
   await writeFile(built, `${JSON.stringify(record)}\n`);
 }
 
@@ -118,65 +150,4 @@ async function writeModule(folder: string, code: string): Promise<void> {
 async function libraries(folder: string): Promise<string[]> {
   const names = await readdir(join(folder, 'lib'));
   return names.map((name) => join(folder, 'lib', name));
-}
-
-async function builtDigest(file: string): Promise<unknown> {
-  try {
-    return (JSON.parse(await readFile(file, 'utf8')) as { recipe?: unknown }).recipe;
-  } catch {
-    return undefined;
-  }
-}
-
-function requirePlatform(): void {
-  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  const isGlibc = report.header?.glibcVersionRuntime !== undefined;
-  if (process.platform === 'linux' && process.arch === 'x64' && isGlibc) return;
-  const libc = process.platform === 'linux' && !isGlibc ? ' without glibc' : '';
-  throw new LowrankError(
-    'platform_unsupported',
-    `tfjs-node can be built on Linux with glibc on x86-64 only, and this is ${process.platform} ${process.arch}${libc}: use the devices cpu or webgpu`,
-    { details: { platform: process.platform, arch: process.arch } },
-  );
-}
-
-async function requireRoom(folder: string, gigabytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  const free = bavail * bsize;
-  if (free >= gigabytes * 1e9) return;
-  throw new LowrankError(
-    'disk_full',
-    `building this takes ${gigabytes} GB in ${folder}, and ${(free / 1e9).toFixed(1)} GB are free: make room, or name another folder`,
-    { details: { folder, needed: gigabytes * 1e9, free } },
-  );
-}
-
-/** Folders of builds whose process is gone. */
-async function removeLeftovers(root: string): Promise<void> {
-  for (const name of await readdir(root)) {
-    const pid = /^\.(?:building|old)-(\d+)$/.exec(name)?.[1];
-    if (pid && !isAlive(Number(pid))) await rm(join(root, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** Puts a folder in the place of another, which processes that have loaded it can go on using. */
-async function replace(made: string, place: string): Promise<void> {
-  const old = join(place, '..', `.old-${process.pid}`);
-  const isThere = await access(place).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) await rename(place, old);
-  await rename(made, place);
-  await rm(old, { recursive: true, force: true });
 }

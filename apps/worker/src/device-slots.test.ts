@@ -8,6 +8,7 @@ const gpu: DeviceSlot = {
   onRequest: ['tfjs-node-gpu'],
   facts: { index: 0 },
   environment: { CUDA_VISIBLE_DEVICES: '0' },
+  environments: { cuda: { LD_LIBRARY_PATH: '/cuda/lib' } },
 };
 
 let slots: DeviceSlots;
@@ -23,6 +24,14 @@ test('a job that leaves the choice to the worker goes to the GPU, and not to the
   const taken = slots.take(gpu, 'auto');
   expect(taken).toMatchObject({ device: 'cuda', environment: { CUDA_VISIBLE_DEVICES: '0' } });
   expect(slots.free).toEqual([cpu]);
+});
+
+test('a device finds its own libraries, and the others on the same hardware do not', () => {
+  const cuda = slots.take(gpu, 'cuda');
+  expect(cuda.environment).toEqual({ CUDA_VISIBLE_DEVICES: '0', LD_LIBRARY_PATH: '/cuda/lib' });
+  cuda.release();
+  // TensorFlow's CUDA is another one.
+  expect(slots.take(gpu, 'tfjs-node-gpu').environment).toEqual({ CUDA_VISIBLE_DEVICES: '0' });
 });
 
 test('where there is no GPU it goes to the processor', () => {

@@ -12,6 +12,8 @@ export interface DeviceSlot {
   readonly facts: Readonly<Record<string, unknown>>;
   /** What a trainer on it must find in its environment. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What it must find there besides, to compute on one of the devices. */
+  readonly environments?: Partial<Record<JobDevice, Readonly<Record<string, string>>>>;
 }
 
 /** A slot that was taken, for one of its devices. */
@@ -56,12 +58,13 @@ export class DeviceSlots {
 
   /** Takes a free slot for a job that asks for one of `takes(slot)`. */
   take(slot: DeviceSlot, wanted: string): TakenSlot {
-    const { devices, onRequest, environment = {} } = slot;
+    const { devices, onRequest } = slot;
     const names = [...devices, ...onRequest];
     const device = names.find((name) => wanted === 'auto' || name === wanted);
     if (device === undefined || this.busy.has(slot))
       throw new Error(`${wanted} cannot run on ${slot.name} now`);
     this.busy.add(slot);
+    const environment = { ...slot.environment, ...slot.environments?.[device] };
     return { device, environment, release: () => this.release(slot) };
   }
 

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { JobDevice } from '#jobs/devices.js';
 import type { Log } from '#jobs/parts.js';
+import { cudaEnvironment } from '#runtime/cuda-place.js';
 import { tfjsNodeEnvironment, trainingEnvironment } from '#runtime/process-environment.js';
 import type { UnusableDevice } from '#platform/database/entities/worker.js';
 import type { DeviceSlot } from './device-slots.js';
@@ -14,6 +15,8 @@ export interface DeviceSearch {
   /** Names of devices, or `auto` for all that work. */
   readonly wanted: 'auto' | readonly string[];
   readonly home: string;
+  /** Of the libraries of CUDA. */
+  readonly cudaFolder: string;
   /** Of the machine. */
   readonly memoryBytes: number;
   readonly log: Log;
@@ -39,8 +42,16 @@ const verdict = z.object({
 const slowestGpu = 30;
 
 /** Whether a device works here, and if not, why. */
-export async function probeDevice(device: JobDevice, home: string): Promise<z.infer<typeof verdict>> {
-  const environment = { ...process.env, ...trainingEnvironment, ...tfjsNodeEnvironment() };
+export async function probeDevice(
+  device: JobDevice,
+  { home, cudaFolder }: Pick<DeviceSearch, 'home' | 'cudaFolder'>,
+): Promise<z.infer<typeof verdict>> {
+  const environment = {
+    ...process.env,
+    ...trainingEnvironment,
+    ...tfjsNodeEnvironment(),
+    ...(device === 'cuda' ? cudaEnvironment(cudaFolder) : {}),
+  };
   const options = { timeout: 1000 * probeSeconds, killSignal: 'SIGKILL', env: environment } as const;
   return new Promise((resolve) => {
     execFile(process.execPath, [probeMain, device, join(home, 'tfjs-node')], options, (error, stdout) => {
@@ -93,6 +104,7 @@ export async function findDevices(search: DeviceSearch): Promise<FoundDevices> {
         onRequest: gpu.onRequest,
         facts: { memory_bytes: memoryBytes, index, ...card },
         environment: cards.length > 1 ? { CUDA_VISIBLE_DEVICES: String(index) } : {},
+        environments: { cuda: cudaEnvironment(search.cudaFolder) },
       });
     }
   }
@@ -102,13 +114,18 @@ export async function findDevices(search: DeviceSearch): Promise<FoundDevices> {
 
 async function workingDevices(
   name: DeviceSlot['name'],
-  { wanted, home, log }: DeviceSearch,
+  { wanted, home, cudaFolder, log }: DeviceSearch,
 ): Promise<Pick<DeviceSlot, 'devices' | 'onRequest'> & Pick<FoundDevices, 'unusable'>> {
   const unusable: UnusableDevice[] = [];
   const isWanted = (device: JobDevice) => wanted === 'auto' || wanted.includes(device);
   const working = async (devices: readonly JobDevice[]) => {
     const tried = devices.filter(isWanted).map(async (device) => {
-      const { ok, reason = 'it does not work', code, milliseconds } = await probeDevice(device, home);
+      const {
+        ok,
+        reason = 'it does not work',
+        code,
+        milliseconds,
+      } = await probeDevice(device, { home, cudaFolder });
       if (!ok) unusable.push({ device, code: lackOf(reason, code), reason: shortReason(reason) });
       if (!ok && wanted !== 'auto') log.warn({ device, reason }, 'a device that was asked for does not work');
       else log.info({ device, reason, milliseconds }, ok ? 'a device works' : 'a device is not there');

@@ -41,11 +41,11 @@ export class WorkerModule implements OnApplicationShutdown {
 function createWorker(platform: Platform): Worker {
   const memoryBytes = machineMemory();
   const { configuration, log } = platform;
+  const { workerDevices: wanted, home, cudaFolder } = configuration;
   return new Worker(platform, {
     version: programVersion,
     trainerMain,
     memoryBytes,
-    findDevices: () =>
-      findDevices({ wanted: configuration.workerDevices, home: configuration.home, memoryBytes, log }),
+    findDevices: () => findDevices({ wanted, home, cudaFolder, memoryBytes, log }),
   });
 }

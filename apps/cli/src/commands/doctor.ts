@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { LowrankError } from '#base/errors.js';
 import type { CommandContext, Run } from '../context.js';
+import type { Installable } from '../doctor/install.js';
 import { exitCodes } from '#base/error-codes.js';
 
-const kinds = ['tfjs-node', 'tfjs-node-gpu'] as const;
+const kinds = ['cuda', 'tfjs-node', 'tfjs-node-gpu'] as const satisfies readonly Installable[];
 
 interface DoctorOptions {
   readonly install?: (typeof kinds)[number];
@@ -15,11 +16,13 @@ export function addDoctor(program: Command, run: Run): void {
   program
     .command('doctor')
     .description('try every device and part of the service on this machine, and say what is missing')
-    .addOption(new Option('--install <kind>', 'build a TensorFlow backend and try it').choices(kinds))
+    .addOption(new Option('--install <kind>', 'install the libraries of a device').choices(kinds))
     .action(
-      run<DoctorOptions>((context, _, { install }) =>
-        install ? installKind(context, install) : examine(context),
-      ),
+      run<DoctorOptions>(async (context, _, { install: kind }) => {
+        if (!kind) return examine(context);
+        const { install } = await import('../doctor/install.js');
+        return install(context, kind);
+      }),
     );
 }
 
@@ -32,7 +35,8 @@ async function examine({ environment, output, signal }: CommandContext): Promise
   const tfjsFolder = join(configuration.home, 'tfjs-node');
   const machine = await checkMachine(configuration);
   output.note('trying the devices ...');
-  const devices = await checkDevices({ environment, tfjsFolder, signal });
+  const { cudaFolder } = configuration;
+  const devices = await checkDevices({ environment, tfjsFolder, cudaFolder, signal });
   output.result({ machine, devices }, () => {
     const lines = [...machine, ...devices].flatMap(({ name, ok, about, fix }) => {
       const mark = ok ? output.paint('ok', 'green') : output.paint('no', 'yellow');
@@ -42,18 +46,4 @@ async function examine({ environment, output, signal }: CommandContext): Promise
   });
   const canTrain = devices.some(({ name, ok }) => name === 'cpu' && ok);
   return canTrain && machine.every(({ ok }) => ok) ? exitCodes.done : exitCodes.failed;
-}
-
-async function installKind(
-  { environment, output, signal }: CommandContext,
-  kind: (typeof kinds)[number],
-): Promise<void> {
-  const { parseConfiguration } = await import('#platform/config.js');
-  const { installTfjsNode } = await import('../../../../tools/tfjs-node/install.js');
-  const folder = join(parseConfiguration(environment).home, 'tfjs-node');
-  const done = await installTfjsNode({ kind, folder, environment, signal, say: (line) => output.note(line) });
-  output.result({ kind, ...done }, () => {
-    const where = done.isNew ? `is installed in ${done.folder}` : `is in ${done.folder} already`;
-    return `${kind} ${where} and works: TensorFlow ${done.tensorflow} on ${done.gpu ? 'a GPU' : 'the CPU'}`;
-  });
 }

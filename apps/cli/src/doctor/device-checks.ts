@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
+import { cudaEnvironment } from '#runtime/cuda-place.js';
 import { trainingEnvironment } from '#runtime/process-environment.js';
 import { programRoot } from '../installation.js';
 
@@ -19,6 +20,8 @@ export interface DeviceCheckOptions {
   readonly environment: NodeJS.ProcessEnv;
   /** Folder of the installations of tfjs-node. */
   readonly tfjsFolder: string;
+  /** Of the libraries of CUDA. */
+  readonly cudaFolder: string;
   readonly signal?: AbortSignal;
 }
 
@@ -29,9 +32,7 @@ const onnxFixes = {
   cpu: 'install the program again with "npm ci": its ONNX Runtime does not work on this machine',
   webgpu:
     'a GPU with a driver for Vulkan, Metal or Direct3D 12 is needed: install the driver of its vendor (on Linux "vulkaninfo --summary" must list the GPU)',
-  cuda:
-    'an NVIDIA GPU with its driver, CUDA 12 and cuDNN 9 is needed, and the libraries of ONNX Runtime for it: ' +
-    'ONNXRUNTIME_NODE_INSTALL=true node node_modules/onnxruntime-node/script/install',
+  cuda: 'an NVIDIA GPU with its driver (580 or newer) is needed, and the libraries of CUDA: lowrank doctor --install cuda',
 } as const;
 
 /** Tries every device with a small step, each in a process of its own. */
@@ -45,8 +46,8 @@ export async function checkDevices(options: DeviceCheckOptions): Promise<Check[]
   return checks;
 }
 
-async function checkOnnx(device: keyof typeof onnxFixes, { signal }: DeviceCheckOptions): Promise<Check> {
-  const answer = await probe(device, signal);
+async function checkOnnx(device: keyof typeof onnxFixes, options: DeviceCheckOptions): Promise<Check> {
+  const answer = await probe(device, options);
   if (answer.ok) return { name: device, ok: true, about: 'ONNX Runtime computes on it' };
   return { name: device, ok: false, about: shortReason(answer.reason), fix: onnxFixes[device] };
 }
@@ -62,10 +63,14 @@ interface ProbeAnswer {
   readonly reason?: string;
 }
 
-function probe(device: string, signal?: AbortSignal): Promise<ProbeAnswer> {
+function probe(device: string, { cudaFolder, signal }: DeviceCheckOptions): Promise<ProbeAnswer> {
   const child = fork(join(programRoot, 'dist/apps/worker/src/probe-main.js'), [device], {
     execArgv: [],
-    env: { ...process.env, ...trainingEnvironment },
+    env: {
+      ...process.env,
+      ...trainingEnvironment,
+      ...(device === 'cuda' ? cudaEnvironment(cudaFolder) : {}),
+    },
     stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
     timeout: probeMs,
     killSignal: 'SIGKILL',

@@ -1,39 +1,42 @@
-/** The programs of the machine that build the backend: whether they are there, and running them. */
+/** The programs of the machine that an installation needs: whether they are there, and running them. */
 import { spawn } from 'node:child_process';
 import { LowrankError } from '#base/errors.js';
 
 interface Needed {
   readonly program: string;
   readonly args: readonly string[];
-  /** What it is for, and how a machine gets it. */
-  readonly name: string;
+  /** How a machine gets it. */
   readonly fix: string;
 }
 
-const needed: readonly Needed[] = [
-  { program: 'python3', args: ['--version'], name: 'python3', fix: 'install the package python3' },
-  {
+const needs = {
+  python3: { program: 'python3', args: ['--version'], fix: 'install the package python3' },
+  'pip for python3': {
     program: 'python3',
     args: ['-m', 'pip', '--version'],
-    name: 'pip for python3',
     fix: 'install the package python3-pip, or run "python3 -m ensurepip"',
   },
-  { program: 'g++', args: ['--version'], name: 'g++', fix: 'install the package g++ (Fedora: gcc-c++)' },
-  { program: 'npm', args: ['--version'], name: 'npm', fix: 'it comes with Node.js: put it on the PATH' },
-];
+  'g++': { program: 'g++', args: ['--version'], fix: 'install the package g++ (Fedora: gcc-c++)' },
+  npm: { program: 'npm', args: ['--version'], fix: 'it comes with Node.js: put it on the PATH' },
+} as const satisfies Record<string, Needed>;
+
+export type NeededProgram = keyof typeof needs;
 
 /** Throws LowrankError `tools_missing` that names every program that is not there, with the fix. */
-export async function requirePrograms(environment: NodeJS.ProcessEnv): Promise<void> {
-  const missing: Needed[] = [];
-  for (const need of needed) {
+export async function requirePrograms(
+  names: readonly NeededProgram[],
+  { task, environment }: Pick<ProgramOptions, 'task' | 'environment'>,
+): Promise<void> {
+  const missing: NeededProgram[] = [];
+  for (const name of names) {
     // Without Python there is no use in asking for its pip.
-    if (missing.some(({ program }) => program === need.program)) continue;
-    if (!(await works(need, environment))) missing.push(need);
+    if (missing.some((other) => needs[other].program === needs[name].program)) continue;
+    if (!(await works(needs[name], environment))) missing.push(name);
   }
   if (missing.length === 0) return;
-  const list = missing.map(({ name, fix }) => `${name} (${fix})`).join(', ');
-  throw new LowrankError('tools_missing', `building tfjs-node needs what this machine lacks: ${list}`, {
-    details: { missing: missing.map(({ name }) => name) },
+  const list = missing.map((name) => `${name} (${needs[name].fix})`).join(', ');
+  throw new LowrankError('tools_missing', `${task} needs what this machine lacks: ${list}`, {
+    details: { missing },
   });
 }
 

@@ -2,8 +2,12 @@ import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fetchPackage } from './fetch.js';
+import { fetchPackage } from './packages.js';
 import { requirePrograms, runProgram } from './programs.js';
+
+const all = ['python3', 'pip for python3', 'g++', 'npm'] as const;
+const requireAll = (environment: NodeJS.ProcessEnv) =>
+  requirePrograms(all, { task: 'building it', environment });
 
 let folder: string;
 beforeEach(async () => {
@@ -22,7 +26,7 @@ async function machineWith(programs: Readonly<Record<string, string>>): Promise<
 }
 
 test('every program that is missing is named with the way to get it', async () => {
-  const error = await requirePrograms(await machineWith({})).catch((error: unknown) => error);
+  const error = await requireAll(await machineWith({})).catch((error: unknown) => error);
   expect(error).toMatchObject({
     code: 'tools_missing',
     details: { missing: ['python3', 'g++', 'npm'] },
@@ -36,16 +40,14 @@ test('a Python without pip is told apart from no Python', async () => {
     'g++': '',
     npm: '',
   });
-  await expect(requirePrograms(environment)).rejects.toMatchObject({
+  await expect(requireAll(environment)).rejects.toMatchObject({
     details: { missing: ['pip for python3'] },
     message: expect.stringContaining('python3-pip') as unknown,
   });
 });
 
 test('a machine with all programs is taken', async () => {
-  await expect(
-    requirePrograms(await machineWith({ python3: '', 'g++': '', npm: '' })),
-  ).resolves.toBeUndefined();
+  await expect(requireAll(await machineWith({ python3: '', 'g++': '', npm: '' }))).resolves.toBeUndefined();
 });
 
 test('a program that fails is told with the last that it said', async () => {
