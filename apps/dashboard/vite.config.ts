@@ -15,6 +15,19 @@ export default defineConfig({
     // The content policy forbids data: scripts, and old browsers are not served.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          // Libraries change seldom; and Zod is told how to work before the first schema is made.
+          groups: [
+            {
+              name: 'libraries',
+              test: /node_modules\/(react|react-dom|scheduler|@tanstack|zod|eventsource-parser)\/|without-eval/,
+            },
+          ],
+        },
+      },
+    },
   },
   // `npx vite apps/dashboard` with a server beside it.
   server: { proxy: { '/v1': 'http://127.0.0.1:8010' } },

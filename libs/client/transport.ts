@@ -42,7 +42,7 @@ export const fetchTransport: Transport = async ({ method, url, headers, body, si
     return await fetch(url, { method, headers, signal: signal ?? null, ...sent });
   } catch (cause) {
     signal?.throwIfAborted();
-    throw isUnreadable(cause) ? changedFile(cause) : new ConnectionError(cause);
+    throw isUnreadable(cause) ? fileChanged(cause) : new ConnectionError(cause);
   }
 };
 
@@ -87,7 +87,8 @@ function isUnreadable(error: unknown): boolean {
   return false;
 }
 
-function changedFile(cause: unknown): LowrankError {
+/** `file_changed`: the file is not the one any more that was chosen. */
+export function fileChanged(cause: unknown): LowrankError {
   return new LowrankError('file_changed', 'the file changed while it was sent: send it again', { cause });
 }
 

@@ -1,6 +1,6 @@
 /** Asks for an API key where the server wants one. */
 import { type SubmitEvent, useEffect, useState } from 'react';
-import { keyWanted, setKey } from './api/http.js';
+import { keepKey, keyWanted } from './api/key.js';
 
 export function KeyForm() {
   const [isWanted, setWanted] = useState(false);
@@ -13,7 +13,7 @@ export function KeyForm() {
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const key = new FormData(event.currentTarget).get('key');
-    setKey(typeof key === 'string' ? key.trim() : '');
+    keepKey(typeof key === 'string' ? key.trim() : '');
     location.reload();
   };
   return (

@@ -1,5 +1,8 @@
+import './api/without-eval.js';
+import { QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { queryClient } from './api/query-client.js';
 import { App } from './app.js';
 import './styles.css';
 import './adapters.css';
@@ -8,6 +11,8 @@ import { apply } from './theme.js';
 apply();
 createRoot(document.querySelector('#root')!).render(
   <StrictMode>
-    <App />
+    <QueryClientProvider client={queryClient}>
+      <App />
+    </QueryClientProvider>
   </StrictMode>,
 );

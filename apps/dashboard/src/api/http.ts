@@ -1,6 +1,7 @@
 /** Requests to the server that served this page. */
 import type { ErrorBody, RequestProblem } from '#contracts/http/errors.js';
 import { basePath } from '../base-path.js';
+import { keptKey, keyWanted } from './key.js';
 
 /** A request that was refused; the message says what to do. */
 export class RequestError extends Error {
@@ -14,18 +15,9 @@ export class RequestError extends Error {
   }
 }
 
-const keyName = 'lowrank-key';
-/** Told whenever the server asks for a key. */
-export const keyWanted = new EventTarget();
-
-export function setKey(key: string): void {
-  if (key === '') sessionStorage.removeItem(keyName);
-  else sessionStorage.setItem(keyName, key);
-}
-
 export function authorization(): Record<string, string> {
-  const key = sessionStorage.getItem(keyName);
-  return key === null ? {} : { authorization: `Bearer ${key}` };
+  const key = keptKey();
+  return key === undefined ? {} : { authorization: `Bearer ${key}` };
 }
 
 /** Reads what a refused request was answered with. */

@@ -1,7 +1,9 @@
 /** The adapter merged into its base model: made in the background, fetched file by file. */
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import type { ExportObject } from '#contracts/http/compositions.js';
-import { post, request, type RequestError } from '../../api/http.js';
+import type { ExportCreate, ExportObject } from '#contracts/http/compositions.js';
+import { client } from '../../api/client.js';
+import { exportList } from '../../api/compositions.js';
 import { usePages } from '../../api/use-pages.js';
 import { bytes, time } from '../../format.js';
 import { Problem, ShowMore } from '../parts/common.js';
@@ -14,21 +16,20 @@ const dtypes = [
   ['bf16', 'bf16, half the size, wider range'],
   ['f32', 'f32, without rounding'],
 ] as const;
+type Dtype = NonNullable<ExportCreate['dtype']>;
 const lookEveryMs = 1000;
 const pageSize = 20;
 
 export function AdapterExports({ id }: { readonly id: string }) {
-  const address = `/v1/exports?adapter=${encodeURIComponent(id)}`;
-  const pages = usePages<ExportObject>(address, pageSize, (found) =>
-    found.some(isAtWork) ? lookEveryMs : 0,
-  );
-  const [dtype, setDtype] = useState<string>('f16');
-  const [error, setError] = useState<RequestError | null>(null);
+  const list = exportList(id);
+  const pages = usePages(list, pageSize, (found) => (found.some(isAtWork) ? lookEveryMs : 0));
+  const [dtype, setDtype] = useState<Dtype>('f16');
   const exports = pages.items ?? [];
-  const act = (work: Promise<unknown>) => {
-    setError(null);
-    work.then(pages.reload, setError);
-  };
+  const queries = useQueryClient();
+  const change = useMutation({
+    mutationFn: (work: () => Promise<unknown>) => work(),
+    onSuccess: () => queries.invalidateQueries({ queryKey: list.key }),
+  });
   return (
     <section aria-labelledby="exports">
       <h2 id="exports">Merged model</h2>
@@ -40,12 +41,12 @@ export function AdapterExports({ id }: { readonly id: string }) {
         className="inline-form"
         onSubmit={(event) => {
           event.preventDefault();
-          act(post<ExportObject>('/v1/exports', { adapter: id, dtype }));
+          change.mutate(() => client.exports.create({ adapter: id, dtype }));
         }}
       >
         <label>
           Number format{' '}
-          <select value={dtype} onChange={({ target }) => setDtype(target.value)}>
+          <select value={dtype} onChange={({ target }) => setDtype(target.value as Dtype)}>
             {dtypes.map(([value, name]) => (
               <option key={value} value={value}>
                 {name}
@@ -55,13 +56,13 @@ export function AdapterExports({ id }: { readonly id: string }) {
         </label>
         <button>Merge</button>
       </form>
-      <Problem error={error ?? pages.error} />
+      <Problem error={change.error ?? pages.error} />
       <ul className="plain">
         {exports.map((made) => (
           <Export
             key={made.id}
             made={made}
-            onDelete={() => act(request(`/v1/exports/${made.id}`, { method: 'DELETE' }))}
+            onDelete={() => change.mutate(() => client.exports.delete(made.id))}
           />
         ))}
       </ul>

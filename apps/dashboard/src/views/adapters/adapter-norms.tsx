@@ -1,25 +1,14 @@
 /** How much an adapter changes each layer: Frobenius norms of scale B A. */
-import { useEffect, useState } from 'react';
+import { useQuery } from '@tanstack/react-query';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
-import type { CompositionPreview } from '#contracts/http/compositions.js';
-import { post, type RequestError } from '../../api/http.js';
+import { previewQuery } from '../../api/compositions.js';
 import { Drawing } from '../../charts/drawing.js';
 import { number } from '../../format.js';
 import { Problem } from '../parts/common.js';
 import { type NormGroup, normGroups, shortKind } from './module-norms.js';
 
 export function AdapterNorms({ id }: { readonly id: string }) {
-  const [report, setReport] = useState<CompositionReportObject | null>(null);
-  const [error, setError] = useState<RequestError | null>(null);
-  useEffect(() => {
-    const stopping = new AbortController();
-    const body = { members: [{ adapter: id, weight: 1 }], preview: true };
-    post<CompositionPreview>('/v1/compositions', body, { signal: stopping.signal }).then(
-      (answer) => setReport(answer.report),
-      (failure) => stopping.signal.aborted || setError(failure as RequestError),
-    );
-    return () => stopping.abort();
-  }, [id]);
+  const { data: report, error } = useQuery(previewQuery({ members: [{ adapter: id, weight: 1 }] }));
   return (
     <section aria-labelledby="norms">
       <h2 id="norms">What it changes</h2>

@@ -1,11 +1,10 @@
 /** Where an adapter came from: its job and data, or what it was composed of, and its base model. */
-import { useEffect, useState } from 'react';
-import type { AdapterObject } from '#contracts/http/adapters.js';
-import type { FileObject } from '#contracts/http/files.js';
-import type { JobObject } from '#contracts/http/jobs.js';
-import type { Page } from '#contracts/http/pages.js';
-import { request } from '../../api/http.js';
-import { useApi } from '../../api/use-api.js';
+import { useQuery } from '@tanstack/react-query';
+import type { AdapterObject, AdapterRecipe } from '#contracts/http/adapters.js';
+import { adapterList, cardQuery } from '../../api/adapters.js';
+import { fileQuery } from '../../api/files.js';
+import { jobQuery } from '../../api/jobs.js';
+import { type Pages, usePages } from '../../api/use-pages.js';
 import { number, time, whole } from '../../format.js';
 import { Link } from '../../router.js';
 import { Facts } from '../parts/common.js';
@@ -56,8 +55,8 @@ export function AdapterOrigin({ adapter }: { readonly adapter: AdapterObject }) 
 }
 
 function FromJob({ id }: { readonly id: string }) {
-  const { data: job, error } = useApi<JobObject>(`/v1/fine_tuning/jobs/${id}`);
-  const file = useApi<FileObject>(job ? `/v1/files/${job.training_file}` : null);
+  const { data: job, error } = useQuery(jobQuery(id));
+  const file = useQuery({ ...fileQuery(job?.training_file ?? ''), enabled: job !== undefined });
   return (
     <p>
       Trained by the job <Link to={`/jobs/${id}`}>{job?.suffix ?? id}</Link>
@@ -82,31 +81,20 @@ function FromJob({ id }: { readonly id: string }) {
 
 /** The licence of the base that the adapter's card names; null if it names none. */
 function useCardLicence({ id, files }: AdapterObject): string | null {
-  const [licence, setLicence] = useState<string | null>(null);
   const hasCard = files.some(({ name }) => name === cardName);
-  useEffect(() => {
-    if (!hasCard) return;
-    const stopping = new AbortController();
-    const read = async () => {
-      const card = await request(`/v1/adapters/${id}/files/${cardName}`, { signal: stopping.signal });
-      setLicence(licenceOf(await card.text()));
-    };
-    // Without it there is one fact less.
-    read().catch(() => undefined);
-    return () => stopping.abort();
-  }, [id, hasCard]);
-  return licence;
+  const { data: card } = useQuery({ ...cardQuery(id, cardName), enabled: hasCard });
+  return card === undefined ? null : licenceOf(card);
 }
 
 interface MemberNameProps {
   readonly id: string;
   /** Adapters of the same base model. */
-  readonly known: Page<AdapterObject> | null;
+  readonly known: Pages<AdapterObject>;
 }
 
 function MemberName({ id, known }: MemberNameProps) {
-  const found = known?.data.find((one) => one.id === id);
-  if (known && !found && !known.has_more) return <>{id}, which was deleted since</>;
+  const found = known.items?.find((one) => one.id === id);
+  if (known.items && !found && !known.hasMore) return <>{id}, which was deleted since</>;
   return (
     <>
       <Link to={`/adapters/${id}`}>{found ? labelOf(found) : id}</Link> {found && <small>{id}</small>}
@@ -114,33 +102,19 @@ function MemberName({ id, known }: MemberNameProps) {
   );
 }
 
-interface Recipe {
-  readonly members?: readonly {
-    readonly adapter?: string;
-    readonly checkpoint?: string;
-    readonly weight: number;
-  }[];
-  readonly recipe?: {
-    readonly form?: { readonly kind: string; readonly rank?: number; readonly energy?: number };
-    readonly members?: readonly { readonly digest: string; readonly weight: number }[];
-  };
-  readonly result?: { readonly kept_energy?: number; readonly relative_error?: number };
-  readonly id?: string;
-}
-
 interface FromMembersProps {
   readonly model: string;
-  readonly recipe: Record<string, unknown>;
+  readonly recipe: AdapterRecipe;
 }
 
-function FromMembers({ model, recipe: loose }: FromMembersProps) {
-  const { data: known } = useApi<Page<AdapterObject>>(
-    `/v1/adapters?limit=100&model=${encodeURIComponent(model)}`,
-  );
-  const { members = [], recipe, result, id } = loose as Recipe;
+const knownAdapters = 100;
+
+function FromMembers({ model, recipe }: FromMembersProps) {
+  const known = usePages(adapterList(model), knownAdapters);
+  const { id, members, result } = recipe;
   return (
     <>
-      <p>Composed {formText(recipe?.form)} of:</p>
+      <p>Composed {formText(recipe.recipe.form)} of:</p>
       <ul>
         {members.map(({ adapter, checkpoint, weight }, i) => (
           <li key={i}>
@@ -149,28 +123,24 @@ function FromMembers({ model, recipe: loose }: FromMembersProps) {
           </li>
         ))}
       </ul>
-      {result?.kept_energy !== undefined && (
-        <p>
-          It keeps {percent(result.kept_energy)} of the energy of the exact sum
-          {result.relative_error !== undefined &&
-            `, with a relative error of ${number(result.relative_error, 3)}`}
-          .
-        </p>
-      )}
+      <p>
+        It keeps {percent(result.kept_energy)} of the energy of the exact sum, with a relative error of{' '}
+        {number(result.relative_error, 3)}.
+      </p>
       <details>
         <summary>Recipe</summary>
         <p className="muted">Equal recipes give equal bytes, on every machine.</p>
         <p>
           <code>{id}</code>
         </p>
-        <pre tabIndex={0}>{JSON.stringify(loose, null, 2)}</pre>
+        <pre tabIndex={0}>{JSON.stringify(recipe, null, 2)}</pre>
       </details>
     </>
   );
 }
 
-function formText(form: NonNullable<Recipe['recipe']>['form']): string {
-  if (form?.kind === 'rank') return `to rank ${form.rank}`;
-  if (form?.kind === 'energy') return `to ${percent(form.energy ?? 1)} of the energy`;
+function formText(form: AdapterRecipe['recipe']['form']): string {
+  if (form.kind === 'rank') return `to rank ${form.rank}`;
+  if (form.kind === 'energy') return `to ${percent(form.energy)} of the energy`;
   return 'exactly';
 }

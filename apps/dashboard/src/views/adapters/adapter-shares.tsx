@@ -1,7 +1,9 @@
 /** Links that open one page and this adapter's files without a key. */
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type SubmitEvent, useRef, useState } from 'react';
 import type { ShareCreate, ShareObject } from '#contracts/http/shares.js';
-import { post, request, type RequestError } from '../../api/http.js';
+import { client } from '../../api/client.js';
+import { shareList, sharesKey } from '../../api/shares.js';
 import { usePages } from '../../api/use-pages.js';
 import { Problem, ShowMore } from '../parts/common.js';
 import { ShareRow } from './share-row.js';
@@ -17,40 +19,37 @@ const lifetimes = [
 const pageSize = 20;
 
 export function AdapterShares({ id }: { readonly id: string }) {
-  const pages = usePages<ShareObject>(`/v1/shares?adapter=${encodeURIComponent(id)}`, pageSize);
+  const pages = usePages(shareList(id), pageSize);
   const [made, setMade] = useState<ShareObject | null>(null);
-  const [error, setError] = useState<RequestError | null>(null);
-  const revoke = async (share: ShareObject) => {
-    setError(null);
-    try {
-      await request(`/v1/shares/${share.id}`, { method: 'DELETE' });
+  const queries = useQueryClient();
+  const reload = () => queries.invalidateQueries({ queryKey: sharesKey });
+  const create = useMutation({
+    mutationFn: (body: ShareCreate) => client.shares.create(body),
+    onSuccess: (share) => {
+      setMade(share);
+      return reload();
+    },
+  });
+  const revoke = useMutation({
+    mutationFn: (share: ShareObject) => client.shares.revoke(share.id),
+    onSuccess: (_, share) => {
       setMade((old) => (old?.id === share.id ? null : old));
-      pages.reload();
-    } catch (failure) {
-      setError(failure as RequestError);
-    }
-  };
+      return reload();
+    },
+  });
   return (
     <section aria-labelledby="links">
       <h2 id="links">Links</h2>
       <p className="muted">
         Whoever has a link sees one page about this adapter and its files, and nothing else. No key is needed.
       </p>
-      <NewShare
-        id={id}
-        onMade={(share) => {
-          setMade(share);
-          setError(null);
-          pages.reload();
-        }}
-        onError={setError}
-      />
-      <Problem error={error ?? pages.error} />
+      <NewShare id={id} isSending={create.isPending} onCreate={create.mutate} />
+      <Problem error={create.error ?? revoke.error ?? pages.error} />
       {made?.path && <Secret address={`${location.origin}${made.path}`} />}
       {pages.items?.length === 0 && <p className="muted">No link has been made.</p>}
       <ul className="plain">
         {pages.items?.map((share) => (
-          <ShareRow key={share.id} share={share} onRevoke={() => void revoke(share)} />
+          <ShareRow key={share.id} share={share} onRevoke={() => revoke.mutate(share)} />
         ))}
       </ul>
       <ShowMore pages={pages} of="links" />
@@ -60,25 +59,20 @@ export function AdapterShares({ id }: { readonly id: string }) {
 
 interface NewShareProps {
   readonly id: string;
-  readonly onMade: (share: ShareObject) => void;
-  readonly onError: (error: RequestError) => void;
+  readonly isSending: boolean;
+  readonly onCreate: (body: ShareCreate) => void;
 }
 
-function NewShare({ id, onMade, onError }: NewShareProps) {
+function NewShare({ id, isSending, onCreate }: NewShareProps) {
   const [lifetime, setLifetime] = useState<number>(7 * 24 * hour);
   const [downloads, setDownloads] = useState('');
-  const [isSending, setSending] = useState(false);
   const create = (event: SubmitEvent) => {
     event.preventDefault();
-    const body: ShareCreate = {
+    onCreate({
       adapter: id,
       expires_in_seconds: lifetime,
       ...(downloads !== '' && { max_downloads: Number(downloads) }),
-    };
-    setSending(true);
-    post<ShareObject>('/v1/shares', body)
-      .then(onMade, onError)
-      .finally(() => setSending(false));
+    });
   };
   return (
     <form className="inline-form" onSubmit={create}>

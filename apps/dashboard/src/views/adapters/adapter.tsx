@@ -1,8 +1,8 @@
 /** One adapter: where it came from, what it changes, its files, and links to it. */
-import { useState } from 'react';
-import type { AdapterObject } from '#contracts/http/adapters.js';
-import { request, type RequestError } from '../../api/http.js';
-import { useApi } from '../../api/use-api.js';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { adapterQuery, adaptersKey } from '../../api/adapters.js';
+import { client } from '../../api/client.js';
+import { isGone } from '../../api/query-client.js';
 import { bytes } from '../../format.js';
 import { go, Link } from '../../router.js';
 import { AdapterExports } from './adapter-exports.js';
@@ -16,14 +16,20 @@ import { FileList } from '../parts/file-list.js';
 import { labelOf } from '../compose/use-members.js';
 
 export default function Adapter({ id }: { readonly id: string }) {
-  const { data: adapter, error } = useApi<AdapterObject>(`/v1/adapters/${encodeURIComponent(id)}`);
-  const [refusal, setRefusal] = useState<RequestError | null>(null);
-  if (!adapter) return error ? <NoAdapter error={error} /> : <p className="muted">Reading the adapter…</p>;
+  const { data: adapter, error } = useQuery(adapterQuery(id));
+  const queries = useQueryClient();
+  const remove = useMutation({
+    mutationFn: () => client.adapters.delete(id),
+    onSuccess: () => {
+      go('/adapters');
+      // Compositions with it can no longer be measured.
+      queries.removeQueries({ queryKey: ['preview'] });
+      return queries.invalidateQueries({ queryKey: adaptersKey, refetchType: 'none' });
+    },
+  });
+  if (!adapter || isGone(error))
+    return error ? <NoAdapter error={error} /> : <p className="muted">Reading the adapter…</p>;
   const name = labelOf(adapter);
-  const remove = () => {
-    setRefusal(null);
-    request(`/v1/adapters/${id}`, { method: 'DELETE' }).then(() => go('/adapters'), setRefusal);
-  };
   return (
     <>
       <div className="head">
@@ -38,14 +44,14 @@ export default function Adapter({ id }: { readonly id: string }) {
           <ConfirmButton
             question={`Delete the adapter ${name}? Its links open nothing from then on. Compositions that it went into, and merged models, stay.`}
             deed="Delete it"
-            onConfirm={remove}
+            onConfirm={remove.mutate}
           >
             Delete
           </ConfirmButton>
         </div>
       </div>
       <p className="muted">{adapter.name}</p>
-      <Problem error={refusal} />
+      <Problem error={remove.error} />
       <AdapterOrigin adapter={adapter} />
       <AdapterNorms id={id} />
       <section aria-labelledby="files">
@@ -63,7 +69,7 @@ export default function Adapter({ id }: { readonly id: string }) {
   );
 }
 
-function NoAdapter({ error }: { readonly error: RequestError }) {
+function NoAdapter({ error }: { readonly error: Error | null }) {
   return (
     <>
       <h1>Adapter</h1>

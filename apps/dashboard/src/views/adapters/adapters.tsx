@@ -1,5 +1,6 @@
 /** The list of adapters. */
 import type { AdapterObject } from '#contracts/http/adapters.js';
+import { adapterList } from '../../api/adapters.js';
 import { usePages } from '../../api/use-pages.js';
 import { serverAddress } from '../../base-path.js';
 import { bytes, time } from '../../format.js';
@@ -11,7 +12,7 @@ const pageSize = 50;
 const lookEveryMs = 5000;
 
 export default function Adapters() {
-  const pages = usePages<AdapterObject>('/v1/adapters', pageSize, lookEveryMs);
+  const pages = usePages(adapterList(), pageSize, lookEveryMs);
   const { items, error } = pages;
   return (
     <>

@@ -1,7 +1,8 @@
 /** One link: whether it still opens, and who used it. */
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import type { ShareAccessObject, ShareObject } from '#contracts/http/shares.js';
-import { useApi } from '../../api/use-api.js';
+import type { ShareObject } from '#contracts/http/shares.js';
+import { accessesQuery } from '../../api/shares.js';
 import { time } from '../../format.js';
 import { Problem } from '../parts/common.js';
 import { ConfirmButton } from '../parts/confirm-button.js';
@@ -68,23 +69,21 @@ const outcomes: Readonly<Record<string, string>> = {
 
 function Accesses({ id }: { readonly id: string }) {
   const [isOpen, setOpen] = useState(false);
-  const { data, error, reload } = useApi<{ data: ShareAccessObject[] }>(
-    isOpen ? `/v1/shares/${id}/accesses` : null,
-  );
+  const { data, error, refetch } = useQuery({ ...accessesQuery(id), enabled: isOpen });
   return (
     <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>Who used it</summary>
       <Problem error={error} />
-      {data?.data.length === 0 && <p className="muted">Nobody yet.</p>}
+      {data?.length === 0 && <p className="muted">Nobody yet.</p>}
       <ol className="plain accesses" tabIndex={0} aria-label="Uses, newest first">
-        {data?.data.map(({ id: access, created_at, outcome, file, address, user_agent }) => (
+        {data?.map(({ id: access, created_at, outcome, file, address, user_agent }) => (
           <li key={access}>
             {time(created_at)}: {address ?? 'somebody'} {outcomes[outcome] ?? outcome} {file}
             <small>{user_agent}</small>
           </li>
         ))}
       </ol>
-      <button type="button" onClick={reload}>
+      <button type="button" onClick={() => void refetch()}>
         Look again
       </button>
     </details>

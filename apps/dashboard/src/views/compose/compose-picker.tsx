@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { AdapterObject } from '#contracts/http/adapters.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { CheckpointObject } from '#contracts/http/streams.js';
-import { type Pages, usePages } from '../../api/use-pages.js';
+import { type Pages, usePages } from '../../api/use-pages-by-path.js';
 import { number, time } from '../../format.js';
 import { Link } from '../../router.js';
 import { Problem, ShowMore } from '../parts/common.js';

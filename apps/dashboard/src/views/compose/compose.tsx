@@ -1,7 +1,7 @@
 /** Several adapters of one base model added up to one, with sliders. */
 import { useRef, useState } from 'react';
 import type { CompositionObject } from '#contracts/http/compositions.js';
-import { usePages } from '../../api/use-pages.js';
+import { usePages } from '../../api/use-pages-by-path.js';
 import { Link } from '../../router.js';
 import { Problem } from '../parts/common.js';
 import { ComposeAnswers } from './compose-answers.js';

@@ -1,10 +1,9 @@
 /** The list of jobs. */
+import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
+import { isOver } from '#client/jobs.js';
 import type { JobObject } from '#contracts/http/jobs.js';
-import type { Page } from '#contracts/http/pages.js';
-import type { MetricObject } from '#contracts/http/streams.js';
-import { isOver } from '../../api/job-feed.js';
-import { useApi } from '../../api/use-api.js';
+import { jobList, lossesQuery } from '../../api/jobs.js';
 import { usePages } from '../../api/use-pages.js';
 import { Sparkline } from '../../charts/sparkline.js';
 import { time } from '../../format.js';
@@ -13,11 +12,12 @@ import { Problem, Progress, ShowMore, Status, Waiting } from '../parts/common.js
 
 const pageSize = 50;
 const lookEveryMs = 3000;
-const sparkPoints = 200;
 const sparkEveryMs = 4000;
+/** The curve of a job that is over is read again seldom: its last steps may have come after its end. */
+const overMs = 60_000;
 
 export default function Jobs() {
-  const pages = usePages<JobObject>('/v1/fine_tuning/jobs', pageSize, lookEveryMs);
+  const pages = usePages(jobList, pageSize, lookEveryMs);
   const { items, error } = pages;
   return (
     <>
@@ -45,9 +45,11 @@ export default function Jobs() {
 function JobRow({ job }: { readonly job: JobObject }) {
   const row = useRef<HTMLLIElement>(null);
   const isSeen = useSeen(row);
-  const address = `/v1/fine_tuning/jobs/${job.id}/metrics?kind=step&order=desc&limit=${sparkPoints}`;
-  const { data } = useApi<Page<MetricObject>>(isSeen ? address : null, isOver(job) ? 0 : sparkEveryMs);
-  const losses = (data?.data ?? []).map(({ values }) => values['loss'] as number).reverse();
+  const { data: losses = [] } = useQuery({
+    ...lossesQuery(job.id),
+    enabled: isSeen,
+    ...(isOver(job) ? { staleTime: overMs } : { refetchInterval: sparkEveryMs }),
+  });
   return (
     <li className="row" ref={row}>
       <div>

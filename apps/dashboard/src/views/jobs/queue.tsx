@@ -1,7 +1,8 @@
 /** What waits for a worker, and what one runs. */
+import { useQuery } from '@tanstack/react-query';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { QueueObject } from '#contracts/http/service.js';
-import { useApi } from '../../api/use-api.js';
+import { jobsInState } from '../../api/jobs.js';
 import { Link } from '../../router.js';
 import { Facts, Progress, Status, Waiting } from '../parts/common.js';
 
@@ -16,6 +17,7 @@ export function QueueView({
   readonly hasWorker: boolean;
 }) {
   const { jobs, waiting, active, next } = queue;
+  const { data: queued = [] } = useQuery({ ...jobsInState('queued'), refetchInterval: lookEveryMs });
   const count = (state: string) => jobs[state] ?? 0;
   return (
     <section aria-labelledby="queue">
@@ -35,7 +37,7 @@ export function QueueView({
       {next.length > 0 && (
         <ol aria-label="Jobs that wait, the next first">
           {next.slice(0, mostShown).map((id) => (
-            <WorkersJob key={id} id={id} />
+            <JobLine key={id} id={id} job={queued.find((job) => job.id === id)} />
           ))}
         </ol>
       )}
@@ -44,9 +46,8 @@ export function QueueView({
   );
 }
 
-/** A job in a line. */
-export function WorkersJob({ id }: { readonly id: string }) {
-  const { data: job } = useApi<JobObject>(`/v1/fine_tuning/jobs/${id}`, lookEveryMs);
+/** A job in a line: at least its id. */
+export function JobLine({ id, job }: { readonly id: string; readonly job: JobObject | undefined }) {
   return (
     <li>
       <span className="line">

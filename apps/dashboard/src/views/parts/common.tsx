@@ -1,19 +1,21 @@
 /** Pieces that several views share. */
 import type { ReactNode } from 'react';
 import type { JobObject } from '#contracts/http/jobs.js';
-import type { RequestError } from '../../api/http.js';
+import type { RequestProblem } from '#contracts/http/errors.js';
 import type { Pages } from '../../api/use-pages.js';
 import { seconds, whole } from '../../format.js';
 import { Link } from '../../router.js';
 
-export function Problem({ error }: { readonly error: RequestError | null }) {
+/** What went wrong; a server may name several things. */
+export function Problem({ error }: { readonly error: Error | null }) {
   if (!error) return null;
+  const { problems = [] } = error as { problems?: readonly RequestProblem[] };
   return (
     <div role="alert" className="problem">
       <p>{error.message}</p>
-      {error.problems.length > 0 && (
+      {problems.length > 0 && (
         <ul>
-          {error.problems.map(({ line, field, message, fix }, i) => (
+          {problems.map(({ line, field, message, fix }, i) => (
             <li key={i}>
               {line ? <b>Line {line}: </b> : null}
               {field ? <code>{field}</code> : null} {message}

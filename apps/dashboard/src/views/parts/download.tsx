@@ -1,6 +1,9 @@
 /** A link to a file that may need a key. */
-import { type MouseEvent, useState } from 'react';
-import { authorization, request, type RequestError } from '../../api/http.js';
+import { useMutation } from '@tanstack/react-query';
+import type { MouseEvent } from 'react';
+import { client } from '../../api/client.js';
+import { blobOf } from '../../api/files.js';
+import { keptKey } from '../../api/key.js';
 import { basePath } from '../../base-path.js';
 import { saveAs } from '../../save.js';
 import { Problem } from './common.js';
@@ -15,26 +18,23 @@ interface DownloadProps {
 }
 
 export function Download({ path, name, text = name, label }: DownloadProps) {
-  const [error, setError] = useState<RequestError | null>(null);
-  const [isFetching, setFetching] = useState(false);
+  const fetching = useMutation({
+    mutationFn: () => blobOf(client.download(path)),
+    onSuccess: (content) => saveAs(name, content),
+  });
   const fetchWithKey = (event: MouseEvent) => {
     // The browser sends no key with a link: with one, the file is fetched first.
-    if (authorization()['authorization'] === undefined) return;
+    if (keptKey() === undefined) return;
     event.preventDefault();
-    setFetching(true);
-    setError(null);
-    request(path)
-      .then(async (response) => saveAs(name, await response.blob()))
-      .catch(setError)
-      .finally(() => setFetching(false));
+    fetching.mutate();
   };
   return (
     <span>
       <a href={basePath + path} download={name} onClick={fetchWithKey} aria-label={label}>
         {text}
       </a>
-      {isFetching && <span className="muted"> is being fetched…</span>}
-      <Problem error={error} />
+      {fetching.isPending && <span className="muted"> is being fetched…</span>}
+      <Problem error={fetching.error} />
     </span>
   );
 }

@@ -1,17 +1,21 @@
 /** Who works, and what waits. */
-import type { QueueObject, WorkerObject } from '#contracts/http/service.js';
-import { useApi } from '../../api/use-api.js';
+import { useQuery } from '@tanstack/react-query';
+import type { JobObject } from '#contracts/http/jobs.js';
+import type { WorkerObject } from '#contracts/http/service.js';
+import { jobsInState } from '../../api/jobs.js';
+import { queueQuery, workersQuery } from '../../api/service.js';
 import { useNow } from '../../api/use-now.js';
 import { bytes, seconds, time } from '../../format.js';
 import { Problem } from '../parts/common.js';
-import { QueueView, WorkersJob } from '../jobs/queue.js';
+import { JobLine, QueueView } from '../jobs/queue.js';
 
 const lookEveryMs = 3000;
 
 export default function Workers() {
-  const workers = useApi<{ data: WorkerObject[] }>('/v1/workers', lookEveryMs);
-  const queue = useApi<QueueObject>('/v1/queue', lookEveryMs);
-  const all = workers.data?.data ?? [];
+  const workers = useQuery({ ...workersQuery, refetchInterval: lookEveryMs });
+  const queue = useQuery({ ...queueQuery, refetchInterval: lookEveryMs });
+  const { data: running = [] } = useQuery({ ...jobsInState('running'), refetchInterval: lookEveryMs });
+  const all = workers.data ?? [];
   const alive = all.filter(({ status }) => status === 'alive');
   const gone = all.filter(({ status }) => status !== 'alive');
   return (
@@ -20,7 +24,7 @@ export default function Workers() {
       <Problem error={workers.error ?? queue.error} />
       {workers.data && alive.length === 0 && <NoWorker />}
       {alive.map((worker) => (
-        <WorkerCard key={worker.id} worker={worker} />
+        <WorkerCard key={worker.id} worker={worker} running={running} />
       ))}
       {!workers.data && !workers.error && <p className="muted">Reading the workers…</p>}
       {queue.data && <QueueView queue={queue.data} hasWorker={alive.length > 0} />}
@@ -56,7 +60,12 @@ function NoWorker() {
   );
 }
 
-function WorkerCard({ worker }: { readonly worker: WorkerObject }) {
+interface WorkerCardProps {
+  readonly worker: WorkerObject;
+  readonly running: readonly JobObject[];
+}
+
+function WorkerCard({ worker, running }: WorkerCardProps) {
   const { id, host, pid, version, devices, jobs, started_at, heartbeat_at } = worker;
   const silent = Math.max(0, useNow(lookEveryMs) - heartbeat_at);
   return (
@@ -83,7 +92,7 @@ function WorkerCard({ worker }: { readonly worker: WorkerObject }) {
       ) : (
         <ul className="plain" aria-label="What it runs">
           {jobs.map((job) => (
-            <WorkersJob key={job} id={job} />
+            <JobLine key={job} id={job} job={running.find(({ id: other }) => other === job)} />
           ))}
         </ul>
       )}

@@ -1,0 +1,37 @@
+/** Files as the page reads them. */
+import { queryOptions } from '@tanstack/react-query';
+import type { FileObject } from '#contracts/http/files.js';
+import { client } from './client.js';
+import { queryClient, setNewest } from './query-client.js';
+
+const listKey = ['files', 'list'] as const;
+const shownFiles = 100;
+
+/** Data for training, newest first. */
+export const trainingFilesQuery = queryOptions({
+  queryKey: listKey,
+  queryFn: async ({ signal }) => {
+    const { data } = await client.files.page({ purpose: 'fine-tune', limit: shownFiles }, { signal });
+    return data;
+  },
+});
+
+export const fileQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['files', 'one', id],
+    queryFn: ({ signal }) => client.files.get(id, { signal }),
+  });
+
+/** Shows a file that was uploaded. */
+export function showFile(file: FileObject): void {
+  setNewest(fileQuery(file.id).queryKey, file);
+  void queryClient.invalidateQueries({ queryKey: listKey });
+}
+
+/** The whole of a file. */
+export async function blobOf(chunks: AsyncIterable<Uint8Array>): Promise<Blob> {
+  const parts: Blob[] = [];
+  // Blobs may lie on disk, which arrays do not.
+  for await (const chunk of chunks) parts.push(new Blob([chunk as Uint8Array<ArrayBuffer>]));
+  return new Blob(parts);
+}

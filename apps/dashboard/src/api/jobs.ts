@@ -1,0 +1,68 @@
+/** Jobs as the page reads them. */
+import { type InfiniteData, queryOptions } from '@tanstack/react-query';
+import type { JobObject, JobStatus } from '#contracts/http/jobs.js';
+import type { Page } from '#contracts/http/pages.js';
+import type { CheckpointObject } from '#contracts/http/streams.js';
+import { client } from './client.js';
+import { queryClient, setNewest } from './query-client.js';
+import type { PagedList } from './use-pages.js';
+
+const listKey = ['jobs', 'list'] as const;
+const sparkPoints = 200;
+const maxPageSize = 100;
+
+/** Newest first. */
+export const jobList: PagedList<JobObject> = {
+  key: listKey,
+  page: (query, options) => client.jobs.page(query, options),
+};
+
+/** Newest first. */
+export const checkpointList = (job: string): PagedList<CheckpointObject> => ({
+  key: ['jobs', 'checkpoints', job],
+  page: (query, options) => client.jobs.checkpointsPage(job, query, options),
+});
+
+export const jobQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['jobs', 'one', id],
+    queryFn: ({ signal }) => client.jobs.get(id, { signal }),
+  });
+
+/** The oldest jobs in a state: those that were there first. */
+export const jobsInState = (status: JobStatus) =>
+  queryOptions({
+    queryKey: ['jobs', 'in-state', status],
+    queryFn: async ({ signal }) => {
+      const page = await client.jobs.page({ status, order: 'asc', limit: maxPageSize }, { signal });
+      return page.data;
+    },
+  });
+
+/** Training losses of the last steps of a job, in their order. */
+export const lossesQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['jobs', 'losses', id],
+    queryFn: async ({ signal }) => {
+      const query = { kind: 'step', order: 'desc', limit: sparkPoints } as const;
+      const { data } = await client.jobs.metricsPage(id, query, { signal });
+      const losses = data.flatMap((metric) => (metric.kind === 'step' ? [metric.values.loss] : []));
+      return losses.filter((loss) => loss !== undefined).reverse();
+    },
+  });
+
+/** Shows a job as it is now, wherever it is shown. */
+export function showJob(job: JobObject): void {
+  setNewest(jobQuery(job.id).queryKey, job);
+  queryClient.setQueriesData<InfiniteData<Page<JobObject>>>({ queryKey: listKey }, (lists) =>
+    lists === undefined
+      ? undefined
+      : {
+          ...lists,
+          pages: lists.pages.map((page) => ({
+            ...page,
+            data: page.data.map((old) => (old.id === job.id ? job : old)),
+          })),
+        },
+  );
+}
