@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { LowrankError } from '#base/errors.js';
+import { isDiskFull, LowrankError } from '#base/errors.js';
 
 type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
@@ -86,7 +86,8 @@ export async function flushFolder(folder: string): Promise<void> {
 /** What the file system refused, as a typed error where people can do something about it. */
 export function writeError(target: string, cause: unknown): unknown {
   const { code } = cause as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+  if (cause instanceof LowrankError) return cause;
+  if (isDiskFull(cause) || code === 'EFBIG') {
     return new LowrankError('disk_full', `no room to write ${target}: free some space and try again`, {
       cause,
       details: { file: target },

@@ -44,7 +44,19 @@ export function factsOf(error: unknown): ErrorFacts {
   if (error instanceof LowrankError)
     return { code: error.code, message: error.message, details: error.details };
   const message = error instanceof Error ? error.message : String(error);
+  if (isDiskFull(error)) {
+    return { code: 'disk_full', message: `no room is left on the disk (${message})`, details: {} };
+  }
   return { code: isFileError(error) ? 'file_access' : 'internal_error', message, details: {} };
+}
+
+/** Of the file system, of its quotas, and of Postgres. */
+const fullCodes = new Set<unknown>(['ENOSPC', 'EDQUOT', '53100']);
+
+/** Whether something could not be written for want of room, also where that is the cause of another error. */
+export function isDiskFull(error: unknown): boolean {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
+  return fullCodes.has(code) || (cause !== undefined && cause !== error && isDiskFull(cause));
 }
 
 /** A refusal of the file system, whose message names the call and the path. */

@@ -11,6 +11,7 @@ describe('a failure of the database passes', () => {
     ['a server that shuts down', withCode('57P01')],
     ['a server that starts', withCode('57P03')],
     ['a deadlock', withCode('40P01')],
+    ['a full disk', withCode('53100')],
     ['a connection that broke', new Error('Connection terminated unexpectedly')],
     [
       'a connection that broke within a transaction',

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** SQLSTATE classes and codes under which the same transaction may well succeed later. */
-const passingStates = /^(08|57P0|40001|40P01|53300|25006)/;
+const passingStates = /^(08|57P0|40001|40P01|53100|53300|25006)/;
 const passingErrors = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

@@ -1,6 +1,7 @@
 /** The program's log: one line of JSON per entry on the standard error, secrets removed. */
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import type { LogLevel } from '#platform/config.js';
+import { describeGap, LogSink } from '#platform/log-sink.js';
 
 export type Log = Logger;
 
@@ -69,6 +70,22 @@ export function createLog(
         },
       },
     },
-    destination ?? pino.destination({ dest: 2, sync: true }),
+    destination ?? standardError(options.name),
   );
+}
+
+let sharedSink: LogSink | undefined;
+
+/** One for all logs of the process. */
+function standardError(name: string): DestinationStream {
+  if (sharedSink) return sharedSink;
+  // What others write beside the log must not end the process either.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  sharedSink = new LogSink(2, {
+    notice: (gap) => {
+      const entry = { level: 'warn', time: new Date().toISOString(), name, pid: process.pid };
+      return `${JSON.stringify({ ...entry, msg: describeGap(gap) })}\n`;
+    },
+  });
+  return sharedSink;
 }

@@ -1,6 +1,6 @@
 /** JSON lines of a run in the order of its steps; a resumed run cuts off what it will write again. */
 import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { LowrankError } from '#base/errors.js';
+import { isDiskFull, LowrankError } from '#base/errors.js';
 
 /** A line of the log. */
 export type LogRecord = Readonly<Record<string, unknown>>;
@@ -28,8 +28,7 @@ export class MetricsLog {
     try {
       await this.file.appendFile(`${JSON.stringify(record)}\n`);
     } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException;
-      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
+      if (!isDiskFull(cause)) throw cause;
       throw new LowrankError(
         'disk_full',
         `no room to write ${this.path}: free some space and resume the run`,

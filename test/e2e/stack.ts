@@ -165,7 +165,10 @@ async function ownBucket(bucket: string) {
 }
 
 /** A base model with random weights on the server, its data uploaded, and a job of some twenty quick steps for them. */
-export async function prepareTinyJob({ client, home }: TestStack, name = 'tiny'): Promise<JobCreate> {
+export async function prepareTinyJob(
+  { client, home }: Pick<TestStack, 'client' | 'home'>,
+  name = 'tiny',
+): Promise<JobCreate> {
   const folder = join(home, 'tiny');
   const { lora, training } = await writeTinyJob(folder);
   await client.models.add({ folder: join(folder, 'model'), name });

@@ -12,7 +12,7 @@ import { link, mkdir, open, opendir, readdir, rm, rmdir, stat, unlink } from 'no
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { LowrankError } from '#base/errors.js';
+import { isDiskFull, LowrankError } from '#base/errors.js';
 import { Hashing } from '#platform/objects/hashing.js';
 import { badKey, checkKey, checkPrefix } from '#platform/objects/object-keys.js';
 import type { ObjectStore, StoredObject, WrittenObject } from '#platform/objects/object-store.js';
@@ -205,10 +205,11 @@ export class FolderStore implements ObjectStore {
     try {
       return await action();
     } catch (cause) {
-      const { code, name } = cause as NodeJS.ErrnoException;
-      if (code === 'ENOSPC' || code === 'EDQUOT') throw storeFull(this.folder, cause);
+      const { name } = cause as NodeJS.ErrnoException;
       // What stopped the content, an abort among them, is the caller's own business.
-      if (cause instanceof LowrankError || name === 'AbortError' || !isSystemError(cause)) throw cause;
+      if (cause instanceof LowrankError || name === 'AbortError') throw cause;
+      if (isDiskFull(cause)) throw storeFull(this.folder, cause);
+      if (!isSystemError(cause)) throw cause;
       throw storeUnavailable(this.folder, 'check that the folder exists and can be written', cause);
     }
   }

@@ -34,6 +34,8 @@ test.each([
   ],
   ['a store that is away', new LowrankError('store_unavailable', 'x'), 503, 'store_unavailable'],
   ['a full disk', Object.assign(new Error('x'), { code: 'ENOSPC' }), 507, 'disk_full'],
+  ['a quota', Object.assign(new Error('x'), { code: 'EDQUOT' }), 507, 'disk_full'],
+  ['a full disk of Postgres', Object.assign(new Error('x'), { code: '53100' }), 507, 'disk_full'],
   ['a database that is away', refused, 503, 'database_unavailable'],
   [
     'a database that stops',

@@ -4,7 +4,7 @@ import { type ErrorCode, traitsOf } from '#base/error-codes.js';
 import { z } from 'zod';
 import { type DataProblem, describeProblem } from '#data/data-error.js';
 import type { ErrorBody, RequestProblem } from '#contracts/http/errors.js';
-import { LowrankError, UnsupportedError } from '#base/errors.js';
+import { isDiskFull, LowrankError, UnsupportedError } from '#base/errors.js';
 import { ApiError } from './api-error.js';
 
 export interface ErrorAnswer {
@@ -190,9 +190,4 @@ function isDatabaseGone(error: unknown): boolean {
   const codes = [code, innerCode, ...(errors ?? []).map((each) => (each as { code?: unknown }).code)];
   if (codes.some((each) => typeof each === 'string' && goneCodes.test(each))) return true;
   return (isOfDriver || inner instanceof Error) && typeof message === 'string' && goneMessages.test(message);
-}
-
-function isDiskFull(error: unknown): boolean {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return code === 'ENOSPC' || code === 'EDQUOT';
 }

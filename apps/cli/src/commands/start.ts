@@ -4,7 +4,9 @@ import type { CommandContext, Run } from '../context.js';
 import { exitCodes } from '#base/error-codes.js';
 import { Interrupted } from '../exit-codes.js';
 import { programVersion } from '../installation.js';
+import { describeGap, type LogGap, LogSink } from '#platform/log-sink.js';
 import { LogPrinter } from '../launcher/log-lines.js';
+import type { TextStream } from '../output.js';
 import { wholeNumber } from './arguments.js';
 
 interface StartOptions {
@@ -21,11 +23,7 @@ export function addStart(program: Command, run: Run): void {
 
 async function start(context: CommandContext, _: readonly string[], options: StartOptions): Promise<number> {
   const { environment, json, output, signal, stderr } = context;
-  const log = new LogPrinter({
-    json: json || stderr.isTTY !== true,
-    colour: stderr.isTTY === true && !environment['NO_COLOR'],
-    write: (line) => stderr.write(`${line}\n`),
-  });
+  const log = printerOn(stderr, { json, colour: !environment['NO_COLOR'] });
   // Only here, since it brings the database's client along.
   const { startStack } = await import('../launcher/launcher.js');
   const stack = await startStack({ environment, log, workers: options.workers, signal });
@@ -45,6 +43,26 @@ async function start(context: CommandContext, _: readonly string[], options: Sta
   for (const name of signals) process.off(name, again);
   // Being asked to end is how a service ends.
   return signal.reason instanceof Interrupted ? exitCodes.done : exitCodes.failed;
+}
+
+/** A full disk under the log is no reason to stop what runs. */
+function printerOn(
+  stderr: TextStream & { readonly fd?: number },
+  wish: { readonly json: boolean; readonly colour: boolean },
+): LogPrinter {
+  const isTerminal = stderr.isTTY === true;
+  const options = { json: wish.json || !isTerminal, colour: wish.colour && isTerminal };
+  if (stderr.fd === undefined) {
+    return new LogPrinter({ ...options, write: (line) => stderr.write(`${line}\n`) });
+  }
+  const notices: string[] = [];
+  const quiet = new LogPrinter({ ...options, write: (line) => notices.push(line) });
+  const notice = (gap: LogGap) => {
+    quiet.say('warn', describeGap(gap));
+    return `${notices.splice(0).join('\n')}\n`;
+  };
+  const sink = new LogSink(stderr.fd, { notice });
+  return new LogPrinter({ ...options, write: (line) => sink.write(`${line}\n`) });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
