@@ -57,6 +57,8 @@ const table = {
   origin_not_allowed: { ...caller, status: 403 },
   idempotency_mismatch: { ...caller, status: 422 },
   keys_required: caller,
+  admin_required: { ...caller, status: 403 },
+  last_admin_key: { ...caller, status: 409 },
   key_not_found: { ...caller, status: 404 },
   key_name_invalid: caller,
   project_name_invalid: caller,

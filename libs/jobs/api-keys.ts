@@ -1,7 +1,8 @@
 /** API keys: made and revoked by the command line, checked by the API. */
 import { createHash } from 'node:crypto';
-import type { DataSource, EntityManager } from 'typeorm';
+import { type DataSource, type EntityManager, IsNull } from 'typeorm';
 import { LowrankError } from '#base/errors.js';
+import type { KeyRole } from '#contracts/http/keys.js';
 import { ApiKey } from '#platform/database/entities/api-key.js';
 import { Project } from '#platform/database/entities/project.js';
 import { newId, randomText } from '#platform/ids.js';
@@ -18,8 +19,15 @@ export interface NewKey {
 /** What a request may do. */
 export interface Caller {
   readonly projectId: string;
-  /** Whether a key says so; otherwise the server is open. */
-  readonly hasKey: boolean;
+  readonly role: KeyRole;
+  /** Null on a server that never had a key: it is open to its own machine. */
+  readonly keyId: string | null;
+}
+
+/** What is left after a key was revoked. */
+export interface RemainingKeys {
+  readonly admins: number;
+  readonly total: number;
 }
 
 /** The keys of a server; each belongs to a project, which is made when it is first named. */
@@ -30,7 +38,15 @@ export class ApiKeys {
    * Makes a key. `name` says whose it is, 1 to 100 characters; `project` is the name of a project, `default` unless given.
    * Throws LowrankError `key_name_invalid`, `project_name_invalid`.
    */
-  async create({ name, project = DEFAULT_PROJECT }: { name: string; project?: string }): Promise<NewKey> {
+  async create({
+    name,
+    project = DEFAULT_PROJECT,
+    role = 'project',
+  }: {
+    name: string;
+    project?: string;
+    role?: KeyRole;
+  }): Promise<NewKey> {
     if (name.trim() === '' || name.length > 100) {
       throw new LowrankError('key_name_invalid', 'the name of a key is a text of 1 to 100 characters');
     }
@@ -38,7 +54,7 @@ export class ApiKeys {
       const projectId = await findOrMakeProject(manager, project);
       const secret = `lr-${randomText(48)}`;
       const id = newId('key');
-      const row = { id, projectId, name, digest: digestOf(secret), prefix: secret.slice(0, 8) };
+      const row = { id, projectId, role, name, digest: digestOf(secret), prefix: secret.slice(0, 8) };
       await manager.insert(ApiKey, row);
       return { key: await manager.findOneByOrFail(ApiKey, { id }), secret };
     });
@@ -50,17 +66,29 @@ export class ApiKeys {
     return keys.map(({ digest: _digest, ...key }) => key);
   }
 
-  /** Ends a key at once; no error if it is revoked already. Throws LowrankError `key_not_found`. */
-  async revoke(id: string): Promise<void> {
-    const { affected } = await this.database.manager
-      .createQueryBuilder()
-      .update(ApiKey)
-      .set({ revokedAt: () => 'coalesce(revoked_at, now())' })
-      .where({ id })
-      .execute();
-    if (affected === 0) {
-      throw new LowrankError('key_not_found', `there is no key ${id}`, { details: { key: id } });
-    }
+  /**
+   * Ends a key at once and yields how many are left; no error if it is revoked already.
+   *
+   * Throws LowrankError `key_not_found`, and `last_admin_key` for the only key of an administrator unless `allowLockOut`.
+   */
+  async revoke(id: string, { allowLockOut = false } = {}): Promise<RemainingKeys> {
+    return this.database.transaction(async (manager) => {
+      // Locked, so that two administrators who revoke each other's keys do not both succeed.
+      const valid = await manager.find(ApiKey, {
+        where: { revokedAt: IsNull() },
+        order: { id: 'ASC' },
+        lock: { mode: 'pessimistic_write' },
+      });
+      const key = valid.find((each) => each.id === id);
+      if (!key && !(await manager.existsBy(ApiKey, { id }))) {
+        throw new LowrankError('key_not_found', `there is no key ${id}`, { details: { key: id } });
+      }
+      const rest = valid.filter((each) => each !== key);
+      const admins = rest.filter(({ role }) => role === 'admin').length;
+      if (key?.role === 'admin' && admins === 0 && !allowLockOut) throw lastAdminKey(id);
+      if (key) await manager.update(ApiKey, { id }, { revokedAt: () => 'now()' });
+      return { admins, total: rest.length };
+    });
   }
 
   /** Whether a key exists that was not revoked. */
@@ -72,19 +100,33 @@ export class ApiKeys {
   }
 
   /**
-   * Who asks, by one query: the project of the key; the default project if the server has no key that counts and
-   * `isOpen` says that it may do without; null if the request must be refused.
+   * Who asks, by one query: whom the key stands for; an administrator of the default project if the server never had a
+   * key and `isOpen` says that it may do without; null if the request must be refused. Revoked keys stay in the table, so
+   * a server that had a key is never open again.
    */
   async identify(secret: string | null, { isOpen }: { isOpen: boolean }): Promise<Caller | null> {
-    const [row] = await this.database.query<{ project: string | null; guarded: boolean }[]>(
-      `SELECT (SELECT project_id FROM api_key WHERE digest = $1 AND revoked_at IS NULL) AS project,
-       EXISTS (SELECT 1 FROM api_key WHERE revoked_at IS NULL) AS guarded`,
+    const [row] = await this.database.query<
+      ({ id: string; project: string; role: KeyRole; had: boolean } | { id: null; had: boolean })[]
+    >(
+      `SELECT key.id, key.project_id AS project, key.role, EXISTS (SELECT 1 FROM api_key) AS had
+       FROM (SELECT $1 AS digest) AS asked
+       LEFT JOIN api_key AS key ON key.digest = asked.digest AND key.revoked_at IS NULL`,
       [secret === null ? '' : digestOf(secret)],
     );
-    const { project, guarded } = row!;
-    if (project !== null) return { projectId: project, hasKey: true };
-    return guarded || !isOpen ? null : { projectId: DEFAULT_PROJECT, hasKey: false };
+    const found = row!;
+    if (found.id !== null) return { projectId: found.project, role: found.role, keyId: found.id };
+    return found.had || !isOpen ? null : { projectId: DEFAULT_PROJECT, role: 'admin', keyId: null };
   }
+}
+
+function lastAdminKey(id: string): LowrankError {
+  return new LowrankError(
+    'last_admin_key',
+    `${id} is the last administrator's key: without it nobody can register, replace or remove base models over HTTP. ` +
+      'Make another one first with `lowrank keys create --admin`, or revoke it with --yes-lock-out; ' +
+      '`lowrank keys create --admin` on the machine of the database lets you in again',
+    { details: { key: id } },
+  );
 }
 
 /** A secret has 285 random bits: one round of a fast hash is enough. */

@@ -120,19 +120,6 @@ test('Ctrl-C leaves the job running; it is then paused, resumed and cancelled', 
   expect({ end, stderr }).toEqual({ end: 8, stderr: `error: ${id} was cancelled\n` });
 });
 
-test('keys are made, needed, and revoked, on the database that runs', async () => {
-  const created = await lowrank('keys', 'create', '--name', 'test', '--json');
-  const { id, secret } = JSON.parse(created.stdout) as { id: string; secret: string };
-  expect((await lowrank('keys', 'list')).stdout).toMatch(new RegExp(`^${id} +test +default`, 'm'));
-  expect(await lowrank('jobs')).toMatchObject({ code: 4 });
-  const { environment } = stack;
-  environment['LOWRANK_API_KEY'] = secret;
-  expect(await lowrank('jobs')).toMatchObject({ code: 0 });
-  expect(await lowrank('keys', 'revoke', id)).toMatchObject({ code: 0 });
-  delete environment['LOWRANK_API_KEY'];
-  expect(await lowrank('jobs')).toMatchObject({ code: 0 });
-});
-
 test('doctor finds the processor and what other devices lack', async () => {
   const { code, stdout } = await lowrank('doctor', '--json');
   const { devices, machine } = JSON.parse(stdout) as Record<
@@ -152,3 +139,29 @@ test('where tells what runs, and what is not there is an error with a code of it
   expect(await lowrank('cancel', 'ftjob-none')).toMatchObject({ code: 5 });
   expect(await lowrank('jobs', '--url', 'http://127.0.0.1:9', '--json')).toMatchObject({ code: 3 });
 }, 30_000);
+
+// Last: from here on the server wants a key.
+test('keys are made, needed and revoked on the database that runs, which then stays closed', async () => {
+  const created = await lowrank('keys', 'create', '--name', 'test', '--json');
+  const { id, secret } = JSON.parse(created.stdout) as { id: string; secret: string };
+  expect((await lowrank('keys', 'list')).stdout).toMatch(new RegExp(`^${id} +test +project +default`, 'm'));
+  expect(await lowrank('jobs')).toMatchObject({ code: 4 });
+  const { environment } = stack;
+  environment['LOWRANK_API_KEY'] = secret;
+  expect(await lowrank('jobs')).toMatchObject({ code: 0 });
+  const made = await lowrank('keys', 'create', '--name', 'root', '--admin', '--json');
+  const admin = JSON.parse(made.stdout) as { id: string; secret: string; role: string };
+  expect(admin.role).toBe('admin');
+  expect(await lowrank('keys', 'revoke', id)).toMatchObject({ code: 0, stdout: `${id} is revoked\n` });
+  expect(await lowrank('jobs')).toMatchObject({ code: 4 });
+  environment['LOWRANK_API_KEY'] = admin.secret;
+  const refused = await lowrank('keys', 'revoke', admin.id);
+  expect(refused.code).toBe(6);
+  expect(refused.stderr).toContain('lowrank keys create --admin');
+  expect(await lowrank('jobs')).toMatchObject({ code: 0 });
+  const last = await lowrank('keys', 'revoke', admin.id, '--yes-lock-out');
+  expect(last).toMatchObject({ code: 0, stdout: expect.stringContaining('No key is left') as unknown });
+  expect(await lowrank('jobs')).toMatchObject({ code: 4 });
+  delete environment['LOWRANK_API_KEY'];
+  expect(await lowrank('jobs')).toMatchObject({ code: 4 });
+});

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { requireKeys } from '../../apps/api/src/keys/require-keys.js';
+import { KeyRoles1795804000000 } from '#platform/database/migrations/1795804000000-key-roles.js';
 import { type ApiServer, startApi } from './api-server.js';
 
 let api: ApiServer;
@@ -55,7 +56,7 @@ describe('a server without keys', () => {
 });
 
 describe('a key', () => {
-  test('closes the server to everyone without one, until it is revoked', async () => {
+  test('closes the server to everyone without one, for good', async () => {
     const { key, secret } = await api.keys.create({ name: 'a' });
     expect(secret).toMatch(/^lr-[A-Za-z0-9]{48}$/);
     expect(await status()).toBe(401);
@@ -66,15 +67,16 @@ describe('a key', () => {
     const { body, headers } = await api.call('GET', '/v1/files');
     expect(body.error).toMatchObject({ code: 'invalid_api_key', type: 'authentication_error' });
     expect(headers.get('www-authenticate')).toBe('Bearer');
-    await api.keys.revoke(key.id);
-    expect(await status()).toBe(200);
+    expect(await api.keys.revoke(key.id)).toEqual({ admins: 0, total: 0 });
+    expect(await status()).toBe(401);
+    expect(await status(bearer(secret))).toBe(401);
   });
 
   test('that is revoked is refused while another one counts', async () => {
     const first = await api.keys.create({ name: 'a' });
     const second = await api.keys.create({ name: 'b' });
     await api.keys.revoke(first.key.id);
-    await api.keys.revoke(first.key.id);
+    expect(await api.keys.revoke(first.key.id)).toEqual({ admins: 0, total: 1 });
     expect(await status(bearer(first.secret))).toBe(401);
     expect(await status(bearer(second.secret))).toBe(200);
     await expect(api.keys.revoke('key_none')).rejects.toMatchObject({ code: 'key_not_found' });
@@ -104,6 +106,53 @@ describe('a key', () => {
     const made = await api.call('POST', '/v1/fine_tuning/jobs', job, bearer(theirs.secret));
     expect(made.body.error).toMatchObject({ param: 'training_file' });
     expect((await api.call('GET', '/v1/files', undefined, bearer(theirs.secret))).body.data).toEqual([]);
+  });
+
+  test('lists keys with their roles for administrators only, and tells everybody its own', async () => {
+    const caller = async (headers = {}) => (await api.call('GET', '/v1/caller', undefined, headers)).body;
+    expect(await caller()).toEqual({ object: 'caller', role: 'admin', project: 'default', key: null });
+    expect((await api.call('GET', '/v1/keys')).body.data).toEqual([]);
+    const admin = await api.keys.create({ name: 'root', role: 'admin' });
+    const user = await api.keys.create({ name: 'user', project: 'team' });
+    expect(await caller(bearer(admin.secret))).toMatchObject({ role: 'admin', key: admin.key.id });
+    expect(await caller(bearer(user.secret))).toMatchObject({ role: 'project', project: user.key.projectId });
+    const listed = await api.call('GET', '/v1/keys', undefined, bearer(admin.secret));
+    expect(listed.body.data).toMatchObject([
+      { id: admin.key.id, object: 'api_key', role: 'admin', revoked_at: null },
+      { id: user.key.id, role: 'project', prefix: user.secret.slice(0, 8) },
+    ]);
+    expect(listed.text).not.toContain(user.key.digest);
+    const refused = await api.call('GET', '/v1/keys', undefined, bearer(user.secret));
+    expect(refused.status).toBe(403);
+    expect(refused.body.error).toMatchObject({ code: 'admin_required' });
+    expect(refused.body.error.message).toContain('lowrank keys create --admin');
+  });
+
+  test('of the last administrator is not revoked unless that is said, also where two revoke at once', async () => {
+    const first = await api.keys.create({ name: 'a', role: 'admin' });
+    const second = await api.keys.create({ name: 'b', role: 'admin' });
+    const user = await api.keys.create({ name: 'c' });
+    const both = await Promise.allSettled([api.keys.revoke(first.key.id), api.keys.revoke(second.key.id)]);
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const last = both[0].status === 'rejected' ? first : second;
+    await expect(api.keys.revoke(last.key.id)).rejects.toMatchObject({ code: 'last_admin_key' });
+    expect(await status(bearer(last.secret))).toBe(200);
+    expect(await api.keys.revoke(last.key.id, { allowLockOut: true })).toEqual({ admins: 0, total: 1 });
+    expect(await status(bearer(last.secret))).toBe(401);
+    expect(await api.keys.revoke(user.key.id)).toEqual({ admins: 0, total: 0 });
+  });
+
+  test('that was made before there were roles opens a project and administers nothing', async () => {
+    const { database } = api.platform;
+    const migration = new KeyRoles1795804000000();
+    const runner = database.createQueryRunner();
+    await migration.down(runner);
+    await database.query(
+      `INSERT INTO api_key (id, project_id, name, digest, prefix) VALUES ('key_old', 'default', 'old', 'x', 'lr-')`,
+    );
+    await migration.up(runner);
+    await runner.release();
+    expect(await api.keys.list()).toMatchObject([{ id: 'key_old', role: 'project' }]);
   });
 
   test('needs a name and a sound project', async () => {

@@ -40,6 +40,7 @@ import { JobRequests } from './jobs/job-request.service.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { JobsService } from './jobs/jobs.service.js';
 import { AuthGuard } from './keys/auth.guard.js';
+import { KeysController } from './keys/keys.controller.js';
 import { BaseModelsController } from './models/base-models.controller.js';
 import { BaseModels } from './models/base-models.js';
 import { BundledModels } from './models/bundled-models.js';
@@ -106,6 +107,7 @@ export class AppModule implements OnApplicationBootstrap {
         ExportsController,
         SharesController,
         LinksController,
+        KeysController,
         WorkersController,
         HealthController,
         PrometheusController,

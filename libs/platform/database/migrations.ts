@@ -8,6 +8,7 @@ import { FileExpiry1795800200000 } from '#platform/database/migrations/179580020
 import { WaitingReasons1795800300000 } from '#platform/database/migrations/1795800300000-waiting-reasons.js';
 import { AdapterNotes1795802000000 } from '#platform/database/migrations/1795802000000-adapter-notes.js';
 import { ResolvedOptions1795803000000 } from '#platform/database/migrations/1795803000000-resolved-options.js';
+import { KeyRoles1795804000000 } from '#platform/database/migrations/1795804000000-key-roles.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -18,4 +19,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   WaitingReasons1795800300000,
   AdapterNotes1795802000000,
   ResolvedOptions1795803000000,
+  KeyRoles1795804000000,
 ];

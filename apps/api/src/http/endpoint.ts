@@ -3,6 +3,7 @@ import { applyDecorators, HttpCode } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { errorBody } from '#contracts/http/errors.js';
+import { AdminOnly } from '../keys/admin-only.js';
 
 export interface EndpointOptions {
   /** What the route does, in one line. */
@@ -17,6 +18,8 @@ export interface EndpointOptions {
   readonly isFile?: boolean;
   /** Whether no key is needed. */
   readonly isPublic?: boolean;
+  /** Whether only administrators may. */
+  readonly isAdmin?: boolean;
 }
 
 const refusals = {
@@ -39,6 +42,7 @@ export function Endpoint({
   status = 200,
   isFile = false,
   isPublic = false,
+  isAdmin = false,
 }: EndpointOptions): MethodDecorator {
   return applyDecorators(
     HttpCode(status),
@@ -61,13 +65,15 @@ export function Endpoint({
           ),
         ]
       : []),
+    ...(isAdmin ? [AdminOnly(), refusal(403, "The key is not an administrator's")] : []),
     ...(isPublic
       ? []
       : [
           ApiBearerAuth(),
-          ...Object.entries(refusals).map(([code, description]) =>
-            ApiResponse({ status: Number(code), description, standardSchema: errorBody }),
-          ),
+          ...Object.entries(refusals).map(([code, description]) => refusal(Number(code), description)),
         ]),
   );
 }
+
+const refusal = (status: number, description: string) =>
+  ApiResponse({ status, description, standardSchema: errorBody });

@@ -9,9 +9,18 @@ export function setCaller(request: object, caller: Caller): void {
   callers.set(request, caller);
 }
 
-/** The id of the project that asks; the guard has seen to it. */
-export const ProjectId = createParamDecorator((_: unknown, context: ExecutionContext): string => {
+/** Who asks; the guard has seen to it. */
+export const RequestCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller =>
+  callerOf(context),
+);
+
+/** The id of the project that asks. */
+export const ProjectId = createParamDecorator(
+  (_: unknown, context: ExecutionContext): string => callerOf(context).projectId,
+);
+
+function callerOf(context: ExecutionContext): Caller {
   const caller = callers.get(context.switchToHttp().getRequest<Request>());
-  if (!caller) throw new Error('a route asks for its project but is not guarded');
-  return caller.projectId;
-});
+  if (!caller) throw new Error('a route asks for its caller but is not guarded');
+  return caller;
+}

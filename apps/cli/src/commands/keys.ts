@@ -8,6 +8,11 @@ import { table } from '../output.js';
 interface CreateOptions {
   readonly name: string;
   readonly project?: string;
+  readonly admin?: true;
+}
+
+interface RevokeOptions {
+  readonly yesLockOut?: true;
 }
 
 export function addKeys(program: Command, run: Run): void {
@@ -19,25 +24,41 @@ export function addKeys(program: Command, run: Run): void {
     .description('make a key and show it, once')
     .option('--name <text>', 'whose it is', 'default')
     .option('--project <name>', 'whose files and jobs it opens (default: default)')
+    .option('--admin', 'let it register, replace and remove base models too, and see all projects in counts')
     .action(run<CreateOptions>(create));
   keys.command('list').description('list keys').action(run(list));
   keys
     .command('revoke')
     .description('end a key')
     .argument('<key>', 'id of the key')
-    .action(
-      run(async (context, [id]) => {
-        await withKeys(context, (keys) => keys.revoke(id!));
-        context.output.result({ id, revoked: true }, () => `${id} does not count any more`);
-      }),
-    );
+    .option('--yes-lock-out', "revoke it even if it is the last administrator's key")
+    .action(run<RevokeOptions>(revoke));
 }
 
 async function create(context: CommandContext, _: readonly string[], options: CreateOptions): Promise<void> {
-  const { key, secret } = await withKeys(context, (keys) => keys.create(options));
-  const { id, name, projectId } = key;
-  context.output.result({ id, name, project: projectId, secret }, () => {
-    return `${secret}\nThis is ${id} (${name}). It is shown this once: keep it, and set LOWRANK_API_KEY to it.`;
+  const { name, project, admin } = options;
+  const role = admin ? 'admin' : 'project';
+  const { key, secret } = await withKeys(context, (keys) => keys.create({ name, project, role }));
+  const { id, projectId } = key;
+  context.output.result({ id, name, role, project: projectId, secret }, () => {
+    const whose = admin ? `${name}, administrator` : name;
+    return `${secret}\nThis is ${id} (${whose}). It is shown this once: keep it, and set LOWRANK_API_KEY to it.`;
+  });
+}
+
+async function revoke(
+  context: CommandContext,
+  [id]: readonly string[],
+  options: RevokeOptions,
+): Promise<void> {
+  const left = await withKeys(context, (keys) => keys.revoke(id!, { allowLockOut: options.yesLockOut }));
+  context.output.result({ id, revoked: true, keys_left: left.total, admin_keys_left: left.admins }, () => {
+    const revoked = `${id} is revoked`;
+    if (left.total === 0) {
+      return `${revoked}. No key is left: the server refuses every request until \`lowrank keys create\` makes one.`;
+    }
+    if (left.admins > 0) return revoked;
+    return `${revoked}. No administrator's key is left: \`lowrank keys create --admin\` makes one.`;
   });
 }
 
@@ -45,23 +66,32 @@ async function list(context: CommandContext): Promise<void> {
   const { output } = context;
   const found = await withKeys(context, (keys) => keys.list());
   if (output.json) {
-    for (const { id, name, projectId, prefix, createdAt, revokedAt } of found) {
-      output.record({ id, name, project: projectId, prefix, created_at: createdAt, revoked_at: revokedAt });
+    for (const { id, name, role, projectId, prefix, createdAt, revokedAt } of found) {
+      output.record({
+        id,
+        name,
+        role,
+        project: projectId,
+        prefix,
+        created_at: createdAt,
+        revoked_at: revokedAt,
+      });
     }
     return;
   }
-  const rows = found.map(({ id, name, projectId, prefix, createdAt, revokedAt }) => {
+  const rows = found.map(({ id, name, role, projectId, prefix, createdAt, revokedAt }) => {
     const at = (date: Date) => dateTime(date.getTime() / 1000);
     return [
       id,
       name,
+      role,
       projectId,
       `${prefix}...`,
       at(createdAt),
-      revokedAt ? `revoked ${at(revokedAt)}` : 'counts',
+      revokedAt ? `revoked ${at(revokedAt)}` : 'valid',
     ];
   });
-  const headings = ['KEY', 'NAME', 'PROJECT', 'BEGINS', 'CREATED', 'STATUS'];
+  const headings = ['KEY', 'NAME', 'ROLE', 'PROJECT', 'BEGINS', 'CREATED', 'STATUS'];
   output.say(rows.length > 0 ? table(headings, rows) : 'No keys.');
 }
 

@@ -1,7 +1,10 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { type KeyRole, keyRoles } from '#contracts/http/keys.js';
+import { oneOf } from '#platform/database/entities/one-of.js';
 
 /** An API key; only its digest is kept. */
 @Entity()
+@Check(oneOf('role', keyRoles))
 export class ApiKey {
   /** `key_` and 24 letters or digits; not the secret. */
   @PrimaryColumn('text')
@@ -9,6 +12,9 @@ export class ApiKey {
 
   @Column('text')
   projectId!: string;
+
+  @Column('text', { default: 'project' })
+  role!: KeyRole;
 
   @Column('text')
   name!: string;
