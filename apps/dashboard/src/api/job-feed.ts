@@ -1,61 +1,72 @@
 /** One job as the server tells it: nothing is lost or doubled when the connection breaks. */
+import { waitFor } from '#base/wait.js';
+import { isTemporary } from '#client/errors.js';
 import type { JobObject } from '#contracts/http/jobs.js';
-import type { Page } from '#contracts/http/pages.js';
 import type { EventObject, JobStreamMessage, MetricObject } from '#contracts/http/streams.js';
 import { JobCurves } from '../charts/curves.js';
-import { get, request, RequestError } from './http.js';
-import { readEvents } from './sse.js';
+import { client } from './client.js';
+
+export type SampleMetric = Extract<MetricObject, { kind: 'samples' }>;
 
 export interface JobFeedState {
-  readonly job: JobObject | null;
   readonly events: readonly EventObject[];
-  /** Metrics with sample answers. */
-  readonly samples: readonly MetricObject[];
+  readonly samples: readonly SampleMetric[];
   /** Always the same; `version` says when something was added. */
   readonly curves: JobCurves;
   readonly version: number;
   /** Steps that were read of those that the job had; null once the stream carries what comes. */
   readonly reading: { readonly done: number; readonly total: number } | null;
-  readonly connection: 'open' | 'waiting' | 'ended';
-  readonly error: RequestError | null;
+  readonly connection: 'open' | 'lost' | 'ended';
+  readonly error: Error | null;
 }
 
-const terminal = new Set(['succeeded', 'failed', 'cancelled']);
-export const isOver = (job: Pick<JobObject, 'status'>) => terminal.has(job.status);
+/** Told a few times a second at most. */
+export interface JobListener {
+  readonly onJob: (job: JobObject) => void;
+  readonly onCheckpoints: () => void;
+}
 
-/** Pictures a second are enough for a curve, and leave the machine to the training. */
+export type JobAction = 'pause' | 'resume' | 'cancel';
+
+/** A few updates a second are enough to watch, and leave the processor to the training. */
 const tellEveryMs = 200;
-const longestPauseMs = 5_000;
+const retryEveryMs = 2_000;
 /** Few requests for a long history, and none that holds up the page while it is parsed. */
 const metricsAtOnce = 5_000;
 
 export class JobFeed {
   readonly curves = new JobCurves();
   state: JobFeedState = {
-    job: null,
     events: [],
     samples: [],
     curves: this.curves,
     version: 0,
     reading: null,
-    connection: 'waiting',
+    connection: 'open',
     error: null,
   };
   private readonly listeners = new Set<() => void>();
   private stopping = new AbortController();
   private job: JobObject | null = null;
+  private toldJob: JobObject | null = null;
+  /** How often the stream has told of the job itself. */
+  private jobMessages = 0;
+  private hasNewCheckpoints = false;
   private events: readonly EventObject[] = [];
   private newEvents: EventObject[] = [];
-  private samples: readonly MetricObject[] = [];
+  private samples: readonly SampleMetric[] = [];
   private version = 0;
   private lastMetric = { seq: 0, id: '' };
   private lastEvent = 0;
   private hasHistory = false;
-  private connection: JobFeedState['connection'] = 'waiting';
-  private error: RequestError | null = null;
+  private connection: JobFeedState['connection'] = 'open';
+  private error: Error | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly id: string) {}
+  constructor(
+    private readonly id: string,
+    private readonly listener: JobListener,
+  ) {}
 
   readonly subscribe = (listener: () => void) => {
     this.listeners.add(listener);
@@ -65,60 +76,63 @@ export class JobFeed {
   stop(): void {
     this.stopping.abort();
     clearTimeout(this.timer);
+    this.timer = undefined;
   }
 
-  /** Shows what an action was answered with, before the stream tells it. */
-  show(job: JobObject): void {
-    this.job = job;
-    this.tell();
+  /** Asks something of the job and shows the answer, unless the stream has told of the job meanwhile, which may be newer. */
+  async act(action: JobAction): Promise<void> {
+    const before = this.jobMessages;
+    const job = await client.jobs[action](this.id);
+    if (this.jobMessages === before) this.show(job);
   }
 
   /** Follows the job until it is over or `stop` is called; goes on from there when it is called again. */
   async run(): Promise<void> {
     this.stopping = new AbortController();
     const { signal } = this.stopping;
-    let pause = 250;
-    while (!signal.aborted) {
+    for (;;) {
       try {
-        this.job ??= await get<JobObject>(this.path(), signal);
-        if (!this.hasHistory) await this.readHistory(signal);
-        // Events come with the stream from the first one on; metrics go on after the history.
-        const headers = { 'last-event-id': `${this.lastEvent}-${this.lastMetric.seq}` };
-        const { body } = await request(`${this.path()}/stream`, { signal, headers });
-        this.connection = 'open';
-        this.error = null;
-        this.tell();
-        // There is no body where nothing is left to tell.
-        for await (const { event, data } of body ? readEvents(body) : []) {
-          pause = 250;
-          this.take({ event, data: JSON.parse(data) as unknown } as JobStreamMessage);
-        }
-        this.job = await get<JobObject>(this.path(), signal);
-        if (isOver(this.job)) break;
+        await this.follow(signal);
+        break;
       } catch (error) {
         if (signal.aborted) return;
-        if (error instanceof RequestError) this.error = error;
-        if (error instanceof RequestError && error.status >= 400 && error.status < 500) break;
+        this.error = error as Error;
+        if (!isTemporary(error)) break;
+        this.connection = 'lost';
+        this.tell();
       }
-      this.connection = 'waiting';
-      this.tell();
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      pause = Math.min(longestPauseMs, pause * 2);
+      await waitFor(retryEveryMs, signal).catch(() => undefined);
+      if (signal.aborted) return;
     }
     this.connection = 'ended';
     this.tell();
   }
 
-  private path(): string {
-    return `/v1/fine_tuning/jobs/${encodeURIComponent(this.id)}`;
+  private async follow(signal: AbortSignal): Promise<void> {
+    this.show(await client.jobs.get(this.id, { signal }));
+    if (!this.hasHistory) await this.readHistory(signal);
+    const stream = client.jobs.follow(this.id, {
+      // Events come with the stream from the first one on; metrics go on after the history.
+      after: `${this.lastEvent}-${this.lastMetric.seq}`,
+      signal,
+      patienceSeconds: Infinity,
+      onBreak: () => {
+        this.connection = 'lost';
+        this.tell();
+      },
+    });
+    for await (const message of stream) {
+      this.connection = 'open';
+      this.error = null;
+      this.take(message);
+    }
+    this.show(await client.jobs.get(this.id, { signal }));
   }
 
   /** Reads what was measured before in large pages, each asked for while the one before is taken in. */
   private async readHistory(signal: AbortSignal): Promise<void> {
-    const page = (after: string) => {
-      const query = new URLSearchParams({ limit: String(metricsAtOnce), ...(after && { after }) });
-      return get<Page<MetricObject>>(`${this.path()}/metrics?${query}`, signal);
-    };
+    const page = (after: string) =>
+      client.jobs.metricsPage(this.id, { limit: metricsAtOnce, ...(after && { after }) }, { signal });
     this.tell();
     let coming = page(this.lastMetric.id);
     for (let hasMore = true; hasMore;) {
@@ -135,15 +149,24 @@ export class JobFeed {
     this.hasHistory = true;
   }
 
+  private show(job: JobObject): void {
+    this.job = job;
+    this.error = null;
+    this.tell();
+  }
+
   private take(message: JobStreamMessage): void {
-    if (message.event === 'job') this.job = message.data;
-    else if (message.event === 'progress') {
+    if (message.event === 'job') {
+      this.jobMessages++;
+      this.job = message.data;
+    } else if (message.event === 'progress') {
       const { status, position, ...progress } = message.data;
       if (this.job) this.job = { ...this.job, status, position, progress };
     } else if (message.event === 'metric') this.takeMetric(message.data);
-    else if (message.event === 'event' && message.data.seq > this.lastEvent) {
+    else if (message.data.seq > this.lastEvent) {
       this.lastEvent = message.data.seq;
       this.newEvents.push(message.data);
+      this.hasNewCheckpoints ||= message.data.code.startsWith('checkpoint.');
     }
     this.tell();
   }
@@ -161,12 +184,23 @@ export class JobFeed {
       this.timer = undefined;
       if (this.newEvents.length > 0) this.events = [...this.events, ...this.newEvents];
       this.newEvents = [];
+      this.tellListener();
       const { job, events, samples, curves, version, connection, error } = this;
       const total = job?.progress.step ?? 0;
       const reading =
         this.hasHistory || !job ? null : { done: Math.min(curves.training.length, total), total };
-      this.state = { job, events, samples, curves, version, reading, connection, error };
+      this.state = { events, samples, curves, version, reading, connection, error };
       for (const listener of this.listeners) listener();
     }, tellEveryMs);
+  }
+
+  private tellListener(): void {
+    const { job, toldJob } = this;
+    // Old checkpoints may go when a job ends.
+    const isAtEnd = toldJob !== null && toldJob.status !== job?.status;
+    if (this.hasNewCheckpoints || isAtEnd) this.listener.onCheckpoints();
+    this.hasNewCheckpoints = false;
+    if (job && job !== toldJob) this.listener.onJob(job);
+    this.toldJob = job;
   }
 }

@@ -7,7 +7,8 @@ import { client } from './client.js';
 import { queryClient, setNewest } from './query-client.js';
 import type { PagedList } from './use-pages.js';
 
-const listKey = ['jobs', 'list'] as const;
+export const jobsKey = ['jobs'] as const;
+const listKey = [...jobsKey, 'list'] as const;
 const sparkPoints = 200;
 const maxPageSize = 100;
 
@@ -19,20 +20,20 @@ export const jobList: PagedList<JobObject> = {
 
 /** Newest first. */
 export const checkpointList = (job: string): PagedList<CheckpointObject> => ({
-  key: ['jobs', 'checkpoints', job],
+  key: [...jobsKey, 'checkpoints', job],
   page: (query, options) => client.jobs.checkpointsPage(job, query, options),
 });
 
 export const jobQuery = (id: string) =>
   queryOptions({
-    queryKey: ['jobs', 'one', id],
+    queryKey: [...jobsKey, 'one', id],
     queryFn: ({ signal }) => client.jobs.get(id, { signal }),
   });
 
 /** The oldest jobs in a state: those that were there first. */
 export const jobsInState = (status: JobStatus) =>
   queryOptions({
-    queryKey: ['jobs', 'in-state', status],
+    queryKey: [...jobsKey, 'in-state', status],
     queryFn: async ({ signal }) => {
       const page = await client.jobs.page({ status, order: 'asc', limit: maxPageSize }, { signal });
       return page.data;
@@ -42,7 +43,7 @@ export const jobsInState = (status: JobStatus) =>
 /** Training losses of the last steps of a job, in their order. */
 export const lossesQuery = (id: string) =>
   queryOptions({
-    queryKey: ['jobs', 'losses', id],
+    queryKey: [...jobsKey, 'losses', id],
     queryFn: async ({ signal }) => {
       const query = { kind: 'step', order: 'desc', limit: sparkPoints } as const;
       const { data } = await client.jobs.metricsPage(id, query, { signal });

@@ -1,7 +1,5 @@
-import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
-import type { JobObject } from '#contracts/http/jobs.js';
+import { useCallback, useEffect, useState } from 'react';
 import { get, type RequestError } from './http.js';
-import { JobFeed, type JobFeedState } from './job-feed.js';
 import { readRepeatedly } from './read-repeatedly.js';
 
 export interface Loaded<T> {
@@ -33,15 +31,4 @@ export function useApi<T>(path: string | null, everyMs = 0): Loaded<T> {
   const reload = useCallback(() => setAsked((old) => ({ ...old })), []);
   const { data = null, error = null } = answer?.path === path ? answer : {};
   return { data, error, reload };
-}
-
-/** Follows one job for as long as its page is open. */
-export function useJob(id: string): JobFeedState & { show: (job: JobObject) => void } {
-  const feed = useMemo(() => new JobFeed(id), [id]);
-  useEffect(() => {
-    void feed.run();
-    return () => feed.stop();
-  }, [feed]);
-  const state = useSyncExternalStore(feed.subscribe, () => feed.state);
-  return { ...state, show: (job) => feed.show(job) };
 }

@@ -1,39 +1,29 @@
 /** One job, live. */
-import { useState } from 'react';
+import { isOver } from '#client/jobs.js';
 import type { JobObject } from '#contracts/http/jobs.js';
-import type { Page } from '#contracts/http/pages.js';
-import type { CheckpointObject } from '#contracts/http/streams.js';
-import { post, type RequestError } from '../../api/http.js';
-import { isOver } from '../../api/job-feed.js';
-import { useApi, useJob } from '../../api/use-api.js';
+import type { JobAction } from '../../api/job-feed.js';
+import { checkpointList } from '../../api/jobs.js';
+import { useJob } from '../../api/use-job.js';
+import { usePages } from '../../api/use-pages.js';
 import { bytes, clock, number, whole } from '../../format.js';
 import { Link } from '../../router.js';
-import { Facts, Problem, Progress, Status, Waiting } from '../parts/common.js';
+import { Facts, Problem, Progress, ShowMore, Status, Waiting } from '../parts/common.js';
 import { Download } from '../parts/download.js';
 import { JobCharts } from './job-charts.js';
 import { SampleAnswers } from './sample-answers.js';
 
 export default function Job({ id }: { readonly id: string }) {
-  const { job, events, samples, curves, reading, connection, error, show } = useJob(id);
-  const saved = events.filter(({ code }) => code.startsWith('checkpoint.')).length;
-  const checkpoints = useApi<Page<CheckpointObject>>(
-    job ? `/v1/fine_tuning/jobs/${id}/checkpoints?limit=50` : null,
-  );
-  const [seen, setSeen] = useState({ saved, status: job?.status });
-  if (seen.saved !== saved || seen.status !== job?.status) {
-    setSeen({ saved, status: job?.status });
-    checkpoints.reload();
-  }
+  const { job, events, samples, curves, reading, connection, error, act, refusal } = useJob(id);
   if (!job) return error ? <Problem error={error} /> : <p className="muted">Reading the job…</p>;
   return (
     <>
       <div className="head">
         <h1>{job.suffix ?? job.id}</h1>
-        <Actions job={job} onChange={show} />
+        <Actions job={job} onAct={act} refusal={refusal} />
       </div>
       <p className="line" aria-live="polite">
         <Status job={job} /> <Progress job={job} />
-        {connection === 'waiting' && <span className="muted">connection lost, trying again…</span>}
+        {connection === 'lost' && <span className="muted">connection lost, trying again…</span>}
       </p>
       {job.waiting && (
         <p>
@@ -53,7 +43,7 @@ export default function Job({ id }: { readonly id: string }) {
       <JobCharts key={id} curves={curves} reading={reading} name={id} />
       <SampleAnswers taken={samples} />
       <Configuration job={job} />
-      <Checkpoints job={id} list={checkpoints.data?.data ?? []} />
+      <Checkpoints job={id} />
       <section>
         <h2>Events</h2>
         <ol className="events" tabIndex={0} aria-label="Events, newest first">
@@ -68,38 +58,33 @@ export default function Job({ id }: { readonly id: string }) {
   );
 }
 
-function Actions({
-  job,
-  onChange,
-}: {
+interface ActionsProps {
   readonly job: JobObject;
-  readonly onChange: (job: JobObject) => void;
-}) {
-  const [error, setError] = useState<RequestError | null>(null);
-  const act = (verb: string) => () => {
-    setError(null);
-    post<JobObject>(`/v1/fine_tuning/jobs/${job.id}/${verb}`).then(onChange, setError);
-  };
+  readonly onAct: (action: JobAction) => void;
+  readonly refusal: Error | null;
+}
+
+function Actions({ job, onAct, refusal }: ActionsProps) {
   const canStop = !isOver(job) && !job.cancel_requested;
   return (
     <div className="actions">
       {canStop && job.status !== 'paused' && !job.pause_requested && (
-        <button onClick={act('pause')}>Pause</button>
+        <button onClick={() => onAct('pause')}>Pause</button>
       )}
-      {job.status === 'paused' && <button onClick={act('resume')}>Resume</button>}
-      {canStop && <button onClick={act('cancel')}>Cancel</button>}
+      {job.status === 'paused' && <button onClick={() => onAct('resume')}>Resume</button>}
+      {canStop && <button onClick={() => onAct('cancel')}>Cancel</button>}
       <Link to={`/new?from=${job.id}`} className="button">
         Clone and edit
       </Link>
-      <Problem error={error} />
+      <Problem error={refusal} />
     </div>
   );
 }
 
 function Configuration({ job }: { readonly job: JobObject }) {
-  const modules = (job.plan?.['modules'] ?? []) as { path: string; r: number; scale: number }[];
-  const choices = (job.choices ?? []) as { option: string; value: unknown; reason: string }[];
-  const parameters = job.plan?.['trainable_parameters'];
+  const modules = job.plan?.modules ?? [];
+  const choices = job.choices ?? [];
+  const parameters = job.plan?.trainable_parameters;
   return (
     <section>
       <h2>Configuration</h2>
@@ -112,7 +97,7 @@ function Configuration({ job }: { readonly job: JobObject }) {
           ['Seed', job.seed],
           ['Device', job.device],
           ['Tries', job.attempt],
-          ['Trained parameters', typeof parameters === 'number' ? whole(parameters) : '–'],
+          ['Trained parameters', parameters === undefined ? '–' : whole(parameters)],
         ]}
       />
       <details>
@@ -140,7 +125,11 @@ function Configuration({ job }: { readonly job: JobObject }) {
   );
 }
 
-function Checkpoints({ job, list }: { readonly job: string; readonly list: readonly CheckpointObject[] }) {
+const checkpointsAtOnce = 50;
+
+function Checkpoints({ job }: { readonly job: string }) {
+  const pages = usePages(checkpointList(job), checkpointsAtOnce);
+  const list = pages.items ?? [];
   return (
     <section>
       <h2>Checkpoints</h2>
@@ -185,6 +174,8 @@ function Checkpoints({ job, list }: { readonly job: string; readonly list: reado
           </table>
         </div>
       )}
+      <Problem error={pages.error} />
+      <ShowMore pages={pages} of="checkpoints" />
     </section>
   );
 }

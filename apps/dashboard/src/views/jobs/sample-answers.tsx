@@ -1,13 +1,8 @@
 /** What the model answered while it was trained; step 0 is the base model. */
-import type { MetricObject } from '#contracts/http/streams.js';
+import type { SampleMetric } from '../../api/job-feed.js';
 
-interface Sample {
-  readonly prompt: string;
-  readonly answer: string;
-}
-
-export function SampleAnswers({ taken }: { readonly taken: readonly MetricObject[] }) {
-  const prompts = (taken[0]?.values['samples'] ?? []) as Sample[];
+export function SampleAnswers({ taken }: { readonly taken: readonly SampleMetric[] }) {
+  const prompts = taken[0]?.values.samples ?? [];
   if (prompts.length === 0) return null;
   return (
     <section>
@@ -19,7 +14,7 @@ export function SampleAnswers({ taken }: { readonly taken: readonly MetricObject
             {taken.map(({ step, values }) => (
               <div key={step}>
                 <dt>{step === 0 ? 'Before' : `Step ${step}`}</dt>
-                <dd>{(values['samples'] as Sample[])[i]?.answer}</dd>
+                <dd>{values.samples[i]?.answer}</dd>
               </div>
             ))}
           </dl>
