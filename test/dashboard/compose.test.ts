@@ -311,7 +311,7 @@ test('every view fits a telephone and is readable in both themes', async () => {
     for (const [name, view] of views) {
       await page.goto(view);
       await page.getByRole('heading', { level: 1 }).waitFor();
-      await expect.poll(() => page.getByText(/^(Reading|Measuring) /).count()).toBe(0);
+      await expect.poll(() => page.getByText(/^(Reading|Measuring) /).count(), { timeout: 20_000 }).toBe(0);
       if (name === 'compose') {
         await page.getByText('modules, layer by layer').click();
         await answerQuestion();

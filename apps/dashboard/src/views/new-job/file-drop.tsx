@@ -1,8 +1,9 @@
 /** Takes a file by dropping or choosing, or one that was uploaded before, and shows what is wrong with it. */
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import type { FileObject } from '#contracts/http/files.js';
-import type { RequestError } from '../../api/http.js';
-import { uploadFile } from '../../api/upload.js';
+import { client } from '../../api/client.js';
+import { fileQuery, showFile } from '../../api/files.js';
 import { bytes, whole } from '../../format.js';
 import { Problem } from '../parts/common.js';
 
@@ -14,40 +15,48 @@ interface FileDropProps {
   /** Files that were uploaded before. */
   readonly known: readonly FileObject[];
   readonly onFile: (id: string) => void;
-  /** Told of a file that is new. */
-  readonly onUpload: (file: FileObject) => void;
+}
+
+interface Upload {
+  readonly file: File;
+  readonly signal: AbortSignal;
 }
 
 const describe = ({ filename, report, bytes: size }: FileObject) =>
   `${filename}: ${report ? `${whole(report.rows)} rows of ${report.kind}, ` : ''}${bytes(size)}`;
 
-export function FileDrop({ label, help, id, known, onFile, onUpload }: FileDropProps) {
-  const [error, setError] = useState<RequestError | null>(null);
+export function FileDrop({ label, help, id, known, onFile }: FileDropProps) {
   const [isOver, setOver] = useState(false);
-  const [sending, setSending] = useState<{ readonly name: string; readonly share: number } | null>(null);
+  /** From 0 to 1; when all is sent, the server still checks the content. */
+  const [share, setShare] = useState(0);
   const stopping = useRef<AbortController | null>(null);
   useEffect(() => () => stopping.current?.abort(), []);
-  const send = async (chosen: File | undefined) => {
-    if (!chosen) return;
+  const sending = useMutation({
+    mutationFn: ({ file, signal }: Upload) =>
+      client.files.upload(file, file.name, {
+        signal,
+        onProgress: ({ sentBytes, totalBytes }) => setShare(totalBytes > 0 ? sentBytes / totalBytes : 0),
+      }),
+    onSuccess: showFile,
+  });
+  const send = (file: File | undefined) => {
+    if (!file) return;
     stopping.current?.abort();
-    const upload = new AbortController();
-    stopping.current = upload;
-    const show = (share: number) => setSending({ name: chosen.name, share });
-    show(0);
-    setError(null);
-    try {
-      const made = await uploadFile(chosen, { signal: upload.signal, onProgress: show });
-      onUpload(made);
-      onFile(made.id);
-    } catch (refusal) {
-      if (upload.signal.aborted) return;
-      onFile('');
-      setError(refusal as RequestError);
-    } finally {
-      if (stopping.current === upload) setSending(null);
-    }
+    setShare(0);
+    stopping.current = new AbortController();
+    // Called for the newest file only.
+    sending.mutate(
+      { file, signal: stopping.current.signal },
+      { onSuccess: (made) => onFile(made.id), onError: () => onFile('') },
+    );
   };
-  const chosen = known.find((file) => file.id === id);
+  const giveUp = () => {
+    stopping.current?.abort();
+    sending.reset();
+  };
+  const name = sending.variables?.file.name;
+  const { data: read } = useQuery({ ...fileQuery(id), enabled: id !== '' });
+  const chosen = read ?? known.find((file) => file.id === id);
   const unknownFields = Object.keys(chosen?.report?.unknown_fields ?? {});
   return (
     <div
@@ -60,7 +69,7 @@ export function FileDrop({ label, help, id, known, onFile, onUpload }: FileDropP
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
-        void send(event.dataTransfer.files[0]);
+        send(event.dataTransfer.files[0]);
       }}
     >
       <div className="line">
@@ -70,7 +79,7 @@ export function FileDrop({ label, help, id, known, onFile, onUpload }: FileDropP
             type="file"
             accept=".jsonl"
             onChange={({ target }) => {
-              void send(target.files?.[0]);
+              send(target.files?.[0]);
               target.value = '';
             }}
           />
@@ -83,7 +92,7 @@ export function FileDrop({ label, help, id, known, onFile, onUpload }: FileDropP
               value={id}
               aria-label={`Uploaded before: ${label.toLowerCase()}`}
               onChange={({ target }) => {
-                setError(null);
+                giveUp();
                 onFile(target.value);
               }}
             >
@@ -98,36 +107,28 @@ export function FileDrop({ label, help, id, known, onFile, onUpload }: FileDropP
           </label>
         )}
       </div>
-      {sending && (
+      {sending.isPending && (
         <p className="progress">
-          <progress value={sending.share} max={1} aria-label={`Sending ${sending.name}`} />
-          <span>
-            {sending.share < 1
-              ? `Sending ${sending.name}: ${Math.floor(100 * sending.share)}%`
-              : `Checking ${sending.name}…`}
-          </span>
-          <button
-            type="button"
-            onClick={() => {
-              stopping.current?.abort();
-              setSending(null);
-            }}
-          >
+          <progress value={share} max={1} aria-label={`Sending ${name}`} />
+          <span>{share < 1 ? `Sending ${name}: ${Math.floor(100 * share)}%` : `Checking ${name}…`}</span>
+          <button type="button" onClick={giveUp}>
             Stop sending
           </button>
         </p>
       )}
       <p aria-live="polite" className="chosen">
-        {!sending && chosen && describe(chosen)}
-        {!sending && unknownFields.length > 0 && `; nothing reads the fields ${unknownFields.join(', ')}`}
+        {!sending.isPending && chosen && describe(chosen)}
+        {!sending.isPending &&
+          unknownFields.length > 0 &&
+          `; nothing reads the fields ${unknownFields.join(', ')}`}
       </p>
-      {!sending &&
+      {!sending.isPending &&
         chosen?.report?.warnings.map(({ message }) => (
           <p key={message} className="warning">
             {message}
           </p>
         ))}
-      <Problem error={error} />
+      <Problem error={sending.error} />
     </div>
   );
 }

@@ -1,12 +1,12 @@
 /** A new job: data, settings, and what it would come to. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import type { FileObject } from '#contracts/http/files.js';
 import type { JobCreate } from '#contracts/http/job-create.js';
-import type { JobObject } from '#contracts/http/jobs.js';
-import type { ModelObject } from '#contracts/http/models.js';
-import type { Page } from '#contracts/http/pages.js';
-import { authorization, get, post, type RequestError } from '../../api/http.js';
-import { useApi } from '../../api/use-api.js';
+import { client } from '../../api/client.js';
+import { trainingFilesQuery } from '../../api/files.js';
+import { jobQuery, jobsKey, showJob } from '../../api/jobs.js';
+import { keptKey } from '../../api/key.js';
+import { modelsQuery } from '../../api/service.js';
 import { serverAddress } from '../../base-path.js';
 import { go } from '../../router.js';
 import { Problem } from '../parts/common.js';
@@ -23,49 +23,54 @@ const oneLine = '{"messages": [{"role": "user", "content": "…"}, {"role": "ass
 export default function NewJob() {
   const [form, setForm] = useState<JobForm>(newForm);
   const [base, setBase] = useState<Partial<JobCreate>>({});
-  const [refusal, setRefusal] = useState<RequestError | null>(null);
-  const [isSending, setSending] = useState(false);
-  const [uploaded, setUploaded] = useState<readonly FileObject[]>([]);
-  const models = useApi<{ data: ModelObject[] }>('/v1/models');
-  const files = useApi<Page<FileObject>>('/v1/files?purpose=fine-tune&limit=100');
+  const [cloneError, setCloneError] = useState<Error | null>(null);
+  const models = useQuery(modelsQuery);
+  const files = useQuery(trainingFilesQuery);
+  const queries = useQueryClient();
+  const create = useMutation({
+    mutationFn: (wanted: JobCreate) => client.jobs.create(wanted),
+    onSuccess: (job) => {
+      showJob(job);
+      go(`/jobs/${job.id}`);
+      return queries.invalidateQueries({ queryKey: jobsKey, refetchType: 'none' });
+    },
+  });
   const set = (change: Partial<JobForm>) => {
     setForm((old) => ({ ...old, ...change }));
-    setRefusal(null);
+    setCloneError(null);
+    create.reset();
   };
 
   useEffect(() => {
     const from = new URLSearchParams(location.search).get('from');
     if (from === null) return;
+    let isLeft = false;
     const load = async () => {
-      const job = await get<JobObject>(`/v1/fine_tuning/jobs/${encodeURIComponent(from)}`);
+      const job = await queries.fetchQuery(jobQuery(from));
+      if (isLeft) return;
       const { lora, training, init_adapter } = job;
       // What is not asked for is left to the server, which takes no null for everything.
       setBase({ lora, training, ...(init_adapter === null ? {} : { init_adapter }) });
       setForm(formOf(job));
     };
-    load().catch(setRefusal);
-  }, []);
-  const model = form.model || (models.data?.data[0]?.id ?? '');
+    load().catch(setCloneError);
+    return () => {
+      isLeft = true;
+    };
+  }, [queries]);
+  const model = form.model || (models.data?.[0]?.id ?? '');
   const body = bodyOf({ ...form, model }, base);
   const { plan, isOld, error } = usePlan(body);
-  const known = [...uploaded, ...(files.data?.data ?? [])];
-  const onUpload = (file: FileObject) => setUploaded((before) => [file, ...before]);
-
-  const submit = () => {
-    setSending(true);
-    post<JobObject>('/v1/fine_tuning/jobs', body)
-      .then(({ id }) => go(`/jobs/${id}`), setRefusal)
-      .finally(() => setSending(false));
-  };
+  const known = files.data ?? [];
   const isReady = plan !== null && !isOld && error === null;
   return (
     <>
       <h1>New job</h1>
-      <Problem error={models.error} />
+      <Problem error={models.error ?? files.error} />
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          submit();
+          create.mutate(body);
         }}
       >
         <fieldset>
@@ -73,7 +78,7 @@ export default function NewJob() {
           <label>
             Base model
             <select value={model} onChange={({ target }) => set({ model: target.value })}>
-              {models.data?.data.map(({ id }) => (
+              {models.data?.map(({ id }) => (
                 <option key={id}>{id}</option>
               ))}
             </select>
@@ -84,7 +89,6 @@ export default function NewJob() {
             id={form.trainingFile}
             known={known}
             onFile={(trainingFile) => set({ trainingFile })}
-            onUpload={onUpload}
           />
           <FileDrop
             label="Validation data, if you have some"
@@ -92,11 +96,10 @@ export default function NewJob() {
             id={form.validationFile}
             known={known}
             onFile={(validationFile) => set({ validationFile })}
-            onUpload={onUpload}
           />
         </fieldset>
         <JobFields form={form} set={set} plan={plan} />
-        <Problem error={refusal ?? error} />
+        <Problem error={cloneError ?? create.error ?? error} />
         {plan && <Plan plan={plan} isOld={isOld} />}
         {form.trainingFile === '' && (
           <p className="muted">
@@ -106,7 +109,7 @@ export default function NewJob() {
           </p>
         )}
         <p>
-          <button className="primary" disabled={!isReady || isSending}>
+          <button className="primary" disabled={!isReady || create.isPending}>
             Start the job
           </button>
         </p>
@@ -115,7 +118,7 @@ export default function NewJob() {
         <Snippets
           snippets={snippetsOf(body, {
             origin: serverAddress,
-            needsKey: authorization()['authorization'] !== undefined,
+            needsKey: keptKey() !== undefined,
           })}
         />
       )}

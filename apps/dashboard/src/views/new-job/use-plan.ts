@@ -1,42 +1,36 @@
 /** The plan of a job while its form is filled in. */
-import { useEffect, useState } from 'react';
+import { keepPreviousData, skipToken, useQuery } from '@tanstack/react-query';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import type { PlanObject } from '#contracts/http/plans.js';
-import { post, type RequestError } from '../../api/http.js';
+import { client } from '../../api/client.js';
+import { useSettled } from '../../api/use-settled.js';
 
 export interface Planned {
   /** The newest plan, of this request unless `isOld`; null without data and after a refusal. */
   readonly plan: PlanObject | null;
   readonly isOld: boolean;
-  readonly error: RequestError | null;
+  readonly error: Error | null;
 }
 
 /** After the last change of the form. */
 const planAfterMs = 400;
-const nothing: Omit<Planned, 'isOld'> = { plan: null, error: null };
 
-/** Asks for the plan of a request when it has been left alone for a moment. */
+/** Asks for the plan of a request once the form has not changed for a moment. */
 export function usePlan(body: JobCreate): Planned {
-  const [answer, setAnswer] = useState({ ...nothing, of: '' });
   const text = JSON.stringify(body);
-  const isReady = body.model !== '' && body.training_file !== '';
-  useEffect(() => {
-    if (!isReady) return;
-    const stopping = new AbortController();
-    const { signal } = stopping;
-    const ask = async () => {
-      try {
-        const plan = await post<PlanObject>('/v1/fine_tuning/plan', JSON.parse(text), { signal });
-        setAnswer({ plan, error: null, of: text });
-      } catch (error) {
-        if (!signal.aborted) setAnswer({ plan: null, error: error as RequestError, of: text });
-      }
-    };
-    const timer = setTimeout(() => void ask(), planAfterMs);
-    return () => {
-      clearTimeout(timer);
-      stopping.abort();
-    };
-  }, [text, isReady]);
-  return isReady ? { ...answer, isOld: answer.of !== text } : { ...nothing, isOld: false };
+  const settled = useSettled(text, planAfterMs);
+  const asked = JSON.parse(settled) as JobCreate;
+  const { data, error, isPlaceholderData, isFetching } = useQuery({
+    queryKey: ['plan', settled],
+    queryFn: isComplete(asked) ? ({ signal }) => client.jobs.plan(asked, { signal }) : skipToken,
+    placeholderData: keepPreviousData,
+    refetchOnWindowFocus: false,
+  });
+  if (!isComplete(body)) return { plan: null, isOld: false, error: null };
+  const isOld = settled !== text || isPlaceholderData || isFetching;
+  return { plan: error === null ? (data ?? null) : null, isOld, error };
+}
+
+function isComplete({ model, training_file: file }: JobCreate): boolean {
+  return model !== '' && file !== '';
 }
