@@ -1,12 +1,11 @@
 /** One prompt, answered side by side while the sliders move. */
+import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, type SubmitEvent, useEffect, useRef, useState } from 'react';
-import type { ModelObject } from '#contracts/http/models.js';
-import type { Turn } from '../../api/completion.js';
-import { useApi } from '../../api/use-api.js';
+import { modelsQuery } from '../../api/service.js';
 import { Problem } from '../parts/common.js';
 import { type Form, keyOf, type Member, rounded } from './compose-recipe.js';
 import { NumberSlider } from './number-slider.js';
-import { type Answer, type Prompt, useAnswers } from './use-answers.js';
+import { type Answer, type Prompt, type Turn, useAnswers } from './use-answers.js';
 import type { MemberFacts } from './use-members.js';
 
 interface AnswersProps {
@@ -68,9 +67,9 @@ interface QuestionProps {
 }
 
 function Question({ model, prompts, onAsk }: QuestionProps) {
-  const models = useApi<{ data: ModelObject[] }>('/v1/models');
+  const models = useQuery(modelsQuery);
   const [isWanted, setWanted] = useState(true);
-  const canChat = models.data?.data.find(({ id }) => id === model)?.chat ?? false;
+  const canChat = models.data?.find(({ id }) => id === model)?.chat ?? false;
   const isChat = canChat && isWanted;
   const [text, setText] = useState(() => sessionStorage.getItem(keptPrompt) ?? '');
   const [before, setBefore] = useState<readonly Turn[]>([]);
@@ -149,7 +148,7 @@ function Question({ model, prompts, onAsk }: QuestionProps) {
             onChange={({ target }) => setMaxTokens(target.valueAsNumber)}
           />
         </label>
-        <button className="primary" disabled={models.data === null}>
+        <button className="primary" disabled={models.data === undefined}>
           Answer
         </button>
       </div>

@@ -1,9 +1,9 @@
 /** Chooses members: adapters, and checkpoints of jobs, of one base model. */
 import { useState } from 'react';
-import type { AdapterObject } from '#contracts/http/adapters.js';
 import type { JobObject } from '#contracts/http/jobs.js';
-import type { CheckpointObject } from '#contracts/http/streams.js';
-import { type Pages, usePages } from '../../api/use-pages-by-path.js';
+import { adapterList } from '../../api/adapters.js';
+import { checkpointList, jobList } from '../../api/jobs.js';
+import { type Pages, usePages } from '../../api/use-pages.js';
 import { number, time } from '../../format.js';
 import { Link } from '../../router.js';
 import { Problem, ShowMore } from '../parts/common.js';
@@ -19,9 +19,8 @@ interface PickerProps {
 
 export function ComposePicker({ members, model, onAdd }: PickerProps) {
   const [wanted, setWanted] = useState('');
-  const filter = model === null ? '' : `?model=${encodeURIComponent(model)}`;
-  const adapters = usePages<AdapterObject>(`/v1/adapters${filter}`, 50);
-  const jobs = usePages<JobObject>('/v1/fine_tuning/jobs', 50);
+  const adapters = usePages(adapterList(model ?? undefined), 50);
+  const jobs = usePages(jobList, 50);
   const isTaken = (id: string) => members.some((member) => member.id === id);
   const isWanted = (...texts: (string | null)[]) =>
     texts.some((text) => text?.toLowerCase().includes(wanted.trim().toLowerCase()));
@@ -140,8 +139,7 @@ interface OneJobProps {
 
 function OneJob({ job, isTaken, onAdd }: OneJobProps) {
   const [isOpen, setOpen] = useState(false);
-  const address = isOpen ? `/v1/fine_tuning/jobs/${job.id}/checkpoints` : null;
-  const checkpoints = usePages<CheckpointObject>(address, 50);
+  const checkpoints = usePages(isOpen ? checkpointList(job.id) : null, 50);
   const name = job.suffix ?? job.id;
   return (
     <li>

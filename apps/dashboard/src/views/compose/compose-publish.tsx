@@ -1,8 +1,9 @@
 /** Makes a composition an adapter. */
+import { useMutation } from '@tanstack/react-query';
 import { type SubmitEvent, useRef, useState } from 'react';
+import { idempotencyKey } from '#client/idempotency-key.js';
 import type { CompositionCreate, CompositionObject } from '#contracts/http/compositions.js';
-import { post, type RequestError } from '../../api/http.js';
-import { idempotencyKey } from '../../api/once.js';
+import { client } from '../../api/client.js';
 import { Problem } from '../parts/common.js';
 
 interface PublishProps {
@@ -15,29 +16,25 @@ const suffixPattern = '[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}';
 
 export function ComposePublish({ body, onPublished }: PublishProps) {
   const [suffix, setSuffix] = useState('');
-  const [error, setError] = useState<RequestError | null>(null);
-  const [isSending, setSending] = useState(false);
   /** A request that is sent again because no answer came has the key of its first try. */
   const tried = useRef({ text: '', key: '' });
-  const publish = async (event: SubmitEvent) => {
-    event.preventDefault();
-    if (body === null) return;
-    const request = { ...body, ...(suffix !== '' && { suffix }) };
-    const text = JSON.stringify(request);
-    if (tried.current.text !== text) tried.current = { text, key: idempotencyKey() };
-    setSending(true);
-    setError(null);
-    try {
-      const headers = { 'idempotency-key': tried.current.key };
-      onPublished(await post<CompositionObject>('/v1/compositions', request, { headers }));
+  const create = useMutation({
+    mutationFn: (request: CompositionCreate) => {
+      const text = JSON.stringify(request);
+      if (tried.current.text !== text) tried.current = { text, key: idempotencyKey() };
+      return client.compositions.create(request, { idempotencyKey: tried.current.key });
+    },
+    onSuccess: (composition) => {
       tried.current = { text: '', key: '' };
-    } catch (failure) {
-      setError(failure as RequestError);
-    }
-    setSending(false);
+      onPublished(composition);
+    },
+  });
+  const publish = (event: SubmitEvent) => {
+    event.preventDefault();
+    if (body !== null) create.mutate({ ...body, ...(suffix !== '' && { suffix }) });
   };
   return (
-    <form onSubmit={(event) => void publish(event)} className="publish">
+    <form onSubmit={publish} className="publish">
       <label>
         Name of the new adapter
         <input
@@ -48,8 +45,8 @@ export function ComposePublish({ body, onPublished }: PublishProps) {
         />
         <small>may be empty; up to 64 letters, digits, dots, dashes and underscores</small>
       </label>
-      <Problem error={error} />
-      <button className="primary" disabled={body === null || isSending}>
+      <Problem error={create.error} />
+      <button className="primary" disabled={body === null || create.isPending}>
         Publish as an adapter
       </button>
     </form>

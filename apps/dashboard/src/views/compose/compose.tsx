@@ -1,7 +1,9 @@
 /** Several adapters of one base model added up to one, with sliders. */
+import { useQueryClient } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import type { CompositionObject } from '#contracts/http/compositions.js';
-import { usePages } from '../../api/use-pages-by-path.js';
+import { compositionList } from '../../api/compositions.js';
+import { usePages } from '../../api/use-pages.js';
 import { Link } from '../../router.js';
 import { Problem } from '../parts/common.js';
 import { ComposeAnswers } from './compose-answers.js';
@@ -30,10 +32,11 @@ export default function Compose() {
   const [isAdding, setAdding] = useState(members.length < 2);
   const heading = useRef<HTMLHeadingElement>(null);
   const [published, setPublished] = useState<CompositionObject | null>(null);
-  const compositions = usePages<CompositionObject>('/v1/compositions', recentCount, (shown) =>
+  const compositions = usePages(compositionList, recentCount, (shown) =>
     shown.some(isAtWork) ? lookEveryMs : 0,
   );
 
+  const queries = useQueryClient();
   const setMembers = (next: readonly Member[]) => change((old) => ({ ...old, members: next }));
   const facts = members.map((member) => factsOf(states.get(keyOf(member))));
   const weights = members.map(({ weight }) => weight);
@@ -99,7 +102,7 @@ export default function Compose() {
                 body={isReady ? bodyOf(recipe) : null}
                 onPublished={(composition) => {
                   setPublished(composition);
-                  compositions.reload();
+                  void queries.invalidateQueries({ queryKey: compositionList.key });
                 }}
               />
               <PublishedNews composition={news} />

@@ -1,6 +1,6 @@
 /** Compositions that were published, and how far those are that are being made. */
 import type { CompositionObject } from '#contracts/http/compositions.js';
-import type { Pages } from '../../api/use-pages-by-path.js';
+import type { Pages } from '../../api/use-pages.js';
 import { time } from '../../format.js';
 import { Link } from '../../router.js';
 import { Problem, ShowMore } from '../parts/common.js';

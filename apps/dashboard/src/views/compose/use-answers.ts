@@ -1,13 +1,16 @@
 /** One prompt, answered by the base model, by each member alone, and by their sum. */
 import { useEffect, useRef, useState } from 'react';
-import { type Finish, streamAnswer, type Turn } from '../../api/completion.js';
-import type { RequestError } from '../../api/http.js';
+import type { ChatCompletionCreate, FinishReason } from '#contracts/http/completions.js';
+import { client } from '../../api/client.js';
 import { keyOf, type Member, membersOf } from './compose-recipe.js';
 
 /** Sliders have come to rest. */
 const askAfterMs = 300;
 
+export type Turn = ChatCompletionCreate['messages'][number] & { readonly content: string };
+
 export interface Prompt {
+  /** The conversation for a model that knows how to chat, otherwise the text to go on with. */
   readonly prompt: string | readonly Turn[];
   readonly maxTokens: number;
 }
@@ -15,8 +18,8 @@ export interface Prompt {
 export interface Answer {
   readonly text: string;
   readonly state: 'waiting' | 'writing' | 'done';
-  readonly finish: Finish;
-  readonly error: RequestError | null;
+  readonly finish: FinishReason | null;
+  readonly error: Error | null;
 }
 
 export interface Answers {
@@ -106,13 +109,15 @@ interface Asked<M> {
 
 /** The answer as it grows; nothing more once the signal has aborted. */
 async function* answersOf(
-  prompt: Prompt,
+  { prompt, maxTokens }: Prompt,
   { model, members }: Asked<Member>,
   signal: AbortSignal,
 ): AsyncGenerator<Answer> {
   let text = '';
   try {
-    const pieces = streamAnswer({ model, members: membersOf(members), ...prompt }, signal);
+    const shared = { model, members: membersOf(members), max_tokens: maxTokens, temperature: 0 };
+    const body = typeof prompt === 'string' ? { ...shared, prompt } : { ...shared, messages: [...prompt] };
+    const pieces = client.completions.answer(body, { signal });
     for (;;) {
       const { done, value } = await pieces.next();
       if (signal.aborted) return;
@@ -121,6 +126,6 @@ async function* answersOf(
       yield { text, state: 'writing', finish: null, error: null };
     }
   } catch (error) {
-    if (!signal.aborted) yield { text, state: 'done', finish: null, error: error as RequestError };
+    if (!signal.aborted) yield { text, state: 'done', finish: null, error: error as Error };
   }
 }

@@ -1,8 +1,10 @@
 /** What the server tells of a composition while its sliders move. */
-import { useEffect, useMemo, useState } from 'react';
+import { keepPreviousData, skipToken, useQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
-import type { CompositionCreate, CompositionPreview } from '#contracts/http/compositions.js';
-import { post, type RequestError } from '../../api/http.js';
+import type { CompositionCreate } from '#contracts/http/compositions.js';
+import { previewQuery } from '../../api/compositions.js';
+import { useSettled } from '../../api/use-settled.js';
 import { bodyOf, membersOf, type Recipe } from './compose-recipe.js';
 import { type Stack, stackOf } from './compose-stack.js';
 
@@ -10,7 +12,7 @@ const askAfterMs = 120;
 
 export interface Preview {
   readonly report: CompositionReportObject | null;
-  readonly error: RequestError | null;
+  readonly error: Error | null;
   /** Whether the report is that of an earlier recipe. */
   readonly isOld: boolean;
 }
@@ -18,7 +20,7 @@ export interface Preview {
 /** What does not depend on weights: read when a member comes or goes. */
 export function useStack(recipe: Recipe): {
   readonly stack: Stack | null;
-  readonly error: RequestError | null;
+  readonly error: Error | null;
 } {
   const { members } = recipe;
   // Powers of two tell which of the report's members is which: it has them by digest, equal ones as one.
@@ -37,32 +39,21 @@ export function useReport(recipe: Recipe, isReady: boolean): Preview {
   return usePreview(isReady && hasWeight ? bodyOf(recipe) : null);
 }
 
+const nothing = '';
+
 function usePreview(body: CompositionCreate | null): Preview {
-  const [answer, setAnswer] = useState<{
-    text: string;
-    report: CompositionReportObject | null;
-    error: RequestError | null;
-  }>();
-  const text = body === null ? null : JSON.stringify({ ...body, preview: true });
-  useEffect(() => {
-    if (text === null) return;
-    const stopping = new AbortController();
-    const ask = async () => {
-      try {
-        const { report } = await post<CompositionPreview>('/v1/compositions', JSON.parse(text), {
-          signal: stopping.signal,
-        });
-        setAnswer({ text, report, error: null });
-      } catch (error) {
-        if (!stopping.signal.aborted) setAnswer({ text, report: null, error: error as RequestError });
-      }
-    };
-    const timer = setTimeout(() => void ask(), askAfterMs);
-    return () => {
-      clearTimeout(timer);
-      stopping.abort();
-    };
-  }, [text]);
-  if (text === null || answer === undefined) return { report: null, error: null, isOld: text !== null };
-  return { report: answer.report, error: answer.error, isOld: answer.text !== text };
+  const text = body === null ? nothing : JSON.stringify(body);
+  const settled = useSettled(text, askAfterMs);
+  const query = previewQuery(
+    settled === nothing ? { members: [] } : (JSON.parse(settled) as CompositionCreate),
+  );
+  const { data, error, isPlaceholderData, isPending } = useQuery({
+    ...query,
+    queryFn: settled === nothing ? skipToken : query.queryFn,
+    placeholderData: keepPreviousData,
+    refetchOnWindowFocus: false,
+  });
+  if (text === nothing) return { report: null, error: null, isOld: false };
+  const isOld = settled !== text || isPlaceholderData || isPending;
+  return { report: error === null ? (data ?? null) : null, error, isOld };
 }

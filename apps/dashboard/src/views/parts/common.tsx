@@ -1,7 +1,7 @@
 /** Pieces that several views share. */
 import type { ReactNode } from 'react';
+import { ApiError } from '#client/errors.js';
 import type { JobObject } from '#contracts/http/jobs.js';
-import type { RequestProblem } from '#contracts/http/errors.js';
 import type { Pages } from '../../api/use-pages.js';
 import { seconds, whole } from '../../format.js';
 import { Link } from '../../router.js';
@@ -9,7 +9,7 @@ import { Link } from '../../router.js';
 /** What went wrong; a server may name several things. */
 export function Problem({ error }: { readonly error: Error | null }) {
   if (!error) return null;
-  const { problems = [] } = error as { problems?: readonly RequestProblem[] };
+  const problems = error instanceof ApiError ? error.problems : [];
   return (
     <div role="alert" className="problem">
       <p>{error.message}</p>
