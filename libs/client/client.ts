@@ -49,13 +49,15 @@ export class LowrankClient {
     return this.connection.url;
   }
 
-  async health(): Promise<{ status: 'ok'; version: string; uptime_seconds: number }> {
-    return this.connection.json('GET', '/health', healthObject);
+  async health(
+    options: ReadOptions = {},
+  ): Promise<{ status: 'ok'; version: string; uptime_seconds: number }> {
+    return this.connection.json('GET', '/health', healthObject, options);
   }
 
   /** Whether database, queue and store answer; ApiError 503 if one does not. */
-  async ready(): Promise<ReadinessObject> {
-    return this.connection.json('GET', '/ready', readinessObject);
+  async ready(options: ReadOptions = {}): Promise<ReadinessObject> {
+    return this.connection.json('GET', '/ready', readinessObject, options);
   }
 
   async workers(options: ReadOptions = {}): Promise<WorkerObject[]> {

@@ -33,7 +33,8 @@ for (const why of ['SIGTERM', 'disconnect']) process.on(why, () => { note(name +
 const api = `import { createServer } from 'node:http';
 const name = 'api';
 ${manners}
-createServer((request, response) => response.end('{}')).listen(process.env.PORT, process.env.HOST);
+const parts = { database: 'up', queue: 'up', objects: 'up', notifications: 'up' };
+createServer((request, response) => response.end(JSON.stringify({ status: 'ready', parts }))).listen(process.env.PORT, process.env.HOST);
 `;
 const worker = `const name = 'worker';
 ${manners}

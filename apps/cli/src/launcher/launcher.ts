@@ -1,5 +1,6 @@
 /** The whole service on one machine: database, API and workers as processes that are kept alive and stopped in order. */
 import { LowrankError } from '#base/errors.js';
+import { LowrankClient } from '#client/client.js';
 import { type Configuration, parseConfiguration } from '#platform/config.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.js';
 import { applicationMain } from '../installation.js';
@@ -105,7 +106,7 @@ class Stack implements RunningStack {
     this.workers = names.map((name) => this.supervise(name, main, environment, grace));
     const told = this.workers.map((worker) => hasTold(worker));
     await Promise.all([
-      this.ready('api', this.api, () => answers(`${this.url}/ready`)),
+      this.ready('api', this.api, () => isReady(this.url)),
       ...this.workers.map((worker, i) => this.ready(names[i]!, worker, () => Promise.resolve(told[i]!()))),
     ]);
     await lock.note(this.url);
@@ -187,11 +188,10 @@ function reachable(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-async function answers(url: string): Promise<boolean> {
+async function isReady(url: string): Promise<boolean> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
-    await response.body?.cancel();
-    return response.ok;
+    await new LowrankClient({ url, patienceSeconds: 0 }).ready({ signal: AbortSignal.timeout(5000) });
+    return true;
   } catch {
     return false;
   }
