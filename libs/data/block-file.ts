@@ -13,7 +13,7 @@ import { LowrankError } from '#base/errors.js';
 import type { Block } from '#data/packing.js';
 
 /** Part of a prepared file's name: to be raised whenever the same input is to give other bytes. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 const MAGIC = Buffer.from('LRBLOCK1', 'latin1');
 const TAIL_BYTES = 8 + MAGIC.length;

@@ -55,6 +55,35 @@ describe.each(readdirSync(fixtures))('golden %s', (name) => {
   });
 });
 
+describe('the form of a conversation', () => {
+  const messages: ChatMessage[] = [
+    { role: 'user', content: 'a' },
+    { role: 'assistant', content: 'b' },
+  ];
+
+  it('is content in parts where a template shows or reads nothing else', () => {
+    const looping = create(
+      "{% for m in messages %}{{ m.role }}:{% for part in m.content %}{% if part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %};{% endfor %}",
+    );
+    expect(looping.render(messages)).toBe('user:a;assistant:b;');
+    const first = create('{% for m in messages %}{{ m.content[0].text + ";" }}{% endfor %}');
+    expect(first.render(messages)).toBe('a;b;');
+    const either = create(
+      '{% for m in messages %}{{ (m.content if m.content is string else m.content[0].text + "!") + ";" }}{% endfor %}',
+    );
+    expect(either.render(messages)).toBe('a;b;');
+  });
+
+  it('is a system message for a developer, where the template knows no developer or refuses one', () => {
+    const asked: ChatMessage[] = [{ role: 'developer', content: 'a' }];
+    const plain = '{% for m in messages %}{{ m.role }}{% endfor %}';
+    expect(create(plain).render(asked)).toBe('system');
+    expect(create(`{# developer #}${plain}`).render(asked)).toBe('developer');
+    const refusing = "{% if messages[0].role == 'developer' %}{{ raise_exception('no') }}{% endif %}";
+    expect(create(refusing + plain).render(asked)).toBe('system');
+  });
+});
+
 describe('ChatTemplate', () => {
   it('gives the template the special tokens, tools and fields of messages', () => {
     const template = create(

@@ -5,7 +5,7 @@ import { Conversation } from '#data/conversation.js';
 import { ChatTemplateError, JinjaTemplate } from '#data/jinja.js';
 import { type ChatMessage, formMessage, type MessageForm, messageForms } from '#data/template-messages.js';
 import { readTemplateSources, type TemplateSources } from '#data/template-sources.js';
-import { showsCalls } from '#data/probes.js';
+import { showsCalls, showsContents } from '#data/probes.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 
 export interface RenderOptions {
@@ -24,6 +24,7 @@ export class ChatTemplate {
   readonly digest: string;
   private readonly templates = new Map<string, JinjaTemplate>();
   private readonly knowsDeveloper: boolean;
+  private readonly knowsParts: boolean;
 
   /**
    * `variables` are the special tokens (`bos_token`, ...) and `now` is what `strftime_now` tells the time by.
@@ -40,6 +41,7 @@ export class ChatTemplate {
     }
     const all = Object.values(sources).join('\n');
     this.knowsDeveloper = all.includes('developer');
+    this.knowsParts = /\btext\b/.test(all);
     const moment = all.includes('strftime_now') ? now.toISOString().slice(0, 10) : '';
     this.digest = createHash('sha256')
       .update(JSON.stringify([sources, variables, moment]))
@@ -53,7 +55,8 @@ export class ChatTemplate {
 
   /**
    * The conversation in the form that this template reads: of what chat APIs write in several ways (arguments as text
-   * or object, content that is empty beside tool calls), the first in which it shows the tool calls.
+   * or object, content as text or parts, content that is empty beside tool calls), the first in which it shows the tool
+   * calls and what is said.
    * Throws ChatTemplateError if the template refuses it or fails on it in every form.
    */
   open(messages: readonly ChatMessage[], options: RenderOptions = {}): Conversation {
@@ -66,20 +69,26 @@ export class ChatTemplate {
   ): { conversation: Conversation; text: string } {
     const template = this.select(options);
     const hasCalls = messages.some(({ tool_calls: calls }) => calls && calls.length > 0);
+    const hasDeveloper = messages.some(({ role }) => role === 'developer') && this.knowsDeveloper;
     let first: { conversation: Conversation; text: string } | undefined;
+    let calling: typeof first;
     let failure: unknown;
-    for (const form of hasCalls ? messageForms : messageForms.slice(0, 1)) {
+    for (const form of messageForms({ calls: hasCalls, developer: hasDeveloper })) {
+      if (form.content === 'parts' ? !this.knowsParts : calling) continue;
       const conversation = this.form(template, messages, options, form);
       try {
         const attempt = { conversation, text: conversation.render() };
-        if (!hasCalls || showsCalls(conversation)) return attempt;
         first ??= attempt;
+        if (hasCalls && !showsCalls(conversation)) continue;
+        if (showsContents(messages, attempt.text)) return attempt;
+        calling ??= attempt;
       } catch (error) {
         if (!(error instanceof ChatTemplateError)) throw error;
         failure ??= error;
       }
     }
-    if (first) return first;
+    const attempt = calling ?? first;
+    if (attempt) return attempt;
     throw failure;
   }
 
@@ -89,16 +98,14 @@ export class ChatTemplate {
     { tools, documents, addGenerationPrompt = false }: RenderOptions,
     form: MessageForm,
   ): Conversation {
-    return new Conversation(
-      template,
-      messages.map((message) => formMessage(message, form, this.knowsDeveloper)),
-      {
-        ...this.variables,
-        tools: tools ?? null,
-        documents: documents ?? null,
-        add_generation_prompt: addGenerationPrompt,
-      },
-    );
+    const variables = {
+      ...this.variables,
+      tools: tools ?? null,
+      documents: documents ?? null,
+      add_generation_prompt: addGenerationPrompt,
+    };
+    const formed = messages.map((message) => formMessage(message, form));
+    return new Conversation(template, formed, variables, form.content);
   }
 
   private select({ tools }: RenderOptions): JinjaTemplate {

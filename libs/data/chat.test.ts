@@ -237,11 +237,39 @@ describe('a template that marks nothing', () => {
     });
   });
 
-  it('teaches the token that ends the last turn alone, where it ends in another way than the others', () => {
+  it('teaches the token that ends a turn, where the last turn ends with another', () => {
     const returning =
       "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content }}{{ '</s>' if loop.last and not add_generation_prompt else '<|im_end|>' }}{% endfor %}" +
       "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
-    expect(learned(returning, CHAT)).toEqual(['A permission.', ' It is so. </s>']);
+    expect(learned(returning, CHAT)).toEqual(['A permission.<|im_end|>', ' It is so. </s>']);
+  });
+
+  it('teaches nothing of the next turn where a template ends with a prompt for it, asked or not', () => {
+    const messages = [...CHAT, user('More?'), assistant('No.'), assistant('Really.')];
+    const turns =
+      "{% for m in messages %}{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\n\n' + m.content + '<|eot_id|>' }}" +
+      "{% endfor %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}";
+    const ends = (token: string) =>
+      ['A permission.', ' It is so. ', 'No.', 'Really.'].map((text) => `${text}${token}`);
+    expect(learned(turns, messages)).toEqual(ends('<|eot_id|>'));
+    expect(learned(`{{ bos_token }}${turns}`, messages)).toEqual(ends('<|eot_id|>'));
+    const opened =
+      "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content }}{% endfor %}{{ '<|assistant|>' }}";
+    expect(learned(opened, CHAT)).toEqual(ends('').slice(0, 2));
+    const written =
+      "{% for m in messages %}{{ '### ' + m.role + '\n' + m.content }}{% if m.role == 'assistant' %}</s>{% endif %}\n" +
+      "{% endfor %}{{ '### assistant\n' }}";
+    expect(learned(written, messages)).toEqual(ends('</s>'));
+  });
+
+  it('teaches nothing of a message that a template leaves out until it is answered', () => {
+    const late =
+      "{% for m in messages %}{% if m.role != 'system' %}{% if loop.index0 == 1 and messages[0].role == 'system' %}" +
+      "{{ '<|im_start|>system\n' + messages[0].content + '<|im_end|>\n' }}{% endif %}" +
+      "{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endif %}{% endfor %}" +
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+    const messages = [{ role: 'system', content: 'Brief.' }, assistant('Hi.'), user('a'), assistant('b')];
+    expect(learned(late, messages)).toEqual(['Hi.<|im_end|>', 'b<|im_end|>']);
   });
 
   it('teaches a token that ends the conversation where none ends a turn', () => {

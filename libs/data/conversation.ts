@@ -1,6 +1,6 @@
 /** A conversation in the form in which a template shows most of it. */
 import type { JinjaTemplate } from '#data/jinja.js';
-import type { TemplateMessage } from '#data/template-messages.js';
+import { type TemplateMessage, withContentAsParts } from '#data/template-messages.js';
 import type { Span } from '#data/tokenizer.js';
 
 /** What a template is given beside the messages. */
@@ -12,6 +12,8 @@ export class Conversation {
     private readonly template: JinjaTemplate,
     readonly messages: readonly TemplateMessage[],
     private readonly variables: TemplateVariables,
+    /** Whether the template is given what messages say as a text or as a list of parts. Here it is a text. */
+    private readonly content: 'text' | 'parts' = 'text',
   ) {}
 
   /** Whether the template itself marks what the assistant writes. */
@@ -29,7 +31,7 @@ export class Conversation {
    * Throws ChatTemplateError if the template refuses them or fails on them.
    */
   render(messages: readonly TemplateMessage[] = this.messages, variables: TemplateVariables = {}): string {
-    return this.template.render({ ...this.variables, messages, ...variables });
+    return this.template.render({ ...this.variables, messages: this.given(messages), ...variables });
   }
 
   /** As `render`; undefined where the template refuses or fails. It may refuse part of a conversation. */
@@ -43,6 +45,10 @@ export class Conversation {
 
   /** The conversation as text with the spans that the template marks with `{% generation %}`. */
   renderSpans(): { text: string; spans: Span[] | undefined } {
-    return this.template.renderSpans({ ...this.variables, messages: this.messages });
+    return this.template.renderSpans({ ...this.variables, messages: this.given(this.messages) });
+  }
+
+  private given(messages: readonly TemplateMessage[]): readonly TemplateMessage[] {
+    return this.content === 'text' ? messages : messages.map(withContentAsParts);
   }
 }

@@ -1,7 +1,7 @@
 /** Texts put in the place of what a conversation holds, to see whether a template shows it. */
 import type { Conversation } from '#data/conversation.js';
 import { entriesOf, isDict, sizeOf } from '#data/jinja/values.js';
-import type { TemplateMessage } from '#data/template-messages.js';
+import type { ChatMessage, TemplateMessage } from '#data/template-messages.js';
 
 /** A value with probes in it, and the probes that show up where a template shows all of the value. */
 export interface Probed {
@@ -89,3 +89,13 @@ export function showsCalls(conversation: Conversation): boolean {
   const text = conversation.tryRender(messages);
   return text === undefined || marks.every((each) => text.includes(each));
 }
+
+/** Whether what messages say stands in their rendering as it is; without reasoning, which many templates drop. */
+export function showsContents(messages: readonly ChatMessage[], text: string): boolean {
+  const isShown = ({ content }: ChatMessage): boolean =>
+    typeof content !== 'string' || text.includes(content.split('</think>').at(-1)!.trim());
+  return messages.every(isShown) && !printedPart.test(text);
+}
+
+/** A part of content as Python or JSON print it: the template expects a text. */
+const printedPart = /(['"])type\1: \1text\1/;

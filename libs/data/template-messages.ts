@@ -21,12 +21,35 @@ export interface MessageForm {
   readonly callArguments: 'object' | 'text';
   /** The content of an assistant message that only calls tools. */
   readonly emptyContent: 'text' | 'absent' | 'null';
+  /** What a message says: a text, or a list of one text part. */
+  readonly content: 'text' | 'parts';
+  /** The role of what a developer says. */
+  readonly developer: 'developer' | 'system';
 }
 
-/** Every form, the usual one first. A template may know only one: DeepSeek's reads text, and content that is null. */
-export const messageForms: readonly MessageForm[] = (['object', 'text'] as const).flatMap((callArguments) =>
-  (['text', 'absent', 'null'] as const).map((emptyContent) => ({ callArguments, emptyContent })),
-);
+/** The form that most templates read. */
+export const usualForm: MessageForm = {
+  callArguments: 'object',
+  emptyContent: 'text',
+  content: 'text',
+  developer: 'developer',
+};
+
+/**
+ * The forms that a conversation can take, the usual ones first. A template may know only one: DeepSeek's reads arguments
+ * as text, and content that is null; Idefics' reads parts.
+ */
+export function* messageForms(has: { calls: boolean; developer: boolean }): Iterable<MessageForm> {
+  for (const content of ['text', 'parts'] as const) {
+    for (const developer of has.developer ? (['developer', 'system'] as const) : (['system'] as const)) {
+      for (const callArguments of has.calls ? (['object', 'text'] as const) : (['object'] as const)) {
+        for (const emptyContent of has.calls ? (['text', 'absent', 'null'] as const) : (['text'] as const)) {
+          yield { callArguments, emptyContent, content, developer };
+        }
+      }
+    }
+  }
+}
 
 /** Fields that hold reasoning, the one that templates read first. */
 export const reasoningFields = ['reasoning_content', 'thinking', 'reasoning'] as const;
@@ -35,11 +58,7 @@ export const reasoningFields = ['reasoning_content', 'thinking', 'reasoning'] as
  * A message as transformers hands it to a template: without fields that are null, and with reasoning under the names
  * that templates read. What a trainer adds (`weight`) is not shown to the template.
  */
-export function formMessage(
-  message: ChatMessage,
-  form: MessageForm,
-  knowsDeveloper: boolean,
-): TemplateMessage {
+export function formMessage(message: ChatMessage, form: MessageForm): TemplateMessage {
   const given: Record<string, unknown> = {};
   const reasoning = reasoningFields.map((field) => message[field]).find(isPresent);
   // gpt-oss reads `thinking`, everybody else `reasoning_content`.
@@ -48,7 +67,7 @@ export function formMessage(
     if (isPresent(value) && field !== 'weight') given[field] = value;
   }
   if (reasoning !== undefined) given.reasoning_content = reasoning;
-  if (message.role === 'developer' && !knowsDeveloper) given.role = 'system';
+  if (message.role === 'developer') given.role = form.developer;
   const { tool_calls: calls } = message;
   if (!calls || calls.length === 0) return given;
   given.tool_calls = calls.map((call) => formCall(call, form));
@@ -56,6 +75,12 @@ export function formMessage(
   if (form.emptyContent === 'absent') delete given.content;
   else given.content = form.emptyContent === 'text' ? '' : null;
   return given;
+}
+
+/** A message whose content is a list of one text part. */
+export function withContentAsParts(message: TemplateMessage): TemplateMessage {
+  if (typeof message.content !== 'string') return message;
+  return { ...message, content: [{ type: 'text', text: message.content }] };
 }
 
 function isPresent(value: unknown): boolean {

@@ -153,6 +153,12 @@ export class Tokenizer {
     return this.specialIds.has(id);
   }
 
+  /** Whether a text is a token that ends generation. */
+  isStop(text: string): boolean {
+    const [token, ...more] = this.rawSplitter.split(text);
+    return more.length === 0 && token?.id !== undefined && this.stopIds.includes(token.id);
+  }
+
   /** Where special tokens, and tokens that end generation, are written out in a text. */
   specialTokenSpans(text: string): Span[] {
     return this.rawSplitter

@@ -9,6 +9,8 @@ const openMarker = /[<[{(][^\s>\])}]*$/;
 
 /** Renders parts and variations of a conversation and compares them with its text. */
 export class TurnFinder {
+  private openers: ReadonlySet<string> | undefined;
+
   constructor(
     private readonly conversation: Conversation,
     private readonly text: string,
@@ -25,50 +27,71 @@ export class TurnFinder {
 
   private span(index: number): Span | undefined {
     const { messages } = this.conversation;
-    const prompt = this.renderPrompt(messages.slice(0, index));
-    const start = prompt !== undefined && this.text.startsWith(prompt) ? prompt.length : undefined;
+    const start = this.startOf(index);
     const isLast = index === messages.length - 1;
     const upTo = isLast ? this.text : this.conversation.tryRender(messages.slice(0, index + 1));
     // The usual template adds each turn to what stands there, so the turn is what lies between two renderings.
-    if (start !== undefined && upTo !== undefined && this.text.startsWith(upTo) && upTo.length > start) {
-      const turn = { start, end: upTo.length };
-      return isLast && this.mayEndConversation(turn, messages[index]!)
-        ? (this.lastTurn(index, start) ?? this.cutAfterToken(turn))
-        : this.cutAfterToken(turn);
-    }
-    // Others write earlier turns anew as the conversation goes on, or end it with a token of its own.
+    const isAdded = start !== undefined && upTo !== undefined && this.text.startsWith(upTo);
+    const added = isAdded && upTo.length > start ? { start, end: upTo.length } : undefined;
+    if (added && !this.mayHoldMore(added, messages[index]!)) return this.cutAfterToken(added);
+    // Others write earlier turns anew as the conversation goes on, end it with a token of its own, or with a prompt.
     const said = this.regionOf(messages, this.text, index);
-    if (!said) return undefined;
+    if (!said) return added && this.cutAfterToken(added);
     const opening = Math.min(start ?? this.endOfPrompt(index, said.start) ?? said.start, said.start);
     if (isLast)
-      return this.lastTurn(index, opening) ?? this.cutAfterToken({ start: opening, end: this.text.length });
+      return { start: opening, end: said.end + this.lastClosing(index, { start: opening, end: said.end }) };
     return { start: opening, end: said.end + this.closingLength(index, said, upTo) };
   }
 
-  /** Whether more than the token that ends a turn may follow what the last message says: what ends a conversation. */
-  private mayEndConversation({ start, end }: Span, message: TemplateMessage): boolean {
+  /** Where the prompt for a turn ends; undefined where the prompt alone is rendered in another way. */
+  private startOf(index: number): number | undefined {
+    const { messages } = this.conversation;
+    const prompt = this.renderPrompt(messages.slice(0, index));
+    if (prompt === undefined || !this.text.startsWith(prompt)) return undefined;
+    const [before, said] = [messages[index - 1], messages[index]!].map((message) =>
+      typeof message?.content === 'string' ? message.content.trim() : '',
+    ) as [string, string];
+    // A template may leave out what nobody has answered yet, so that it would seem to belong to the answer.
+    const place = before === '' ? -1 : this.text.indexOf(before, prompt.length);
+    const isLeftOut =
+      place >= 0 && !prompt.includes(before) && place < this.text.indexOf(said, prompt.length);
+    return isLeftOut ? undefined : prompt.length;
+  }
+
+  /** Whether more than the token that ends a turn may follow what it says: what ends a conversation, or a prompt. */
+  private mayHoldMore({ start, end }: Span, message: TemplateMessage): boolean {
     const turn = this.text.slice(start, end);
     const said = typeof message.content === 'string' ? message.content.trim() : '';
     const place = said === '' ? -1 : turn.lastIndexOf(said);
-    if (place >= 0) return /\S\s+\S/.test(turn.slice(place + said.length));
-    const [last, before] = this.tokenizer.specialTokenSpans(turn).toReversed();
-    return last !== undefined && before !== undefined && turn.slice(before.end, last.start).trim() === '';
+    if (place < 0) {
+      const [last, before] = this.tokenizer.specialTokenSpans(turn).toReversed();
+      return last !== undefined && before !== undefined && turn.slice(before.end, last.start).trim() === '';
+    }
+    const tail = turn.slice(place + said.length);
+    if (this.isPrompt(tail, start)) return true;
+    const tokens = this.tokenizer.specialTokenSpans(tail);
+    return tokens.length > 0 ? tokens.length > 1 || !this.areTokens(tail) : /\S\s+\S/.test(tail);
   }
 
-  /** The last turn, with what would end it too if the conversation went on; undefined if that ends in another way. */
-  private lastTurn(index: number, start: number): Span | undefined {
+  /** Whether a text is what stands before a turn: some templates end with the prompt for the next one, asked or not. */
+  private isPrompt(tail: string, start: number): boolean {
+    return tail.trim() !== '' && this.text.slice(0, start).trimEnd().endsWith(tail.trim());
+  }
+
+  /** The length of what ends the last turn: what would end it too if the conversation went on, else all that follows. */
+  private lastClosing(index: number, turn: Span): number {
     const { messages } = this.conversation;
-    const said = this.regionOf(messages, this.text, index);
-    if (!said) return undefined;
     for (const role of ['user', 'tool']) {
       const longer = [...messages, { role, content: changed }];
       const text = this.conversation.tryRender(longer);
       const region = text === undefined ? undefined : this.regionOf(longer, text, index);
       if (!region) continue;
-      const closing = this.sharedClosing(said.end, text!.slice(region.end));
-      return closing > 0 ? { start, end: said.end + closing } : undefined;
+      const closing = this.sharedClosing(turn.end, text!.slice(region.end));
+      if (closing > 0) return closing;
+      break;
     }
-    return undefined;
+    if (this.isPrompt(this.text.slice(turn.end), turn.start)) return 0;
+    return this.cutAfterToken({ start: turn.start, end: this.text.length }).end - turn.end;
   }
 
   /** The length of what ends a turn that others follow. */
@@ -93,13 +116,46 @@ export class TurnFinder {
   private sharedClosing(place: number, other: string): number {
     const tail = this.text.slice(place);
     const shared = commonPrefix(tail, other);
-    const token = this.tokenizer.specialTokenSpans(tail).findLast(({ end }) => end <= shared);
+    const tokens = this.tokenizer.specialTokenSpans(tail);
+    const openers = (this.openers ??= this.findOpeners());
+    const opener = tokens.find(({ start, end }) => openers.has(tail.slice(start, end).trim()));
+    const limit = Math.min(shared, opener?.start ?? shared);
+    const token = tokens.findLast(({ end }) => end <= limit);
     if (token) return token.end;
-    const closing = tail.slice(0, shared);
-    if (shared === other.length) return shared;
+    // Each of them may have a token of its own: what stands before the token that begins a turn.
+    const last = opener && tokens.findLast(({ end }) => end <= opener.start);
+    if (last && tail.slice(last.end, opener.start).trim() === '' && this.areTokens(tail.slice(0, last.end))) {
+      return last.end;
+    }
+    if (limit === other.length) return limit;
     // Without tokens to go by: whole words, else whole markers.
+    const closing = tail.slice(0, limit);
     const words = closing.replace(/\S*$/, '').trimEnd();
     return words === '' ? closing.replace(openMarker, '').length : words.length;
+  }
+
+  /** Whether a text is special tokens alone. */
+  private areTokens(text: string): boolean {
+    let place = 0;
+    for (const { start, end } of this.tokenizer.specialTokenSpans(text)) {
+      if (text.slice(place, start).trim() !== '') return false;
+      place = end;
+    }
+    return text.slice(place).trim() === '';
+  }
+
+  /** The token that begins the text and the one that begins its first turn, so that neither ends a turn. */
+  private findOpeners(): ReadonlySet<string> {
+    const openers = new Set<string>();
+    let place = 0;
+    for (const { start, end } of this.tokenizer.specialTokenSpans(this.text)) {
+      const token = this.text.slice(start, end).trim();
+      if (this.text.slice(place, start).trim() !== '' || this.tokenizer.isStop(token)) break;
+      openers.add(token);
+      if (token !== this.tokenizer.special.bos?.text) break;
+      place = end;
+    }
+    return openers;
   }
 
   /** Where the prompt for an assistant turn ends that stands before a place, after the message before. */

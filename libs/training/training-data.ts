@@ -50,7 +50,7 @@ export async function surveyDataset(
 ): Promise<DataSurvey> {
   const source = await fileHead(file);
   const key = createHash('sha256')
-    .update(JSON.stringify([2, source.bytes, codec.tokenizer.digest, codec.template.digest]))
+    .update(JSON.stringify([3, source.bytes, codec.tokenizer.digest, codec.template.digest]))
     .update(source.head)
     .digest('hex');
   const path = join(cacheFolder, `${key}.survey`);

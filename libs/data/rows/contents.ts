@@ -3,7 +3,7 @@ import type { TrainingMessage } from '#data/chat.js';
 import { partsOf } from '#data/message-parts.js';
 import type { RowNote } from '#data/row-notes.js';
 import type { Row } from '#data/rows/row.js';
-import { formMessage, messageForms } from '#data/template-messages.js';
+import { formMessage, usualForm } from '#data/template-messages.js';
 
 /** Notes of the tools, tool calls, reasoning and further fields of messages in a row. */
 export function contentsOf(row: Row): RowNote[] {
@@ -11,7 +11,7 @@ export function contentsOf(row: Row): RowNote[] {
   const notes: RowNote[] = row.tools ? [{ code: 'holds_tools', subject: 'tools' }] : [];
   for (const [index, message] of row.messages.entries()) {
     if (isPlain(message)) continue;
-    for (const { kind, field } of partsOf(formMessage(message, messageForms[0]!, true), index)) {
+    for (const { kind, field } of partsOf(formMessage(message, usualForm), index)) {
       if (kind === 'tool_calls') notes.push({ code: 'holds_tool_calls', subject: field });
       if (kind === 'reasoning') notes.push({ code: 'holds_reasoning', subject: 'reasoning' });
       if (kind === 'field') notes.push({ code: 'holds_field', subject: field });
