@@ -119,6 +119,7 @@ const table = {
   model_not_found: { ...caller, status: 404 },
   model_not_registered: { ...caller, status: 404 },
   model_folder_not_found: caller,
+  model_folder_not_allowed: caller,
   model_is_base: caller,
   model_name_invalid: caller,
   model_name_taken: { ...caller, status: 409 },

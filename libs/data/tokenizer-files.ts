@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
 import { LowrankError } from '#base/errors.js';
+import { jsonProblem } from '#base/json-problem.js';
 
 export interface TokenizerFiles {
   /** A file's JSON as the schema reads it, or undefined if there is no such file. Throws `tokenizer_invalid`. */
@@ -38,10 +39,10 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
       try {
         return schema.parse(JSON.parse(bytes.toString('utf8')));
       } catch (error) {
-        const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+        const reason = error instanceof z.ZodError ? z.prettifyError(error) : jsonProblem(error);
         throw new LowrankError(
           'tokenizer_invalid',
-          `${name} of ${basename(folder)} is not as it should be: ${reason}. Download the file again.`,
+          `${name} of ${basename(folder)} cannot be used: ${reason}. Download the file again.`,
           { cause: error, details: { folder, file: name } },
         );
       }

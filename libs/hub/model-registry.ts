@@ -65,6 +65,63 @@ export interface RegisterOptions extends HashOptions {
 }
 
 /**
+ * Opens a model folder and hashes all its files; writes nothing.
+ *
+ * Throws the errors of `openModelFolder`, BaseChangedError and LowrankError `model_name_invalid`.
+ */
+export async function describeModel(
+  folder: string,
+  options: Omit<RegisterOptions, 'replace'> = {},
+): Promise<ModelRecord> {
+  const place = path.resolve(folder);
+  const name = options.name ?? path.basename(place);
+  requireName(name);
+  const { config, tree } = await openModelFolder(place, { tokenizer: options.tokenizer ?? 'required' });
+  const files = await hashFiles(place, await modelFileNames(place), options);
+  return {
+    format: 1,
+    name,
+    folder: place,
+    architecture: config.architecture,
+    parameterCount: tree.parameterCount,
+    identity: modelIdentity(files),
+    files,
+  };
+}
+
+/**
+ * Records a model under its name.
+ *
+ * Throws LowrankError `model_name_taken` unless `replace`, `registry_corrupt` and `disk_full`.
+ */
+export async function saveModel(
+  registry: string,
+  record: ModelRecord,
+  { replace = false }: { replace?: boolean } = {},
+): Promise<void> {
+  const home = recordFolder(registry, record.name);
+  const bytes = [new TextEncoder().encode(`${JSON.stringify(record, undefined, 2)}\n`)];
+  try {
+    await writeFolderAtomically(home, (temporary) => writeFlushed(path.join(temporary, RECORD_FILE), bytes));
+    return;
+  } catch (error) {
+    if (!(error instanceof LowrankError) || error.code !== 'folder_exists') throw error;
+  }
+  if (!replace) {
+    const { name, folder, identity } = record;
+    const existing = await getModel(registry, name);
+    if (existing.identity !== identity || existing.folder !== folder) {
+      throw new LowrankError(
+        'model_name_taken',
+        `the name ${name} is taken by ${existing.identity} in ${existing.folder}: register ${folder} under another name, or replace it`,
+        { details: { name, existing: existing.identity, identity } },
+      );
+    }
+  }
+  await writeFileAtomically(path.join(home, RECORD_FILE), bytes);
+}
+
+/**
  * Opens a model folder, hashes all its files and records them under a name.
  *
  * Registering the same model again returns the record, with fresh file times if those differ. Throws the errors of
@@ -76,38 +133,8 @@ export async function registerModel(
   registry: string,
   options: RegisterOptions = {},
 ): Promise<ModelRecord> {
-  const place = path.resolve(folder);
-  const name = options.name ?? path.basename(place);
-  const home = recordFolder(registry, name);
-  const { config, tree } = await openModelFolder(place, { tokenizer: options.tokenizer ?? 'required' });
-  const files = await hashFiles(place, await modelFileNames(place), options);
-  const record: ModelRecord = {
-    format: 1,
-    name,
-    folder: place,
-    architecture: config.architecture,
-    parameterCount: tree.parameterCount,
-    identity: modelIdentity(files),
-    files,
-  };
-  const bytes = [new TextEncoder().encode(`${JSON.stringify(record, undefined, 2)}\n`)];
-  try {
-    await writeFolderAtomically(home, (temporary) => writeFlushed(path.join(temporary, RECORD_FILE), bytes));
-    return record;
-  } catch (error) {
-    if (!(error instanceof LowrankError) || error.code !== 'folder_exists') throw error;
-  }
-  if (!options.replace) {
-    const existing = await getModel(registry, name);
-    if (existing.identity !== record.identity || existing.folder !== place) {
-      throw new LowrankError(
-        'model_name_taken',
-        `the name ${name} is taken by ${existing.identity} in ${existing.folder}: register ${place} under another name, or replace it`,
-        { details: { name, existing: existing.identity, identity: record.identity } },
-      );
-    }
-  }
-  await writeFileAtomically(path.join(home, RECORD_FILE), bytes);
+  const record = await describeModel(folder, options);
+  await saveModel(registry, record, options);
   return record;
 }
 
@@ -210,6 +237,11 @@ async function presentStatus(folder: string, name: string, fix: string): Promise
 const nameSyntax = /^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)?$/;
 
 function recordFolder(registry: string, name: string): string {
+  requireName(name);
+  return path.join(registry, encodeURIComponent(name));
+}
+
+function requireName(name: string): void {
   if (!nameSyntax.test(name) || name.length > 200) {
     throw new LowrankError(
       'model_name_invalid',
@@ -217,7 +249,6 @@ function recordFolder(registry: string, name: string): string {
       { details: { name } },
     );
   }
-  return path.join(registry, encodeURIComponent(name));
 }
 
 function decodeName(entry: string): string {

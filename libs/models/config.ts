@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
+import { jsonProblem } from '#base/json-problem.js';
 import { parseRope, ropeFields } from '#models/config-rope.js';
 import type { RopeProblem } from '#models/config-rope.js';
 import type { RopeConfig } from '#nn/rotary-frequencies.js';
@@ -143,7 +144,7 @@ export async function readModelConfig(folder: string): Promise<DecoderConfig> {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new ModelConfigError(file, [['(file)', `is not JSON: ${(cause as Error).message}`]]);
+    throw new ModelConfigError(file, [['(file)', jsonProblem(cause)]]);
   }
   return parseModelConfig(json, file);
 }

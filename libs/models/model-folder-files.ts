@@ -3,6 +3,7 @@ import { readdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
+import { jsonProblem } from '#base/json-problem.js';
 
 /** A safetensors file of a model. */
 export interface WeightFile {
@@ -54,7 +55,7 @@ async function readIndex(file: string): Promise<Map<string, string>> {
   try {
     json = JSON.parse(await readFile(file, 'utf8'));
   } catch (cause) {
-    throw invalid(`is not JSON: ${(cause as Error).message.slice(0, 200)}`, cause);
+    throw invalid(jsonProblem(cause), cause);
   }
   const parsed = indexSchema.safeParse(json);
   if (!parsed.success) throw invalid('has no weight_map from tensor names to file names');

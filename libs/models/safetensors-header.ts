@@ -1,5 +1,6 @@
 import type { ErrorCode } from '#base/error-codes.js';
 import { LowrankError } from '#base/errors.js';
+import { jsonProblem } from '#base/json-problem.js';
 import { DTYPE_BITS, isDtype } from '#models/safetensors-dtype.js';
 import type { Dtype } from '#models/safetensors-dtype.js';
 
@@ -91,7 +92,7 @@ function parseJson(header: Uint8Array, path: string): Record<string, unknown> {
     throw new SafetensorsError(
       'safetensors_header_not_json',
       path,
-      `has a header that is not JSON: ${(error as Error).message.slice(0, 200)}`,
+      `has a header that ${jsonProblem(error)}`,
     );
   }
   const twice = findDuplicateKey(text);

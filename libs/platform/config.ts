@@ -29,6 +29,8 @@ export interface Configuration {
   readonly pathPrefix: string;
   /** Origins of web pages that may use the API, such as `https://app.example.com`; `*` for all that have a key. */
   readonly corsOrigins: readonly string[];
+  /** Folders under which base models may be registered; null for the default (apps/api/src/models/model-roots.ts). */
+  readonly modelRoots: readonly string[] | null;
   /** Null for the Postgres that the launcher keeps in `home`. */
   readonly databaseUrl: string | null;
   /** Null for the queue in Postgres. */
@@ -69,6 +71,7 @@ export function parseConfiguration(env: Readonly<Record<string, string | undefin
     port: variables.number('PORT', 8010, { least: 0, most: 65_535, whole: true }),
     pathPrefix: variables.pathPrefix('LOWRANK_PATH_PREFIX'),
     corsOrigins: variables.origins('LOWRANK_CORS_ORIGINS'),
+    modelRoots: variables.folders('LOWRANK_MODEL_ROOTS'),
     databaseUrl: variables.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: variables.url('REDIS_URL', ['redis:', 'rediss:']),
     s3: s3Configuration(variables),
@@ -197,6 +200,16 @@ class Variables {
     const entries = text.split(',').map((entry) => entry.trim());
     if (entries.every((entry) => /^[a-z0-9:_-]+$/.test(entry))) return entries;
     this.problem(name, 'must be auto, or names of devices with commas between them');
+    return null;
+  }
+
+  /** Absolute paths with colons between them (semicolons on Windows). */
+  folders(name: string): readonly string[] | null {
+    const text = this.text(name);
+    if (text === null) return null;
+    const entries = text.split(path.delimiter).filter((entry) => entry !== '');
+    if (entries.every((entry) => path.isAbsolute(entry))) return entries;
+    this.problem(name, `must be absolute paths with "${path.delimiter}" between them`);
     return null;
   }
 

@@ -27,8 +27,8 @@ export interface ApiServer extends AsyncDisposable {
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
   ): Promise<Answer>;
-  /** Registers a base model and waits until it is read. */
-  register(folder: string, headers?: Readonly<Record<string, string>>): Promise<void>;
+  /** Registers a base model, as an administrator, and waits until it is read. */
+  register(folder: string, body?: { readonly name?: string; readonly replace?: boolean }): Promise<void>;
   /** Registers a model of two layers and uploads rows for it; yields the smallest body of a job. */
   smallJob(headers?: Readonly<Record<string, string>>): Promise<{ model: string; training_file: string }>;
 }
@@ -101,8 +101,16 @@ export async function startApi({
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, body: parse(text) };
   };
-  const register: ApiServer['register'] = async (folder, headers) => {
-    let registered = await call('POST', '/v1/base_models', { folder }, headers);
+  const keys = new ApiKeys(platform.database);
+  /** Of an administrator; none where the server never had a key. */
+  const adminHeaders = async (): Promise<Record<string, string>> => {
+    if ((await keys.list()).length === 0) return {};
+    const { secret } = await keys.create({ name: 'registers', role: 'admin' });
+    return { authorization: `Bearer ${secret}` };
+  };
+  const register: ApiServer['register'] = async (folder, body) => {
+    const headers = await adminHeaders();
+    let registered = await call('POST', '/v1/base_models', { folder, ...body }, headers);
     const { id } = registered.body;
     while (registered.body.status === 'running') {
       await delay(20);
@@ -117,13 +125,13 @@ export async function startApi({
     platform,
     postgres,
     logged,
-    keys: new ApiKeys(platform.database),
+    keys,
     call,
     register,
     async smallJob(headers) {
       const folder = join(home, 'models-of-tests', 'tiny');
       await writeTinyModel(folder);
-      await register(folder, headers);
+      await register(folder);
       const file = await call('POST', '/v1/files', fileForm(sums(40)), headers);
       return { model: 'tiny', training_file: file.body.id };
     },

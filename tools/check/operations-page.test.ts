@@ -34,6 +34,7 @@ test('the page of operations has the defaults that the program takes', () => {
     PORT: String(defaults.port),
     LOWRANK_PATH_PREFIX: defaults.pathPrefix || 'none',
     LOWRANK_CORS_ORIGINS: defaults.corsOrigins.join() || 'none',
+    LOWRANK_MODEL_ROOTS: defaults.modelRoots ?? 'see below',
     DATABASE_URL: defaults.databaseUrl ?? 'none',
     REDIS_URL: defaults.redisUrl ?? 'none',
     S3_ENDPOINT: defaults.s3 ?? 'none',

@@ -2,7 +2,7 @@
 import { factsOf } from '#base/errors.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
 import { InputError } from './input-files.js';
-import { cleanText } from './run-records.js';
+import { shownText } from './run-records.js';
 import type { RunEnd } from './trainer-run.js';
 
 /** What is to become of a running attempt; a later one in this list replaces an earlier one. */
@@ -20,7 +20,7 @@ export function outcomeOfWish(wish: Wish): AttemptOutcome | undefined {
 export function outcomeOfEnd(end: Exclude<RunEnd, { kind: 'finished' }>, wish: Wish): AttemptOutcome {
   if (end.kind === 'failed') {
     const { code, message } = end.error;
-    return { end: 'failed', error: { code, message: cleanText(message) } };
+    return { end: 'failed', error: { code, message: shownText(message) } };
   }
   const wished = outcomeOfWish(wish);
   if (wished) return wished;
@@ -36,7 +36,7 @@ export function outcomeOfError(error: unknown): AttemptOutcome {
     end: 'failed',
     error: {
       code: facts.code,
-      message: cleanText(facts.message),
+      message: shownText(facts.message),
       param: isInput ? error.field : null,
     },
   };

@@ -1,4 +1,5 @@
 /** What a trainer says, as rows of the database. */
+import { hidePaths } from '#base/hide-paths.js';
 import type { TrainerUpdate } from '#contracts/trainer-calls.js';
 import type { NewMetric, RunDecisions, RunFacts } from '#jobs/progress.js';
 import type { NewEvent } from '#jobs/transitions.js';
@@ -68,8 +69,11 @@ function event(
   message: string,
   data?: Record<string, unknown>,
 ): NewEvent {
-  return { level, code, message: cleanText(message), data: clean(data) as NewEvent['data'], at: new Date() };
+  return { level, code, message: shownText(message), data: clean(data) as NewEvent['data'], at: new Date() };
 }
+
+/** A message for the people of a project: without the paths of this machine. */
+export const shownText = (message: string): string => cleanText(hidePaths(message));
 
 /** Postgres refuses texts with NUL and halves of surrogate pairs, which a model may well write. */
 export function cleanText(text: string): string {

@@ -21,7 +21,7 @@ import type { Task, TaskProgress } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
 import { SleepWatch } from '#platform/sleep-watch.js';
 import { runBake } from './bake-process.js';
-import { cleanText } from './run-records.js';
+import { shownText } from './run-records.js';
 import { downloadFolder, isPlainName, uploadFolder, whenStoreAnswers } from './transfer.js';
 
 const pollSeconds = 5;
@@ -142,7 +142,7 @@ export class TaskRunner {
   private async giveUp(claim: TaskClaim, error: unknown, signal: AbortSignal): Promise<void> {
     const { code, message } = factsOf(error);
     this.platform.log.warn({ err: error, task: claim.id }, 'a task failed');
-    await this.written(claim.id, signal, () => this.tasks.fail(claim, { code, message: cleanText(message) }));
+    await this.written(claim.id, signal, () => this.tasks.fail(claim, { code, message: shownText(message) }));
   }
 
   private async perform(task: Task, claim: TaskClaim, folder: string, signal: AbortSignal): Promise<boolean> {

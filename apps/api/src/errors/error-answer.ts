@@ -1,6 +1,7 @@
 /** From anything that was thrown to the answer that a client gets. */
 import { HttpException } from '@nestjs/common';
 import { type ErrorCode, traitsOf } from '#base/error-codes.js';
+import { hidePaths } from '#base/hide-paths.js';
 import { z } from 'zod';
 import { type DataProblem, describeProblem } from '#data/data-error.js';
 import type { ErrorBody, RequestProblem } from '#contracts/http/errors.js';
@@ -29,9 +30,10 @@ const mostMessage = 4000;
 /** Refusals that clients may send again as they are. */
 const worthRetrying = [408, 409, 425, 429];
 
-/** The answer to an error; what is not meant for clients becomes a plain 500. */
-export function answerFor(error: unknown): ErrorAnswer {
+/** The answer to an error; what is not meant for clients becomes a plain 500. Paths are for administrators only. */
+export function answerFor(error: unknown, { showsPaths = false } = {}): ErrorAnswer {
   const { status, code, message, param = null, problems, retryAfterSeconds = 2 } = describe(error);
+  const shown = (text: string) => (showsPaths ? text : hidePaths(text));
   const headers: Record<string, string> = {};
   if (status < 500 && !worthRetrying.includes(status)) headers['x-should-retry'] = 'false';
   if (status === 503 || status === 429) headers['retry-after'] = String(retryAfterSeconds);
@@ -41,19 +43,22 @@ export function answerFor(error: unknown): ErrorAnswer {
     headers,
     body: {
       error: {
-        message: message.slice(0, mostMessage),
+        message: shown(message).slice(0, mostMessage),
         type: typeOf(status),
         param: param?.slice(0, 200) ?? null,
         code,
-        ...(problems ? { problems: problems.slice(0, mostProblems).map(short) } : {}),
+        ...(problems
+          ? { problems: problems.slice(0, mostProblems).map((problem) => short(problem, shown)) }
+          : {}),
       },
     },
   };
 }
 
 /** A client's own text comes back in messages, and must not make them endless. */
-function short(problem: RequestProblem): RequestProblem {
-  return { ...problem, field: problem.field.slice(0, 200), message: problem.message.slice(0, 1000) };
+function short(problem: RequestProblem, shown: (text: string) => string): RequestProblem {
+  const message = shown(problem.message).slice(0, 1000);
+  return { ...problem, field: problem.field.slice(0, 200), message };
 }
 
 interface Description {

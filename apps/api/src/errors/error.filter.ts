@@ -3,6 +3,7 @@ import type { Request, Response } from 'express';
 import type { Log } from '#platform/log.js';
 import { linger } from '../http/linger.js';
 import { loggedPath } from '../http/logged-path.js';
+import { isAdministrators } from '../keys/caller.js';
 import { answerFor } from './error-answer.js';
 
 /** Answers every error in OpenAI's form. */
@@ -14,7 +15,7 @@ export class ErrorFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
-    const answer = answerFor(error);
+    const answer = answerFor(error, { showsPaths: isAdministrators(request) });
     if (answer.status >= 500) {
       this.log.error(
         { err: error, requestId: response.getHeader('x-request-id'), url: loggedPath(request.path) },

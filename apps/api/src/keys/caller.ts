@@ -9,6 +9,11 @@ export function setCaller(request: object, caller: Caller): void {
   callers.set(request, caller);
 }
 
+/** Whether an administrator asks; not before the guard has seen to it. */
+export function isAdministrators(request: object): boolean {
+  return callers.get(request)?.role === 'admin';
+}
+
 /** Who asks; the guard has seen to it. */
 export const RequestCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller =>
   callerOf(context),

@@ -4,7 +4,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { hasChatTemplate } from '#data/template-sources.js';
 import type { HashOptions } from '#hub/model-identity.js';
-import { getModel, type ModelRecord, registerModel, verifyModel } from '#hub/model-registry.js';
+import { describeModel, getModel, type ModelRecord, saveModel, verifyModel } from '#hub/model-registry.js';
 import { LowrankError } from '#base/errors.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Platform } from '#platform/platform.js';
@@ -26,24 +26,18 @@ export class BaseModels {
   }
 
   /**
-   * Reads the whole model and gives it a name that jobs can use. Throws the errors of `registerModel`, LowrankError
-   * `model_name_taken` if the name stands for another model and `replace` does not say so.
+   * Reads the whole model and gives it a name that jobs can use. Changes nothing if it throws: the errors of
+   * `describeModel` and `saveModel`, LowrankError `model_name_taken` if the name stands for another model and `replace`
+   * does not say so.
    */
   async register(folder: string, { name, replace = false, ...options }: RegisterWish): Promise<BaseModel> {
-    // Models whose rows are elsewhere must not stop this one: what counts is the row.
-    const record = await registerModel(folder, this.registry, { ...options, name, replace: true });
-    return this.platform.database.transaction((manager) =>
-      write(manager, record, { bundled: false, replace }),
-    );
+    return this.write(await describeModel(folder, { ...options, name }), { bundled: false, replace });
   }
 
   /** Registers a model that came with the program; reads it only if its files look changed since the last time. */
   async registerBundled(folder: string): Promise<BaseModel> {
-    const record =
-      (await this.known(folder)) ?? (await registerModel(folder, this.registry, { replace: true }));
-    return this.platform.database.transaction((manager) =>
-      write(manager, record, { bundled: true, replace: true }),
-    );
+    const record = (await this.known(folder)) ?? (await describeModel(folder));
+    return this.write(record, { bundled: true, replace: true });
   }
 
   /** Whether the files are those that this server read when the model was registered, by their sizes and times. */
@@ -69,6 +63,19 @@ export class BaseModels {
     return has;
   }
 
+  /** The row first: it may refuse. */
+  private async write(
+    record: ModelRecord,
+    options: { bundled: boolean; replace: boolean },
+  ): Promise<BaseModel> {
+    return this.platform.database.transaction(async (manager) => {
+      const model = await writeRow(manager, record, options);
+      // Models whose rows are elsewhere must not stop this one: what counts is the row.
+      await saveModel(this.registry, record, { replace: true });
+      return model;
+    });
+  }
+
   private async known(folder: string): Promise<ModelRecord | undefined> {
     try {
       const record = await getModel(this.registry, path.basename(folder));
@@ -80,7 +87,7 @@ export class BaseModels {
   }
 }
 
-async function write(
+async function writeRow(
   manager: EntityManager,
   { name, folder, identity, architecture, parameterCount }: ModelRecord,
   { bundled, replace }: { bundled: boolean; replace: boolean },

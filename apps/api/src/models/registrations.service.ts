@@ -11,6 +11,7 @@ import { randomText } from '#platform/ids.js';
 import { ApiError, blaming, notFound } from '../errors/api-error.js';
 import { PLATFORM } from '../tokens.js';
 import { BaseModels } from './base-models.js';
+import { modelRoots, requireUnderRoots } from './model-roots.js';
 import { viewBaseModel } from './model-view.js';
 
 /** How long an answer waits for a registration that may be done soon. */
@@ -36,13 +37,21 @@ export class RegistrationsService implements OnModuleDestroy {
     await this.last;
   }
 
-  async register(wish: z.output<typeof baseModelRegister>): Promise<BaseModelRegistration> {
+  /** Throws ApiError 400 about the field `folder`: what `requireUnderRoots` and `openModelFolder` throw. */
+  async register(
+    wish: z.output<typeof baseModelRegister>,
+    { hasKey }: { hasKey: boolean },
+  ): Promise<BaseModelRegistration> {
     if (!path.isAbsolute(wish.folder)) {
       throw new ApiError('invalid_request', 'folder: must be a whole path on the server, from its root', {
         param: 'folder',
       });
     }
-    await blaming('folder', () => openModelFolder(wish.folder, { tokenizer: 'required' }));
+    const roots = modelRoots(this.platform.configuration, { hasKey });
+    await blaming('folder', async () => {
+      if (roots) await requireUnderRoots(wish.folder, roots);
+      await openModelFolder(wish.folder, { tokenizer: 'required' });
+    });
     const registration: Writable<BaseModelRegistration> = {
       id: `registration-${randomText(24)}`,
       object: 'base_model.registration',
@@ -85,7 +94,7 @@ export class RegistrationsService implements OnModuleDestroy {
     } catch (error) {
       if (kindOf(error) === 'bug')
         this.platform.log.error({ err: error, folder }, 'a base model was not registered');
-      const { code, message } = answerFor(error).body.error;
+      const { code, message } = answerFor(error, { showsPaths: true }).body.error;
       registration.error = { code: code!, message };
       registration.status = 'failed';
     }

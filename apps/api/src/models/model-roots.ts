@@ -1,0 +1,55 @@
+/** Which folders of the server may become base models. */
+import { readdir, realpath } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { LowrankError } from '#base/errors.js';
+import type { Configuration } from '#platform/config.js';
+import { programFolder } from '../program.js';
+
+/**
+ * What LOWRANK_MODEL_ROOTS names. By default everything where the server never had a key, since only its own machine
+ * asks then (null); else the home of its account, LOWRANK_HOME, the program's own models, and /models, where containers
+ * have them.
+ */
+export function modelRoots(
+  { modelRoots: roots, home }: Pick<Configuration, 'modelRoots' | 'home'>,
+  { hasKey }: { hasKey: boolean },
+): readonly string[] | null {
+  if (roots) return roots;
+  return hasKey ? [homedir(), home, path.join(programFolder, 'models'), '/models'] : null;
+}
+
+/**
+ * Throws LowrankError `model_folder_not_allowed` unless a folder and the files in it lie under one of the roots, all
+ * symbolic links followed. Says the same of a folder outside whether or not it is there.
+ */
+export async function requireUnderRoots(folder: string, roots: readonly string[]): Promise<void> {
+  const real = (await Promise.all(roots.map((root) => realpath(root).catch(() => [])))).flat();
+  const isUnder = (place: string) => real.some((root) => isInside(place, root));
+  const place = await realpath(folder).catch(() => null);
+  // What is missing is for the reader of the folder to say.
+  if (place === null && [...real, ...roots].some((root) => isInside(path.resolve(folder), root))) return;
+  if (place === null || !isUnder(place)) throw notAllowed(folder, roots);
+  // Snapshots in the cache of Hugging Face are links to files beside them.
+  const links = (await readdir(place, { withFileTypes: true }).catch(() => [])).filter((entry) =>
+    entry.isSymbolicLink(),
+  );
+  for (const { name } of links) {
+    const target = await realpath(path.join(place, name)).catch(() => null);
+    if (target !== null && !isUnder(target)) throw notAllowed(path.join(folder, name), roots);
+  }
+}
+
+function isInside(place: string, root: string): boolean {
+  const relative = path.relative(root, place);
+  return relative === '' || (relative.split(path.sep)[0] !== '..' && !path.isAbsolute(relative));
+}
+
+function notAllowed(place: string, roots: readonly string[]): LowrankError {
+  return new LowrankError(
+    'model_folder_not_allowed',
+    `folder: ${place} does not lie under a folder for base models (${roots.join(', ')}): move it there, or name its ` +
+      'folder in LOWRANK_MODEL_ROOTS and start the server again',
+    { details: { roots } },
+  );
+}

@@ -1,0 +1,133 @@
+/** Who may make base models of which folders, and what others see of them. */
+import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeTinyModel } from '../e2e/tiny-job.js';
+import { type ApiServer, startApi } from './api-server.js';
+
+let api: ApiServer;
+let folder: string;
+let roots: string;
+let admin: Record<string, string>;
+let user: Record<string, string>;
+
+beforeAll(async () => {
+  api = await startApi();
+  roots = join(api.home, 'models-of-tests');
+  folder = join(roots, 'tiny');
+  await api.smallJob();
+  const bearer = async (role: 'admin' | 'project') => {
+    const { secret } = await api.keys.create({ name: role, role, project: role });
+    return { authorization: `Bearer ${secret}` };
+  };
+  admin = await bearer('admin');
+  user = await bearer('project');
+}, 120_000);
+afterAll(() => api[Symbol.asyncDispose]());
+
+const register = (body: object, headers = admin) => api.call('POST', '/v1/base_models', body, headers);
+const models = async () => (await api.call('GET', '/v1/models', undefined, admin)).text;
+
+/** The same weights under another identity. */
+async function copyOf(name: string): Promise<string> {
+  const copy = join(roots, name);
+  await cp(folder, copy, { recursive: true });
+  await writeFile(join(copy, 'special_tokens_map.json'), '{}');
+  return copy;
+}
+
+describe('registering', () => {
+  test('needs an administrator, also to see how far it has come', async () => {
+    const before = await models();
+    const refused = await register({ folder, name: 'mine' }, user);
+    expect({ status: refused.status, code: refused.body.error.code }).toEqual({
+      status: 403,
+      code: 'admin_required',
+    });
+    const done = await register({ folder });
+    expect(done.body).toMatchObject({ status: 'done', folder });
+    const path = `/v1/base_models/registrations/${done.body.id}`;
+    expect((await api.call('GET', path, undefined, user)).status).toBe(403);
+    expect((await api.call('GET', path, undefined, admin)).status).toBe(200);
+    expect(await models()).toBe(before);
+  });
+
+  test('that is refused changes neither the list nor the record of the files', async () => {
+    const record = join(api.home, 'models/tiny/model.json');
+    const before = [await models(), await readFile(record, 'utf8')];
+    const taken = await register({ folder: await copyOf('other'), name: 'tiny' });
+    expect(taken.body).toMatchObject({ status: 'failed', error: { code: 'model_name_taken' } });
+    expect([await models(), await readFile(record, 'utf8')]).toEqual(before);
+  });
+
+  test('says where a file is wrong and nothing of what stands in it', async () => {
+    const broken = join(roots, 'broken');
+    await cp(folder, broken, { recursive: true });
+    await writeFile(join(broken, 'config.json'), 'root:hunter2:0:0');
+    const { status, body, text } = await register({ folder: broken });
+    expect({ status, param: body.error.param }).toEqual({ status: 400, param: 'folder' });
+    expect(body.error.message).toContain(`${broken}/config.json`);
+    expect(body.error.message).toContain('is not JSON');
+    expect(text).not.toMatch(/root|hunter/);
+  });
+});
+
+describe('folders for base models', () => {
+  const refusal = async (place: string) => {
+    const { status, body } = await register({ folder: place });
+    return { status, code: body.error?.code, message: body.error?.message.replaceAll(place, 'FOLDER') };
+  };
+  let outside: ApiServer;
+  beforeAll(async () => {
+    outside = await startApi();
+    await writeTinyModel(join(outside.home, 'tiny'));
+  }, 60_000);
+  afterAll(() => outside[Symbol.asyncDispose]());
+
+  test('are those under the roots; what lies elsewhere is refused whether or not it is there', async () => {
+    const there = await refusal(join(outside.home, 'tiny'));
+    expect(there).toMatchObject({ status: 400, code: 'model_folder_not_allowed' });
+    expect(there.message).toContain('LOWRANK_MODEL_ROOTS');
+    expect(await refusal(join(outside.home, 'nothing'))).toEqual(there);
+    expect(await refusal(join(roots, '../../../..', outside.home, 'tiny'))).toMatchObject({
+      code: 'model_folder_not_allowed',
+    });
+    expect(await refusal(join(roots, 'nothing'))).toMatchObject({ code: 'model_config_missing' });
+  });
+
+  test('do not reach further by symbolic links, but may have links to files beside them', async () => {
+    await symlink(outside.home, join(roots, 'link'));
+    expect(await refusal(join(roots, 'link/tiny'))).toMatchObject({ code: 'model_folder_not_allowed' });
+    const snapshot = join(roots, 'snapshot');
+    await cp(folder, snapshot, { recursive: true });
+    await rm(join(snapshot, 'config.json'));
+    await symlink(join(outside.home, 'tiny/config.json'), join(snapshot, 'config.json'));
+    expect(await refusal(snapshot)).toMatchObject({ code: 'model_folder_not_allowed' });
+    await rm(join(snapshot, 'config.json'));
+    await mkdir(join(roots, 'blobs'));
+    await cp(join(folder, 'config.json'), join(roots, 'blobs/1'));
+    await symlink('../blobs/1', join(snapshot, 'config.json'));
+    expect((await register({ folder: snapshot })).body).toMatchObject({ status: 'done' });
+  });
+
+  test('are any on a server that never had a key, unless roots are named', async () => {
+    const { body } = await outside.call('POST', '/v1/base_models', { folder });
+    expect(body).toMatchObject({ status: 'done', folder });
+    await using named = await startApi({ environment: { LOWRANK_MODEL_ROOTS: outside.home } });
+    const refused = await named.call('POST', '/v1/base_models', { folder });
+    expect(refused.body.error).toMatchObject({ code: 'model_folder_not_allowed' });
+    await named.register(join(outside.home, 'tiny'));
+  }, 60_000);
+});
+
+test("a project's key is told what is wrong with a base model, not where it lies", async () => {
+  const { training_file } = await api.smallJob(user);
+  await api.register(await copyOf('moved'));
+  await writeFile(join(roots, 'moved/tokenizer.json'), 'root:hunter2:0:0');
+  const plan = await api.call('POST', '/v1/fine_tuning/plan', { model: 'moved', training_file }, user);
+  expect(plan.status).toBe(400);
+  expect(plan.body.error.message).toContain('tokenizer.json');
+  expect(plan.text).not.toMatch(/hunter|root:/);
+  expect(plan.text).not.toContain(roots);
+  expect((await api.call('GET', '/v1/models', undefined, user)).text).not.toContain(roots);
+});
