@@ -8,6 +8,7 @@ import {
   modelList,
   modelObject,
 } from '#contracts/http/models.js';
+import { deleted, type Deleted } from '#contracts/http/pages.js';
 import type { Connection } from './connection.js';
 import type { ReadOptions } from './pages.js';
 import { poll, type PollOptions } from './poll.js';
@@ -24,6 +25,11 @@ export class ModelsClient {
 
   async get(id: string): Promise<ModelObject> {
     return this.connection.json('GET', `/v1/models/${encodeURIComponent(id)}`, modelObject);
+  }
+
+  /** Removes a base model from the list. */
+  async remove(name: string): Promise<Deleted> {
+    return this.connection.json('DELETE', `/v1/base_models/${encodeURIComponent(name)}`, deleted);
   }
 
   /**

@@ -7,9 +7,12 @@ export interface FreeDevice {
   /** Names by which jobs ask for it, `auto` among them if it takes jobs that leave the choice to the worker. */
   readonly takes: readonly string[];
   readonly memoryBytes: number;
-  /** Jobs that it may not take, by their ids and by their base models. */
+  /** Jobs that it may not take, by their ids and by versions of their base models (`versionKey`). */
   readonly except?: { readonly jobs: readonly string[]; readonly models: readonly string[] };
 }
+
+/** One text for a version of a base model. */
+export const versionKey = (model: string, identity: string): string => `${model} ${identity}`;
 
 /** A job that waits, and the device that it must have: `auto`, or a name. */
 export interface NextJob {
@@ -29,7 +32,7 @@ export async function nextJob(
     .andWhere(`${wantedDevice} = ANY(:takes)`, { takes: [...takes] })
     .andWhere(`${neededBytes} <= :memoryBytes`, { memoryBytes })
     .andWhere('job.id <> ALL(:jobs)', { jobs: [...except.jobs] })
-    .andWhere('job.model <> ALL(:models)', { models: [...except.models] })
+    .andWhere("job.model || ' ' || job.baseIdentity <> ALL(:models)", { models: [...except.models] })
     .orderBy('job.queuedAt')
     .addOrderBy('job.id')
     .limit(1)

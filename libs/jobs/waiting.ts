@@ -57,10 +57,10 @@ export async function refreshReasons(
   });
 }
 
-/** Lets all jobs on a base model wait for something that has to be mended; workers look at them again after `seconds`. */
+/** Lets all jobs on a version of a base model wait for something that has to be mended; workers look at them again after `seconds`. */
 export async function holdJobsOn(
   database: DataSource,
-  model: string,
+  { name, identity }: { readonly name: string; readonly identity: string },
   reason: Reason,
   seconds: number,
 ): Promise<void> {
@@ -69,9 +69,9 @@ export async function holdJobsOn(
        UPDATE job SET try_after = now() + make_interval(secs => $3), waiting =
          CASE WHEN waiting->>'code' = $2::jsonb->>'code' AND waiting->>'message' = $2::jsonb->>'message'
            THEN waiting ELSE $2::jsonb END
-       WHERE ${isDue} AND model = $1 RETURNING id)
+       WHERE ${isDue} AND model = $1 AND base_identity = $4 RETURNING id)
      SELECT pg_notify('lowrank_job', id) FROM held`,
-    [model, JSON.stringify(reasonFromNow(reason)), seconds],
+    [name, JSON.stringify(reasonFromNow(reason)), seconds, identity],
   );
 }
 

@@ -183,6 +183,20 @@ test('a job whose base model is gone waits, says so, and runs when the model is 
   expect(await stack.untilOver(id)).toMatchObject({ state: 'succeeded', attempt: 1 });
 }, 120_000);
 
+test('a job runs on the version of its base model that it was accepted with', async () => {
+  const { manager } = stack.platform.database;
+  const { name: _, ...tiny } = await manager.findOneByOrFail(BaseModel, { name: 'tiny' });
+  await manager.insert(BaseModel, { ...tiny, name: 'twice', replacedAt: new Date() });
+  await manager.insert(BaseModel, {
+    ...tiny,
+    name: 'twice',
+    identity: 'sha256:0',
+    folder: join(stack.home, 'new'),
+  });
+  const { id } = await stack.submit({ model: 'twice' });
+  expect(await stack.untilOver(id)).toMatchObject({ state: 'succeeded', baseIdentity: tiny.identity });
+}, 60_000);
+
 test('workers that are told to end do so, and say nothing is wrong', async () => {
   for (const { child } of workers) child.kill('SIGTERM');
   expect(await Promise.all(workers.map(({ ended }) => ended))).toEqual([0, 0]);

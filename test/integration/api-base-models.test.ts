@@ -2,6 +2,11 @@
 import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Claims } from '#jobs/claims.js';
+import { versionOf } from '#jobs/base-model-versions.js';
+import { BaseModel } from '#platform/database/entities/base-model.js';
+import { Job } from '#platform/database/entities/job.js';
+import { BaseModels } from '../../apps/api/src/models/base-models.js';
 import { writeTinyModel } from '../e2e/tiny-job.js';
 import { type ApiServer, startApi } from './api-server.js';
 
@@ -29,10 +34,10 @@ const register = (body: object, headers = admin) => api.call('POST', '/v1/base_m
 const models = async () => (await api.call('GET', '/v1/models', undefined, admin)).text;
 
 /** The same weights under another identity. */
-async function copyOf(name: string): Promise<string> {
+async function copyOf(name: string, content = 'x'): Promise<string> {
   const copy = join(roots, name);
   await cp(folder, copy, { recursive: true });
-  await writeFile(join(copy, 'special_tokens_map.json'), '{}');
+  await writeFile(join(copy, 'special_tokens_map.json'), JSON.stringify({ unk_token: content }));
   return copy;
 }
 
@@ -69,6 +74,60 @@ describe('registering', () => {
     expect(body.error.message).toContain(`${broken}/config.json`);
     expect(body.error.message).toContain('is not JSON');
     expect(text).not.toMatch(/root|hunter/);
+  });
+});
+
+describe('replacing', () => {
+  const identityOf = async (name: string) =>
+    String((await api.call('GET', `/v1/models/${name}`, undefined, user)).body['identity']);
+
+  test('makes a new version; jobs and adapters keep the one that they began with', async () => {
+    const { manager } = api.platform.database;
+    const copy = await copyOf('second');
+    await api.register(folder, { name: 'base' });
+    const first = await identityOf('base');
+    const { training_file } = await api.smallJob(user);
+    const create = async (model: string) => {
+      const made = await api.call('POST', '/v1/fine_tuning/jobs', { model, training_file }, user);
+      return manager.findOneByOrFail(Job, { id: made.body.id });
+    };
+    const job = await create('base');
+    const claims = new Claims(api.platform);
+    const { attempt } = (await claims.claimJob(job.id, 'worker-t', 'cpu'))!;
+    const adapter = { config: {}, files: [], sha256: '0' };
+    await claims.finish({ jobId: job.id, attempt }, { end: 'succeeded', trainedTokens: 1, adapter });
+    const { fine_tuned_model: tuned } = (
+      await api.call('GET', `/v1/fine_tuning/jobs/${job.id}`, undefined, user)
+    ).body;
+
+    await api.register(copy, { name: 'base', replace: true });
+    const second = await identityOf('base');
+    expect(second).not.toBe(first);
+    expect(await versionOf(manager, { name: 'base', identity: first })).toMatchObject({ folder });
+    expect((await create('base')).baseIdentity).toBe(second);
+    expect((await create(String(tuned))).baseIdentity).toBe(first);
+    const listed = (await api.call('GET', '/v1/models', undefined, user)).body.data;
+    expect(listed.filter(({ id }) => id === 'base')).toHaveLength(1);
+
+    const remove = (headers: Record<string, string>) =>
+      api.call('DELETE', '/v1/base_models/base', undefined, headers);
+    expect((await remove(user)).status).toBe(403);
+    expect((await remove(admin)).body).toEqual({ id: 'base', object: 'model', deleted: true });
+    expect((await remove(admin)).status).toBe(404);
+    const refused = await api.call('POST', '/v1/fine_tuning/jobs', { model: 'base', training_file }, user);
+    expect(refused.body.error).toMatchObject({ code: 'model_not_found', param: 'model' });
+    expect((await create(String(tuned))).baseIdentity).toBe(first);
+    await api.register(folder, { name: 'base' });
+    expect(await identityOf('base')).toBe(first);
+  });
+
+  test('several times at once leaves one version current', async () => {
+    const copies = await Promise.all(['a', 'b', 'c'].map((name) => copyOf(`at-once-${name}`, name)));
+    const models = api.app.get(BaseModels);
+    await Promise.all(copies.map((copy) => models.register(copy, { name: 'contested', replace: true })));
+    const rows = await api.platform.database.manager.findBy(BaseModel, { name: 'contested' });
+    expect(rows).toHaveLength(3);
+    expect(rows.filter(({ replacedAt }) => replacedAt === null)).toHaveLength(1);
   });
 });
 

@@ -134,8 +134,13 @@ describe('the reasons of jobs that wait', () => {
 
   test('that somebody must mend stay until it is tried again', async () => {
     await worker('a');
-    const { id } = await jobs.create();
-    await holdJobsOn(jobs.database, 'tiny', { code: 'base_model_missing', message: 'gone' }, 60);
+    const { id, baseIdentity: identity } = await jobs.create();
+    await holdJobsOn(
+      jobs.database,
+      { name: 'tiny', identity },
+      { code: 'base_model_missing', message: 'gone' },
+      60,
+    );
     await refresh();
     expect(await codeOf(id)).toBe('base_model_missing');
     expect(await free()).toBeNull();

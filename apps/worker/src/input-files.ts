@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
 import { LowrankError } from '#base/errors.js';
+import { versionOf } from '#jobs/base-model-versions.js';
 import { keptDecisions, resolvedOf } from '#jobs/job-options.js';
 import type { Log } from '#jobs/parts.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
-import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Job } from '#platform/database/entities/job.js';
 import { StoredFile } from '#platform/database/entities/stored-file.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
@@ -43,7 +43,7 @@ export async function prepareInputs(
   cacheFolder: string,
   parts: InputParts,
 ): Promise<TrainerJobInput> {
-  const base = await parts.database.manager.findOneBy(BaseModel, { name: job.model });
+  const base = await versionOf(parts.database.manager, { name: job.model, identity: job.baseIdentity });
   if (!base)
     throw new InputError(
       'model_not_found',

@@ -4,11 +4,12 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
+import { versionOf } from '#jobs/base-model-versions.js';
 import type { Reason } from '#jobs/placement.js';
-import { nextJob } from '#jobs/next-job.js';
+import { nextJob, versionKey } from '#jobs/next-job.js';
 import { whenReachable } from '#jobs/retrying.js';
 import { holdJobsOn, refreshReasons } from '#jobs/waiting.js';
-import { BaseModel } from '#platform/database/entities/base-model.js';
+import type { Job } from '#platform/database/entities/job.js';
 import type { Platform } from '#platform/platform.js';
 import type { AttemptParts } from './attempt-parts.js';
 import type { DeviceSlot, DeviceSlots } from './device-slots.js';
@@ -127,7 +128,7 @@ export class JobRunner {
       const except = { jobs: [...this.running.keys()], models: this.missingModels() };
       const next = await this.reaching(() => nextJob(this.platform.database, { takes, memoryBytes, except }));
       if (!next) return;
-      if (await this.misses(next.job.model)) continue;
+      if (await this.misses(next.job)) continue;
       const taken = this.slots.take(slot, next.wanted);
       const claim = () => claims.claimJob(next.job.id, workerId, taken.device);
       const claimed = await this.reaching(claim).catch((error: unknown) => {
@@ -156,17 +157,18 @@ export class JobRunner {
   }
 
   /** Whether a base model is not on this machine: then its jobs wait, and other workers may take them. */
-  private async misses(model: string): Promise<boolean> {
-    const reason = await this.lackOf(model);
+  private async misses({ model, baseIdentity }: Job): Promise<boolean> {
+    const reason = await this.lackOf(model, baseIdentity);
     if (!reason) return false;
-    this.missing.set(model, performance.now() + 1000 * leaveSeconds);
-    await this.reaching(() => holdJobsOn(this.platform.database, model, reason, holdSeconds));
+    this.missing.set(versionKey(model, baseIdentity), performance.now() + 1000 * leaveSeconds);
+    const version = { name: model, identity: baseIdentity };
+    await this.reaching(() => holdJobsOn(this.platform.database, version, reason, holdSeconds));
     return true;
   }
 
-  private async lackOf(model: string): Promise<Reason | null> {
+  private async lackOf(model: string, identity: string): Promise<Reason | null> {
     const { manager } = this.platform.database;
-    const base = await this.reaching(() => manager.findOneBy(BaseModel, { name: model }));
+    const base = await this.reaching(() => versionOf(manager, { name: model, identity }));
     if (!base) {
       const message = `the base model ${model} is not registered any more: register it again`;
       return { code: 'base_model_missing', message };

@@ -11,11 +11,11 @@ import { RECIPE_FILE } from '#adapters/composition.js';
 import type { BakeJob } from '#contracts/bake-calls.js';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
 import { factsOf, LowrankError } from '#base/errors.js';
+import { versionOf } from '#jobs/base-model-versions.js';
 import { whenReachable } from '#jobs/retrying.js';
 import { compositionInput, exportInput } from '#jobs/task-input.js';
 import type { TaskClaim } from '#jobs/task-endings.js';
 import { type ComposedAdapter, Tasks } from '#jobs/tasks.js';
-import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { Task, TaskProgress } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
@@ -215,8 +215,8 @@ export class TaskRunner {
   }
 
   private async findBase(name: string, identity: string): Promise<string> {
-    const base = await this.platform.database.manager.findOneBy(BaseModel, { name });
-    if (base?.identity === identity) return base.folder;
+    const base = await versionOf(this.platform.database.manager, { name, identity });
+    if (base) return base.folder;
     throw new LowrankError(
       'model_not_found',
       `the base model ${name} that the adapter was trained on (${identity}) is not registered any more: register it again`,

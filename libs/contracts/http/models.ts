@@ -43,7 +43,7 @@ export const baseModelRegister = z
     folder: z.string().min(1).max(4096),
     /** Default: the folder's own name. */
     name: name.optional(),
-    /** Whether a model of the same name with other content is replaced. */
+    /** Whether it becomes the new version of a name that another model has; jobs and adapters keep the version they have. */
     replace: z.boolean().default(false),
   })
   .meta({ id: 'RegisterBaseModel' });

@@ -9,6 +9,7 @@ import { WaitingReasons1795800300000 } from '#platform/database/migrations/17958
 import { AdapterNotes1795802000000 } from '#platform/database/migrations/1795802000000-adapter-notes.js';
 import { ResolvedOptions1795803000000 } from '#platform/database/migrations/1795803000000-resolved-options.js';
 import { KeyRoles1795804000000 } from '#platform/database/migrations/1795804000000-key-roles.js';
+import { BaseModelVersions1795804100000 } from '#platform/database/migrations/1795804100000-base-model-versions.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -20,4 +21,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   AdapterNotes1795802000000,
   ResolvedOptions1795803000000,
   KeyRoles1795804000000,
+  BaseModelVersions1795804100000,
 ];

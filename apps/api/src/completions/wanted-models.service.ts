@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { currentVersion, versionOf } from '#jobs/base-model-versions.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
@@ -34,7 +35,7 @@ export class WantedModels {
     model: string,
     references: readonly MemberReference[] = [],
   ): Promise<WantedModel> {
-    const base = await this.platform.database.manager.findOneBy(BaseModel, { name: model });
+    const base = await currentVersion(this.platform.database.manager, model);
     if (base) return { base, members: await this.onBase(projectId, base, references) };
     const reference = await this.tuned(projectId, model);
     if (!reference) throw modelNotFound(model);
@@ -85,7 +86,7 @@ export class WantedModels {
   private async baseOf({ id, model, baseIdentity }: FoundMember): Promise<BaseModel> {
     const { manager } = this.platform.database;
     const base =
-      (await manager.findOneBy(BaseModel, { name: model, identity: baseIdentity })) ??
+      (await versionOf(manager, { name: model, identity: baseIdentity })) ??
       // The same model under another name does as well.
       (await manager.findOne(BaseModel, { where: { identity: baseIdentity }, order: { name: 'ASC' } }));
     if (base) return base;

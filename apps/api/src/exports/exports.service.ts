@@ -3,8 +3,8 @@ import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
 import type { exportListQuery, ExportObject, ExportRequest } from '#contracts/http/compositions.js';
 import type { Deleted, Page } from '#contracts/http/pages.js';
+import { versionOf } from '#jobs/base-model-versions.js';
 import { Tasks } from '#jobs/tasks.js';
-import { BaseModel } from '#platform/database/entities/base-model.js';
 import { Task } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
 import { taskFinished, viewExport } from '../compositions/composition-view.js';
@@ -28,8 +28,8 @@ export class ExportsService {
   async create(projectId: string, request: ExportRequest, idempotencyKey?: string): Promise<ExportObject> {
     const { adapter, checkpoint, dtype, max_shard_bytes } = request;
     const member = await this.members.find(projectId, { adapter, checkpoint, weight: 1 }, '');
-    const base = await this.platform.database.manager.findOneBy(BaseModel, { name: member.model });
-    if (base?.identity !== member.baseIdentity) {
+    const { manager } = this.platform.database;
+    if (!(await versionOf(manager, { name: member.model, identity: member.baseIdentity }))) {
       throw new ApiError(
         'base_changed',
         `${member.kind}: ${member.id} was trained on ${member.model} ${member.baseIdentity}, which is not registered here: register that model again`,

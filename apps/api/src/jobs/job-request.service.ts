@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JobRequest } from '#contracts/http/job-create.js';
+import { currentVersion, versionOf } from '#jobs/base-model-versions.js';
 import type { NewJob } from '#jobs/job-store.js';
 import type { EarlierShape, Planned } from '#jobs/planner-calls.js';
 import { filesOf } from '#jobs/stored-files.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
-import { BaseModel } from '#platform/database/entities/base-model.js';
+import type { BaseModel } from '#platform/database/entities/base-model.js';
 import type { StoredFile } from '#platform/database/entities/stored-file.js';
 import type { Platform } from '#platform/platform.js';
 import { isMachineOption } from '#training/resolved-options.js';
@@ -125,7 +126,10 @@ export class JobRequests {
       throw new ApiError('invalid_request', message, { param: 'init_adapter' });
     }
     const adapter = isTuned ? tuned : await this.findAdapter(projectId, initAdapter);
-    const base = await manager.findOneBy(BaseModel, { name: isTuned ? tuned.model : model });
+    const base =
+      isTuned && tuned.baseIdentity !== null
+        ? await versionOf(manager, { name: tuned.model, identity: tuned.baseIdentity })
+        : await currentVersion(manager, isTuned ? tuned.model : model);
     if (base) return { base, adapter };
     const missing = isTuned
       ? `its base model ${tuned.model} is not registered here`

@@ -1,16 +1,22 @@
-import { Body, Controller, Get, Inject, Param, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { baseModelRegister, baseModelRegistration } from '#contracts/http/models.js';
+import { deleted, type Deleted } from '#contracts/http/pages.js';
 import type { Caller } from '#jobs/api-keys.js';
+import { notFound } from '../errors/api-error.js';
 import { Endpoint } from '../http/endpoint.js';
 import { RequestCaller } from '../keys/caller.js';
+import { BaseModels } from './base-models.js';
 import { RegistrationsService } from './registrations.service.js';
 
 @ApiTags('models')
 @Controller('v1/base_models')
 export class BaseModelsController {
-  constructor(@Inject(RegistrationsService) private readonly registrations: RegistrationsService) {}
+  constructor(
+    @Inject(RegistrationsService) private readonly registrations: RegistrationsService,
+    @Inject(BaseModels) private readonly models: BaseModels,
+  ) {}
 
   @Post()
   @Endpoint({
@@ -29,5 +35,16 @@ export class BaseModelsController {
   @Endpoint({ summary: 'Get how far a registration has come', answer: baseModelRegistration, isAdmin: true })
   get(@Param('id') id: string) {
     return this.registrations.get(id);
+  }
+
+  @Delete(':name')
+  @Endpoint({
+    summary: 'Remove a base model from the list; jobs and adapters that were made with it keep it',
+    answer: deleted,
+    isAdmin: true,
+  })
+  async remove(@Param('name') name: string): Promise<Deleted> {
+    if (!(await this.models.remove(name))) throw notFound('model', name);
+    return { id: name, object: 'model', deleted: true };
   }
 }

@@ -1,11 +1,12 @@
 /** The base models of this server: a row for each, and a record of its files' hashes in the home. */
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, IsNull } from 'typeorm';
 import { hasChatTemplate } from '#data/template-sources.js';
 import type { HashOptions } from '#hub/model-identity.js';
 import { describeModel, getModel, type ModelRecord, saveModel, verifyModel } from '#hub/model-registry.js';
 import { LowrankError } from '#base/errors.js';
+import { currentVersion, versionOf } from '#jobs/base-model-versions.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Platform } from '#platform/platform.js';
 import { PLATFORM } from '../tokens.js';
@@ -34,10 +35,21 @@ export class BaseModels {
     return this.write(await describeModel(folder, { ...options, name }), { bundled: false, replace });
   }
 
-  /** Registers a model that came with the program; reads it only if its files look changed since the last time. */
-  async registerBundled(folder: string): Promise<BaseModel> {
+  /**
+   * Registers a model that came with the program; reads it only if its files look changed since the last time. What an
+   * administrator put in its place, or removed, stays so.
+   */
+  async registerBundled(folder: string): Promise<void> {
     const record = (await this.known(folder)) ?? (await describeModel(folder));
-    return this.write(record, { bundled: true, replace: true });
+    const { manager } = this.platform.database;
+    const current = await currentVersion(manager, record.name);
+    if (current ? !current.bundled : (await versionOf(manager, record)) !== null) return;
+    await this.write(record, { bundled: true, replace: true });
+  }
+
+  /** Takes a name away from new jobs; false if nothing has it. Jobs and adapters that were made with it keep it. */
+  async remove(name: string): Promise<boolean> {
+    return retire(this.platform.database.manager, name);
   }
 
   /** Whether the files are those that this server read when the model was registered, by their sizes and times. */
@@ -87,37 +99,38 @@ export class BaseModels {
   }
 }
 
+/** The row of a version, as the current one of its name. */
 async function writeRow(
   manager: EntityManager,
   { name, folder, identity, architecture, parameterCount }: ModelRecord,
   { bundled, replace }: { bundled: boolean; replace: boolean },
 ): Promise<BaseModel> {
-  const row = { name, folder, identity, architecture, parameters: parameterCount, bundled };
-  const { raw } = await manager
-    .createQueryBuilder()
-    .insert()
-    .into(BaseModel)
-    .values(row)
-    .orIgnore()
-    .returning('name')
-    .execute();
-  if ((raw as unknown[]).length === 0) {
-    const known = await manager.findOneOrFail(BaseModel, {
-      where: { name },
-      lock: { mode: 'pessimistic_write' },
-    });
-    if (!replace && known.identity !== identity) {
+  // Of several who take a name at once, one is first.
+  await manager.query('SELECT pg_advisory_xact_lock(hashtext($1))', [`base model ${name}`]);
+  const current = await currentVersion(manager, name);
+  if (current && current.identity !== identity) {
+    if (!replace) {
       throw new LowrankError(
         'model_name_taken',
-        `the name ${name} is taken by ${known.identity} in ${known.folder}: register ${folder} under another name, or replace it`,
-        { details: { name, existing: known.identity, identity } },
+        `the name ${name} is taken by ${current.identity} in ${current.folder}: register ${folder} under another name, or replace it`,
+        { details: { name, existing: current.identity, identity } },
       );
     }
-    await manager.update(
-      BaseModel,
-      { name },
-      { ...row, bundled: bundled || (known.bundled && known.folder === folder) },
-    );
+    await retire(manager, name);
   }
-  return manager.findOneByOrFail(BaseModel, { name });
+  const known = await versionOf(manager, { name, identity });
+  const isBundled = bundled || (known !== null && known.bundled && known.folder === folder);
+  const row = { name, identity, folder, architecture, parameters: parameterCount, bundled: isBundled };
+  await manager.upsert(BaseModel, { ...row, replacedAt: null }, ['name', 'identity']);
+  return manager.findOneByOrFail(BaseModel, { name, identity });
+}
+
+/** Jobs and adapters that have the version keep it. */
+async function retire(manager: EntityManager, name: string): Promise<boolean> {
+  const { affected } = await manager.update(
+    BaseModel,
+    { name, replacedAt: IsNull() },
+    { replacedAt: () => 'now()' },
+  );
+  return affected !== 0;
 }

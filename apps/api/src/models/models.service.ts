@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { IsNull } from 'typeorm';
 import type { ModelObject } from '#contracts/http/models.js';
 import type { Deleted } from '#contracts/http/pages.js';
+import { currentVersion } from '#jobs/base-model-versions.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Platform } from '#platform/platform.js';
@@ -22,7 +23,7 @@ export class ModelsService {
 
   async list(projectId: string): Promise<{ object: 'list'; data: ModelObject[] }> {
     const { manager } = this.platform.database;
-    const bases = await manager.find(BaseModel, { order: { name: 'ASC' } });
+    const bases = await manager.find(BaseModel, { where: { replacedAt: IsNull() }, order: { name: 'ASC' } });
     const adapters = await manager.find(Adapter, {
       where: { projectId, deletedAt: IsNull() },
       order: { createdAt: 'DESC', id: 'DESC' },
@@ -32,13 +33,13 @@ export class ModelsService {
   }
 
   async get(projectId: string, id: string): Promise<ModelObject> {
-    const base = await this.platform.database.manager.findOneBy(BaseModel, { name: id });
+    const base = await currentVersion(this.platform.database.manager, id);
     return base ? await this.viewBase(base) : viewTunedModel(await this.findTuned(projectId, id));
   }
 
   async delete(projectId: string, id: string): Promise<Deleted> {
-    if (await this.platform.database.manager.existsBy(BaseModel, { name: id })) {
-      const message = `${id} is a base model: only fine-tuned models are deleted here; base models stay until the server forgets them`;
+    if (await currentVersion(this.platform.database.manager, id)) {
+      const message = `${id} is a base model: only fine-tuned models are deleted here; an administrator removes it with DELETE /v1/base_models/NAME`;
       throw new ApiError('model_is_base', message, { param: 'id' });
     }
     const adapter = await this.findTuned(projectId, id);

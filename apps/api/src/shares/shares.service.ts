@@ -4,10 +4,10 @@ import type { z } from 'zod';
 import type { Deleted, Page } from '#contracts/http/pages.js';
 import type { ShareAccessObject, shareListQuery, ShareObject, ShareRequest } from '#contracts/http/shares.js';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
+import { versionOf } from '#jobs/base-model-versions.js';
 import { isUsedUp, type OpenShare, Shares, type Visitor } from '#jobs/shares.js';
 import { cardLicence, type ModelOrigin, readModelOrigin } from '#models/model-origin.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
-import { BaseModel } from '#platform/database/entities/base-model.js';
 import { Share } from '#platform/database/entities/share.js';
 import type { Platform } from '#platform/platform.js';
 import { ApiError, notFound } from '../errors/api-error.js';
@@ -111,8 +111,11 @@ export class SharesService {
     const { database, objects } = this.platform;
     const card = files.find(({ path }) => path === ADAPTER_FILES.card);
     const beginning = card && (await buffer(await objects.get(card.key, { start: 0, length: cardBytes })));
-    const base = await database.manager.findOneBy(BaseModel, { name: model });
-    const known = base?.identity === baseIdentity ? await readModelOrigin(base.folder) : null;
+    const base =
+      baseIdentity === null
+        ? null
+        : await versionOf(database.manager, { name: model, identity: baseIdentity });
+    const known = base ? await readModelOrigin(base.folder) : null;
     const { revision } = config;
     return {
       licence: cardLicence(beginning?.toString('utf8') ?? '') ?? known?.licence ?? null,

@@ -29,8 +29,18 @@ export function addModels(program: Command, run: Run): void {
     .description('register a folder in the format of Hugging Face as a base model')
     .argument('<folder>', 'a folder that the server and its workers reach under this path')
     .option('--name <name>', "what jobs call it (default: the folder's name)")
-    .option('--replace', 'replace a model of this name')
+    .option('--replace', 'make it the new version of this name; jobs and adapters keep theirs')
     .action(run<AddOptions>(add));
+  models
+    .command('remove')
+    .description('take a base model out of the list; jobs and adapters that were made with it keep it')
+    .argument('<name>', 'name of the base model')
+    .action(
+      run(async ({ client, output }, [name]) => {
+        const removed = await client.models.remove(name!);
+        output.result(removed, () => `${name} is removed; its folder stays as it is`);
+      }),
+    );
   models
     .command('verify')
     .description("read the base models of this machine's service again and compare them with their digests")
