@@ -6,6 +6,7 @@
  *
  * Little-endian. A flag has bit 0: the token is a target, bit 1: it starts a segment, bit 2: it is not padding.
  */
+import { createHash } from 'node:crypto';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import * as z from 'zod';
@@ -132,13 +133,17 @@ export async function readFooter(path: string): Promise<BlockFileFooter> {
   }
 }
 
-/** Reads every block and holds it against its checksum. Throws LowrankError `prepared_data_corrupt`. */
+/**
+ * Reads every block, holds it against its checksum and yields the SHA-256 of all of them.
+ * Throws LowrankError `prepared_data_corrupt`.
+ */
 export async function verifyBlocks(
   path: string,
   content: BlockFileFooter,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   const bytes = recordBytes(content.blockLength);
+  const hash = createHash('sha256').update(`blocks of ${content.blockLength}\n`);
   const perRead = Math.max(1, Math.floor((1 << 20) / bytes));
   const file = await open(path);
   try {
@@ -146,6 +151,7 @@ export async function verifyBlocks(
       signal?.throwIfAborted();
       const records = Math.min(perRead, content.blockCount - first);
       const chunk = await readAt(file, first * bytes, records * bytes);
+      hash.update(chunk);
       for (let start = 0; start < chunk.length; start += bytes) {
         const end = start + bytes - 4;
         if (chunk.readUInt32LE(end) !== crc32(chunk.subarray(start, end))) {
@@ -153,6 +159,7 @@ export async function verifyBlocks(
         }
       }
     }
+    return hash.digest('hex');
   } finally {
     await file.close();
   }

@@ -13,6 +13,8 @@ export class BlockStore {
     readonly blockLength: number,
     /** Names the blocks by what they were made from: equal digests, equal blocks. */
     readonly digest: string,
+    /** SHA-256 of the blocks themselves. */
+    readonly contentDigest: string,
     readonly report: PreparationReport,
   ) {}
 
@@ -22,9 +24,9 @@ export class BlockStore {
    */
   static async open(path: string, { signal }: { signal?: AbortSignal } = {}): Promise<BlockStore> {
     const footer = await readFooter(path);
-    await verifyBlocks(path, footer, signal);
+    const contentDigest = await verifyBlocks(path, footer, signal);
     const { blockCount, blockLength, digest, report } = footer;
-    return new BlockStore(path, openSync(path, 'r'), blockCount, blockLength, digest, report);
+    return new BlockStore(path, openSync(path, 'r'), blockCount, blockLength, digest, contentDigest, report);
   }
 
   /**

@@ -153,8 +153,23 @@ function reportOf(
   return { kind, ...packed, unknownFields, warnings };
 }
 
-function digestOf({ tokenizer, template, blockLength, packing }: PrepareOptions, sha256: string): string {
-  const inputs = [FORMAT_VERSION, sha256, tokenizer.digest, template.digest, blockLength, packing];
+/**
+ * What each version of the format, the newest first, would call the blocks of a file: those of one name were made from
+ * equal inputs, though another version may have read them otherwise. Throws the signal's reason.
+ */
+export async function digestsOfVersions(options: PrepareOptions): Promise<string[]> {
+  const sha256 = await hashFile(options.file, options.signal);
+  return Array.from({ length: FORMAT_VERSION }, (_, index) =>
+    digestOf(options, sha256, FORMAT_VERSION - index),
+  );
+}
+
+function digestOf(
+  { tokenizer, template, blockLength, packing }: PrepareOptions,
+  sha256: string,
+  version = FORMAT_VERSION,
+): string {
+  const inputs = [version, sha256, tokenizer.digest, template.digest, blockLength, packing];
   return createHash('sha256').update(JSON.stringify(inputs)).digest('hex');
 }
 

@@ -17,7 +17,7 @@ import {
 } from '#training/checkpoint.js';
 import { CheckpointStore } from '#training/checkpoint-store.js';
 import { parseTrainingOptions } from '#training/options.js';
-import { type CheckpointState, requireSameRun, type RunIdentity, startOfRun } from '#training/run-state.js';
+import { type CheckpointState, type RunIdentity, startOfRun } from '#training/run-state.js';
 
 /** The file whose writing finds the disk full. */
 const full = vi.hoisted(() => ({ file: '' }));
@@ -191,27 +191,5 @@ describe('the checkpoints of a run', () => {
     expect(await store.steps()).toEqual([1]);
     await store.sweep();
     expect(await readdir(folder)).toEqual(['step-000001']);
-  });
-});
-
-describe('going on from a checkpoint', () => {
-  test('is allowed for the same run, on other threads and with another memory limit too', () => {
-    const training = { ...identity.training, threads: 8, memory_limit_bytes: 1, keep_checkpoints: 9 };
-    expect(() => requireSameRun('c', identity, { ...identity, training })).not.toThrow();
-  });
-
-  test.each([
-    ['checkpoint_engine_mismatch', { engine: 'lowrank 2' }, 'lowrank 2'],
-    ['base_changed', { base: 'sha256:b' }, 'sha256:b'],
-    ['checkpoint_job_mismatch', { training: { ...identity.training, seed: 1 } }, 'training.seed differs'],
-    ['checkpoint_job_mismatch', { lora: { r: 16 } }, 'lora.r differs'],
-    ['checkpoint_job_mismatch', { training_file: 'e' }, 'training_file differs'],
-    ['checkpoint_job_mismatch', { validation_file: 'e' }, 'validation_file differs'],
-    ['checkpoint_job_mismatch', { chat_template: 'e' }, 'chat_template differs'],
-    ['checkpoint_job_mismatch', { init_adapter: 'e' }, 'init_adapter differs'],
-  ])('is refused with %s when %j', (code, changes, said) => {
-    const attempt = () => requireSameRun('c', identity, { ...identity, ...changes });
-    expect(attempt).toThrow(expect.objectContaining({ code }) as Error);
-    expect(attempt).toThrow(said);
   });
 });

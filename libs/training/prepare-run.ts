@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { BlockStore } from '#data/block-store.js';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
-import { prepareDataset } from '#data/prepare.js';
+import { digestsOfVersions, prepareDataset } from '#data/prepare.js';
 import { LowrankError } from '#base/errors.js';
 import { adapterLayout } from '#lora/adapter-layout.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
@@ -17,7 +17,8 @@ import { engineVersion } from '#training/engine-version.js';
 import type { TrainingEvent } from '#training/events.js';
 import type { TrainingJob } from '#training/job.js';
 import type { OutputFolder, RunRecord } from '#training/output-folder.js';
-import { requireSameRun, type RunIdentity } from '#training/run-state.js';
+import type { RunIdentity } from '#training/run-state.js';
+import { requireSameCount, requireSameRun } from '#training/same-run.js';
 import { type StartingAdapter, startingAdapter } from '#training/starting-adapter.js';
 import type { TextCodec } from '#training/data-head.js';
 import { planBlocks } from '#training/plan-options.js';
@@ -44,7 +45,8 @@ export interface PreparedRun {
 /**
  * Opens and checks everything that a job names. Nothing is written but the caches.
  *
- * Throws the errors of `openModelFolder`, `loadTokenizer`, `prepareDataset`, `startingAdapter` and `requireSameRun`,
+ * Throws the errors of `openModelFolder`, `loadTokenizer`, `prepareDataset`, `startingAdapter`, `requireSameRun` and
+ * `requireSameCount`,
  * OptionsError for blocks longer than the model's context, LowrankError `file_not_found` and `tokenizer_mismatch`.
  */
 export async function prepareRun(
@@ -82,16 +84,17 @@ export async function prepareRun(
     : { median: 0, longest: 0, example: await firstExample(job.trainingFile, codec) };
   const blockLength =
     earlier?.block_length ?? planBlocks(book, options, survey, base.config.maxPositionEmbeddings);
+  const preparation = (file: string) => ({
+    ...codec,
+    file,
+    blockLength,
+    packing: options.packing,
+    cacheFolder: dataFolder,
+    onProgress: (done: number, total: number) => onEvent({ type: 'progress', stage: 'data', done, total }),
+    signal,
+  });
   const prepare = async (file: string) => {
-    const store = await prepareDataset({
-      ...codec,
-      file,
-      blockLength,
-      packing: options.packing,
-      cacheFolder: dataFolder,
-      onProgress: (done, total) => onEvent({ type: 'progress', stage: 'data', done, total }),
-      signal,
-    });
+    const store = await prepareDataset(preparation(file));
     requireKnownTokens(store, tokenizer.vocabularySize, base.config.vocabSize);
     for (const { code, message } of store.report.warnings) warn(code, message);
     return store;
@@ -109,9 +112,26 @@ export async function prepareRun(
     chat_template: template.digest,
     training_file: training.digest,
     validation_file: validation?.digest ?? null,
+    training_tokens: training.contentDigest,
+    validation_tokens: validation?.contentDigest ?? null,
   };
-  if (checkpoint) requireSameRun(checkpoint.folder, checkpoint.state.identity, identity);
-  else if (record) requireSameRun(output.folder, record.identity, identity);
+  const earlierRun = checkpoint?.state ?? record;
+  if (earlierRun) {
+    const { folder } = checkpoint ?? output;
+    const saved = { ...earlierRun.identity };
+    // What an earlier version made of the same files has another name.
+    for (const [field, file] of [
+      ['training_file', job.trainingFile],
+      ['validation_file', job.validationFile],
+    ] as const) {
+      const name = saved[field];
+      if (file === null || name === null || name === identity[field]) continue;
+      const names = await digestsOfVersions(preparation(file));
+      if (names.includes(name)) saved[field] = names[0]!;
+    }
+    requireSameRun(folder, saved, identity);
+    if (checkpoint) requireSameCount(folder, checkpoint.state, training, options.seed);
+  }
   onEvent({
     type: 'prepared',
     training: training.report,

@@ -1,10 +1,7 @@
 /** Where a run stands between two steps, and what it must agree on with the checkpoint that it goes on from. */
 import { z } from 'zod';
-import { LowrankError } from '#base/errors.js';
-import { canonicalJson } from '#runtime/graph-cache.js';
 import { chosenOptions } from '#training/chosen-options.js';
 import { evaluationMetrics } from '#training/metrics.js';
-import type { TrainingOptions } from '#training/options.js';
 
 const step = z.int().nonnegative();
 
@@ -54,9 +51,12 @@ export const runIdentity = z.object({
   init_adapter: z.string().nullable(),
   tokenizer: z.string(),
   chat_template: z.string(),
-  /** Digests of the prepared data, and so of their files. */
+  /** Digests of what the prepared data were made from: file, tokenizer, chat template, block length. */
   training_file: z.string(),
   validation_file: z.string().nullable(),
+  /** Digests of the prepared data themselves; older checkpoints have none. */
+  training_tokens: z.string().optional(),
+  validation_tokens: z.string().nullish(),
 });
 export type RunIdentity = z.infer<typeof runIdentity>;
 
@@ -83,49 +83,3 @@ export const checkpointState = z.object({
   machine: machineFacts,
 });
 export type CheckpointState = z.infer<typeof checkpointState>;
-
-/** Options that do not change what is computed. */
-const freeOptions: readonly (keyof TrainingOptions)[] = ['keep_checkpoints', 'memory_limit_bytes', 'threads'];
-
-/**
- * Throws unless a run with this identity computes what the checkpoint's run would have: LowrankError
- * `checkpoint_engine_mismatch`, `base_changed`, or `checkpoint_job_mismatch` naming the field.
- */
-export function requireSameRun(folder: string, saved: RunIdentity, current: RunIdentity): void {
-  if (saved.engine !== current.engine) {
-    throw new LowrankError(
-      'checkpoint_engine_mismatch',
-      `checkpoint ${folder} was written by ${saved.engine}, this is ${current.engine}, which may round differently: ` +
-        'finish the run with that version, or start a new job with the checkpoint as init_adapter',
-      { details: { folder, saved: saved.engine, current: current.engine } },
-    );
-  }
-  if (saved.base !== current.base) {
-    throw new LowrankError(
-      'base_changed',
-      `checkpoint ${folder} was trained on the base model ${saved.base}, but the folder now holds ${current.base}: ` +
-        'restore the base model, or start a new job',
-      { details: { folder, saved: saved.base, current: current.base } },
-    );
-  }
-  const field = differingField(saved, current);
-  if (field === undefined) return;
-  throw new LowrankError(
-    'checkpoint_job_mismatch',
-    `checkpoint ${folder} belongs to another job: ${field} differs. ` +
-      'Resume with what the run was started with, or start a new job with the checkpoint as init_adapter',
-    { details: { folder, field } },
-  );
-}
-
-function differingField(saved: RunIdentity, current: RunIdentity): string | undefined {
-  for (const part of ['training', 'lora'] as const) {
-    const names = new Set([...Object.keys(saved[part]), ...Object.keys(current[part])]);
-    for (const name of names) {
-      if (part === 'training' && (freeOptions as readonly string[]).includes(name)) continue;
-      if (canonicalJson(saved[part][name]) !== canonicalJson(current[part][name])) return `${part}.${name}`;
-    }
-  }
-  const rest = ['init_adapter', 'tokenizer', 'chat_template', 'training_file', 'validation_file'] as const;
-  return rest.find((name) => saved[name] !== current[name]);
-}

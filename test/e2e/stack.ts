@@ -30,6 +30,8 @@ export interface TestStack extends RunningStack {
 export interface TestStackOptions {
   readonly workers?: number;
   readonly environment?: NodeJS.ProcessEnv;
+  /** Fills the home before anything starts in it. */
+  readonly prepare?: (home: string) => Promise<void>;
 }
 
 /** Variables of this process that the service may see: the test runner's own would change it. */
@@ -38,6 +40,7 @@ const redisDatabases = 16;
 
 export async function startTestStack(options: TestStackOptions = {}): Promise<TestStack> {
   const home = await mkdtemp(join(tmpdir(), 'lowrank-home-'));
+  await options.prepare?.(home);
   const outside = await clusterParts();
   const lines: string[] = [];
   const log = new LogPrinter({ json: false, colour: false, write: (line) => lines.push(line) });
