@@ -1,6 +1,6 @@
 /** Which workers there are, what runs on them, and why a job that waits does not run on one. */
 import type { DataSource, EntityManager } from 'typeorm';
-import type { ErrorCode } from '#base/error-codes.js';
+import { type ErrorCode, errorCodeOf } from '#base/error-codes.js';
 import type { UnusableDevice, WorkerTrouble } from '#platform/database/entities/worker.js';
 import type { WaitingReason } from '#platform/database/entities/waiting-reason.js';
 
@@ -87,10 +87,10 @@ export class Placement {
     const known = [...new Set(names)].filter((name) => name !== 'auto');
     const others = known.length === 0 ? 'none has a device that works' : `they have ${known.join(', ')}`;
     // Software that is missing is mended more easily than hardware.
-    const best = reasons.find(({ code }) => code === 'dependency_missing') ?? reasons[0];
+    const best = reasons.find(({ code }) => code !== 'device_missing') ?? reasons[0];
     const why = best ? ` (${best.host}: ${best.reason})` : '';
     return {
-      code: best?.code === 'dependency_missing' ? 'dependency_missing' : 'device_missing',
+      code: errorCodeOf(best?.code ?? '', 'device_missing'),
       message: `no worker has the device ${device}, ${others}${why}: start a worker that has it, or cancel the job and ask for another device`,
     };
   }

@@ -124,13 +124,17 @@ test('doctor finds the processor and what other devices lack', async () => {
   const { code, stdout } = await lowrank('doctor', '--json');
   const { devices, machine } = JSON.parse(stdout) as Record<
     string,
-    { name: string; ok: boolean; fix?: string }[]
+    { name: string; ok: boolean; code?: string; fix?: string }[]
   >;
   expect(machine!.map(({ name, ok }) => [name, ok])).toEqual(
     ['machine', 'home', 'service', 'database'].map((name) => [name, true]),
   );
   expect(devices!.find(({ name }) => name === 'cpu')).toMatchObject({ ok: true });
-  for (const { ok, fix } of devices!) expect(ok || fix !== undefined).toBe(true);
+  for (const { ok, code, fix } of devices!) {
+    if (ok) continue;
+    expect(fix).toBeTruthy();
+    expect(code).toMatch(/^(device|driver|dependency)_missing$/);
+  }
   expect(code).toBe(0);
 });
 

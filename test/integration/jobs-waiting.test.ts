@@ -65,6 +65,17 @@ describe('a new job', () => {
     expect(waiting?.message).toContain(`host-of-a: ${reason}`);
   });
 
+  test('names the driver of the worker that has the GPU, before the one that has none', async () => {
+    const lacks = (code: string, reason: string) => ({
+      unusableDevices: [{ device: 'cuda', code, reason }],
+    });
+    await worker('a', lacks('device_missing', 'this machine has no NVIDIA GPU'));
+    await worker('b', lacks('driver_too_old', "NVIDIA's driver 535.104 is too old for this CUDA"));
+    const { waiting } = await jobs.create({ device: 'cuda' });
+    expect(waiting?.code).toBe('driver_too_old');
+    expect(waiting?.message).toContain("host-of-b: NVIDIA's driver 535.104 is too old");
+  });
+
   test('waits in the queue while no worker is there at all, and while its device is busy', async () => {
     const alone = await jobs.create();
     expect([alone.waiting?.code, await jobs.outbox(alone.id)]).toEqual(['worker_missing', 1]);

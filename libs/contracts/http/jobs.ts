@@ -32,7 +32,7 @@ export const jobProgress = z
 /** Why a queued job does not run. */
 export const waitingReason = z
   .object({
-    /** Such as `device_missing`, `device_busy`, `job_too_large`, `dependency_missing`, `disk_full`, `base_model_missing`. */
+    /** Such as `device_missing`, `device_busy`, `job_too_large`, `dependency_missing`, `driver_missing`, `disk_full`, `base_model_missing`. */
     code: z.string(),
     message: z.string(),
     /** When this reason began. */

@@ -1,5 +1,4 @@
 /** `lowrank doctor`: what works on this machine, and what the rest lacks. */
-import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { LowrankError } from '#base/errors.js';
 import type { CommandContext, Run } from '../context.js';
@@ -32,11 +31,10 @@ async function examine({ environment, output, signal }: CommandContext): Promise
   const { checkMachine } = await import('../doctor/machine-checks.js');
   if (!isBuilt()) throw new LowrankError('not_built', 'the program is not built: run "npm run build" first');
   const configuration = parseConfiguration(environment);
-  const tfjsFolder = join(configuration.home, 'tfjs-node');
   const machine = await checkMachine(configuration);
   output.note('trying the devices ...');
-  const { cudaFolder } = configuration;
-  const devices = await checkDevices({ environment, tfjsFolder, cudaFolder, signal });
+  const { home, cudaFolder } = configuration;
+  const devices = await checkDevices({ home, cudaFolder, signal });
   output.result({ machine, devices }, () => {
     const lines = [...machine, ...devices].flatMap(({ name, ok, about, fix }) => {
       const mark = ok ? output.paint('ok', 'green') : output.paint('no', 'yellow');

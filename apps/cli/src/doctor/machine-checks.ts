@@ -40,10 +40,16 @@ async function checkHome(home: string): Promise<Check> {
     if (free >= leastFreeBytes) return { name: 'home', ok: true, about };
     const fix =
       'free some space ("lowrank prune" removes caches), or set LOWRANK_HOME to a folder on another disk';
-    return { name: 'home', ok: false, about, fix };
+    return { name: 'home', ok: false, about, code: 'disk_full', fix };
   } catch (error) {
     const fix = 'set LOWRANK_HOME to a folder that can be written';
-    return { name: 'home', ok: false, about: `${home}: ${(error as Error).message}`, fix };
+    return {
+      name: 'home',
+      ok: false,
+      about: `${home}: ${(error as Error).message}`,
+      code: 'home_unusable',
+      fix,
+    };
   }
 }
 
@@ -55,7 +61,7 @@ async function checkPort({ host, port }: Configuration): Promise<Check> {
   } catch (error) {
     if (!(error instanceof LowrankError)) throw error;
     const [about, fix] = error.message.split(/: (?=[^:]*$)/);
-    return { name: 'service', ok: false, about: about ?? error.message, fix };
+    return { name: 'service', ok: false, about: about ?? error.message, code: error.code, fix };
   }
 }
 
@@ -73,6 +79,7 @@ async function checkPostgres({ databaseUrl, home }: Configuration): Promise<Chec
       name: 'database',
       ok: false,
       about: error.message,
+      code: error.code,
       fix: 'or set DATABASE_URL to another Postgres',
     };
   }

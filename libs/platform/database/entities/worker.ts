@@ -3,7 +3,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 /** A device that a worker looked for and cannot use. */
 export interface UnusableDevice {
   readonly device: string;
-  /** `device_missing` or `dependency_missing`. */
+  /** Such as `device_missing`, `driver_missing` or `dependency_missing`. */
   readonly code: string;
   readonly reason: string;
 }
