@@ -6,6 +6,7 @@ import { createDataSource } from '#platform/database/data-source.js';
 import { embeddedPostgresUrl } from '#platform/database/embedded-postgres.js';
 import { migrate } from '#platform/database/migrate.js';
 import { createLog, type Log } from '#platform/log.js';
+import { closeContents, closeHome } from '#platform/private-home.js';
 import { Notifications } from '#platform/notifications.js';
 import { openObjectStore } from '#platform/objects/open-object-store.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
@@ -72,6 +73,7 @@ export async function openPlatform(
 ): Promise<Platform> {
   const name = `lowrank-${options.name}`;
   const log = options.log ?? createLog({ level: configuration.logLevel, name: options.name });
+  await keepPrivate(configuration.home, log);
   const url = configuration.databaseUrl ?? (await embeddedPostgresUrl(configuration.home));
   const objects = await openObjectStore(configuration);
   const database = await openDatabase(url, name);
@@ -86,6 +88,24 @@ export async function openPlatform(
     await database.destroy().catch(() => undefined);
     throw error;
   }
+}
+
+/** Closes the home to other accounts now, and what is in it in the background: behind a closed door it has time. */
+async function keepPrivate(home: string, log: Log): Promise<void> {
+  const failed = (err: unknown) => log.warn({ err, home }, 'the home cannot be closed to other accounts');
+  try {
+    if (await closeHome(home)) log.warn({ home }, 'the home was open to other accounts and is closed now');
+  } catch (error) {
+    failed(error);
+    return;
+  }
+  closeInside(home, log).catch(failed);
+}
+
+async function closeInside(home: string, log: Log): Promise<void> {
+  const count = await closeContents(home);
+  if (count === 0) return;
+  log.warn({ home, count }, 'files and folders of the home were open to others and are closed now');
 }
 
 async function openDatabase(url: string, name: string): Promise<DataSource> {

@@ -1,7 +1,7 @@
 /** The `lowrank` command as a person runs it, against a service that runs. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readAdapter } from '#adapters/read-adapter.js';
@@ -143,6 +143,19 @@ test('where tells what runs, and what is not there is an error with a code of it
   expect(await lowrank('cancel', 'ftjob-none')).toMatchObject({ code: 5 });
   expect(await lowrank('jobs', '--url', 'http://127.0.0.1:9', '--json')).toMatchObject({ code: 3 });
 }, 30_000);
+
+test('nothing in the home is for other accounts, whoever made it', async () => {
+  const open: string[] = [];
+  for (const entry of await readdir(stack.home, { recursive: true, withFileTypes: true })) {
+    const place = join(entry.parentPath, entry.name);
+    const { mode, uid } = await lstat(place);
+    // Its account must pass through one folder to the data of Postgres.
+    const allowed = uid === 0 && place === join(stack.home, 'postgres') ? 0o010 : 0;
+    if (!place.startsWith(folder) && !entry.isSymbolicLink() && (mode & 0o077 & ~allowed) !== 0)
+      open.push(place);
+  }
+  expect(open).toEqual([]);
+});
 
 // Last: from here on the server wants a key.
 test('keys are made, needed and revoked on the database that runs, which then stays closed', async () => {

@@ -4,6 +4,7 @@ import { LowrankError } from '#base/errors.js';
 import { ApiKeys } from '#jobs/api-keys.js';
 import { type Configuration, parseConfiguration } from '#platform/config.js';
 import { createLog } from '#platform/log.js';
+import { privateUmask } from '#platform/private-home.js';
 import { openPlatform, type Platform } from '#platform/platform.js';
 import { createApp } from './create-app.js';
 import { requireKeys } from './keys/require-keys.js';
@@ -12,6 +13,7 @@ import { requireKeys } from './keys/require-keys.js';
 const longestShutdownMs = 8_000;
 
 async function main(): Promise<void> {
+  process.umask(privateUmask);
   const configuration = parseConfiguration(process.env);
   const log = createLog({ level: configuration.logLevel, name: 'api' });
   const platform = await openPlatform(configuration, { name: 'api', log });

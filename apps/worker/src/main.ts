@@ -7,10 +7,12 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { LowrankError } from '#base/errors.js';
+import { privateUmask } from '#platform/private-home.js';
 import { Worker } from './worker.js';
 import { WorkerModule } from './worker.module.js';
 
 async function main(): Promise<void> {
+  process.umask(privateUmask);
   const app = await NestFactory.createApplicationContext(WorkerModule.register(process.env), {
     logger: ['error', 'warn'],
     abortOnError: false,

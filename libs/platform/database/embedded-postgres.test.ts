@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -14,6 +14,7 @@ import { openPlace } from '#platform/database/postgres-place.js';
 import { LAUNCH } from '#platform/database/postgres-server.js';
 import { postgresSoftware } from '#platform/database/postgres-software.js';
 import { isAlive, livePostmaster } from '#platform/database/postmaster.js';
+import { closeHome } from '#platform/private-home.js';
 import { eventually } from '../../../test/contract/waiting.js';
 import { temporaryHome } from '../../../test/embedded-postgres.js';
 
@@ -70,6 +71,15 @@ describe('starting', () => {
     expect(await embeddedPostgresUrl(home)).toBe(url);
     expect((await stat(path.join(home, 'postgres/url'))).mode & 0o777).toBe(0o600);
     expect((await stat(await dataFolder())).mode & 0o777).toBe(0o700);
+    // Not of the account of Postgres, which other programs may share.
+    const password = path.join(await dataFolder(), 'lowrank-password');
+    const own = { uid: process.getuid?.(), mode: 0o100_600 };
+    expect(await stat(password)).toMatchObject(own);
+    await running.pop()!.stop();
+    await chmod(password, 0o644);
+    if (isRoot) await chown(password, 65_534, 65_534);
+    expect((await start()).url).toBe(url);
+    expect(await stat(password)).toMatchObject(own);
     const wrong = new URL(url);
     expect(wrong.password).toMatch(/^[A-Za-z0-9]{32}$/);
     wrong.password = 'guess';
@@ -224,6 +234,17 @@ describe('what cannot be used', () => {
     const file = path.join(home, 'file');
     await writeFile(file, '');
     await expect(startEmbeddedPostgres(file)).rejects.toMatchObject({ code: 'home_unusable' });
+  });
+
+  test('a closed home lets the account of Postgres through to its data, and nobody else', async () => {
+    await closeHome(home);
+    const { url } = await start();
+    expect(await ask(url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    const { folder, notes } = await openPlace(home);
+    expect(folder).toBe(notes);
+    for (const place of [home, notes]) {
+      expect((await stat(place)).mode & 0o777, place).toBe(isRoot ? 0o710 : 0o700);
+    }
   });
 
   test('a home that is closed to the account of Postgres keeps its data elsewhere', async () => {

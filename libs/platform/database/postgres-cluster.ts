@@ -1,7 +1,7 @@
 /** The data folder of the embedded Postgres: made once, whole or not at all. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { LowrankError } from '#base/errors.js';
@@ -48,8 +48,10 @@ export async function prepareCluster(
       { details: { folder: place.data, version } },
     );
   }
+  const passwordFile = path.join(place.data, PASSWORD_FILE);
   try {
-    return (await readFile(path.join(place.data, PASSWORD_FILE), 'utf8')).trim();
+    await makePrivate(passwordFile);
+    return (await readFile(passwordFile, 'utf8')).trim();
   } catch (cause) {
     throw new LowrankError(
       'postgres_failed',
@@ -57,6 +59,14 @@ export async function prepareCluster(
       { cause },
     );
   }
+}
+
+/** Takes a file to this account, where root lent it to the account of Postgres. */
+async function makePrivate(file: string): Promise<void> {
+  const { uid, mode } = await stat(file);
+  const own = process.getuid?.();
+  if (own === 0 && uid !== own) await chown(file, own, process.getgid!());
+  if ((mode & 0o077) !== 0) await chmod(file, 0o600);
 }
 
 async function versionOf(data: string): Promise<string | null> {
@@ -80,7 +90,8 @@ async function createCluster(
     await makeOwnFolder(temporary, place.account);
     await writeNote(passwordFile, password, place.account);
     await initialise(place, software, temporary, passwordFile, durable ? [] : ['--no-sync']);
-    await writeNote(path.join(temporary, PASSWORD_FILE), `${password}\n`, place.account);
+    // Of this account: Postgres itself never reads it, and others may share the account that it runs under.
+    await writeNote(path.join(temporary, PASSWORD_FILE), `${password}\n`);
     await rename(temporary, place.data);
   } catch (error) {
     // Another process may have been faster; then its data are used.

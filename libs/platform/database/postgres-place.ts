@@ -1,6 +1,17 @@
 /** Where the embedded Postgres of a home keeps its files. */
 import { createHash, randomUUID } from 'node:crypto';
-import { access, chown, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { LowrankError } from '#base/errors.js';
@@ -28,7 +39,7 @@ export interface PostgresPlace {
 export async function openPlace(home: string): Promise<PostgresPlace> {
   const notes = path.join(home, 'postgres');
   try {
-    await mkdir(notes, { recursive: true, mode: 0o755 });
+    await mkdir(notes, { recursive: true, mode: 0o700 });
     const folder = await dataPlace(notes);
     const data = path.join(folder, 'data');
     return { notes, folder, data, account: await postgresAccount(data) };
@@ -48,6 +59,11 @@ async function dataPlace(notes: string): Promise<string> {
   const known = await readFile(note, 'utf8').catch(() => '');
   if (known !== '') return known.trim();
   const account = await postgresAccount(path.join(notes, 'data'));
+  if (account !== null) {
+    // It must walk in, and nobody else.
+    await chown(notes, process.getuid!(), account.gid);
+    await chmod(notes, 0o710);
+  }
   const reached = account === null || (await canEnter(account, notes));
   if (reached) return notes;
   const digest = createHash('sha256')

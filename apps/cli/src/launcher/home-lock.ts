@@ -1,10 +1,11 @@
 /** One launcher for each home: a file that names the process that holds it. */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { LowrankError } from '#base/errors.js';
+import { closeHome } from '#platform/private-home.js';
 import { isAlive, processStart } from '#platform/process-identity.js';
 
 const holderSchema = z.object({
@@ -19,6 +20,8 @@ export type Holder = z.infer<typeof holderSchema>;
 export interface HomeLock {
   /** Whether a launcher before this one did not clear away: what it started may live for another moment. */
   readonly wasLeftBehind: boolean;
+  /** Whether other accounts of the machine could look into the home until now. */
+  readonly wasOpen: boolean;
   /** Notes the address, for people who try to start a second one. */
   note(url: string): Promise<void>;
   release(): Promise<void>;
@@ -39,10 +42,11 @@ export async function findHolder(home: string): Promise<Holder | undefined> {
 export async function lockHome(home: string): Promise<HomeLock> {
   const file = fileOf(home);
   const own = `${file}.${randomBytes(6).toString('hex')}`;
+  let wasOpen: boolean;
   const me: Holder = { pid: process.pid, start: processStart(process.pid) };
   try {
-    await mkdir(home, { recursive: true });
-    await writeFile(own, JSON.stringify(me));
+    wasOpen = await closeHome(home);
+    await writeFile(own, JSON.stringify(me), { mode: 0o600 });
   } catch (cause) {
     const message = `the folder ${home} cannot be used (${(cause as Error).message}): set LOWRANK_HOME to one that can be written`;
     throw new LowrankError('home_unusable', message, { cause, details: { home } });
@@ -52,6 +56,7 @@ export async function lockHome(home: string): Promise<HomeLock> {
     if (holder) throw inUse(home, holder);
     return {
       wasLeftBehind,
+      wasOpen,
       note: (url) => replace(file, { ...me, url }),
       release: async () => {
         if (parseHolder(await readText(file))?.pid === process.pid) await rm(file, { force: true });
@@ -104,7 +109,7 @@ async function removeLeft(file: string, text: string, own: string): Promise<void
 
 async function replace(file: string, holder: Holder): Promise<void> {
   const next = `${file}.${randomBytes(6).toString('hex')}`;
-  await writeFile(next, JSON.stringify(holder));
+  await writeFile(next, JSON.stringify(holder), { mode: 0o600 });
   await rename(next, file);
 }
 

@@ -89,6 +89,7 @@ class Stack implements RunningStack {
     const { options, configuration, lock } = this;
     const { log, signal, parts } = options;
     const { host, home } = configuration;
+    if (lock.wasOpen) log.say('warn', `${home} was open to other accounts of this machine and is closed now`);
     const port = await this.takePort();
     this.url = `http://${reachable(host)}:${port}`;
     if (configuration.databaseUrl === null) {
