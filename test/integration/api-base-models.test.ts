@@ -5,8 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Claims } from '#jobs/claims.js';
 import { versionOf } from '#jobs/base-model-versions.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
+import { Registration } from '#platform/database/entities/registration.js';
 import { Job } from '#platform/database/entities/job.js';
 import { BaseModels } from '../../apps/api/src/models/base-models.js';
+import { RegistrationsService } from '../../apps/api/src/models/registrations.service.js';
+import { eventually } from '../contract/waiting.js';
 import { writeTinyModel } from '../e2e/tiny-job.js';
 import { type ApiServer, startApi } from './api-server.js';
 
@@ -74,6 +77,42 @@ describe('registering', () => {
     expect(body.error.message).toContain(`${broken}/config.json`);
     expect(body.error.message).toContain('is not JSON');
     expect(text).not.toMatch(/root|hunter/);
+  });
+});
+
+describe('a registration in progress', () => {
+  const until = async (id: string, status: string) => {
+    const path = `/v1/base_models/registrations/${id}`;
+    await eventually(async () => {
+      expect((await api.call('GET', path, undefined, admin)).body.status).toBe(status);
+    });
+    return (await api.call('GET', path, undefined, admin)).body;
+  };
+
+  test('goes on in the next process when its own is stopped', async () => {
+    const never: Pick<BaseModels, 'register'> = {
+      register: (_, { signal }) =>
+        new Promise((_resolve, reject) => signal!.addEventListener('abort', reject)),
+    };
+    const stopped = new RegistrationsService(api.platform, never as BaseModels);
+    const wish = { folder, name: 'handed-over', replace: false };
+    const { id, status } = await stopped.register(wish, { hasKey: false });
+    expect(status).toBe('running');
+    await stopped.onModuleDestroy();
+    expect(await until(id, 'done')).toMatchObject({ folder, model: { id: 'handed-over' }, error: null });
+  });
+
+  test('goes on in another process when its own was killed, and not while that one lives', async () => {
+    const rows = api.platform.database.getRepository(Registration);
+    const row = { folder, replace: false, runner: 'api-other' };
+    const silent = new Date(Date.now() - 60_000);
+    await rows.insert({ ...row, id: 'registration-killed', name: 'killed', touchedAt: silent });
+    await rows.insert({ ...row, id: 'registration-alive', name: 'alive' });
+    await until('registration-killed', 'done');
+    expect(await rows.findOneByOrFail({ id: 'registration-alive' })).toMatchObject({
+      status: 'running',
+      runner: 'api-other',
+    });
   });
 });
 

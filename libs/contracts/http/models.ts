@@ -49,7 +49,7 @@ export const baseModelRegister = z
   .meta({ id: 'RegisterBaseModel' });
 export type BaseModelRegister = z.input<typeof baseModelRegister>;
 
-/** A registration reads the whole model once, which takes a while: it goes on after the answer. */
+/** A registration reads the whole model once, which takes a while: it goes on after the answer, also when the server is started again meanwhile. */
 export const baseModelRegistration = z
   .object({
     id: z.string(),

@@ -12,6 +12,7 @@ import { Job } from '#platform/database/entities/job.js';
 import { Metric } from '#platform/database/entities/metric.js';
 import { Outbox } from '#platform/database/entities/outbox.js';
 import { Project } from '#platform/database/entities/project.js';
+import { Registration } from '#platform/database/entities/registration.js';
 import { Share } from '#platform/database/entities/share.js';
 import { ShareAccess } from '#platform/database/entities/share-access.js';
 import { StoredFile } from '#platform/database/entities/stored-file.js';
@@ -32,6 +33,7 @@ export const entities = [
   Metric,
   Outbox,
   Project,
+  Registration,
   Share,
   ShareAccess,
   StoredFile,

@@ -10,6 +10,7 @@ import { AdapterNotes1795802000000 } from '#platform/database/migrations/1795802
 import { ResolvedOptions1795803000000 } from '#platform/database/migrations/1795803000000-resolved-options.js';
 import { KeyRoles1795804000000 } from '#platform/database/migrations/1795804000000-key-roles.js';
 import { BaseModelVersions1795804100000 } from '#platform/database/migrations/1795804100000-base-model-versions.js';
+import { Registrations1795804200000 } from '#platform/database/migrations/1795804200000-registrations.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -22,4 +23,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   ResolvedOptions1795803000000,
   KeyRoles1795804000000,
   BaseModelVersions1795804100000,
+  Registrations1795804200000,
 ];
