@@ -2,6 +2,12 @@
 import type { ErrorCode } from '#base/error-codes.js';
 import type { z } from 'zod';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
+import { cut, listed, quote } from '#base/quote.js';
+
+/** Problems that one answer names, and those that its message says in words. */
+const mostProblems = 50;
+const mostInWords = 10;
+const longestPath = 200;
 
 /** What is wrong with one field and what to write instead. */
 export interface OptionProblem {
@@ -17,9 +23,24 @@ export class OptionsError extends LowrankError {
     what: string,
     readonly problems: readonly OptionProblem[],
   ) {
-    const list = problems.map(({ field, problem, fix }) => `${field}: ${problem}; ${fix}`);
-    super(code, `${what} cannot be used: ${list.join('. ')}`, { details: { problems } });
+    super(code, `${what} cannot be used: ${inWords(problems)}`, {
+      details: { problems: problems.slice(0, mostProblems) },
+    });
   }
+}
+
+/** Problems as a message says them: the first ones, and how many more there are. */
+export function inWords(problems: readonly OptionProblem[]): string {
+  const said = problems
+    .slice(0, mostInWords)
+    .map(({ field, problem, fix }) => `${field}: ${problem}; ${fix}`);
+  const more = problems.length > mostInWords ? `. And ${problems.length - mostInWords} more` : '';
+  return `${said.join('. ')}${more}`;
+}
+
+/** The path of a field as messages show it. */
+export function fieldOf(path: readonly PropertyKey[]): string {
+  return cut(path.map((part) => cut(String(part))).join('.'), longestPath);
 }
 
 /** What is known of the fields of an object beside their types. */
@@ -42,22 +63,24 @@ export interface Findings {
 export function findProblems(error: z.ZodError, input: unknown, guide: FieldGuide): Findings {
   const problems: OptionProblem[] = [];
   const refused: string[] = [];
-  for (const issue of error.issues) {
+  for (const issue of error.issues.slice(0, mostProblems)) {
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) {
-        const field = [...issue.path, key].map(String).join('.');
+      for (const key of issue.keys.slice(0, mostProblems)) {
+        const field = fieldOf([...issue.path, key]);
         if (issue.path.length === 0 && guide.unsupported.includes(key)) refused.push(field);
         else problems.push(unknownField(field, key, guide));
       }
       continue;
     }
-    const field = issue.path.map(String).join('.');
+    const field = fieldOf(issue.path);
     const params = (issue.code === 'custom' ? (issue.params ?? {}) : {}) as { fix?: string };
-    const value = JSON.stringify(valueAt(input, issue.path))?.slice(0, 100) ?? 'nothing';
     problems.push({
       field: field || '(all)',
       // "Invalid input" alone says less than the value does.
-      problem: issue.message === 'Invalid input' ? `${value} is not understood` : issue.message,
+      problem:
+        issue.message === 'Invalid input'
+          ? `${quote(valueAt(input, issue.path))} is not understood`
+          : issue.message,
       fix: params.fix ?? guide.fixes[String(issue.path[0] ?? '')] ?? 'give an object',
     });
   }
@@ -68,7 +91,7 @@ export function findProblems(error: z.ZodError, input: unknown, guide: FieldGuid
 export function throwFindings(code: ErrorCode, what: string, { problems, refused }: Findings): never {
   if (problems.length > 0) throw new OptionsError(code, what, problems);
   throw new UnsupportedError(
-    `${what} asks for what is not supported: ${refused.join(', ')}; leave these fields out`,
+    `${what} asks for what is not supported: ${listed(refused, mostInWords)}; leave these fields out`,
     { options: refused },
   );
 }
@@ -79,7 +102,8 @@ function unknownField(field: string, key: string, { fixes, aliases }: FieldGuide
   return { field, problem: 'is not a known field', fix };
 }
 
-function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+/** The value at a path. */
+export function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
     (value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key],
     input,

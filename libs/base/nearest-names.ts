@@ -12,18 +12,38 @@ export function editDistance(a: string, b: string): number {
   return row[b.length]!;
 }
 
+/** Longer texts are no typing errors, and comparing them would take long. */
+const longestName = 100;
+const mostCandidates = 5000;
+/** Names that suggestions are looked for. */
+const mostNames = 5;
+const mostMilliseconds = 50;
+
+/** What a few mistyped names most likely meant, as far as that is found in a moment. */
+export function nearestOf(names: readonly string[], candidates: readonly string[]): string[] {
+  const end = performance.now() + mostMilliseconds;
+  const nearest = new Set<string>();
+  for (const name of names.slice(0, mostNames)) {
+    if (performance.now() > end) break;
+    for (const candidate of nearestNames(name, candidates)) nearest.add(candidate);
+  }
+  return [...nearest];
+}
+
 /** The candidates that a mistyped name most likely meant: those at the smallest distance, if that is near at all. */
 export function nearestNames(name: string, candidates: Iterable<string>, limit = 3): string[] {
-  // Long texts are no typing errors, and comparing them would take long.
-  if (name.length > 200) return [];
-  const scored = [...new Set(candidates)]
-    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(
-      ({ candidate, distance }) => distance <= Math.max(2, Math.min(name.length, candidate.length) / 2),
-    );
-  const best = Math.min(...scored.map(({ distance }) => distance));
-  return scored
-    .filter(({ distance }) => distance === best)
-    .map(({ candidate }) => candidate)
-    .slice(0, limit);
+  if (name.length > longestName) return [];
+  let best = Number.POSITIVE_INFINITY;
+  let nearest: string[] = [];
+  for (const candidate of [...new Set(candidates)].slice(0, mostCandidates)) {
+    const near = Math.max(2, Math.min(name.length, candidate.length) / 2);
+    // At least as many edits as one text is longer than the other.
+    if (Math.abs(name.length - candidate.length) > Math.min(near, best)) continue;
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance > near || distance > best) continue;
+    if (distance < best) nearest = [];
+    nearest.push(candidate);
+    best = distance;
+  }
+  return nearest.slice(0, limit);
 }

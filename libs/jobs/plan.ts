@@ -15,6 +15,7 @@ import { PlanError, type PlanProblem, problemsOf } from '#jobs/plan-problems.js'
 import type { PlannedRun } from '#jobs/time-estimate.js';
 import { countWork } from '#jobs/work.js';
 import { type LoraConfig, parseLoraConfig, readLoraConfig } from '#lora/config.js';
+import { listed } from '#base/quote.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
 import type { DataHead } from '#training/data-head.js';
@@ -312,7 +313,7 @@ function unmatchedNames({ unmatched }: TargetPlan): JobPlan['warnings'] {
       : [
           {
             code: 'unmatched_names',
-            message: `lora.${field}: ${names.join(', ')} names nothing in this model`,
+            message: `lora.${field}: ${listed(names, 10)} names nothing in this model`,
           },
         ],
   );

@@ -180,7 +180,7 @@ test('fields of a newer PEFT are reported when read and refused when written', (
     config: { r: 4 },
     ignored: ['use_next_thing', 'constructor'],
   });
-  expect(() => parseLoraConfig(json)).toThrow(/use_next_thing: is no field/);
+  expect(() => parseLoraConfig(json)).toThrow(/use_next_thing: is not a field/);
 });
 
 test('the nearest names are those with the fewest edits, if they are near at all', () => {

@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
+import { anyValue, boundedArray, boundedRecord } from '#base/bounded-schemas.js';
+import { fieldOf, inWords, valueAt } from '#base/field-problems.js';
 import { nearestNames } from '#base/nearest-names.js';
+import { listed, quote } from '#base/quote.js';
+
+/** Problems that one error lists. */
+const mostProblems = 50;
+/** Sizes that no configuration of a real model comes near: names are paths of modules or regular expressions. */
+const longestName = 500;
+const longestExpression = 20_000;
+const mostNames = 10_000;
+const mostPatterns = 2000;
 
 /** What is wrong with one field of a LoRA configuration and what to write instead. */
 export interface LoraConfigProblem {
@@ -12,9 +23,8 @@ export interface LoraConfigProblem {
 /** A LoRA configuration with every problem it has. */
 export class LoraConfigError extends LowrankError {
   constructor(readonly problems: readonly LoraConfigProblem[]) {
-    const list = problems.map(({ field, problem, fix }) => `${field}: ${problem}; ${fix}`);
-    super('lora_config_invalid', `the LoRA configuration cannot be used: ${list.join('. ')}`, {
-      details: { problems },
+    super('lora_config_invalid', `the LoRA configuration cannot be used: ${inWords(problems)}`, {
+      details: { problems: problems.slice(0, mostProblems) },
     });
   }
 }
@@ -80,10 +90,12 @@ const harmlessInits = /^(eva|orthogonal)$/i;
 const unsupportedTasks = ['SEQ_CLS', 'SEQ_2_SEQ_LM', 'TOKEN_CLS', 'QUESTION_ANS', 'FEATURE_EXTRACTION'];
 
 const unsupported = { params: { unsupported: true } };
-const name = z.string().min(1);
+const name = z.string().min(1).max(longestName);
+const expression = z.string().max(longestExpression);
+const label = z.string().max(longestName).nullable().default(null);
 /** An empty text or list names nothing, as null does. */
 const names = z
-  .union([z.string(), z.array(name)])
+  .union([expression, boundedArray(name, { most: mostNames })])
   .nullable()
   .default(null);
 const layer = z.int().nonnegative();
@@ -91,8 +103,7 @@ const rank = z.int().positive();
 const alpha = z.number().positive();
 /** JSON null stands for an empty object, as some writers have it. */
 const pattern = <T extends z.ZodType>(value: T) =>
-  z
-    .record(name, value)
+  boundedRecord(z.string().min(1).max(longestExpression), value, mostPatterns)
     .nullish()
     .transform((entries): Record<string, z.output<T>> => entries ?? {});
 
@@ -101,12 +112,12 @@ const fields = {
   lora_alpha: alpha.default(8),
   lora_dropout: z.number().min(0).lt(1).default(0),
   target_modules: z
-    .union([name, z.array(name).min(1)])
+    .union([expression.min(1), boundedArray(name, { least: 1, most: mostNames })])
     .nullable()
     .default(null),
   exclude_modules: names,
   layers_to_transform: z
-    .union([layer, z.array(layer)])
+    .union([layer, boundedArray(layer, { most: mostNames })])
     .nullable()
     .default(null),
   layers_pattern: names,
@@ -114,13 +125,14 @@ const fields = {
   alpha_pattern: pattern(alpha),
   use_rslora: z.boolean().default(false),
   init_lora_weights: z
-    .union([z.boolean(), z.string()])
+    .union([z.boolean(), z.string().max(longestName)])
     .default(true)
     .refine((init) => typeof init === 'boolean' || !unsupportedInits.test(init), unsupported)
     .refine((init) => typeof init === 'boolean' || /^gaussian$/i.test(init) || unsupportedInits.test(init))
     .transform((init) => (typeof init === 'boolean' ? init : ('gaussian' as const))),
   peft_type: z
     .string()
+    .max(longestName)
     .default('LORA')
     .refine((type) => type === 'LORA', unsupported),
   task_type: z
@@ -128,8 +140,8 @@ const fields = {
     .nullable()
     .default(null)
     .refine((task) => task === null || task === 'CAUSAL_LM', unsupported),
-  base_model_name_or_path: z.string().nullable().default(null),
-  revision: z.string().nullable().default(null),
+  base_model_name_or_path: label,
+  revision: label,
   inference_mode: z.boolean().default(false),
   bias: z
     .enum(['none', 'all', 'lora_only'])
@@ -139,23 +151,23 @@ const fields = {
     .boolean()
     .default(false)
     .refine((transposed) => !transposed, unsupported),
-  auto_mapping: z.record(z.string(), z.unknown()).nullable().default(null),
-  peft_version: z.string().nullable().default(null),
+  auto_mapping: boundedRecord(name, anyValue(1000), 100).nullable().default(null),
+  peft_version: label,
 };
 
 const refusals = Object.fromEntries(
   Object.entries(unsupportedOptions).map(([option, harmless]) => [
     option,
-    z
-      .unknown()
-      .optional()
-      .refine(
-        (value) =>
-          value === undefined ||
-          harmless === null ||
-          harmless.some((idle) => JSON.stringify(idle) === JSON.stringify(value)),
-        unsupported,
-      ),
+    harmless === null
+      ? anyValue().optional()
+      : z
+          .unknown()
+          .optional()
+          .refine(
+            (value) => value === undefined || harmless.some((idle) => JSON.stringify(idle) === quote(value)),
+            unsupported,
+          )
+          .meta({ enum: [...harmless] }),
   ]),
 );
 
@@ -223,19 +235,20 @@ export function parseLoraConfig(input: unknown): LoraConfig {
   if (parsed.success) return parsed.data;
   const refused: string[] = [];
   const problems: LoraConfigProblem[] = [];
-  for (const issue of parsed.error.issues) {
+  for (const issue of parsed.error.issues.slice(0, mostProblems)) {
     const params = (issue.code === 'custom' ? (issue.params ?? {}) : {}) as {
       unsupported?: true;
       fix?: string;
     };
-    const field = issue.path.map(String).join('.');
-    if (params.unsupported) refused.push(`${field} ${JSON.stringify(valueAt(input, issue.path))}`);
-    else if (issue.code === 'unrecognized_keys') problems.push(...issue.keys.map(unknownField));
+    const field = fieldOf(issue.path);
+    if (params.unsupported) refused.push(`${field} ${quote(valueAt(input, issue.path))}`);
+    else if (issue.code === 'unrecognized_keys')
+      problems.push(...issue.keys.slice(0, mostProblems).map(unknownField));
     else problems.push(problemOf(field, issue.message, valueAt(input, issue.path), params.fix));
   }
   if (problems.length > 0) throw new LoraConfigError(problems);
   throw new UnsupportedError(
-    `LoRA options that PEFT has but are not supported here: ${refused.join(', ')}; leave them out`,
+    `LoRA options that PEFT has but are not supported here: ${listed(refused, 10)}; leave them out`,
     { options: refused.map((option) => option.split(' ', 1)[0]) },
   );
 }
@@ -276,8 +289,7 @@ function problemOf(
 ): LoraConfigProblem {
   const top = field.split('.', 1)[0]!;
   // "Invalid input" alone says less than the value does.
-  const problem =
-    message === 'Invalid input' ? `${JSON.stringify(value)?.slice(0, 100)} is not understood` : message;
+  const problem = message === 'Invalid input' ? `${quote(value)} is not understood` : message;
   return {
     field: field || '(configuration)',
     problem,
@@ -285,19 +297,13 @@ function problemOf(
   };
 }
 
-function unknownField(field: string): LoraConfigProblem {
-  const near = nearestNames(field, Object.keys(fields));
+function unknownField(name: string): LoraConfigProblem {
+  const field = fieldOf([name]);
+  const near = nearestNames(name, Object.keys(fields));
   const known = Object.keys(fields).join(', ');
   return {
     field,
-    problem: 'is no field of a LoRA configuration',
+    problem: 'is not a field of a LoRA configuration',
     fix: near.length > 0 ? `did you mean ${near.join(' or ')}?` : `known fields: ${known}`,
   };
-}
-
-function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key],
-    input,
-  );
 }

@@ -22,16 +22,22 @@ export function judgePaths(config: LoraConfig, paths: readonly string[]): Target
   const excluded = matchNames(config.exclude_modules, paths, 'exclude_modules');
   const named = matchNames(targets, paths, 'target_modules');
   const inLayer = matchLayers(config, paths);
+  const wholePaths = new Set(typeof targets === 'string' ? [] : targets);
   return paths.map((path, i) => {
     if (excluded[i]) return 'excluded';
-    const isWholePath = typeof targets !== 'string' && targets.includes(path);
-    return named[i] && (isWholePath || inLayer[i]) ? 'targeted' : 'not-targeted';
+    return named[i] && (wholePaths.has(path) || inLayer[i]) ? 'targeted' : 'not-targeted';
   });
 }
 
 /** Whether a list entry names a path: whole, or its last components. */
 export function namesPath(name: string, path: string): boolean {
   return path === name || path.endsWith(`.${name}`);
+}
+
+/** A path and its ends from each of its dots on: the names under which a list may have it. */
+export function endsOf(path: string): string[] {
+  const parts = path.split('.');
+  return parts.map((_, i) => parts.slice(i).join('.'));
 }
 
 function matchNames(
@@ -43,12 +49,13 @@ function matchNames(
   if (typeof names === 'string') {
     return matchPaths([pythonFullmatch(names, field)], paths, field)[0]!.map((match) => match !== null);
   }
-  return paths.map((path) => names.some((name) => namesPath(name, path)));
+  const known = new Set(names);
+  return paths.map((path) => endsOf(path).some((end) => known.has(end)));
 }
 
 function matchLayers(config: LoraConfig, paths: readonly string[]): boolean[] {
-  const layers = config.layers_to_transform === null ? [] : [config.layers_to_transform].flat();
-  if (layers.length === 0) return paths.map(() => true);
+  const layers = new Set(config.layers_to_transform === null ? [] : [config.layers_to_transform].flat());
+  if (layers.size === 0) return paths.map(() => true);
   const patterns = [config.layers_pattern ?? []].flat().filter((pattern) => pattern !== '');
   const field = 'layers_pattern';
   const expressions =
@@ -58,7 +65,7 @@ function matchLayers(config: LoraConfig, paths: readonly string[]): boolean[] {
   const indices = matchPaths(expressions, paths, field);
   return paths.map((_, i) => {
     const index = indices.map((ofExpression) => ofExpression[i]).find((match) => match !== null);
-    return index !== undefined && layers.includes(Number(index));
+    return index !== undefined && layers.has(Number(index));
   });
 }
 

@@ -1,8 +1,10 @@
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import type { LoraConfig } from '#lora/config.js';
-import { nearestNames } from '#base/nearest-names.js';
+import { nearestOf } from '#base/nearest-names.js';
+import { cut, quote } from '#base/quote.js';
 import {
   isAllLinear,
+  endsOf,
   judgePaths,
   matchPatternKeys,
   namesPath,
@@ -115,17 +117,21 @@ function noTargetModules(config: LoraConfig, linears: readonly Linear[]): Lowran
   const paths = linears.map(({ path }) => path);
   const lastNames = new Set(paths.map((path) => path.split('.').at(-1)!));
   const candidates = [...lastNames, ...paths];
-  const shown = JSON.stringify(targets);
+  const shown = quote(targets);
   const fail = (reason: string, nearest: readonly string[] = []) =>
     new LowrankError(
       'no_target_modules',
       `target_modules ${shown} names no linear layer of this model${reason}`,
       {
-        details: { targetModules: targets, nearest },
+        details: {
+          targetModules:
+            typeof targets === 'string' ? cut(targets) : targets.slice(0, 50).map((name) => cut(name)),
+          nearest,
+        },
       },
     );
   if (judgePaths({ ...config, exclude_modules: null }, paths).includes('targeted')) {
-    return fail(` that exclude_modules ${JSON.stringify(config.exclude_modules)} leaves`);
+    return fail(` that exclude_modules ${quote(config.exclude_modules)} leaves`);
   }
   if (typeof targets === 'string') {
     const asList = [...lastNames].filter((name) => namesPath(targets, name));
@@ -135,16 +141,12 @@ function noTargetModules(config: LoraConfig, linears: readonly Linear[]): Lowran
         : `an example is ${JSON.stringify(paths[0])}`;
     return fail(`: a text is a regular expression for the whole path of a module; ${hint}`, asList);
   }
-  if (
-    config.layers_to_transform !== null &&
-    targets.some((name) => paths.some((path) => namesPath(name, path)))
-  ) {
-    const pattern =
-      config.layers_pattern === null ? '' : `, layers_pattern ${JSON.stringify(config.layers_pattern)}`;
-    return fail(` in layers_to_transform ${JSON.stringify(config.layers_to_transform)}${pattern}`);
+  if (config.layers_to_transform !== null && unmatchedNames(targets, paths).length < targets.length) {
+    const pattern = config.layers_pattern === null ? '' : `, layers_pattern ${quote(config.layers_pattern)}`;
+    return fail(` in layers_to_transform ${quote(config.layers_to_transform)}${pattern}`);
   }
   if (targets.some((name) => isAllLinear(name))) return fail(': write "all-linear" as a text, not in a list');
-  const nearest = [...new Set(targets.flatMap((name) => nearestNames(name, candidates)))];
+  const nearest = nearestOf(targets, candidates);
   const hint =
     nearest.length > 0
       ? `did you mean ${nearest.join(' or ')}?`
@@ -194,7 +196,8 @@ function adapterBytes(modules: readonly TargetModule[]): number {
 
 function unmatchedNames(names: string | readonly string[], paths: readonly string[]): string[] {
   if (typeof names === 'string') return [];
-  return names.filter((name) => !paths.some((path) => namesPath(name, path)));
+  const known = new Set(paths.flatMap(endsOf));
+  return names.filter((name) => !known.has(name));
 }
 
 function unmatchedKeys(

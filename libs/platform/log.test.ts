@@ -54,6 +54,20 @@ test('secrets do not reach the log, in properties, urls, errors or messages', ()
   expect(text()).toContain('postgres://user:***@db:5432/x');
 });
 
+test.each([
+  ['letters', 'a'.repeat(900_000)],
+  ['addresses', 'a://b'.repeat(180_000)],
+  ['colons', `x://${':'.repeat(900_000)}`],
+  ['keys', 'sk-aaaaa'.repeat(110_000)],
+  ['spaces', `Bearer ${' '.repeat(900_000)}!`],
+])('a long text of %s is logged in a moment, and not whole', (_, long) => {
+  const { log, text } = capture();
+  const start = performance.now();
+  log.error({ err: new Error(long) }, long);
+  expect(performance.now() - start).toBeLessThan(2000);
+  expect(text().length).toBeLessThan(100_000);
+});
+
 test('an error shows its class, message, stack, code and cause', () => {
   const { log, entries } = capture();
   const error = Object.assign(new TypeError('outer', { cause: new Error('inner') }), { code: 'E_TEST' });

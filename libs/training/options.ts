@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { devices, eagerDevices, isEagerDevice } from '#runtime/device.js';
 import { type FieldGuide, type Findings, findProblems, throwFindings } from '#base/field-problems.js';
+import { anyValue, boundedArray } from '#base/bounded-schemas.js';
 import { scheduleKinds } from '#training/schedule.js';
 
 /** Where a run computes: ONNX Runtime's CPU, WebGPU or CUDA, or TensorFlow.js operation by operation. */
@@ -11,10 +12,13 @@ export type TrainingDevice = (typeof trainingDevices)[number];
 const auto = <T extends z.ZodType>(value: T) => z.union([z.literal('auto'), value]);
 const count = z.int().positive();
 
-const message = z.looseObject({ role: z.string().min(1), content: z.string() });
+/** What the bodies of jobs have room for; longer prompts than a model reads are refused later, with its limit. */
+const text = z.string().max(1_048_576);
+/** Templates of chats may read further fields. */
+const message = z.object({ role: z.string().min(1).max(100), content: text }).catchall(anyValue(65_536));
 
 /** A prompt that the model answers while it is trained: plain text to continue, or chat messages to answer. */
-export const samplePrompt = z.union([z.string().min(1), z.array(message).min(1)]);
+export const samplePrompt = z.union([text.min(1), boundedArray(message, { least: 1, most: 256 })]);
 export type SamplePrompt = z.output<typeof samplePrompt>;
 
 const fields = {
@@ -53,7 +57,7 @@ const fields = {
   /** Steps between evaluations, null for those at the start and the end only; default 'auto'. */
   eval_steps: auto(count).nullable().default('auto'),
   /** Prompts that the model answers now and then, 16 at most; default none. */
-  sample_prompts: z.array(samplePrompt).max(16).default([]),
+  sample_prompts: boundedArray(samplePrompt, { most: 16 }).default([]),
   /** Steps between sample answers, null for those at the start and the end only; default 'auto'. */
   sample_steps: auto(count).nullable().default('auto'),
   /** Longest sample answer in tokens; default 64. */

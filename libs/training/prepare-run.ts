@@ -5,6 +5,7 @@ import type { BlockStore } from '#data/block-store.js';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import { digestsOfVersions, prepareDataset } from '#data/prepare.js';
+import { listed } from '#base/quote.js';
 import { LowrankError } from '#base/errors.js';
 import { adapterLayout } from '#lora/adapter-layout.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
@@ -177,7 +178,7 @@ async function requireFile(field: string, file: string): Promise<void> {
 function warnOfUnmatched({ plan }: StartingAdapter, warn: (code: string, message: string) => void): void {
   for (const [field, names] of Object.entries(plan.unmatched)) {
     if (names.length === 0) continue;
-    warn('unmatched_names', `lora.${field}: ${names.join(', ')} names nothing in this model`);
+    warn('unmatched_names', `lora.${field}: ${listed(names, 10)} names nothing in this model`);
   }
 }
 

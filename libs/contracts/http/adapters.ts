@@ -1,7 +1,7 @@
 /** Adapters: what jobs made and what was imported, in PEFT's files. */
 import { z } from 'zod';
-import { compositionMember } from '#contracts/http/compositions.js';
-import { pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
+import { compositionMember, suffixSyntax } from '#contracts/http/compositions.js';
+import { objectId, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
 export const adapterFile = z.object({
   name: z.string(),
@@ -56,7 +56,7 @@ export const adapterObject = z
 export type AdapterObject = z.infer<typeof adapterObject>;
 
 export const adapterPage = pageOf(adapterObject).meta({ id: 'AdapterPage' });
-export const adapterListQuery = z.strictObject({ ...pageQuery(20), model: z.string().max(200).optional() });
+export const adapterListQuery = z.strictObject({ ...pageQuery(20), model: objectId.optional() });
 
 /** The fields of the multipart body. For documents: imports are read as they come. */
 export const adapterImport = z.object({
@@ -66,7 +66,7 @@ export const adapterImport = z.object({
    */
   file: z.string().meta({ format: 'binary' }),
   /** Name of the base model; default: what adapter_config.json says. */
-  model: z.string().optional(),
+  model: objectId.optional(),
   /** Part of the adapter's name. */
-  suffix: z.string().optional(),
+  suffix: z.string().regex(suffixSyntax).max(64).optional(),
 });

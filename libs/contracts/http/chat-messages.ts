@@ -1,14 +1,18 @@
 /** The messages of a chat, in all the forms in which OpenAI's clients write them, our own answers among them. */
 import { z } from 'zod';
+import { boundedArray } from '#base/bounded-schemas.js';
 
-const textPart = z.object({ type: z.literal('text'), text: z.string() });
-const refusalPart = z.object({ type: z.literal('refusal'), refusal: z.string() });
+/** No longer than a whole body may be. */
+const text = z.string().max(1_048_576);
+const mostParts = 1000;
+const textPart = z.object({ type: z.literal('text'), text });
+const refusalPart = z.object({ type: z.literal('refusal'), refusal: text });
 
 const noText = { error: 'is neither a text nor a list of parts of the type "text"' };
-const content = z.union([z.string(), z.array(textPart).min(1)], noText);
+const content = z.union([text, boundedArray(textPart, { least: 1, most: mostParts })], noText);
 const name = z.string().max(200).nullish();
 
-const called = z.object({ name: z.string().min(1).max(200), arguments: z.string() });
+const called = z.object({ name: z.string().min(1).max(200), arguments: text });
 const toolCall = z.object({
   id: z.string().max(200).nullish(),
   type: z.literal('function', 'must be "function": other tools are not supported').default('function'),
@@ -21,17 +25,19 @@ const fromPerson = (role: 'system' | 'developer' | 'user') =>
 const fromAssistant = z
   .object({
     role: z.literal('assistant'),
-    content: z.union([z.string(), z.array(z.union([textPart, refusalPart])).min(1)], noText).nullish(),
+    content: z
+      .union([text, boundedArray(z.union([textPart, refusalPart]), { least: 1, most: mostParts })], noText)
+      .nullish(),
     /** What the assistant said where it refused to answer. */
-    refusal: z.string().nullish(),
+    refusal: text.nullish(),
     name,
-    tool_calls: z.array(toolCall).max(128).nullish(),
+    tool_calls: boundedArray(toolCall, { most: 128 }).nullish(),
     /** The older form of one of `tool_calls`. */
     function_call: called.nullish(),
     /** Our own: what the assistant thought, under any of the names that clients give it. */
-    reasoning_content: z.string().nullish(),
-    reasoning: z.string().nullish(),
-    thinking: z.string().nullish(),
+    reasoning_content: text.nullish(),
+    reasoning: text.nullish(),
+    thinking: text.nullish(),
     audio: z.null('is not supported: the models here read text only').optional(),
   })
   .refine(

@@ -4,7 +4,10 @@
  */
 import { z } from 'zod';
 import { chatMessage } from '#contracts/http/chat-messages.js';
-import { mostMembers } from '#contracts/http/compositions.js';
+import { memberFields, mostMembers } from '#contracts/http/compositions.js';
+import { objectId } from '#contracts/http/pages.js';
+import { anyValue, boundedArray, boundedRecord } from '#base/bounded-schemas.js';
+import { quote } from '#base/quote.js';
 
 /**
  * `honoured`: it does what it says. `neutral`: only with the values that change nothing; any other asks for what is not
@@ -35,8 +38,8 @@ function neutral(why: string, ...values: readonly unknown[]): FieldRule<z.ZodOpt
     kind: 'neutral',
     schema: z
       .unknown()
-      .refine((value) => value === undefined || texts.includes(JSON.stringify(value)), {
-        error: ({ input }) => `${JSON.stringify(input)?.slice(0, 60)} is not supported: ${why}`,
+      .refine((value) => value === undefined || texts.includes(quote(value)), {
+        error: ({ input }) => `${quote(input, 60)} is not supported: ${why}`,
         params: {
           fix: `leave it out${values.length === 0 ? '' : `, or give ${texts.slice(1).join(' or ')}`}`,
         },
@@ -58,13 +61,7 @@ const stopText = z.string().min(1).max(1000);
 const label = z.string().max(1000);
 
 /** An adapter, or the adapter in a checkpoint, with a weight of either sign. */
-const member = z.strictObject({
-  /** Id of an adapter; or `checkpoint`. */
-  adapter: z.string().min(1).max(200).optional(),
-  /** Id of a checkpoint. */
-  checkpoint: z.string().min(1).max(200).optional(),
-  weight: z.number(),
-});
+const member = z.strictObject({ ...memberFields, weight: z.number() });
 
 const penalties = 'tokens are chosen without penalties';
 const logprobs = 'probabilities of tokens are not told';
@@ -72,7 +69,7 @@ const tools = 'the models here call no tools';
 
 const ofBoth = {
   /** A base model or a fine-tuned model by name, or the id of an adapter or checkpoint. */
-  model: honoured(z.string().min(1).max(500)),
+  model: honoured(objectId),
   /** Most tokens of the answer. */
   max_tokens: honoured(count.nullish()),
   /** 0 takes the likeliest token. */
@@ -107,7 +104,7 @@ const ofBoth = {
 
 const ofChats = {
   ...ofBoth,
-  messages: honoured(z.array(chatMessage).min(1).max(10_000)),
+  messages: honoured(boundedArray(chatMessage, { least: 1, most: 4096 })),
   /** The newer name of `max_tokens`, which it wins over. */
   max_completion_tokens: honoured(count.nullish()),
   audio: neutral('the models here write text only'),
@@ -126,29 +123,67 @@ const ofChats = {
   moderation: neutral('nothing is moderated'),
   web_search_options: neutral('nothing is searched for'),
   store: neutral('conversations are not stored', false),
-  metadata: ignored(z.record(label, z.string().max(1000))),
-  prediction: ignored(z.unknown()),
+  metadata: ignored(boundedRecord(label, z.string().max(1000), 64)),
+  prediction: ignored(anyValue(1_048_576)),
   prompt_cache_key: ignored(label),
-  prompt_cache_options: ignored(z.unknown()),
+  prompt_cache_options: ignored(anyValue()),
   prompt_cache_retention: ignored(label),
   safety_identifier: ignored(label),
   service_tier: ignored(label),
 };
 
-const token = z
-  .int()
-  .min(0)
-  .max(2 ** 31);
-const texts = z.array(z.string()).min(1).max(128);
-const tokens = z.array(token).min(1).max(1_000_000);
+type Prompt = string | string[] | number[] | number[][];
+
+const longestText = 1_048_576;
+const mostPrompts = 128;
+const mostTokens = 524_288;
+const largestToken = 2 ** 31;
+const tokenList = {
+  type: 'array',
+  items: { type: 'integer', minimum: 0, maximum: largestToken },
+  minItems: 1,
+  maxItems: mostTokens,
+};
+
+/** By hand: zod would keep an issue for each of a million entries that are wrong. */
+function isPrompt(value: unknown): boolean {
+  if (typeof value === 'string') return value.length <= longestText;
+  if (!Array.isArray(value) || value.length === 0) return false;
+  if (isTokens(value)) return true;
+  const isTextOrTokens =
+    typeof value[0] === 'string' ? (each: unknown) => typeof each === 'string' : isTokens;
+  return value.length <= mostPrompts && value.every(isTextOrTokens);
+}
+
+function isTokens(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length === 0 || value.length > mostTokens) return false;
+  return value.every(
+    (token: unknown) =>
+      Number.isInteger(token) && (token as number) >= 0 && (token as number) <= largestToken,
+  );
+}
 
 const ofTexts = {
   ...ofBoth,
   /** A text to go on with or its token ids, or up to 128 of either; null begins a new document. */
   prompt: honoured(
     z
-      .union([z.string(), texts, tokens, z.array(tokens).min(1).max(128)], {
-        error: 'is neither a text, a list of texts, a list of token ids nor a list of such lists',
+      .custom<Prompt>(
+        isPrompt,
+        'is neither a text, a list of texts, a list of token ids nor a list of such lists',
+      )
+      .meta({
+        anyOf: [
+          { type: 'string', maxLength: longestText },
+          {
+            type: 'array',
+            items: { type: 'string', maxLength: longestText },
+            minItems: 1,
+            maxItems: mostPrompts,
+          },
+          tokenList,
+          { type: 'array', items: tokenList, minItems: 1, maxItems: mostPrompts },
+        ],
       })
       .nullable(),
   ),

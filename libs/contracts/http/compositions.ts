@@ -1,7 +1,7 @@
 /** Compositions: several adapters of one base model added up to one. */
 import { z } from 'zod';
 import { compositionReport } from '#contracts/composition-report.js';
-import { pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
+import { objectId, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
 export const taskStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']);
 export const taskProgress = z.object({ stage: z.string(), done: z.number(), total: z.number() }).nullable();
@@ -14,11 +14,11 @@ export const taskError = z.object({ code: z.string(), message: z.string() }).nul
 export const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export const mostMembers = 64;
 
-const memberFields = {
+export const memberFields = {
   /** Id of an adapter; or `checkpoint`. */
-  adapter: z.string().min(1).max(200).optional(),
+  adapter: objectId.optional(),
   /** Id of a checkpoint. */
-  checkpoint: z.string().min(1).max(200).optional(),
+  checkpoint: objectId.optional(),
 };
 
 export const compositionCreate = z
@@ -38,7 +38,7 @@ export const compositionCreate = z
     /** The smallest ranks that keep this share of every layer's squared norm. */
     energy: z.number().optional(),
     /** Part of the adapter's name. */
-    suffix: z.string().regex(suffixSyntax).optional(),
+    suffix: z.string().regex(suffixSyntax).max(64).optional(),
     /** Whether only the report is wanted. */
     preview: z.boolean().default(false),
   })
@@ -100,7 +100,7 @@ export const exportCreate = z
 export const exportListQuery = z.strictObject({
   ...pageQuery(20),
   /** Id of an adapter: only the exports of it. */
-  adapter: z.string().max(200).optional(),
+  adapter: objectId.optional(),
 });
 export type ExportCreate = z.input<typeof exportCreate>;
 export type ExportRequest = z.output<typeof exportCreate>;

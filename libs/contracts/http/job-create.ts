@@ -2,7 +2,10 @@
 import { z } from 'zod';
 import { isEagerDevice } from '#runtime/device.js';
 import { type Hyperparameters, hyperparameters, supervisedMethod } from '#contracts/http/hyperparameters.js';
+import { boundedRecord } from '#base/bounded-schemas.js';
 import { UnsupportedError } from '#base/errors.js';
+import { suffixSyntax } from '#contracts/http/compositions.js';
+import { objectId } from '#contracts/http/pages.js';
 import { LoraConfigError, loraConfigSchema, parseLoraConfig } from '#lora/config.js';
 import {
   type FieldGuide,
@@ -17,26 +20,19 @@ import { checkTrainingOptions, trainingOptionsSchema } from '#training/options.j
 export const jobDevices = ['auto', 'cpu', 'webgpu', 'cuda', 'eager', 'tfjs-node', 'tfjs-node-gpu'] as const;
 export type JobDevice = (typeof jobDevices)[number];
 
-const reference = z.string().min(1).max(200);
 const mostSeed = Number.MAX_SAFE_INTEGER;
 
 const fields = {
   /** Name of a base model, or of a fine-tuned one to go on training. */
-  model: reference,
+  model: objectId,
   /** Id of an uploaded file. */
-  training_file: reference,
+  training_file: objectId,
   /** Id of an uploaded file to measure the loss on. */
-  validation_file: reference.nullish(),
+  validation_file: objectId.nullish(),
   /** Part of the fine-tuned model's name. */
-  suffix: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
-    .nullish(),
+  suffix: z.string().regex(suffixSyntax).max(64).nullish(),
   seed: z.int().min(0).max(mostSeed).nullish(),
-  metadata: z
-    .record(z.string().min(1).max(64), z.string().max(512))
-    .refine((entries) => Object.keys(entries).length <= 16)
-    .nullish(),
+  metadata: boundedRecord(z.string().min(1).max(64), z.string().max(512), 16).nullish(),
   method: supervisedMethod.nullish(),
   /** As in `method`; OpenAI calls it deprecated. */
   hyperparameters: hyperparameters.nullish(),
@@ -46,12 +42,15 @@ const fields = {
   training: trainingOptionsSchema.nullish(),
   device: z.enum(jobDevices).nullish(),
   /** Id of an adapter to go on training. */
-  init_adapter: reference.nullish(),
+  init_adapter: objectId.nullish(),
 };
 
 /** For documents and types; `parseJobCreate` reads it with one message for each problem. */
 export const jobCreate = z.strictObject(fields).meta({ id: 'CreateFineTuningJob' });
 export type JobCreate = z.input<typeof jobCreate>;
+
+/** All but the parts that have readers of their own. */
+const outside = z.strictObject({ ...fields, lora: z.unknown().optional(), training: z.unknown().optional() });
 
 /** What a job was asked to be: one place for each thing that OpenAI's fields and ours say. */
 export interface JobRequest {
@@ -158,7 +157,7 @@ function isEmptyList(value: unknown): boolean {
 
 function collectProblems(body: unknown): Findings {
   const all = { problems: [] as OptionProblem[], refused: [] as string[] };
-  const parsed = jobCreate.safeParse(body);
+  const parsed = outside.safeParse(body);
   const method = objectOf(objectOf(body)['method']);
   const isOtherMethod = otherMethods.includes(String(method['type']));
   if (isOtherMethod) all.refused.push('method.type');

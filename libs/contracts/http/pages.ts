@@ -23,8 +23,14 @@ export interface Page<T> {
   last_id: string | null;
 }
 
+/** Ids of objects, and names of models, which are the longer ones. */
+export const objectId = z.string().min(1).max(500);
+
 /** Text in a query is digits where a number is meant. */
-const digits = z.string().regex(/^\d{1,9}$/);
+const digits = z
+  .string()
+  .regex(/^\d{1,9}$/)
+  .max(9);
 
 /** How many objects a page may have. */
 export function limitOf(standard: number, most: number) {

@@ -1,13 +1,13 @@
 /** Links to adapters. */
 import { z } from 'zod';
-import { pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
+import { objectId, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
 const longestSeconds = 366 * 86_400;
 
 export const shareCreate = z
   .strictObject({
     /** Id of the adapter. */
-    adapter: z.string().min(1).max(200),
+    adapter: objectId,
     /** How long the link lives; 7 days unless given. */
     expires_in_seconds: z
       .int()
@@ -41,7 +41,7 @@ export type ShareObject = z.infer<typeof shareObject>;
 export const sharePage = pageOf(shareObject).meta({ id: 'SharePage' });
 export const shareListQuery = z.strictObject({
   ...pageQuery(20),
-  adapter: z.string().max(200).optional(),
+  adapter: objectId.optional(),
 });
 
 export const shareAccess = z

@@ -3,7 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { adapterImport, adapterListQuery, adapterObject, adapterPage } from '#contracts/http/adapters.js';
-import { deleted } from '#contracts/http/pages.js';
+import { objectId, deleted } from '#contracts/http/pages.js';
 import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { UploadBody } from '../http/upload-body.js';
@@ -38,7 +38,7 @@ export class AdaptersController {
 
   @Get(':id')
   @Endpoint({ summary: 'Get an adapter and its manifest', answer: adapterObject })
-  get(@ProjectId() project: string, @Param('id') id: string) {
+  get(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.adapters.get(project, id);
   }
 
@@ -46,8 +46,8 @@ export class AdaptersController {
   @Endpoint({ summary: 'Get one file of an adapter', produces: 'application/octet-stream', isFile: true })
   file(
     @ProjectId() project: string,
-    @Param('id') id: string,
-    @Param('name') name: string,
+    @Param('id', { schema: objectId }) id: string,
+    @Param('name', { schema: objectId }) name: string,
     @Downloading() download: Download,
   ) {
     return this.adapters.file(project, id, name, download);
@@ -59,13 +59,17 @@ export class AdaptersController {
     produces: 'application/x-tar',
     isFile: true,
   })
-  archive(@ProjectId() project: string, @Param('id') id: string, @Downloading() download: Download) {
+  archive(
+    @ProjectId() project: string,
+    @Param('id', { schema: objectId }) id: string,
+    @Downloading() download: Download,
+  ) {
     return this.adapters.archive(project, id, download);
   }
 
   @Delete(':id')
   @Endpoint({ summary: 'Delete an adapter', answer: deleted })
-  delete(@ProjectId() project: string, @Param('id') id: string) {
+  delete(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.adapters.delete(project, id);
   }
 }

@@ -9,7 +9,7 @@ import {
   type CompositionRequest,
   taskListQuery,
 } from '#contracts/http/compositions.js';
-import { deleted } from '#contracts/http/pages.js';
+import { objectId, deleted } from '#contracts/http/pages.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
 import { UntilGone } from '../http/until-gone.js';
@@ -47,19 +47,19 @@ export class CompositionsController {
 
   @Get(':id')
   @Endpoint({ summary: 'Get a composition: how far it is and what it keeps', answer: compositionObject })
-  get(@ProjectId() project: string, @Param('id') id: string) {
+  get(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.compositions.get(project, id);
   }
 
   @Post(':id/cancel')
   @Endpoint({ summary: 'Stop a composition that waits or is baked', answer: compositionObject })
-  cancel(@ProjectId() project: string, @Param('id') id: string) {
+  cancel(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.compositions.cancel(project, id);
   }
 
   @Delete(':id')
   @Endpoint({ summary: 'Delete a composition, or stop it; its adapter stays', answer: deleted })
-  delete(@ProjectId() project: string, @Param('id') id: string) {
+  delete(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.compositions.delete(project, id);
   }
 }

@@ -8,7 +8,7 @@ import {
   exportPage,
   type ExportRequest,
 } from '#contracts/http/compositions.js';
-import { deleted } from '#contracts/http/pages.js';
+import { objectId, deleted } from '#contracts/http/pages.js';
 import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
@@ -42,7 +42,7 @@ export class ExportsController {
 
   @Get(':id')
   @Endpoint({ summary: 'Get an export: how far it is, and its files', answer: exportObject })
-  get(@ProjectId() project: string, @Param('id') id: string) {
+  get(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.exports.get(project, id);
   }
 
@@ -54,8 +54,8 @@ export class ExportsController {
   })
   file(
     @ProjectId() project: string,
-    @Param('id') id: string,
-    @Param('name') name: string,
+    @Param('id', { schema: objectId }) id: string,
+    @Param('name', { schema: objectId }) name: string,
     @Downloading() download: Download,
   ) {
     return this.exports.file(project, id, name, download);
@@ -63,13 +63,13 @@ export class ExportsController {
 
   @Post(':id/cancel')
   @Endpoint({ summary: 'Stop an export that waits or is made', answer: exportObject })
-  cancel(@ProjectId() project: string, @Param('id') id: string) {
+  cancel(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.exports.cancel(project, id);
   }
 
   @Delete(':id')
   @Endpoint({ summary: 'Delete an export, or stop it', answer: deleted })
-  delete(@ProjectId() project: string, @Param('id') id: string) {
+  delete(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.exports.delete(project, id);
   }
 }

@@ -3,7 +3,7 @@ import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
 import type { z } from 'zod';
 import { fileListQuery, fileObject, filePage, fileUpload } from '#contracts/http/files.js';
-import { deleted } from '#contracts/http/pages.js';
+import { objectId, deleted } from '#contracts/http/pages.js';
 import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
@@ -41,19 +41,23 @@ export class FilesController {
 
   @Get(':id')
   @Endpoint({ summary: 'Get a file', answer: fileObject })
-  get(@ProjectId() project: string, @Param('id') id: string) {
+  get(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.files.get(project, id);
   }
 
   @Get(':id/content')
   @Endpoint({ summary: 'Get the content of a file', produces: 'application/octet-stream', isFile: true })
-  content(@ProjectId() project: string, @Param('id') id: string, @Downloading() download: Download) {
+  content(
+    @ProjectId() project: string,
+    @Param('id', { schema: objectId }) id: string,
+    @Downloading() download: Download,
+  ) {
     return this.files.content(project, id, download);
   }
 
   @Delete(':id')
   @Endpoint({ summary: 'Delete a file; jobs that use it keep it until they end', answer: deleted })
-  delete(@ProjectId() project: string, @Param('id') id: string) {
+  delete(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.files.delete(project, id);
   }
 }

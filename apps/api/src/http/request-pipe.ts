@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ApiError } from '../errors/api-error.js';
 import { type FieldGuide, findProblems, throwFindings } from '#base/field-problems.js';
 import { jobCreate, parseJobCreate } from '#contracts/http/job-create.js';
+import { findExcess } from './request-bounds.js';
 import { findUnsound } from './sound-values.js';
 import { noteUnknownFields } from './unknown-fields.js';
 
@@ -15,16 +16,16 @@ export class RequestPipe implements PipeTransform {
   transform(value: unknown, metadata: ArgumentMetadata): unknown {
     const { schema, type } = metadata;
     if (type === 'custom') return value;
-    const unsound = findUnsound(value);
-    if (unsound) {
-      const field = unsound.field || (metadata.data ?? type);
-      const message = `${field}: ${unsound.problem}; leave it out`;
-      throw new ApiError('invalid_request', message, {
-        param: field,
-        problems: [{ field, message: unsound.problem, fix: 'leave it out' }],
-      });
-    }
+    const name = metadata.data ?? type;
+    refuse(findUnsound(value), name);
     if (!(schema instanceof z.ZodType)) return value;
+    refuse(findExcess(schema, value), name);
+    if (type === 'param') {
+      const parsed = schema.safeParse(value);
+      if (!parsed.success)
+        refuse({ field: name, problem: 'is not an id', fix: 'see the API documentation' }, name);
+      return parsed.data;
+    }
     if (type === 'body' && value === undefined) {
       throw new ApiError(
         'invalid_request',
@@ -34,6 +35,17 @@ export class RequestPipe implements PipeTransform {
     const read = readers.get(schema);
     return read ? read(value) : readBySchema(schema, value, type);
   }
+}
+
+/** Throws ApiError for the first thing that makes a value not worth reading. */
+function refuse(found: { field: string; problem: string; fix: string } | undefined, name: string): void {
+  if (!found) return;
+  const { problem, fix } = found;
+  const field = found.field || name;
+  throw new ApiError('invalid_request', `${field}: ${problem}; ${fix}`, {
+    param: field,
+    problems: [{ field, message: problem, fix }],
+  });
 }
 
 function readBySchema(schema: z.ZodType, value: unknown, type: ArgumentMetadata['type']): unknown {

@@ -24,3 +24,9 @@ test('a value of any depth is looked at without using up the stack', () => {
   const deep = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)) as unknown;
   expect(findUnsound(deep)?.problem).toContain('deep');
 });
+
+test('more values than any request needs are found before all of them are looked at', () => {
+  const many = Array.from({ length: 100_000 }, () => ['text']);
+  expect(findUnsound({ many })).toMatchObject({ problem: 'has more than 50000 values' });
+  expect(findUnsound({ tokens: Array.from({ length: 500_000 }, (_, i) => i) })).toBeUndefined();
+});

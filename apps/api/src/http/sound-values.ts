@@ -1,34 +1,104 @@
 /** Values that no field may hold, whatever its schema says. */
+import { cut } from '#base/quote.js';
 
 const maxDepth = 32;
+/** Values beside numbers: the longest conversations have some thousands. */
+const maxValues = 50_000;
+/** Of one object. */
+const maxFields = 4000;
+const longestPath = 200;
+
+interface Found {
+  readonly field: string;
+  readonly problem: string;
+  readonly fix: string;
+}
+
+interface Place {
+  readonly value: object;
+  readonly depth: number;
+  readonly key: string;
+  readonly parent: Place | undefined;
+}
 
 /**
- * The first place in a JSON value that the database cannot keep: a NUL character, half of a surrogate pair, or lists and
- * objects nested more than 32 deep. Undefined if there is none. Works without recursion, since depth is the client's.
+ * The first place in a JSON value that nobody keeps or reads: a NUL character, half of a surrogate pair, lists and objects
+ * nested more than 32 deep, more than 4000 fields or 50,000 values. Undefined if there is none. Works without recursion, since depth is
+ * the client's.
  */
-export function findUnsound(
-  value: unknown,
-): { readonly field: string; readonly problem: string } | undefined {
-  const stack: { value: unknown; field: string; depth: number }[] = [{ value, field: '', depth: 0 }];
-  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
-    const { value: found, field, depth } = top;
-    if (typeof found === 'string') {
-      const problem = textProblem(found);
-      if (problem) return { field, problem };
+export function findUnsound(value: unknown): Found | undefined {
+  const stack: Place[] = [];
+  let values = 0;
+  /** Looks at a value, or keeps it for later. */
+  const look = (value: unknown, key: string, parent: Place | undefined): Found | undefined => {
+    if (typeof value === 'number') return undefined;
+    if (++values > maxValues) {
+      return { field: '', problem: `has more than ${maxValues} values`, fix: 'send fewer at a time' };
     }
-    if (typeof found !== 'object' || found === null) continue;
-    if (depth === maxDepth) return { field, problem: `is nested more than ${maxDepth} deep` };
-    for (const [key, item] of Object.entries(found)) {
-      const inner = field === '' ? key : `${field}.${key}`;
-      const problem = textProblem(key);
-      if (problem) return { field, problem: `has a field whose name ${problem}` };
-      stack.push({ value: item, field: inner.slice(0, 200), depth: depth + 1 });
+    if (typeof value === 'string') return textProblem(value, () => pathOf(key, parent));
+    if (typeof value !== 'object' || value === null) return undefined;
+    const depth = parent ? parent.depth + 1 : 0;
+    if (depth === maxDepth) {
+      return {
+        field: pathOf(key, parent),
+        problem: `is nested more than ${maxDepth} deep`,
+        fix: 'leave it out',
+      };
     }
+    stack.push({ value, depth, key, parent });
+    return undefined;
+  };
+  let found = look(value, '', undefined);
+  for (let top = stack.pop(); top !== undefined && !found; top = stack.pop()) {
+    found = lookInto(top, look);
+  }
+  return found;
+}
+
+function lookInto(
+  place: Place,
+  look: (value: unknown, key: string, parent: Place) => Found | undefined,
+): Found | undefined {
+  const { value } = place;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      // Numbers are common in long lists, and always sound.
+      if (typeof value[i] === 'number') continue;
+      const found = look(value[i], String(i), place);
+      if (found) return found;
+    }
+    return undefined;
+  }
+  const keys = Object.keys(value);
+  if (keys.length > maxFields) {
+    const problem = `has ${keys.length} fields`;
+    return { field: pathOf('', place), problem, fix: `give at most ${maxFields}` };
+  }
+  for (const key of keys) {
+    const name = textProblem(key, () => pathOf('', place));
+    if (name) return { ...name, problem: `has a field whose name ${name.problem}` };
+    const found = look((value as Readonly<Record<string, unknown>>)[key], key, place);
+    if (found) return found;
   }
   return undefined;
 }
 
-function textProblem(text: string): string | undefined {
-  if (text.includes('\0')) return 'has a NUL character';
-  return /\p{Surrogate}/u.test(text) ? 'has half of a character (a lone \\ud8xx escape)' : undefined;
+function pathOf(key: string, parent: Place | undefined): string {
+  const parts = [key];
+  for (let place = parent; place; place = place.parent) parts.unshift(place.key);
+  return cut(
+    parts
+      .filter((part) => part !== '')
+      .map((part) => cut(part))
+      .join('.'),
+    longestPath,
+  );
+}
+
+function textProblem(text: string, field: () => string): Found | undefined {
+  const fix = 'leave it out';
+  if (text.includes('\0')) return { field: field(), problem: 'has a NUL character', fix };
+  return text.isWellFormed()
+    ? undefined
+    : { field: field(), problem: 'has half of a character (a lone \\ud8xx escape)', fix };
 }

@@ -3,6 +3,7 @@ import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { jobCreate, type JobRequest } from '#contracts/http/job-create.js';
 import { jobListQuery, jobObject, jobPage } from '#contracts/http/jobs.js';
+import { objectId } from '#contracts/http/pages.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
 import { UntilGone } from '../http/until-gone.js';
@@ -34,25 +35,25 @@ export class JobsController {
 
   @Get(':id')
   @Endpoint({ summary: 'Get a job: its state and how far it has come', answer: jobObject })
-  get(@ProjectId() project: string, @Param('id') id: string) {
+  get(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.jobs.get(project, id);
   }
 
   @Post(':id/cancel')
   @Endpoint({ summary: 'Cancel a job, at once or within seconds', answer: jobObject })
-  cancel(@ProjectId() project: string, @Param('id') id: string) {
+  cancel(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.jobs.cancel(project, id);
   }
 
   @Post(':id/pause')
   @Endpoint({ summary: 'Pause a job at a checkpoint', answer: jobObject })
-  pause(@ProjectId() project: string, @Param('id') id: string) {
+  pause(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.jobs.pause(project, id);
   }
 
   @Post(':id/resume')
   @Endpoint({ summary: 'Let a paused job go on', answer: jobObject })
-  resume(@ProjectId() project: string, @Param('id') id: string) {
+  resume(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.jobs.resume(project, id);
   }
 }

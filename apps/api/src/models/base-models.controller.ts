@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, Inject, Param, Post } from '@nestjs/comm
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { baseModelRegister, baseModelRegistration } from '#contracts/http/models.js';
-import { deleted, type Deleted } from '#contracts/http/pages.js';
+import { deleted, type Deleted, objectId } from '#contracts/http/pages.js';
 import type { Caller } from '#jobs/api-keys.js';
 import { notFound } from '../errors/api-error.js';
 import { Endpoint } from '../http/endpoint.js';
@@ -33,7 +33,7 @@ export class BaseModelsController {
 
   @Get('registrations/:id')
   @Endpoint({ summary: 'Get how far a registration has come', answer: baseModelRegistration, isAdmin: true })
-  get(@Param('id') id: string) {
+  get(@Param('id', { schema: objectId }) id: string) {
     return this.registrations.get(id);
   }
 
@@ -43,7 +43,7 @@ export class BaseModelsController {
     answer: deleted,
     isAdmin: true,
   })
-  async remove(@Param('name') name: string): Promise<Deleted> {
+  async remove(@Param('name', { schema: objectId }) name: string): Promise<Deleted> {
     if (!(await this.models.remove(name))) throw notFound('model', name);
     return { id: name, object: 'model', deleted: true };
   }

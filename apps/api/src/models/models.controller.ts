@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, Inject, Param } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { modelList, modelObject } from '#contracts/http/models.js';
-import { deleted } from '#contracts/http/pages.js';
+import { objectId, deleted } from '#contracts/http/pages.js';
 import { Endpoint } from '../http/endpoint.js';
 import { ProjectId } from '../keys/caller.js';
 import { ModelsService } from './models.service.js';
@@ -19,13 +19,13 @@ export class ModelsController {
 
   @Get(':id')
   @Endpoint({ summary: 'Get a model', answer: modelObject })
-  get(@ProjectId() project: string, @Param('id') id: string) {
+  get(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.models.get(project, id);
   }
 
   @Delete(':id')
   @Endpoint({ summary: 'Delete a fine-tuned model', answer: deleted })
-  delete(@ProjectId() project: string, @Param('id') id: string) {
+  delete(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.models.delete(project, id);
   }
 }

@@ -7,6 +7,7 @@ import { Endpoint } from '../http/endpoint.js';
 import { Public } from '../keys/public.js';
 import { sharePagePolicy } from './share-page.js';
 import { SharesService } from './shares.service.js';
+import { objectId } from '#contracts/http/pages.js';
 
 /** What a link opens: one page and the files, and nothing else. */
 @ApiTags('links')
@@ -20,7 +21,7 @@ export class LinksController {
   @Header('cache-control', 'no-store')
   @Header('content-security-policy', sharePagePolicy)
   @Endpoint({ summary: 'The page of a link', produces: 'text/html', isPublic: true })
-  page(@Param('token') token: string, @Req() request: Request) {
+  page(@Param('token', { schema: objectId }) token: string, @Req() request: Request) {
     return this.shares.page(token, visitorOf(request));
   }
 
@@ -33,8 +34,8 @@ export class LinksController {
     isPublic: true,
   })
   file(
-    @Param('token') token: string,
-    @Param('name') name: string,
+    @Param('token', { schema: objectId }) token: string,
+    @Param('name', { schema: objectId }) name: string,
     @Req() request: Request,
     @Downloading() download: Download,
   ) {

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, Header, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { deleted } from '#contracts/http/pages.js';
+import { objectId, deleted } from '#contracts/http/pages.js';
 import {
   shareAccessList,
   shareCreate,
@@ -37,19 +37,19 @@ export class SharesController {
 
   @Get(':id')
   @Endpoint({ summary: 'Get a link and how often it was used', answer: shareObject })
-  get(@ProjectId() project: string, @Param('id') id: string) {
+  get(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.shares.get(project, id);
   }
 
   @Get(':id/accesses')
   @Endpoint({ summary: 'List the uses of a link, newest first', answer: shareAccessList })
-  accesses(@ProjectId() project: string, @Param('id') id: string) {
+  accesses(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.shares.accesses(project, id);
   }
 
   @Delete(':id')
   @Endpoint({ summary: 'Revoke a link', answer: deleted })
-  revoke(@ProjectId() project: string, @Param('id') id: string) {
+  revoke(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.shares.revoke(project, id);
   }
 }

@@ -10,6 +10,7 @@ import {
   metricListQuery,
   metricPage,
 } from '#contracts/http/streams.js';
+import { objectId } from '#contracts/http/pages.js';
 import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { ProjectId } from '../keys/caller.js';
@@ -37,7 +38,7 @@ export class StreamsController {
   @Endpoint({ summary: 'List what happened to a job, or follow it as server-sent events', answer: eventPage })
   events(
     @ProjectId() project: string,
-    @Param('id') id: string,
+    @Param('id', { schema: objectId }) id: string,
     @Query({ schema: eventListQuery }) query: z.output<typeof eventListQuery>,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
@@ -52,7 +53,7 @@ export class StreamsController {
   @Endpoint({ summary: 'List what was measured, or follow it as server-sent events', answer: metricPage })
   metrics(
     @ProjectId() project: string,
-    @Param('id') id: string,
+    @Param('id', { schema: objectId }) id: string,
     @Query({ schema: metricListQuery }) query: z.output<typeof metricListQuery>,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
@@ -70,7 +71,7 @@ export class StreamsController {
   })
   stream(
     @ProjectId() project: string,
-    @Param('id') id: string,
+    @Param('id', { schema: objectId }) id: string,
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
   ) {
@@ -81,7 +82,7 @@ export class StreamsController {
   @Endpoint({ summary: 'List the checkpoints that are kept, newest first', answer: checkpointPage })
   checkpoints(
     @ProjectId() project: string,
-    @Param('id') id: string,
+    @Param('id', { schema: objectId }) id: string,
     @Query({ schema: checkpointListQuery }) query: z.output<typeof checkpointListQuery>,
   ) {
     return this.history.checkpoints(project, id, query);
@@ -95,8 +96,8 @@ export class StreamsController {
   })
   archive(
     @ProjectId() project: string,
-    @Param('id') id: string,
-    @Param('checkpoint') checkpoint: string,
+    @Param('id', { schema: objectId }) id: string,
+    @Param('checkpoint', { schema: objectId }) checkpoint: string,
     @Downloading() download: Download,
   ) {
     return this.archives.archive(project, id, checkpoint, download);
