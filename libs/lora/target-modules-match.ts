@@ -1,6 +1,7 @@
 /** Which module paths a LoRA configuration names and which rank it gives them, by the rules of PEFT's tuners_utils. */
 import type { LoraConfig } from '#lora/config.js';
-import { matchPaths, pythonFullmatch, pythonMatch } from '#lora/target-modules-regex.js';
+import { matchPaths } from '#lora/match-paths.js';
+import { pythonFullmatch, pythonMatch } from '#lora/target-modules-regex.js';
 
 /** The shorthand for every linear layer but the output embedding. */
 export function isAllLinear(targetModules: LoraConfig['target_modules']): boolean {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LoraConfigError } from '#lora/config.js';
-import { matchPaths, pythonFullmatch, pythonMatch } from '#lora/target-modules-regex.js';
+import { matchPaths } from '#lora/match-paths.js';
+import { pythonFullmatch, pythonMatch } from '#lora/target-modules-regex.js';
 
 const fullmatches = (pattern: string, text: string) =>
   matchPaths([pythonFullmatch(pattern, 'target_modules')], [text], 'target_modules')[0]![0] !== null;
@@ -59,4 +60,31 @@ test('an expression that backtracks for ever is stopped and named', () => {
   expect(() => matchPaths([expression], ['a'.repeat(60)], 'target_modules')).toThrow(
     /target_modules: a regular expression took longer than 1000 ms/,
   );
+});
+
+describe('an expression that V8 chokes on is a problem of the configuration, soon and in few words', () => {
+  test.each([
+    ['repetitions inside repetitions', '(.+)+x', 'a'.repeat(60)],
+    ['groups that take minutes to compile', `${'('.repeat(4000)}a${')?'.repeat(4000)}`, 'b'],
+    ['many of them', `${'('.repeat(10)}a${')?'.repeat(10)}`.repeat(450), 'model.layers.0.self_attn.q_proj'],
+    ['what is not closed', '('.repeat(15_000), 'b'],
+    ['a wrong class', `${'a'.repeat(15_000)}[z-a]`, 'b'],
+  ])('%s', (_, pattern, path) => {
+    const start = performance.now();
+    let error: unknown;
+    try {
+      matchPaths([pythonFullmatch(pattern, 'target_modules')], [path], 'target_modules');
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(LoraConfigError);
+    expect((error as Error).message.length).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(8000);
+  });
+
+  test('and one that is long but sound matches all the same', () => {
+    const names = Array.from({ length: 900 }, (_, i) => `model\\.layers\\.${i}\\.q_proj`);
+    expect(fullmatches(`(?!vision)(?:${names.join('|')})`, 'model.layers.899.q_proj')).toBe(true);
+    expect(fullmatches(`(?:(?:a)?(?:b)?(?:c)?(?:d)?(?:e)?){1,2}`, 'abcdeab')).toBe(true);
+  });
 });

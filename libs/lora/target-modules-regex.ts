@@ -1,9 +1,9 @@
 /**
- * Regular expressions of PEFT configurations: written for Python's `re`, run by JavaScript on the module paths of a model.
+ * Regular expressions of PEFT configurations: written for Python's `re`, in JavaScript's syntax.
  *
  * What both languages share is passed on, what only Python writes differently is translated, the rest is refused by name.
  */
-import vm from 'node:vm';
+import { quote } from '#base/quote.js';
 import { LoraConfigError } from '#lora/config.js';
 
 /** A regular expression in JavaScript's syntax. */
@@ -11,9 +11,6 @@ export interface RegexSource {
   readonly source: string;
   readonly flags: string;
 }
-
-/** Long enough for any honest pattern on thousands of paths; a pattern that backtracks for ever ends here. */
-const TIME_LIMIT_MS = 1000;
 
 /** `re.fullmatch(pattern, path)`; `field` names the place in the configuration for errors. */
 export function pythonFullmatch(pattern: string, field: string): RegexSource {
@@ -27,47 +24,12 @@ export function pythonMatch(pattern: string, field: string): RegexSource {
   return { source: `^(?:${source})`, flags };
 }
 
-/**
- * Runs every expression on every path: null where it does not match, otherwise the text of its group `idx` or ''.
- *
- * The result is indexed [expression][path]. Throws LoraConfigError for `field` if that takes longer than a second.
- */
-export function matchPaths(
-  expressions: readonly RegexSource[],
-  paths: readonly string[],
-  field: string,
-): (string | null)[][] {
-  if (expressions.length === 0) return [];
-  // A regular expression cannot be interrupted from JavaScript, only by the engine's own limit on a script.
-  const script = `((expressions, paths) => expressions.map(({ source, flags }) => {
-    const expression = new RegExp(source, flags);
-    return paths.map((path) => {
-      const match = expression.exec(path);
-      return match && (match.groups?.idx ?? '');
-    });
-  }))(${JSON.stringify(expressions)}, ${JSON.stringify(paths)})`;
-  try {
-    return vm.runInThisContext(script, { timeout: TIME_LIMIT_MS }) as (string | null)[][];
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
-    throw new LoraConfigError([
-      {
-        field,
-        problem: `a regular expression took longer than ${TIME_LIMIT_MS} ms on ${paths.length} module paths`,
-        fix: 'write it without repetitions inside repetitions',
-      },
-    ]);
-  }
-}
-
 /** Escapes that mean the same in both languages, inside and outside of a class. */
 const sharedEscapes = /^[dDwWsSbBnrtfvxu1-9]$/;
 
 function translate(pattern: string, field: string): RegexSource {
   const refuse = (problem: string, fix: string) =>
-    new LoraConfigError([
-      { field, problem: `the regular expression ${JSON.stringify(pattern)} ${problem}`, fix },
-    ]);
+    new LoraConfigError([{ field, problem: `the regular expression ${quote(pattern)} ${problem}`, fix }]);
   let source = '';
   let flags = '';
   let i = 0;
@@ -100,7 +62,7 @@ function translate(pattern: string, field: string): RegexSource {
     const inlineFlags = /^\(\?([aiLmsux]+)\)/.exec(rest);
     const named = /^\(\?P<(\w+)>/.exec(rest);
     const reference = /^\(\?P=(\w+)\)/.exec(rest);
-    const comment = /^\(\?#[^)]*\)/.exec(rest);
+    const commentEnd = rest.startsWith('(?#') ? rest.indexOf(')') + 1 : 0;
     if (inlineFlags) {
       if (i > 0) throw refuse(`has ${inlineFlags[0]} inside`, 'put flags at its very start');
       if (/[Lx]/.test(inlineFlags[1]!)) throw refuse(`has ${inlineFlags[0]}`, 'use a, i, m, s and u only');
@@ -112,8 +74,8 @@ function translate(pattern: string, field: string): RegexSource {
     } else if (reference) {
       source += `\\k<${reference[1]}>`;
       i += reference[0].length;
-    } else if (comment) {
-      i += comment[0].length;
+    } else if (commentEnd > 0) {
+      i += commentEnd;
     } else if (!rest.startsWith('(?') || /^\(\?(:|=|!|<=|<!)/.test(rest)) {
       source += take(1);
     } else {
@@ -139,7 +101,13 @@ function translate(pattern: string, field: string): RegexSource {
   try {
     void new RegExp(source, flags);
   } catch (error) {
-    throw refuse(`is not valid: ${(error as Error).message}`, 'correct it');
+    throw refuse(`is not valid: ${reasonOf(error)}`, 'correct it');
   }
   return { source, flags };
+}
+
+/** What V8 says of an expression, without the expression. */
+export function reasonOf(error: unknown): string {
+  const { message } = error as Error;
+  return quote(message.slice(message.lastIndexOf('/') + 1).replace(/^\w*: /, ''), 200).slice(1, -1);
 }
