@@ -31,6 +31,14 @@ export const reply = z.union([
 ]);
 export type Reply = z.infer<typeof reply>;
 
+const seconds = z.number().nonnegative();
+
+/** From the child now and then, for no call: the delay of its event loop since the last one. */
+export const loopReport = z.strictObject({
+  loopDelay: z.strictObject({ mean: seconds, p99: seconds, max: seconds }),
+});
+export type LoopReport = z.infer<typeof loopReport>;
+
 /** The number of the call that a message belongs to, also where the rest of it cannot be read. */
 export function callOf(message: unknown): number | undefined {
   return z.looseObject({ call }).safeParse(message).data?.call;

@@ -1,7 +1,8 @@
 /** The side of a child process that answers its parent's calls. */
 import { z } from 'zod';
 import { factsOf, LowrankError } from '#base/errors.js';
-import { callOf, type Methods, type Reply, request } from '#contracts/process-calls.js';
+import { LoopDelayMeter } from '#base/loop-delay.js';
+import { callOf, type LoopReport, type Methods, type Reply, request } from '#contracts/process-calls.js';
 
 /** One call while it is worked on. */
 export interface Call<Update> {
@@ -22,6 +23,9 @@ export interface ServeOptions {
   /** Told when the parent is gone, after every call was cancelled; ends the process by default. */
   readonly onParentGone?: () => void;
 }
+
+/** Between two reports of the event loop's delay. */
+const reportMilliseconds = 5000;
 
 /** Answers calls of the parent process until the channel closes. */
 export function serveCalls<M extends Methods>(
@@ -45,6 +49,9 @@ class CallServer<M extends Methods> {
     if (!process.send)
       throw new LowrankError('usage', 'this program is started by another one, with a channel');
     process.on('message', (message) => this.receive(message));
+    const meter = new LoopDelayMeter();
+    const report = () => this.send({ loopDelay: meter.read() });
+    setInterval(report, reportMilliseconds).unref();
     process.once('disconnect', () => {
       for (const abort of this.running.values()) abort.abort(unwanted());
       onParentGone();
@@ -100,7 +107,7 @@ class CallServer<M extends Methods> {
     this.send({ call, error: facts });
   }
 
-  private send(reply: Reply): void {
+  private send(reply: Reply | LoopReport): void {
     // The channel keeps the order, so the last message is there when all are. A parent that is gone hears nothing.
     this.lastSent = new Promise((resolve) => {
       if (process.connected && process.send) process.send(reply, () => resolve());

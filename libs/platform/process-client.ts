@@ -2,7 +2,15 @@
 import { finished } from 'node:stream/promises';
 import { z } from 'zod';
 import { errorOf, LowrankError } from '#base/errors.js';
-import { callOf, type Methods, reply, type Reply, type Request } from '#contracts/process-calls.js';
+import type { LoopDelay } from '#base/loop-delay.js';
+import {
+  callOf,
+  loopReport,
+  type Methods,
+  reply,
+  type Reply,
+  type Request,
+} from '#contracts/process-calls.js';
 import { type ComputingProcess, forkComputing } from '#platform/computing-process.js';
 import { SilenceWatch } from '#platform/silence-watch.js';
 
@@ -60,6 +68,10 @@ interface Waiting {
 const channelSeconds = 2;
 /** After its deadline a call is not waited for without end. */
 const defaultGraceSeconds = 5;
+
+/** What processes of this one's last told of their event loops, by the name of their kind. */
+const loopDelays = new Map<string, LoopDelay>();
+export const childLoopDelays: ReadonlyMap<string, LoopDelay> = loopDelays;
 
 export class ProcessClient<M extends Methods> {
   /** Resolves when the process has ended and everything that it said was heard. */
@@ -167,7 +179,9 @@ export class ProcessClient<M extends Methods> {
     const call = callOf(message);
     const waiting = call === undefined ? undefined : this.waiting.get(call);
     if (!waiting) {
-      if (call === undefined)
+      const { success: isReport, data } = loopReport.safeParse(message);
+      if (isReport) loopDelays.set(this.settings.name ?? 'process', data.loopDelay);
+      else if (call === undefined)
         this.settings.log?.warn({ pid: this.pid }, 'a child process said something unknown');
       return;
     }

@@ -59,6 +59,7 @@ describe('the service', () => {
     expect(text).toMatch(/^lowrank_jobs\{state="queued"\} [1-9]/m);
     expect(text).toMatch(/^lowrank_queue_entries\{kind="waiting"\} \d+$/m);
     expect(text).toMatch(/^lowrank_trained_steps \d+$/m);
+    expect(text).toMatch(/^lowrank_event_loop_delay_seconds\{process="api",figure="p99"\} [\d.e-]+$/m);
     expect(text).toMatch(
       /^lowrank_http_request_duration_seconds_count\{method="POST",route="\/v1\/fine_tuning\/jobs",status="200"\} [1-9]/m,
     );

@@ -24,7 +24,7 @@ export class PreviewProcess {
   private readonly process: ProcessOnDemand<typeof previewMethods>;
 
   constructor(idleMilliseconds = usualIdleMilliseconds) {
-    const settings = { methods: previewMethods, main: previewMain, died };
+    const settings = { methods: previewMethods, name: 'previews', main: previewMain, died };
     this.process = new ProcessOnDemand(() => settings, idleMilliseconds);
   }
 

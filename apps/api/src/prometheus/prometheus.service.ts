@@ -1,4 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { LoopDelayMeter } from '#base/loop-delay.js';
+import { childLoopDelays } from '#platform/process-client.js';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { jobStates } from '#platform/database/entities/job.js';
 import type { Platform } from '#platform/platform.js';
@@ -47,6 +49,13 @@ export class PrometheusService {
   private readonly tokens = this.gauge('lowrank_trained_tokens', 'Tokens that finished jobs trained on.');
   private readonly workers = this.gauge('lowrank_workers', 'Workers with a fresh heartbeat.');
 
+  private readonly loopDelay = this.gauge(
+    'lowrank_event_loop_delay_seconds',
+    'Delay of the event loop of the API and of its processes: since the last look, and in their last 5 seconds.',
+    ['process', 'figure'],
+  );
+  private readonly meter = new LoopDelayMeter();
+
   constructor(@Inject(PLATFORM) private readonly platform: Platform) {
     collectDefaultMetrics({ register: this.registry, prefix: 'lowrank_api_' });
   }
@@ -91,7 +100,16 @@ export class PrometheusService {
     this.workers.set(Number(alive!.count));
     this.queue.set({ kind: 'waiting' }, waiting);
     this.queue.set({ kind: 'active' }, active);
+    this.setLoopDelays();
     return this.registry.metrics();
+  }
+
+  private setLoopDelays(): void {
+    for (const [process, delay] of [['api', this.meter.read()] as const, ...childLoopDelays]) {
+      for (const figure of ['mean', 'p99', 'max'] as const) {
+        this.loopDelay.set({ process, figure }, delay[figure]);
+      }
+    }
   }
 
   private gauge(name: string, help: string, labelNames: string[] = []): Gauge {
