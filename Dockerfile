@@ -36,20 +36,22 @@ HEALTHCHECK --interval=10s --timeout=6s --start-period=60s --retries=3 \
   CMD ["node", "/app/dist/tools/docker/api-health.js"]
 CMD ["node", "/app/dist/apps/api/src/main.js"]
 
-# CUDA 12 and cuDNN 9, which ONNX Runtime's provider is linked to; the provider itself is fetched by its own script.
-FROM nvidia/cuda:12.6.3-cudnn-runtime-ubuntu22.04 AS gpu
-COPY --from=service /usr/local/bin/node /usr/local/bin/node
+# The libraries of CUDA 13 and ONNX Runtime's provider, as `lowrank doctor --install cuda` gets them on any machine. The
+# cache keeps them from build to build.
+FROM ${NODE_IMAGE} AS cuda
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends python3 python3-pip \
+ && rm -rf /var/lib/apt/lists/*
 COPY --from=program /app /app
-# The account has the number of the other image's, so that both may write into one home.
-RUN useradd --create-home --uid 1000 lowrank \
- && ONNXRUNTIME_NODE_INSTALL=true node /app/node_modules/onnxruntime-node/script/install \
- && chmod +x /app/dist/apps/cli/src/main.js \
- && ln -s /app/dist/apps/cli/src/main.js /usr/local/bin/lowrank \
- && install -d -o lowrank -g lowrank /var/lib/lowrank
-WORKDIR /app
-USER lowrank
-ENV NODE_ENV=production LOWRANK_HOME=/var/lib/lowrank WORKER_DEVICES=cuda
-VOLUME /var/lib/lowrank
+RUN --mount=type=cache,target=/var/cache/cuda \
+    CUDA_FOLDER=/var/cache/cuda node /app/dist/apps/cli/src/main.js doctor --install cuda \
+ && cp -a /var/cache/cuda /opt/cuda
+
+# The driver is the machine's: NVIDIA's container toolkit puts it into the container.
+FROM service AS gpu
+COPY --from=cuda /opt/cuda /opt/cuda
+ENV CUDA_FOLDER=/opt/cuda WORKER_DEVICES=cuda \
+    NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 HEALTHCHECK --interval=10s --timeout=6s --start-period=120s --retries=3 \
   CMD ["node", "/app/dist/tools/docker/worker-health.js"]
 CMD ["node", "/app/dist/apps/worker/src/main.js"]

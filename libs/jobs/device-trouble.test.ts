@@ -59,6 +59,13 @@ test.each<[JobDevice, Partial<FailedTrial>, string, RegExp, RegExp]>([
   ],
   [
     'cuda',
+    { message: notLoaded, log: loading('/x/lib/libcurand.so.10: file too short') },
+    'dependency_missing',
+    /^the library libcurand\.so\.10 is damaged \(file too short\)$/,
+    /--install cuda$/,
+  ],
+  [
+    'cuda',
     { message: notLoaded, log: loading('libcuda.so.1: cannot open shared object file: No such file') },
     'driver_missing',
     /libcuda\.so\.1/,

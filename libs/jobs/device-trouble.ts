@@ -172,6 +172,11 @@ function libraryTrouble(
       fix: libraryFix(device),
     };
   }
+  const damaged = /(lib[\w.+-]+\.so[\w.]*): (file too short|invalid ELF header)/.exec(text);
+  if (damaged) {
+    const reason = `the library ${damaged[1]} is damaged (${damaged[2]})`;
+    return { code: 'dependency_missing', reason, fix: libraryFix(device) };
+  }
   const version = /version [`'‘"]?([A-Z]+_[\d.]+)['’"]? not found/.exec(text)?.[1];
   if (version) {
     const reason = `the system's libraries are too old: ${version} is needed`;

@@ -54,9 +54,11 @@ test('what is installed is not fetched again, for which no tools are needed', as
   expect(await index.asked()).toEqual(['onnxruntime-gpu', 'nvidia-cublas']);
 });
 
-test('a library that was deleted, or another recipe, installs anew', async () => {
+test('a library that was deleted or cut short, or another recipe, installs anew', async () => {
   await install();
   await rm(join(folder, 'lib/libcublas.so.13'));
+  expect(await install()).toMatchObject({ isNew: true });
+  await writeFile(join(folder, 'lib/libcublas.so.13'), 'pro');
   expect(await install()).toMatchObject({ isNew: true });
   const changed = { ...recipe, wheels: [blas!, provider!] };
   expect(await install({ recipe: changed })).toMatchObject({ isNew: true });

@@ -2,8 +2,9 @@
  * Installs what ONNX Runtime needs to compute on NVIDIA's GPUs, but for the driver: the libraries of CUDA and its own
  * provider, from wheels, beside a copy of the main library that npm brought. Nothing goes into node_modules.
  */
-import { copyFile, mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { LowrankError } from '#base/errors.js';
 import { cudaPlace, onnxRuntimePackage } from '#runtime/cuda-place.js';
 import {
@@ -76,7 +77,11 @@ export async function installCuda(options: CudaInstallOptions): Promise<CudaInst
     // Without its record an installation does not count.
     await rm(place.record, { force: true });
     await replaceFolder(staging, place.libraries);
-    const record = { recipe: cudaRecipeDigest(recipe), onnxruntime: runtime.version };
+    const record = {
+      recipe: cudaRecipeDigest(recipe),
+      onnxruntime: runtime.version,
+      bytes: await sizesIn(place.libraries),
+    };
     await writeFile(`${staging}.json`, `${JSON.stringify(record)}\n`);
     await rename(`${staging}.json`, place.record);
   } finally {
@@ -109,16 +114,24 @@ async function layOut(
   await copyFile(join(onnxRuntimePackage().libraries, mainLibrary), join(folder, mainLibrary));
 }
 
+/** Whether everything is there in its size, as an installation of this recipe left it. */
 async function isWhole(folder: string, recipe: CudaRecipe): Promise<boolean> {
-  const { record, libraries } = cudaPlace(folder);
-  if ((await readRecord(record))?.['recipe'] !== cudaRecipeDigest(recipe)) return false;
-  const found = new Set(await readdir(libraries).catch(() => []));
-  return [...recipe.libraries, mainLibrary].every((name) => found.has(name));
+  const place = cudaPlace(folder);
+  const record = await readRecord(place.record);
+  if (record?.['recipe'] !== cudaRecipeDigest(recipe)) return false;
+  return isDeepStrictEqual(record['bytes'], await sizesIn(place.libraries));
 }
 
-/** Of the files in a folder; 0 if it is not there. */
-async function sizeOf(folder: string): Promise<number> {
+/** Of every file by its name; none if the folder is not there. */
+async function sizesIn(folder: string): Promise<Record<string, number>> {
   const names = await readdir(folder).catch(() => []);
-  const sizes = await Promise.all(names.map((name) => stat(join(folder, name)).then(({ size }) => size)));
-  return sizes.reduce((sum, size) => sum + size, 0);
+  const sizes = names.map(async (name): Promise<[string, number]> => {
+    const { size } = await lstat(join(folder, name));
+    return [name, size];
+  });
+  return Object.fromEntries(await Promise.all(sizes));
+}
+
+async function sizeOf(folder: string): Promise<number> {
+  return Object.values(await sizesIn(folder)).reduce((sum, size) => sum + size, 0);
 }

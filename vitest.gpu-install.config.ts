@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+import { shared } from './vitest.config.js';
+
+/** Tests of what CUDA needs but for a GPU: it is fetched first (4 GB), which takes python3 with pip, gcc and g++. */
+export default defineConfig({
+  ...shared,
+  test: {
+    ...shared.test,
+    include: ['test/gpu-install/**/*.test.ts'],
+    globalSetup: ['test/gpu-install/global-setup.ts'],
+  },
+});
