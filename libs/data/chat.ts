@@ -35,17 +35,8 @@ export function encodeChat(
 ): EncodedExample {
   const { text, spans, notes } = findTrainedSpans(messages, tokenizer, template, options);
   const { ids, isInSpan } = tokenizer.encodeSpans(text, spans);
-  return withOneBeginning({ ids, trained: isInSpan, notes }, tokenizer);
-}
-
-/** Where both the template and the first message bring the token that begins a text, one is kept. */
-function withOneBeginning(example: EncodedExample, tokenizer: Tokenizer): EncodedExample {
-  const bos = tokenizer.special.bos?.id;
-  if (bos === undefined || example.ids[0] !== bos || example.ids[1] !== bos) return example;
-  return withOneBeginning(
-    { ...example, ids: example.ids.slice(1), trained: example.trained.subarray(1) },
-    tokenizer,
-  );
+  const repeated = tokenizer.countRepeatedBeginnings(ids);
+  return { ids: ids.slice(repeated), trained: isInSpan.subarray(repeated), notes };
 }
 
 /** The rendered conversation, the spans of it that the model is to learn, and what it does not show. */

@@ -188,11 +188,27 @@ describe('rows', () => {
 });
 
 describe('files that are something else', () => {
+  it('says that a line has several objects', async () => {
+    const row = '{"text": "a {}"}';
+    const [problem] = await problemsOf(Buffer.from(`${row}\n${row}${row}\n`));
+    expect(problem).toMatchObject({ line: 2, code: 'invalid_json' });
+    expect(problem!.message).toContain('several objects');
+  });
+
   it.each([
     ['gzip', Buffer.from([0x1f, 0x8b, 8, 0]), 'gunzip'],
     ['a ZIP archive', Buffer.from('PK\u0003\u0004data'), 'Unpack'],
     ['Parquet', Buffer.from('PAR1data'), 'from_parquet'],
     ['UTF-16', Buffer.from('\ufeff{"text": "a"}', 'utf16le'), 'UTF-8'],
+    ['UTF-16', Buffer.from('{"text": "a"}', 'utf16le'), 'UTF-8'],
+    ['UTF-16', Buffer.from('{"text": "a"}', 'utf16le').swap16(), 'UTF-8'],
+    ['UTF-32', Buffer.from([0xff, 0xfe, 0, 0, 0x7b, 0, 0, 0]), 'UTF-8'],
+    [
+      'a Git LFS pointer',
+      'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n',
+      'git lfs pull',
+    ],
+    ['a web page', '<!DOCTYPE html>\n<html><body>404</body></html>', 'Download the file itself'],
     ['a JSON array', '[\n{"text": "a"}\n]', "jq -c '.[]'"],
     ['JSON spread over several lines', '{\n"text": "a"\n}', 'jq -c .'],
     ['CSV', 'prompt,completion\na,b\n', 'one JSON object a line'],

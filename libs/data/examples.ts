@@ -33,13 +33,9 @@ export function encodeRow(row: Row, tokenizer: Tokenizer, template: ChatTemplate
   }
 }
 
-function startsWith(ids: readonly number[], beginning: readonly number[]): boolean {
-  return beginning.every((id, index) => ids[index] === id);
-}
-
 function frame(tokenizer: Tokenizer, text: string, learnedFrom: number): EncodedExample {
   const { ids: inner, isInSpan } = tokenizer.encodeSpans(text, [{ start: learnedFrom, end: text.length }]);
-  const prefix = startsWith(inner, tokenizer.prefix) ? [] : tokenizer.prefix;
+  const prefix = tokenizer.beginsWithPrefix(inner) ? [] : tokenizer.prefix;
   // However it comes there, the beginning is given, not learned.
   const eos = tokenizer.special.eos;
   const ending = eos && inner.at(-1) !== eos.id ? [eos.id] : [];

@@ -233,6 +233,16 @@ describe('encode', () => {
   });
 });
 
+describe('encodePrompt', () => {
+  it('begins a text once, whether or not the text brings the token that begins it', async () => {
+    const tokenizer = await loadTokenizer(join(fixtures, 'metaspace-byte-fallback'));
+    const bos = tokenizer.special.bos!.id;
+    expect(tokenizer.encodePrompt('<s>What').filter((id) => id === bos)).toEqual([bos]);
+    expect(tokenizer.encodePrompt('What')[0]).toBe(bos);
+    expect(tokenizer.encodePrompt('')).toEqual([bos]);
+  });
+});
+
 describe('encodeSpans', () => {
   it('marks a token that reaches over the edge of a span', async () => {
     const tokenizer = await loadTokenizer(join(fixtures, 'byte-level-gpt2'));

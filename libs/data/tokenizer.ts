@@ -103,6 +103,28 @@ export class Tokenizer {
   }
 
   /**
+   * Token ids of a text that is to be gone on with: the ids that the tokenizer puts in front, unless the text brings them
+   * itself, and none behind, which would end it.
+   */
+  encodePrompt(text: string): number[] {
+    const ids = this.encode(text, { addSpecialTokens: false });
+    return this.beginsWithPrefix(ids) ? ids : [...this.prefix, ...ids];
+  }
+
+  /** Whether ids begin with those that the tokenizer puts in front of a text. */
+  beginsWithPrefix(ids: readonly number[]): boolean {
+    return this.prefix.every((id, index) => ids[index] === id);
+  }
+
+  /** How many tokens at the beginning say again that a text begins: where both a template and its first message do. */
+  countRepeatedBeginnings(ids: readonly number[]): number {
+    const bos = this.special.bos?.id;
+    let count = 0;
+    while (bos !== undefined && ids[count] === bos && ids[count + 1] === bos) count++;
+    return count;
+  }
+
+  /**
    * Token ids of a text without special tokens around it, and for each token whether it stands for any character of
    * a span. Spans are in ascending order and do not overlap. A token that reaches over the edge of a span is in it.
    */

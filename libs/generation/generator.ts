@@ -177,17 +177,15 @@ export class Generator {
 
   private encode(prompt: Prompt, onHidden: CompletionOptions['onHidden']): number[] {
     const { tokenizer, template } = this.options;
-    if (typeof prompt === 'string') {
-      // Only what a tokenizer puts in front: what it puts behind a text would end it.
-      return [...tokenizer.prefix, ...tokenizer.encode(prompt, { addSpecialTokens: false })];
-    }
+    if (typeof prompt === 'string') return tokenizer.encodePrompt(prompt);
     if (!isConversation(prompt)) return prompt.length === 0 ? newDocument(tokenizer) : [...prompt];
     const conversation = template.open(prompt, { addGenerationPrompt: true });
     const text = conversation.render();
     const hidden = findHiddenParts(conversation, text);
     requireCalls(hidden);
     if (hidden.length > 0) onHidden?.(hidden);
-    return tokenizer.encode(text, { addSpecialTokens: false });
+    const ids = tokenizer.encode(text, { addSpecialTokens: false });
+    return ids.slice(tokenizer.countRepeatedBeginnings(ids));
   }
 }
 

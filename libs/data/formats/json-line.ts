@@ -112,6 +112,13 @@ function explain(text: string): readonly [code: string, message: string] | undef
   }
   const [first = '', ...rest] = line.split('\r');
   if (rest.length > 0 && isJson(first)) return ['lone_carriage_return', loneReturn];
+  const ends = [...line.matchAll(/\}(?=\s*\{)/g)].slice(0, 20).map(({ index }) => index + 1);
+  if (ends.some((end) => isJson(line.slice(0, end)))) {
+    return [
+      'invalid_json',
+      'the line has several objects. Write each on a line of its own (jq -c . file.json).',
+    ];
+  }
   if (/[:[,]\s*-?(?:NaN|Infinity)\s*[,\]}]/.test(line)) {
     return ['not_a_number', 'NaN and Infinity are not JSON. Write null, or leave the field out.'];
   }

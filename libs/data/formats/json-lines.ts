@@ -9,7 +9,7 @@ export const jsonLines: RowSource = {
 
   detects({ firstLine }: FileHead): boolean {
     // An object alone on its line may still be JSON spread over several.
-    return firstLine !== undefined && /^\s*\{./.test(firstLine.text);
+    return firstLine !== undefined && /^\s*\{[^\0]/.test(firstLine.text);
   },
 
   async *read({ chunks, problems, maxRecordBytes }: ReadContext): AsyncIterable<readonly DataRecord[]> {
