@@ -41,9 +41,12 @@ const tokenizerConfigFile = z.looseObject({
   added_tokens_decoder: z.record(z.string(), tokenFlags).optional(),
 });
 
+/** Some tools write -1 for a token that a model does not have. */
+const idOrNone = z.int().min(-1).max(HIGHEST_ID);
+
 /** `eos_token_id` and its kin, in config.json and generation_config.json. */
 const modelConfigFile = z.looseObject({
-  eos_token_id: z.union([tokenId, z.array(tokenId)]).nullish(),
+  eos_token_id: z.union([idOrNone, z.array(idOrNone)]).nullish(),
 });
 
 const SPECIAL_NAMES = ['bos', 'eos', 'unk', 'pad', 'sep', 'cls', 'mask'] as const;
@@ -60,9 +63,9 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const file = files.parse('tokenizer.json', tokenizerFile)!;
   const config = files.parse('tokenizer_config.json', tokenizerConfigFile) ?? {};
   const map = files.parse('special_tokens_map.json', z.looseObject({})) ?? {};
-  const stopIds = ['generation_config.json', 'config.json'].flatMap(
-    (name) => files.parse(name, modelConfigFile)?.eos_token_id ?? [],
-  );
+  const stopIds = ['generation_config.json', 'config.json']
+    .flatMap((name) => files.parse(name, modelConfigFile)?.eos_token_id ?? [])
+    .filter((id) => id >= 0);
 
   try {
     return build({ file, config, map, stopIds, digest: files.digest(stopIds) });

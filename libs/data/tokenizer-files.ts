@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
+import { gitLfsPointer, isGitLfsPointer } from '#base/git-lfs.js';
 import { LowrankError } from '#base/errors.js';
 import { jsonProblem } from '#base/json-problem.js';
 
@@ -36,6 +37,10 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     parse: (name, schema) => {
       const bytes = contents.get(name);
       if (!bytes) return undefined;
+      if (isGitLfsPointer(bytes)) {
+        const problem = `${name} of ${basename(folder)} ${gitLfsPointer}`;
+        throw new LowrankError('tokenizer_invalid', problem, { details: { folder, file: name } });
+      }
       try {
         return schema.parse(JSON.parse(bytes.toString('utf8')));
       } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -344,6 +344,20 @@ describe('loadTokenizer', () => {
     expect((await loadChanged('byte-level-gpt2', () => undefined)).digest).toBe(first);
     const changed = await loadChanged('byte-level-gpt2', (json) => addToken(json, '<x>', {}));
     expect(changed.digest).not.toBe(first);
+  });
+
+  it('takes an id of -1 for a token that the model does not have, and knows a Git LFS pointer', async () => {
+    const source = join(fixtures, 'byte-level-gpt2');
+    for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
+      await copyFile(join(source, name), join(folder, name));
+    }
+    const { stopIds } = await loadTokenizer(folder);
+    await writeFile(join(folder, 'generation_config.json'), '{"eos_token_id": [-1]}');
+    await writeFile(join(folder, 'config.json'), '{"eos_token_id": -1}');
+    expect((await loadTokenizer(folder)).stopIds).toEqual(stopIds);
+    await writeFile(join(folder, 'tokenizer.json'), 'version https://git-lfs.github.com/spec/v1\nsize 1\n');
+    const message = expect.stringContaining('git lfs pull') as unknown;
+    await expect(loadTokenizer(folder)).rejects.toMatchObject({ code: 'tokenizer_invalid', message });
   });
 
   it('says how to get a tokenizer.json that is missing', async () => {

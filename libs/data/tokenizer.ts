@@ -119,9 +119,8 @@ export class Tokenizer {
   /** How many tokens at the beginning say again that a text begins: where both a template and its first message do. */
   countRepeatedBeginnings(ids: readonly number[]): number {
     const bos = this.special.bos?.id;
-    let count = 0;
-    while (bos !== undefined && ids[count] === bos && ids[count + 1] === bos) count++;
-    return count;
+    const first = ids.findIndex((id) => id !== bos);
+    return Math.max(0, (first < 0 ? ids.length : first) - 1);
   }
 
   /**

@@ -101,6 +101,14 @@ function noWeights(folder: string, names: readonly string[]): LowrankError {
       { details: { folder, files: pickled } },
     );
   }
+  const shards = found(/^model-\d+-of-\d+\.safetensors$/);
+  if (shards.length > 0) {
+    return new LowrankError(
+      'weights_not_found',
+      `${folder} holds ${shards.length} shards (${shards[0]}, ...) but not ${INDEX}, which says what is in them: download that file too`,
+      { details: { folder, files: shards } },
+    );
+  }
   const foreign = found(/\.(gguf|h5|msgpack|onnx)$|^consolidated.*\.safetensors$/);
   if (foreign.length > 0) {
     return new UnsupportedError(

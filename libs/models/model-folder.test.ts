@@ -179,6 +179,7 @@ describe('a folder whose weights are not safetensors', () => {
     ['model.pth', 'weights_pickled', /Convert them once/],
     ['model-q4.gguf', 'unsupported', /model-q4\.gguf; known layouts: model\.safetensors/],
     ['consolidated.safetensors', 'unsupported', /known layouts/],
+    ['model-00001-of-00002.safetensors', 'weights_not_found', /not model\.safetensors\.index\.json/],
     ['README.md', 'weights_not_found', /neither model\.safetensors nor/],
   ])('%s: %s', async (name, code, message) => {
     await copyFile(path.join(families, 'llama', 'config.json'), path.join(scratch, 'config.json'));

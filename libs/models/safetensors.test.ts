@@ -36,7 +36,7 @@ const f32 = (begin: number, end: number, shape: unknown = [(end - begin) / 4]) =
 describe('a file that lies is refused with a code for the lie', () => {
   test.each<[code: string, header: string, dataBytes: number, message: RegExp]>([
     ['safetensors_header_not_json', `[${f32(0, 4)}]`, 4, /does not begin with "{"/],
-    ['safetensors_header_not_json', '{"a":', 0, /is not JSON/],
+    ['safetensors_header_not_json', '{"a":', 0, /is JSON that breaks off/],
     ['safetensors_header_not_json', `\uFEFF{"a":${f32(0, 4)}}`, 4, /does not begin with "{"/],
     ['safetensors_duplicate_key', `{"a":${f32(0, 4)},"a":${f32(4, 8)}}`, 8, /names "a" twice/],
     ['safetensors_duplicate_key', `{"a":${f32(0, 4)},"\\u0061":${f32(4, 8)}}`, 8, /names "a" twice/],
@@ -125,6 +125,13 @@ describe('a file that lies is refused with a code for the lie', () => {
       code: 'safetensors_too_many_tensors',
       details: { tensors: 4097, limit: 4096 },
     });
+  });
+
+  test('a Git LFS pointer', async () => {
+    const file = path.join(scratch, 'pointer');
+    await writeFile(file, 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n');
+    const message = expect.stringContaining('git lfs pull') as unknown;
+    await expect(readSafetensorsHeader(file)).rejects.toMatchObject({ message });
   });
 
   test('a file shorter than a length field, a folder and no file at all', async () => {

@@ -5,6 +5,7 @@
  */
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { gitLfsPointer, isGitLfsPointer } from '#base/git-lfs.js';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { parseSafetensorsHeader, SafetensorsError } from '#models/safetensors-header.js';
 import type { SafetensorsLimits, TensorEntry } from '#models/safetensors-header.js';
@@ -51,6 +52,9 @@ export async function readSafetensorsHeader(
         `has ${size} bytes, a header needs 8 and more; the file was cut off or is not safetensors`,
         { size },
       );
+    }
+    if (isGitLfsPointer(await readBytes(handle, path, 0, Math.min(size, 64)))) {
+      throw new SafetensorsError('safetensors_not_a_file', path, gitLfsPointer);
     }
     const prefix = await readBytes(handle, path, 0, 8);
     const headerLength = new DataView(prefix.buffer).getBigUint64(0, true);

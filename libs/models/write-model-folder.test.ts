@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -99,9 +99,14 @@ test('what belongs to the model comes along, and nothing else', async () => {
   for (const name of [...along, 'README.md', 'pytorch_model.bin', 'tokenizer.json.bak']) {
     await writeFile(join(folder, name), name);
   }
+  const templates = join(folder, 'additional_chat_templates');
+  await mkdir(templates);
+  for (const name of ['tool_use.jinja', 'notes.txt']) await writeFile(join(templates, name), name);
   await write(folder, { dtype: 'f32' });
   const names = await readdir(join(scratch, 'out'));
-  expect(names.toSorted()).toEqual([...along, 'config.json', 'model.safetensors'].toSorted());
+  const written = [...along, 'additional_chat_templates', 'config.json', 'model.safetensors'];
+  expect(names.toSorted()).toEqual(written.toSorted());
+  expect(await readdir(join(scratch, 'out/additional_chat_templates'))).toEqual(['tool_use.jinja']);
   expect(await readFile(join(scratch, 'out/tokenizer.json'), 'utf8')).toBe('tokenizer.json');
 });
 

@@ -1,6 +1,6 @@
 /** A model as a folder that transformers, vLLM and this program load: weights in shards, and the files beside them. */
 import { createReadStream } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import { sizeOf } from '#base/shapes.js';
@@ -49,6 +49,8 @@ export interface WrittenModel {
 /** Beside weights and config.json, what belongs to a model: tokenizer, chat template, generation defaults, licence. */
 const companions =
   /^(tokenizer(_config)?\.json|tokenizer\.model|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.(jinja|json)|generation_config\.json|(licen[cs]e|notice|use_policy)[^/]*)$/i;
+/** Chat templates beside the usual one, as transformers saves them: `tool_use.jinja`, say. */
+const templateFolder = 'additional_chat_templates';
 const configNames: Readonly<Record<ExportDtype, Storage>> = {
   f16: 'float16',
   bf16: 'bfloat16',
@@ -86,12 +88,20 @@ export async function writeModelFolder(
     if (shards.length > 1) await writeFlushed(join(temporary, INDEX), [indexText(shards, totalBytes)]);
     await writeFlushed(join(temporary, 'config.json'), [await configText(base, dtype)]);
     for (const name of await readdir(base.folder)) {
-      if (!companions.test(name)) continue;
-      const chunks = createReadStream(join(base.folder, name)) as AsyncIterable<Uint8Array>;
-      await writeFlushed(join(temporary, name), chunks);
+      if (companions.test(name)) await copyFlushed(join(base.folder, name), join(temporary, name));
+    }
+    for (const name of await readdir(join(base.folder, templateFolder)).catch(() => [])) {
+      if (!name.endsWith('.jinja')) continue;
+      await mkdir(join(temporary, templateFolder), { recursive: true });
+      const file = join(templateFolder, name);
+      await copyFlushed(join(base.folder, file), join(temporary, file));
     }
   });
   return { folder, shards: shards.map(({ name }) => name), totalBytes };
+}
+
+function copyFlushed(from: string, to: string): Promise<unknown> {
+  return writeFlushed(to, createReadStream(from) as AsyncIterable<Uint8Array>);
 }
 
 interface Shard {

@@ -170,6 +170,19 @@ describe('a run that is cancelled', () => {
   });
 });
 
+test('a loss that is not finite before anything was learned is laid to the weights', async () => {
+  const runner = new FakeRunner();
+  const run = runner.run.bind(runner);
+  runner.run = async (name) => {
+    const results = await run(name);
+    if ('loss' in results) results['loss'] = Float32Array.of(Number.NaN);
+    return results;
+  };
+  const { end } = await attempt({ runner });
+  const message = expect.stringMatching(/weights of the base model.*Download the model again/) as unknown;
+  expect(end).toMatchObject({ code: 'loss_not_finite', message });
+});
+
 test.each([
   ['loss', 'micro'],
   ['gradient', 'apply'],

@@ -219,6 +219,14 @@ function notFinite(
   of: string,
   checkpoint: number,
 ): LowrankError {
+  if (what === 'loss' && step <= (of === 'of' ? 1 : 0)) {
+    return new LowrankError(
+      'loss_not_finite',
+      `the loss is ${value} before anything was learned: the weights of the base model, or of init_adapter, hold numbers ` +
+        'that are not finite. Download the model again, or use another',
+      { details: { step, value: String(value), checkpoint } },
+    );
+  }
   const kept =
     checkpoint > 0 ? `the checkpoint of step ${checkpoint} is sound` : 'there is no checkpoint yet';
   return new LowrankError(
