@@ -1,4 +1,4 @@
-/** Every route of the API's document, asked without a key, with a wrong one and for another project's objects. */
+/** Every route of the API's document, asked without a key, with a wrong one, by two projects and by an administrator. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Claims } from '#jobs/claims.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
@@ -29,9 +29,12 @@ let document: Document;
 let routes: Route[];
 let ours: Record<string, string>;
 let theirs: Record<string, string>;
+let admin: Record<string, string>;
 /** Ids of objects of the other project, for the paths of the document. */
 let foreign: Readonly<Record<string, string>>;
 
+/** What the document says that only administrators may. */
+const isAdmins = ({ operation }: Route) => '403' in operation.responses;
 const isPublic = (path: string) => path === '/health' || path === '/ready' || path.startsWith('/s/');
 
 beforeAll(async () => {
@@ -44,12 +47,13 @@ beforeAll(async () => {
       operation,
     })),
   );
-  const bearer = async (project: string) => {
-    const { secret } = await api.keys.create({ name: project, project });
+  const bearer = async (project: string, role: 'admin' | 'project' = 'project') => {
+    const { secret } = await api.keys.create({ name: project, project, role });
     return { authorization: `Bearer ${secret}` };
   };
   ours = await bearer('ours');
   theirs = await bearer('theirs');
+  admin = await bearer('root', 'admin');
   foreign = await makeForeign();
 }, 120_000);
 afterAll(() => api[Symbol.asyncDispose]());
@@ -77,6 +81,7 @@ async function makeForeign(): Promise<Record<string, string>> {
     '/v1/adapters': done.adapter,
     '/v1/models': encodeURIComponent(String(done['fine_tuned_model'])),
     '/v1/base_models/registrations': 'registration-none',
+    '/v1/base_models': 'tiny',
   };
 }
 
@@ -88,8 +93,11 @@ async function projectOf(adapterId: string): Promise<string> {
 /** A path with the ids of another project's objects in it. */
 function foreignPath(path: string): string {
   if (path.startsWith('/s/')) return path.replace('{token}', 'x'.repeat(42)).replace('{name}', 'README.md');
-  const id = Object.entries(foreign).find(([start]) => path.startsWith(`${start}/{id}`))?.[1];
+  const id = Object.entries(foreign).find(
+    ([start]) => path.startsWith(`${start}/{id}`) || path.startsWith(`${start}/{name}`),
+  )?.[1];
   if (id === undefined) throw new Error(`the matrix knows no object of another project for ${path}: add one`);
+  if (!path.includes('{id}')) return path.replace('{name}', id);
   return path.replace('{id}', id).replace('{name}', 'README.md');
 }
 
@@ -120,7 +128,7 @@ describe('every route', () => {
   test('answers 401 without a key and with one that is not known', async () => {
     for (const route of routes.filter(({ path }) => !isPublic(path))) {
       const what = `${route.method} ${route.path}`;
-      const path = route.path.includes('{id}') ? foreignPath(route.path) : route.path;
+      const path = route.path.includes('{') ? foreignPath(route.path) : route.path;
       for (const headers of [{}, { authorization: 'Bearer lr-wrong' }, { authorization: 'Bearer' }]) {
         const { status, body } = await ask({ ...route, path }, headers as Record<string, string>);
         expect(status, what).toBe(401);
@@ -131,7 +139,7 @@ describe('every route', () => {
   });
 
   test("answers 404 for another project's object, as for one that is not there", async () => {
-    const withIds = routes.filter(({ path }) => path.includes('{'));
+    const withIds = routes.filter((route) => route.path.includes('{') && !isAdmins(route));
     expect(withIds.length).toBeGreaterThan(15);
     for (const route of withIds) {
       const what = `${route.method} ${route.path}`;
@@ -153,8 +161,79 @@ describe('every route', () => {
     }
   });
 
+  test('of the server itself answers administrators only', async () => {
+    const names = routes.filter(isAdmins).map(({ method, path }) => `${method} ${path}`);
+    expect(names.toSorted()).toEqual([
+      'DELETE /v1/base_models/{name}',
+      'GET /v1/base_models/registrations/{id}',
+      'GET /v1/keys',
+      'POST /v1/base_models',
+    ]);
+    const before = (await api.call('GET', '/v1/models', undefined, admin)).text;
+    const folder = `${api.home}/models-of-tests/tiny`;
+    for (const route of routes.filter(isAdmins)) {
+      const what = `${route.method} ${route.path}`;
+      const path = route.path.includes('{') ? foreignPath(route.path) : route.path;
+      for (const body of route.method === 'POST'
+        ? [{}, { folder }, { folder, replace: true }]
+        : [undefined]) {
+        for (const headers of [ours, theirs]) {
+          const { status, text } = await api.call(route.method, path, body, headers);
+          expect(
+            { status, code: (JSON.parse(text) as { error: { code: string } }).error.code },
+            what,
+          ).toEqual({
+            status: 403,
+            code: 'admin_required',
+          });
+        }
+      }
+    }
+    expect((await api.call('GET', '/v1/models', undefined, ours)).text).toContain('"tiny"');
+    expect((await api.call('GET', '/v1/models', undefined, admin)).text).toBe(before);
+    expect((await api.call('POST', '/v1/base_models', { folder }, admin)).body.status).toBe('done');
+  });
+
+  test("shows a project's key no path of the server", async () => {
+    for (const route of routes.filter(({ path, method }) => !isPublic(path) && method !== 'DELETE')) {
+      const own = route.path.includes('{') ? foreignPath(route.path) : route.path;
+      const { text } = await ask({ ...route, path: own }, theirs);
+      expect(text, `${route.method} ${route.path}`).not.toContain(api.home);
+    }
+  });
+
+  test('counts for a project what is its own, and everything for an administrator', async () => {
+    const { training_file } = await api.smallJob(ours);
+    const job = { model: 'tiny', training_file };
+    expect((await api.call('POST', '/v1/fine_tuning/jobs', job, ours)).status).toBe(200);
+    const queue = async (headers: Record<string, string>) =>
+      (await api.call('GET', '/v1/queue', undefined, headers)).body as unknown as {
+        jobs: Record<string, number>;
+        waiting: number;
+      };
+    expect(await queue(ours)).toMatchObject({ jobs: { queued: 1 }, waiting: 1 });
+    expect((await queue(theirs)).jobs).toEqual({});
+    expect((await queue(admin)).jobs).toMatchObject({ queued: 1 });
+    const metrics = async (headers: Record<string, string>) =>
+      (await api.call('GET', '/metrics', undefined, headers)).text;
+    expect(await metrics(ours)).toContain('lowrank_jobs{state="queued"} 1');
+    expect(await metrics(ours)).toContain('lowrank_jobs{state="succeeded"} 0');
+    expect(await metrics(theirs)).toContain('lowrank_jobs{state="succeeded"} 1');
+    expect(await metrics(theirs)).not.toMatch(/lowrank_http|lowrank_queue|lowrank_workers|process_cpu/);
+    const all = await metrics(admin);
+    for (const part of [
+      'lowrank_jobs{state="succeeded"} 1',
+      'lowrank_http_request',
+      'lowrank_queue_entries',
+    ]) {
+      expect(all.includes(part), part).toBe(true);
+    }
+  });
+
   test("that lists shows nothing of another project's", async () => {
-    const ids = Object.values(foreign).map(decodeURIComponent);
+    // Base models are everybody's.
+    const { '/v1/base_models': _, ...owned } = foreign;
+    const ids = Object.values(owned).map(decodeURIComponent);
     for (const route of routes.filter(({ method, path }) => method === 'GET' && !path.includes('{'))) {
       const { text } = await ask(route, ours);
       for (const id of ids) expect(text, route.path).not.toContain(id);

@@ -27,9 +27,9 @@ export const workerList = z
 export const queueObject = z
   .object({
     object: z.literal('queue'),
-    /** Jobs of all projects in each state that is not terminal. */
+    /** The project's jobs in each state that is not terminal; those of all projects for an administrator. */
     jobs: z.record(z.string(), z.int()),
-    /** Entries of the queue itself. */
+    /** For an administrator, entries of the queue itself; else the project's queued and running jobs. */
     waiting: z.int(),
     active: z.int(),
     /** Ids of this project's queued jobs, the next first; 100 at most. */

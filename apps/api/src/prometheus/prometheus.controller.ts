@@ -1,7 +1,9 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
+import type { Caller } from '#jobs/api-keys.js';
 import { Endpoint } from '../http/endpoint.js';
+import { RequestCaller } from '../keys/caller.js';
 import { PrometheusService } from './prometheus.service.js';
 
 @ApiTags('service')
@@ -10,8 +12,12 @@ export class PrometheusController {
   constructor(@Inject(PrometheusService) private readonly service: PrometheusService) {}
 
   @Get()
-  @Endpoint({ summary: 'Numbers for Prometheus', produces: 'text/plain' })
-  async metrics(@Res() response: Response): Promise<void> {
-    response.set('content-type', this.service.contentType).send(await this.service.text());
+  @Endpoint({
+    summary: "Numbers for Prometheus: the server's for administrators, else those of the project",
+    produces: 'text/plain',
+  })
+  async metrics(@RequestCaller() { role, projectId }: Caller, @Res() response: Response): Promise<void> {
+    const text = role === 'admin' ? await this.service.text() : await this.service.projectText(projectId);
+    response.set('content-type', this.service.contentType).send(text);
   }
 }

@@ -18,6 +18,22 @@ export interface AnswerFigures {
   readonly completionTokens: number;
 }
 
+interface JobGauges {
+  readonly jobs: Gauge;
+  readonly steps: Gauge;
+  readonly tokens: Gauge;
+}
+
+function jobGauges(registry: Registry): JobGauges {
+  const gauge = (name: string, help: string, labelNames: string[] = []) =>
+    new Gauge({ name, help, labelNames, registers: [registry] });
+  return {
+    jobs: gauge('lowrank_jobs', 'Jobs in each state.', ['state']),
+    steps: gauge('lowrank_trained_steps', 'Optimizer steps of all jobs.'),
+    tokens: gauge('lowrank_trained_tokens', 'Tokens that finished jobs trained on.'),
+  };
+}
+
 /** Numbers for Prometheus. What the database knows is read when it is asked for. */
 @Injectable()
 export class PrometheusService {
@@ -43,10 +59,8 @@ export class PrometheusService {
     registers: [this.registry],
   });
   private readonly prompts = this.gauge('lowrank_prompts', 'Prompts that wait or are being answered.');
-  private readonly jobs = this.gauge('lowrank_jobs', 'Jobs in each state.', ['state']);
+  private readonly ofJobs = jobGauges(this.registry);
   private readonly queue = this.gauge('lowrank_queue_entries', 'Entries of the queue.', ['kind']);
-  private readonly steps = this.gauge('lowrank_trained_steps', 'Optimizer steps of all jobs.');
-  private readonly tokens = this.gauge('lowrank_trained_tokens', 'Tokens that finished jobs trained on.');
   private readonly workers = this.gauge('lowrank_workers', 'Workers with a fresh heartbeat.');
 
   private readonly loopDelay = this.gauge(
@@ -83,20 +97,12 @@ export class PrometheusService {
 
   async text(): Promise<string> {
     const { database, queue, configuration } = this.platform;
-    const states = await database.query<{ state: string; jobs: string; steps: string; tokens: string }[]>(
-      'SELECT state, count(*) AS jobs, sum(step) AS steps, coalesce(sum(trained_tokens), 0) AS tokens FROM job GROUP BY state',
-    );
     const [alive] = await database.query<{ count: string }[]>(
       'SELECT count(*) AS count FROM worker WHERE stopped_at IS NULL AND heartbeat_at > now() - make_interval(secs => $1)',
       [configuration.workerLostSeconds],
     );
     const { waiting, active } = await queue.counts();
-    for (const state of jobStates) {
-      this.jobs.set({ state }, Number(states.find((row) => row.state === state)?.jobs ?? 0));
-    }
-    const sum = (values: readonly string[]) => values.reduce((total, value) => total + Number(value), 0);
-    this.steps.set(sum(states.map(({ steps }) => steps)));
-    this.tokens.set(sum(states.map(({ tokens }) => tokens)));
+    await this.setJobs(this.ofJobs, null);
     this.workers.set(Number(alive!.count));
     this.queue.set({ kind: 'waiting' }, waiting);
     this.queue.set({ kind: 'active' }, active);
@@ -110,6 +116,30 @@ export class PrometheusService {
         this.loopDelay.set({ process, figure }, delay[figure]);
       }
     }
+  }
+
+  /** What concerns one project only. */
+  async projectText(projectId: string): Promise<string> {
+    const registry = new Registry();
+    await this.setJobs(jobGauges(registry), projectId);
+    return registry.metrics();
+  }
+
+  /** Counts jobs, their steps and tokens; of all projects for null. */
+  private async setJobs({ jobs, steps, tokens }: JobGauges, projectId: string | null): Promise<void> {
+    const states = await this.platform.database.query<
+      { state: string; jobs: string; steps: string; tokens: string }[]
+    >(
+      `SELECT state, count(*) AS jobs, sum(step) AS steps, coalesce(sum(trained_tokens), 0) AS tokens
+       FROM job WHERE $1::text IS NULL OR project_id = $1 GROUP BY state`,
+      [projectId],
+    );
+    for (const state of jobStates) {
+      jobs.set({ state }, Number(states.find((row) => row.state === state)?.jobs ?? 0));
+    }
+    const sum = (values: readonly string[]) => values.reduce((total, value) => total + Number(value), 0);
+    steps.set(sum(states.map((row) => row.steps)));
+    tokens.set(sum(states.map((row) => row.tokens)));
   }
 
   private gauge(name: string, help: string, labelNames: string[] = []): Gauge {

@@ -1,8 +1,9 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { queueObject, workerList } from '#contracts/http/service.js';
+import type { Caller } from '#jobs/api-keys.js';
 import { Endpoint } from '../http/endpoint.js';
-import { ProjectId } from '../keys/caller.js';
+import { ProjectId, RequestCaller } from '../keys/caller.js';
 import { WorkersService } from './workers.service.js';
 
 @ApiTags('service')
@@ -18,7 +19,7 @@ export class WorkersController {
 
   @Get('queue')
   @Endpoint({ summary: 'Tell what waits', answer: queueObject })
-  queue(@ProjectId() project: string) {
-    return this.service.queue(project);
+  queue(@RequestCaller() caller: Caller) {
+    return this.service.queue(caller);
   }
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 import type { QueueObject, WorkerObject } from '#contracts/http/service.js';
+import type { Caller } from '#jobs/api-keys.js';
 import { Job } from '#platform/database/entities/job.js';
 import { Worker } from '#platform/database/entities/worker.js';
 import type { Platform } from '#platform/platform.js';
@@ -31,23 +32,32 @@ export class WorkersService {
     return { object: 'list', data };
   }
 
-  async queue(projectId: string): Promise<QueueObject> {
+  /** Counts of the caller's project; of all projects for an administrator. */
+  async queue({ projectId, role }: Pick<Caller, 'projectId' | 'role'>): Promise<QueueObject> {
     const { database, queue } = this.platform;
+    const isAdmin = role === 'admin';
     const counted = await database.query<{ state: string; count: string }[]>(
-      `SELECT state, count(*) AS count FROM job WHERE state IN ('validating_files', 'queued', 'running', 'paused') GROUP BY state`,
+      `SELECT state, count(*) AS count FROM job
+       WHERE state IN ('validating_files', 'queued', 'running', 'paused') AND ($1::text IS NULL OR project_id = $1)
+       GROUP BY state`,
+      [isAdmin ? null : projectId],
     );
+    const jobs = Object.fromEntries(counted.map(({ state, count }) => [state, Number(count)]));
     const next = await database.manager.find(Job, {
       select: { id: true },
       where: { projectId, state: 'queued' },
       order: { queuedAt: 'ASC', id: 'ASC' },
       take: mostNext,
     });
-    const { waiting, active } = await queue.counts();
+    // Entries of the queue name no project; each of a project's jobs has one at most.
+    const entries = isAdmin
+      ? await queue.counts()
+      : { waiting: jobs['queued'] ?? 0, active: jobs['running'] ?? 0 };
     return {
       object: 'queue',
-      jobs: Object.fromEntries(counted.map(({ state, count }) => [state, Number(count)])),
-      waiting,
-      active,
+      jobs,
+      waiting: entries.waiting,
+      active: entries.active,
       next: next.map(({ id }) => id),
     };
   }
