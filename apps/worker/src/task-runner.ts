@@ -158,13 +158,15 @@ export class TaskRunner {
       });
     };
     const report = await runBake(job, signal, onProgress);
-    const names = (await readdir(out)).filter(isPlainName).sort();
+    const entries = await readdir(out, { withFileTypes: true });
+    const made = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+    const names = made.filter(isPlainName).sort();
     const prefix = `tasks/${task.id}/attempts/${task.attempt}`;
     const files = await this.patiently(task, signal, () => uploadFolder(objects, out, names, prefix, signal));
     if (task.kind === 'export')
       return this.written(task.id, signal, () => this.tasks.finishExport(claim, files));
-    const made = await this.composed(task, out, files, report!);
-    return this.written(task.id, signal, () => this.tasks.finishComposition(claim, made));
+    const composed = await this.composed(task, out, files, report!);
+    return this.written(task.id, signal, () => this.tasks.finishComposition(claim, composed));
   }
 
   /** Waits for a database that is away: what was made should not be made again. */
