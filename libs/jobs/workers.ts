@@ -1,6 +1,6 @@
 /** Which workers there are, for people to see and to find those that are gone. */
 import type { DataSource } from 'typeorm';
-import { type UnusableDevice, Worker } from '#platform/database/entities/worker.js';
+import { type UnusableDevice, Worker, type WorkerFigures } from '#platform/database/entities/worker.js';
 
 export interface WorkerFacts {
   readonly id: string;
@@ -22,8 +22,11 @@ export class Workers {
     );
   }
 
-  async heartbeat(id: string): Promise<void> {
-    await this.database.query('UPDATE worker SET heartbeat_at = now() WHERE id = $1', [id]);
+  async heartbeat(id: string, figures: WorkerFigures | null = null): Promise<void> {
+    await this.database.query(
+      'UPDATE worker SET heartbeat_at = now(), figures = coalesce($2, figures) WHERE id = $1',
+      [id, figures && JSON.stringify(figures)],
+    );
   }
 
   async stopped(id: string): Promise<void> {

@@ -3,7 +3,7 @@
  * and ends with the bits of one that was left alone. LOWRANK_TROUBLE_SECONDS sets for how long, 6 by default.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -105,6 +105,17 @@ test(
   patient,
 );
 
+/** Adds pieces of this size to a file until one finds no room. */
+async function untilFull(file: FileHandle, size: number): Promise<void> {
+  const piece = Buffer.alloc(size, 1);
+  for (let hasRoom = true; hasRoom;) {
+    hasRoom = await file.appendFile(piece).then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
 const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
 test.runIf(isRoot)(
   'a whole home on a full disk, database and log with it, goes on when there is room',
@@ -124,9 +135,7 @@ test.runIf(isRoot)(
         const fill = async () => {
           const file = await open(filler, 'a');
           try {
-            for (let size = 1 << 20; size >= 1;) {
-              await file.appendFile(Buffer.alloc(size, 1)).catch(() => (size >>= 1));
-            }
+            for (let size = 1 << 20; size >= 1; size >>= 1) await untilFull(file, size);
           } finally {
             await file.close();
           }

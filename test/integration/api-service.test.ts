@@ -65,6 +65,52 @@ describe('the service', () => {
     );
   });
 
+  test('tells Prometheus how long jobs wait and run, and how workers do', async () => {
+    const workers = new Workers(api.platform.database);
+    const devices = [{ name: 'cpu' }];
+    await workers.register({ id: 'worker-m', host: 'there', pid: 3, version: '1', devices });
+    const figures = {
+      devices: 1,
+      busy_devices: 1,
+      resident_bytes: 1000,
+      cpu_seconds: 2,
+      event_loop_delay_seconds: 0.5,
+    };
+    await workers.heartbeat('worker-m', figures);
+    const { id } = (await api.call('POST', '/v1/fine_tuning/jobs', { ...job, device: 'cuda' })).body;
+    await api.platform.database.query(
+      "UPDATE job SET created_at = now() - interval '100 seconds' WHERE id = $1",
+      [id],
+    );
+    const claims = new Claims(api.platform);
+    await claims.claimJob(id, 'worker-m', 'cuda');
+    await api.platform.database.query(
+      "UPDATE attempt SET started_at = now() - interval '10 seconds' WHERE job_id = $1",
+      [id],
+    );
+    await api.call('POST', `/v1/fine_tuning/jobs/${id}/cancel`);
+    await claims.finish({ jobId: id, attempt: 1 }, { end: 'cancelled' });
+    const { text } = await api.call('GET', '/metrics');
+    const lines = text.split('\n');
+    for (const line of [
+      '# TYPE lowrank_job_waiting_seconds histogram',
+      'lowrank_job_waiting_seconds_bucket{device="cuda",le="60"} 0',
+      'lowrank_job_waiting_seconds_bucket{device="cuda",le="300"} 1',
+      'lowrank_job_waiting_seconds_bucket{device="cuda",le="+Inf"} 1',
+      'lowrank_job_waiting_seconds_count{device="cuda"} 1',
+      'lowrank_job_running_seconds_bucket{status="cancelled",le="5"} 0',
+      'lowrank_job_running_seconds_bucket{status="cancelled",le="15"} 1',
+      'lowrank_worker_busy_devices{worker="worker-m",host="there"} 1',
+      'lowrank_worker_resident_memory_bytes{worker="worker-m",host="there"} 1000',
+      'lowrank_worker_event_loop_delay_seconds{worker="worker-m",host="there"} 0.5',
+    ]) {
+      expect(lines).toContain(line);
+    }
+    expect(text).toMatch(/^lowrank_job_running_seconds_sum\{status="cancelled"\} 10\.\d+$/m);
+    await workers.stopped('worker-m');
+    expect((await api.call('GET', '/metrics')).text).not.toContain('worker-m');
+  });
+
   test('lists workers, what they run and what waits', async () => {
     const workers = new Workers(api.platform.database);
     const devices = [{ name: 'cpu' }];

@@ -2,6 +2,7 @@
 import type { Claims } from '#jobs/claims.js';
 import type { Log } from '#jobs/parts.js';
 import type { Workers } from '#jobs/workers.js';
+import type { WorkerFigures } from '#platform/database/entities/worker.js';
 import { within } from '#platform/timeout.js';
 import type { JobAttempt } from './job-attempt.js';
 
@@ -9,6 +10,7 @@ export interface HeartbeatOptions {
   readonly workerId: string;
   readonly seconds: number;
   readonly attempts: () => readonly JobAttempt[];
+  readonly figures: () => WorkerFigures;
 }
 
 /** A database that does not answer must not stop the heart. */
@@ -61,7 +63,7 @@ export class Heartbeats {
       const beats = this.options.attempts().map((attempt) => this.beat(attempt));
       await within(
         answerMilliseconds,
-        Promise.all([...beats, this.workers.heartbeat(this.options.workerId)]),
+        Promise.all([...beats, this.workers.heartbeat(this.options.workerId, this.options.figures())]),
       );
       if (this.isFailing) this.log.info({}, 'the database has heard the heartbeats again');
       this.isFailing = false;

@@ -19,6 +19,7 @@ import type { FoundDevices } from './find-devices.js';
 import { Heartbeats } from './heartbeats.js';
 import type { AttemptParts } from './attempt-parts.js';
 import { JobRunner } from './job-runner.js';
+import { OwnFigures } from './own-figures.js';
 import type { SilenceLimits } from './trainer-run.js';
 import { sweepTasks, TaskRunner } from './task-runner.js';
 import { TrainerPool } from './trainer-pool.js';
@@ -47,6 +48,7 @@ export class Worker {
   private readonly caretaker: Caretaker;
   private readonly taskRunner: TaskRunner;
   private readonly slots = new DeviceSlots();
+  private readonly figures = new OwnFigures(this.slots);
   private readonly runner: JobRunner;
   private consumer: Consumer | undefined;
   private unlisten: (() => void) | undefined;
@@ -69,6 +71,7 @@ export class Worker {
       workerId: this.id,
       seconds: configuration.workerHeartbeatSeconds,
       attempts: () => this.runner.attempts,
+      figures: () => this.figures.read(),
     });
     this.runner = new JobRunner(platform, this.slots, {
       workerId: this.id,

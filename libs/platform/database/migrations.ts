@@ -11,6 +11,7 @@ import { ResolvedOptions1795803000000 } from '#platform/database/migrations/1795
 import { KeyRoles1795804000000 } from '#platform/database/migrations/1795804000000-key-roles.js';
 import { BaseModelVersions1795804100000 } from '#platform/database/migrations/1795804100000-base-model-versions.js';
 import { Registrations1795804200000 } from '#platform/database/migrations/1795804200000-registrations.js';
+import { WorkerFigures1795805000000 } from '#platform/database/migrations/1795805000000-worker-figures.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -24,4 +25,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   KeyRoles1795804000000,
   BaseModelVersions1795804100000,
   Registrations1795804200000,
+  WorkerFigures1795805000000,
 ];

@@ -2,9 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { LoopDelayMeter } from '#base/loop-delay.js';
 import { childLoopDelays } from '#platform/process-client.js';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Workers } from '#jobs/workers.js';
 import { jobStates } from '#platform/database/entities/job.js';
 import type { Platform } from '#platform/platform.js';
 import { PLATFORM } from '../tokens.js';
+import { registerJobTimes } from './job-times.js';
+import { WorkerGauges } from './worker-gauges.js';
 
 const latencySeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const answerSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
@@ -69,8 +72,10 @@ export class PrometheusService {
     ['process', 'figure'],
   );
   private readonly meter = new LoopDelayMeter();
+  private readonly workerGauges = new WorkerGauges(this.registry);
 
   constructor(@Inject(PLATFORM) private readonly platform: Platform) {
+    registerJobTimes(this.registry, platform.database);
     collectDefaultMetrics({ register: this.registry, prefix: 'lowrank_api_' });
   }
 
@@ -97,13 +102,11 @@ export class PrometheusService {
 
   async text(): Promise<string> {
     const { database, queue, configuration } = this.platform;
-    const [alive] = await database.query<{ count: string }[]>(
-      'SELECT count(*) AS count FROM worker WHERE stopped_at IS NULL AND heartbeat_at > now() - make_interval(secs => $1)',
-      [configuration.workerLostSeconds],
-    );
+    const alive = await new Workers(database).alive(configuration.workerLostSeconds);
     const { waiting, active } = await queue.counts();
     await this.setJobs(this.ofJobs, null);
-    this.workers.set(Number(alive!.count));
+    this.workers.set(alive.length);
+    this.workerGauges.set(alive);
     this.queue.set({ kind: 'waiting' }, waiting);
     this.queue.set({ kind: 'active' }, active);
     this.setLoopDelays();

@@ -14,6 +14,17 @@ export interface WorkerTrouble {
   readonly message: string;
 }
 
+/** How a worker does, told with its last sign of life. */
+export interface WorkerFigures {
+  readonly devices: number;
+  readonly busy_devices: number;
+  readonly resident_bytes: number;
+  /** Of the worker itself, without what its trainers compute. */
+  readonly cpu_seconds: number;
+  /** 99th percentile since the sign of life before. */
+  readonly event_loop_delay_seconds: number;
+}
+
 /** A worker process and what it can run. */
 @Entity()
 export class Worker {
@@ -40,6 +51,10 @@ export class Worker {
   /** Null while it takes what fits it. */
   @Column('jsonb', { nullable: true })
   trouble!: WorkerTrouble | null;
+
+  /** Null before its first sign of life. */
+  @Column('jsonb', { nullable: true })
+  figures!: WorkerFigures | null;
 
   @Column({ type: 'timestamptz', precision: 3, default: () => 'now()' })
   startedAt!: Date;
