@@ -5,7 +5,9 @@ import { type Claim, regain } from '#jobs/claims.js';
 import type { JobsParts } from '#jobs/parts.js';
 import { keptDecisions, resolvedOf } from '#jobs/job-options.js';
 import { keepCheckpoints } from '#jobs/retention.js';
-import { changeJob, type NewEvent } from '#jobs/transitions.js';
+import type { Reason } from '#jobs/placement.js';
+import { reasonFromNow } from '#jobs/waiting.js';
+import { changeJob, type JobChange, type NewEvent } from '#jobs/transitions.js';
 import { Checkpoint, type ManifestFile } from '#platform/database/entities/checkpoint.js';
 import { JobEvent } from '#platform/database/entities/job-event.js';
 import type { Job } from '#platform/database/entities/job.js';
@@ -51,6 +53,8 @@ export interface ProgressBatch {
   readonly events?: readonly NewEvent[];
   readonly facts?: RunFacts;
   readonly decided?: RunDecisions;
+  /** What the attempt waits for; null when it goes on. */
+  readonly waiting?: Reason | null;
   /** Every metric up to its step is in this batch or was written before. */
   readonly checkpoint?: NewCheckpoint;
 }
@@ -85,6 +89,7 @@ async function writeBatch(
     if (newest > job.step) change.set({ step: newest });
     if (batch.facts) change.set({ ...(batch.facts as QueryDeepPartialEntity<Job>) });
     if (batch.decided) change.set(decisionsOf(job, batch.decided));
+    if (batch.waiting !== undefined) setWaiting(change, batch.waiting);
     const events = await unknownEvents(manager, jobId, batch.events ?? []);
     change.emit(...events);
     if (!batch.checkpoint) return { released: [] };
@@ -107,6 +112,13 @@ async function writeBatch(
     return { released: await keepCheckpoints(manager, job) };
   });
   return changed?.result ?? 'lost';
+}
+
+/** An event tells of it too, once for each reason. */
+function setWaiting(change: JobChange, waiting: Reason | null): void {
+  if (change.job.waiting?.code === waiting?.code) return;
+  change.set({ waiting: reasonFromNow(waiting) });
+  if (waiting) change.emit({ level: 'warn', code: 'job.waiting', message: `Waiting: ${waiting.message}` });
 }
 
 /** What is decided stays from the first step on; an attempt that took none leaves the next one free. */

@@ -17,8 +17,6 @@ export interface SweepOptions {
   readonly uploadHours?: number;
   /** Hours that the answer to an Idempotency-Key is kept. */
   readonly keyHours?: number;
-  /** Hours that a deleted file or adapter keeps its bytes. */
-  readonly deletedHours?: number;
   /** Hours that the row of a file outlives its bytes: as long, a list can be read on after it. */
   readonly rowHours?: number;
 }
@@ -39,15 +37,12 @@ export interface SweepReport {
 export async function sweep(
   parts: SweepParts,
   log: Log,
-  { uploadHours = 24, keyHours = 24, deletedHours = 1, rowHours = 7 * 24 }: SweepOptions = {},
+  { uploadHours = 24, keyHours = 24, rowHours = 7 * 24 }: SweepOptions = {},
 ): Promise<SweepReport> {
   const { database } = parts;
   await deleteExpiredFiles(database);
-  const files = await sweepDeletedFiles(parts, deletedHours);
-  const adapters = await sweepDeletedAdapters(parts, deletedHours);
   const report = {
-    files,
-    adapters,
+    ...(await freeDeleted(parts)),
     objects:
       (await sweepJobObjects(parts)) +
       (await sweepTaskObjects(parts)) +
@@ -58,6 +53,17 @@ export async function sweep(
   };
   if (Object.values(report).some((count) => count > 0)) log.info({ ...report }, 'swept');
   return report;
+}
+
+/**
+ * Removes the bytes of deleted files and adapters that nothing needs any more, of one or of all. Whoever makes a job holds
+ * the rows of its files, so a job that is being made is seen here or does not find its file.
+ */
+export async function freeDeleted(
+  parts: SweepParts,
+  id: string | null = null,
+): Promise<Pick<SweepReport, 'files' | 'adapters'>> {
+  return { files: await freeDeletedFiles(parts, id), adapters: await freeDeletedAdapters(parts, id) };
 }
 
 async function deleteOlder(
@@ -85,24 +91,24 @@ async function deleteExpiredFiles(database: DataSource): Promise<void> {
 }
 
 /** The row is marked first: an object that no row names is found again, a row without its object would be an error. */
-async function sweepDeletedFiles({ database, objects }: SweepParts, hours: number): Promise<number> {
+async function freeDeletedFiles({ database, objects }: SweepParts, id: string | null): Promise<number> {
   const [rows] = await database.query<[{ object_key: string }[], number]>(
     `UPDATE stored_file SET content_deleted_at = now()
-     WHERE deleted_at < now() - make_interval(hours => $1) AND content_deleted_at IS NULL AND NOT EXISTS
+     WHERE deleted_at <= now() AND content_deleted_at IS NULL AND ($1::text IS NULL OR id = $1) AND NOT EXISTS
        (SELECT 1 FROM job WHERE ${unfinished}
         AND (job.training_file_id = stored_file.id OR job.validation_file_id = stored_file.id))
      RETURNING object_key`,
-    [hours],
+    [id],
   );
   for (const { object_key } of rows) await objects.delete(object_key);
   return rows.length;
 }
 
 /** The row stays, so that jobs can still say what they made; only its bytes go. */
-async function sweepDeletedAdapters({ database, objects }: SweepParts, hours: number): Promise<number> {
+async function freeDeletedAdapters({ database, objects }: SweepParts, id: string | null): Promise<number> {
   const adapters = await database.manager
     .createQueryBuilder(Adapter, 'adapter')
-    .where('adapter.deletedAt < now() - make_interval(hours => :hours)', { hours })
+    .where('adapter.deletedAt <= now() AND (:id::text IS NULL OR adapter.id = :id)', { id })
     .andWhere("adapter.files <> '[]'::jsonb")
     .andWhere(`NOT EXISTS (SELECT 1 FROM job WHERE ${unfinished} AND job.init_adapter_id = adapter.id)`)
     .andWhere(`NOT EXISTS (SELECT 1 FROM task WHERE ${liveTask} AND task.input_ids ? adapter.id)`)

@@ -312,8 +312,9 @@ describe('files', () => {
     expect(body.error).toMatchObject({ param });
   });
 
-  test('that are deleted are gone for their owner', async () => {
+  test('that are deleted are gone for their owner, and their bytes with them', async () => {
     const { id } = (await api.call('POST', '/v1/files', fileForm(sums(1)))).body;
+    expect((await storedObjects()).join()).toContain(id);
     expect((await api.call('DELETE', `/v1/files/${id}`)).body).toEqual({ id, object: 'file', deleted: true });
     for (const [method, path] of [
       ['GET', ''],
@@ -324,5 +325,6 @@ describe('files', () => {
       expect(status).toBe(404);
       expect(body.error).toMatchObject({ code: 'file_not_found' });
     }
+    expect((await storedObjects()).join()).not.toContain(id);
   });
 });

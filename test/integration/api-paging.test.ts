@@ -130,7 +130,7 @@ async function read({ path, remove }: List, query: string): Promise<string[]> {
     seen.push(...page.data.map(({ id }) => id));
     for (const { id } of page.data) await remove?.(id);
     // What is deleted may be gone altogether before the next page.
-    await sweep(api.platform, api.platform.log, { deletedHours: 0 });
+    await sweep(api.platform, api.platform.log);
     if (!page.has_more) return seen;
     after = `&after=${page.last_id}`;
   }

@@ -44,6 +44,23 @@ const free = (but: string[] = []) => {
   return nextJob(jobs.database, { takes: ['auto', 'cpu', 'eager'], memoryBytes: 1e9, except });
 };
 
+test('a running job says what it waits for, tells of it once, and stops saying so when it goes on', async () => {
+  await worker('a');
+  const { id } = await jobs.create();
+  const { attempt } = (await claims.claimJob(id, 'a', 'cpu'))!;
+  const say = (waiting: { code: 'store_full'; message: string } | null) =>
+    writeProgress(jobs.parts, { jobId: id, attempt }, { waiting });
+  for (let tries = 0; tries < 2; tries++) await say({ code: 'store_full', message: 'no space is left' });
+  expect(await jobs.read(id)).toMatchObject({
+    state: 'running',
+    waiting: { code: 'store_full', message: 'no space is left' },
+  });
+  const told = (await jobs.events(id)).filter(({ code }) => code === 'job.waiting');
+  expect(told.map(({ message }) => message)).toEqual(['Waiting: no space is left']);
+  await say(null);
+  expect((await jobs.read(id)).waiting).toBeNull();
+});
+
 describe('a new job', () => {
   test('for a device that no worker has waits outside the queue, and says what there is', async () => {
     await worker('a');

@@ -6,7 +6,7 @@ import type { Claim } from '#jobs/claims.js';
 import type { TrainedAdapter } from '#jobs/endings.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import type { TrainingSummary } from '#training/events.js';
-import { isPlainName, uploadFolder, whenStoreAnswers } from './transfer.js';
+import { isPlainName, type StoreWait, uploadFolder, whenStoreAnswers } from './transfer.js';
 
 const configFile = 'adapter_config.json';
 const weightFile = 'adapter_model.safetensors';
@@ -17,14 +17,14 @@ export async function uploadAdapter(
   { jobId, attempt }: Claim,
   { adapter_folder: folder, adapter_sha256: sha256 }: TrainingSummary,
   signal: AbortSignal,
-  onWaiting: (error: unknown) => void,
+  storeWait: StoreWait,
 ): Promise<TrainedAdapter> {
   const names = (await readdir(folder)).filter(isPlainName).sort();
   const config = JSON.parse(await readFile(join(folder, configFile), 'utf8')) as Record<string, unknown>;
   const files = await whenStoreAnswers(
     () => uploadFolder(objects, folder, names, `jobs/${jobId}/attempts/${attempt}/adapter`, signal),
     signal,
-    onWaiting,
+    storeWait,
   );
   const stored = files.find(({ path }) => path === weightFile)?.sha256;
   if (stored !== sha256) {

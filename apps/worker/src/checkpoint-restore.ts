@@ -6,12 +6,13 @@ import type { Log } from '#jobs/parts.js';
 import type { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import { CheckpointStore } from '#training/checkpoint-store.js';
-import { downloadFolder, whenStoreAnswers } from './transfer.js';
+import { downloadFolder, type StoreWait, whenStoreAnswers } from './transfer.js';
 
 export interface RestoreParts {
   readonly objects: ObjectStore;
   readonly log: Log;
   readonly signal: AbortSignal;
+  readonly storeWait: StoreWait;
   /** Told of a checkpoint in the store that cannot be used. */
   readonly onCorrupt: (checkpoint: Checkpoint, error: LowrankError) => Promise<void>;
 }
@@ -58,14 +59,14 @@ async function removeDamaged(error: LowrankError, log: Log): Promise<void> {
 async function fetchCheckpoint(
   local: CheckpointStore,
   checkpoint: Checkpoint,
-  { objects, log, signal, onCorrupt }: RestoreParts,
+  { objects, log, signal, storeWait, onCorrupt }: RestoreParts,
 ): Promise<boolean> {
   const { step, files } = checkpoint;
   try {
     await whenStoreAnswers(
       () => downloadFolder(objects, files, local.folderOf(step), signal),
       signal,
-      (err) => log.warn({ err, step }, 'a checkpoint waits for the object store'),
+      storeWait,
     );
     return true;
   } catch (error) {

@@ -22,6 +22,7 @@ test('a checkpoint that is told twice is uploaded once', async () => {
     claim: { jobId: 'ftjob-1', attempt: 1 },
     folder,
     signal: new AbortController().signal,
+    storeWait: { waits: () => {}, goesOn: () => {} },
     stored: new Set(),
     onUploaded: () => Promise.resolve([]),
   });

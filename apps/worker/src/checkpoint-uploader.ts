@@ -7,7 +7,7 @@ import type { NewCheckpoint } from '#jobs/progress.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import { checkpointState, type RunProgress } from '#training/run-state.js';
-import { isPlainName, linkFolder, uploadFolder, whenStoreAnswers } from './transfer.js';
+import { isPlainName, linkFolder, type StoreWait, uploadFolder, whenStoreAnswers } from './transfer.js';
 
 export interface UploaderParts {
   readonly objects: ObjectStore;
@@ -16,6 +16,7 @@ export interface UploaderParts {
   /** Holds checkpoints until they are uploaded, whatever the trainer removes. */
   readonly folder: string;
   readonly signal: AbortSignal;
+  readonly storeWait: StoreWait;
   /** Steps that the store has already. */
   readonly stored: ReadonlySet<number>;
   /** Writes the row and yields files that are no longer kept. */
@@ -109,14 +110,14 @@ export class CheckpointUploader {
   }
 
   private async upload({ step, best, folder, accuracy }: Waiting): Promise<void> {
-    const { objects, log, claim, signal, onUploaded } = this.parts;
+    const { objects, log, claim, signal, storeWait, onUploaded } = this.parts;
     const prefix = `jobs/${claim.jobId}/attempts/${claim.attempt}/checkpoints/${step}`;
     const names = (await readdir(folder)).sort();
     const state = checkpointState.parse(JSON.parse(await readFile(join(folder, 'state.json'), 'utf8')));
     const files = await whenStoreAnswers(
       () => uploadFolder(objects, folder, names, prefix, signal),
       signal,
-      (err) => log.warn({ err, job: claim.jobId, step }, 'a checkpoint waits for the object store'),
+      storeWait,
     );
     const released = await onUploaded({ step, best, files, metrics: metricsOf(state.progress, accuracy) });
     for (const { key } of released) {

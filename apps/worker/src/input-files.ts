@@ -7,19 +7,18 @@ import type { TrainerJobInput } from '#contracts/trainer-job.js';
 import { LowrankError } from '#base/errors.js';
 import { versionOf } from '#jobs/base-model-versions.js';
 import { keptDecisions, resolvedOf } from '#jobs/job-options.js';
-import type { Log } from '#jobs/parts.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import type { Job } from '#platform/database/entities/job.js';
 import { StoredFile } from '#platform/database/entities/stored-file.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import type { TrainingOptionsInput } from '#training/options.js';
-import { download, downloadFolder, whenStoreAnswers } from './transfer.js';
+import { download, downloadFolder, type StoreWait, whenStoreAnswers } from './transfer.js';
 import type { WorkFolder } from './work-folder.js';
 
 export interface InputParts {
   readonly database: DataSource;
   readonly objects: ObjectStore;
-  readonly log: Log;
+  readonly storeWait: StoreWait;
   readonly signal: AbortSignal;
 }
 
@@ -114,13 +113,11 @@ async function fetchAdapter(adapterId: string, work: WorkFolder, parts: InputPar
 
 async function fetching(
   field: string,
-  { log, signal }: InputParts,
+  { storeWait, signal }: InputParts,
   work: () => Promise<void>,
 ): Promise<void> {
   try {
-    await whenStoreAnswers(work, signal, (err) =>
-      log.warn({ err, field }, 'an input waits for the object store'),
-    );
+    await whenStoreAnswers(work, signal, storeWait);
   } catch (error) {
     if (error instanceof LowrankError && ['object_missing', 'object_corrupt'].includes(error.code)) {
       throw new InputError(error.code, field, error.message, error);

@@ -28,7 +28,8 @@ import {
 } from './outcomes.js';
 import { ProgressWriter } from './progress-writer.js';
 import { missingMetrics } from './replay-metrics.js';
-import { recordsOf } from './run-records.js';
+import { cleanText, recordsOf } from './run-records.js';
+import type { StoreWait } from './transfer.js';
 import { silenceLimits, type RunEnd, TrainerRun } from './trainer-run.js';
 import { WorkFolder } from './work-folder.js';
 
@@ -54,6 +55,17 @@ export class JobAttempt {
   private readonly saving = new AbortController();
   /** Aborted when the database is not waited for any more. */
   private readonly ending = new AbortController();
+
+  private readonly storeWait: StoreWait = {
+    waits: (err) => {
+      this.log.warn({ err, job: this.job.id }, 'an attempt waits for the object store');
+      this.writer?.add({ waiting: { code: err.code, message: cleanText(err.message) } });
+    },
+    goesOn: () => {
+      this.log.info({ job: this.job.id }, 'an attempt goes on: the object store answers');
+      this.writer?.add({ waiting: null });
+    },
+  };
 
   constructor(
     private readonly parts: AttemptParts,
@@ -134,7 +146,7 @@ export class JobAttempt {
     this.writer = writer;
     const stored = await this.restore(work, writer);
     const { device } = this.slot;
-    const inputParts = { ...parts, signal };
+    const inputParts = { ...parts, signal, storeWait: this.storeWait };
     const input = await this.reaching(() =>
       prepareInputs(job, work, device, join(parts.home, 'cache'), inputParts),
     );
@@ -145,6 +157,7 @@ export class JobAttempt {
       claim,
       folder: work.upload,
       signal: this.saving.signal,
+      storeWait: this.storeWait,
       stored,
       onUploaded: (checkpoint) => writer.addCheckpoint(checkpoint),
     });
@@ -168,6 +181,7 @@ export class JobAttempt {
       objects,
       log: this.log,
       signal,
+      storeWait: this.storeWait,
       onCorrupt: async ({ id, step }, error) => {
         await this.reaching(() => database.manager.delete(Checkpoint, { id, jobId }));
         steps.delete(step);
@@ -230,9 +244,8 @@ export class JobAttempt {
   private async publish(work: WorkFolder, summary: TrainingSummary): Promise<AttemptOutcome> {
     const { objects, database } = this.parts;
     const { jobId } = this.claim;
-    const adapter = await uploadAdapter(objects, this.claim, summary, this.saving.signal, (err) =>
-      this.log.warn({ err, job: jobId }, 'the adapter waits for the object store'),
-    );
+    const { signal } = this.saving;
+    const adapter = await uploadAdapter(objects, this.claim, summary, signal, this.storeWait);
     this.writer!.add({
       metrics: await this.reaching(() => missingMetrics(database, jobId, work.out, summary.steps)),
     });

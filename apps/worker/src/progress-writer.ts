@@ -1,13 +1,7 @@
 /** Gathers what a run tells and writes it in batches, in order, however long the database is away. */
 import type { Claim } from '#jobs/claims.js';
 import type { JobsParts, Log } from '#jobs/parts.js';
-import {
-  type NewCheckpoint,
-  type NewMetric,
-  type ProgressBatch,
-  type RunFacts,
-  writeProgress,
-} from '#jobs/progress.js';
+import { type NewCheckpoint, type NewMetric, type ProgressBatch, writeProgress } from '#jobs/progress.js';
 import { whenReachable } from '#jobs/retrying.js';
 import type { NewEvent } from '#jobs/transitions.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
@@ -21,6 +15,8 @@ export interface WriterOptions {
   readonly signal: AbortSignal;
 }
 
+type RowRecords = { -readonly [K in 'facts' | 'decided' | 'waiting']?: RunRecords[K] };
+
 const pauseMilliseconds = 500;
 /** As many records are written at once rather than after the pause. */
 const fullBatch = 32;
@@ -29,7 +25,8 @@ const largestBatch = 500;
 export class ProgressWriter {
   private metrics: NewMetric[] = [];
   private events: NewEvent[] = [];
-  private facts: RunFacts | undefined;
+  /** What stands on the job itself. */
+  private row: RowRecords = {};
   private timer: NodeJS.Timeout | undefined;
   /** Whatever is written is written after what came before it. */
   private tail: Promise<void> = Promise.resolve();
@@ -42,11 +39,13 @@ export class ProgressWriter {
     private readonly options: WriterOptions,
   ) {}
 
-  add({ metrics = [], events = [], facts }: RunRecords): void {
-    if (metrics.length === 0 && events.length === 0 && !facts) return;
+  add({ metrics = [], events = [], facts, decided, waiting }: RunRecords): void {
+    if (metrics.length === 0 && events.length === 0 && !facts && !decided && waiting === undefined) return;
     this.metrics.push(...metrics);
     this.events.push(...events);
-    if (facts) this.facts = { ...this.facts, ...facts };
+    if (facts) this.row.facts = { ...this.row.facts, ...facts };
+    if (decided) this.row.decided = decided;
+    if (waiting !== undefined) this.row.waiting = waiting;
     if (this.metrics.length + this.events.length >= fullBatch) void this.flush();
     else this.timer ??= setTimeout(() => void this.flush(), pauseMilliseconds);
   }
@@ -82,13 +81,15 @@ export class ProgressWriter {
   }
 
   private async writeWaiting(): Promise<void> {
-    while (!this.isDead && (this.metrics.length > 0 || this.events.length > 0 || this.facts)) {
+    const isSomethingLeft = () =>
+      this.metrics.length > 0 || this.events.length > 0 || Object.keys(this.row).length > 0;
+    while (!this.isDead && isSomethingLeft()) {
       const batch = {
         metrics: this.metrics.splice(0, largestBatch),
         events: this.events.splice(0, largestBatch),
-        facts: this.facts,
+        ...this.row,
       };
-      this.facts = undefined;
+      this.row = {};
       await this.write(batch);
     }
   }

@@ -1,6 +1,7 @@
 /** What a trainer says, as rows of the database. */
 import { hidePaths } from '#base/hide-paths.js';
 import type { TrainerUpdate } from '#contracts/trainer-calls.js';
+import type { Reason } from '#jobs/placement.js';
 import type { NewMetric, RunDecisions, RunFacts } from '#jobs/progress.js';
 import type { NewEvent } from '#jobs/transitions.js';
 
@@ -9,6 +10,8 @@ export interface RunRecords {
   readonly events?: readonly NewEvent[];
   readonly facts?: RunFacts;
   readonly decided?: RunDecisions;
+  /** What the attempt waits for; null when it goes on. */
+  readonly waiting?: Reason | null;
 }
 
 /** Records of a message of a trainer on a device; none for what only the worker itself needs. */

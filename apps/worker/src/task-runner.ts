@@ -226,9 +226,11 @@ export class TaskRunner {
   }
 
   private patiently<T>(task: Task, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    return whenStoreAnswers(work, signal, (err) =>
-      this.platform.log.warn({ err, task: task.id }, 'a task waits for the object store'),
-    );
+    const { log } = this.platform;
+    return whenStoreAnswers(work, signal, {
+      waits: (err) => log.warn({ err, task: task.id }, 'a task waits for the object store'),
+      goesOn: () => log.info({ task: task.id }, 'a task goes on: the object store answers'),
+    });
   }
 }
 

@@ -67,30 +67,25 @@ test('linked files stay when their folder goes', async () => {
 
 describe('a store that is away', () => {
   const away = () => new LowrankError('store_unavailable', 'away');
+  const nobody = { waits: () => {}, goesOn: () => {} };
 
   test('is waited for', async () => {
     let tries = 0;
-    const waits: unknown[] = [];
+    const told: string[] = [];
     const work = () => (++tries < 2 ? Promise.reject(away()) : Promise.resolve('there'));
-    expect(await whenStoreAnswers(work, signal, (error) => waits.push(error))).toBe('there');
-    expect(waits).toHaveLength(1);
+    const storeWait = { waits: ({ code }: LowrankError) => told.push(code), goesOn: () => told.push('on') };
+    expect(await whenStoreAnswers(work, signal, storeWait)).toBe('there');
+    expect(told).toEqual(['store_unavailable', 'on']);
   });
 
   test('is not waited for when nobody wants the result', async () => {
     const abort = new AbortController();
-    const waiting = whenStoreAnswers(
-      () => Promise.reject(away()),
-      abort.signal,
-      () => abort.abort(new Error('not wanted')),
-    );
+    const waiting = whenStoreAnswers(() => Promise.reject(away()), abort.signal, {
+      ...nobody,
+      waits: () => abort.abort(new Error('not wanted')),
+    });
     await expect(waiting).rejects.toThrow('not wanted');
     const other = new LowrankError('object_missing', 'no');
-    await expect(
-      whenStoreAnswers(
-        () => Promise.reject(other),
-        signal,
-        () => {},
-      ),
-    ).rejects.toBe(other);
+    await expect(whenStoreAnswers(() => Promise.reject(other), signal, nobody)).rejects.toBe(other);
   });
 });

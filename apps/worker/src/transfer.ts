@@ -148,20 +148,28 @@ export function isPlainName(name: string): boolean {
 
 const longestPause = 30_000;
 
-/** Does the work again as long as the store cannot be reached. Throws the signal's reason. */
+/** Told when work begins to wait for the store, at every try that fails, and when it goes on. */
+export interface StoreWait {
+  readonly waits: (error: LowrankError) => void;
+  readonly goesOn: () => void;
+}
+
+/** Does the work again as long as the store cannot be reached, or has no room. Throws the signal's reason. */
 export async function whenStoreAnswers<T>(
   work: () => Promise<T>,
   signal: AbortSignal,
-  onWaiting: (error: unknown) => void,
+  { waits, goesOn }: StoreWait,
 ): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
-      return await work();
+      const result = await work();
+      if (tries > 0) goesOn();
+      return result;
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof LowrankError) || !['store_unavailable', 'store_full'].includes(error.code))
         throw error;
-      onWaiting(error);
+      waits(error);
     }
     const pause = Math.min(longestPause, 500 * 2 ** tries);
     await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted());

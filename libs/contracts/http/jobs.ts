@@ -29,10 +29,10 @@ export const jobProgress = z
   })
   .meta({ id: 'JobProgress' });
 
-/** Why a queued job does not run. */
+/** Why a queued job does not run, or what a running one waits for. */
 export const waitingReason = z
   .object({
-    /** Such as `device_missing`, `device_busy`, `job_too_large`, `dependency_missing`, `driver_missing`, `disk_full`, `base_model_missing`. */
+    /** Such as `device_missing`, `device_busy`, `job_too_large`, `driver_missing`, `disk_full`, `store_full`, `base_model_missing`. */
     code: z.string(),
     message: z.string(),
     /** When this reason began. */

@@ -9,6 +9,7 @@ import { attachment } from '../http/attachment.js';
 import type { Download } from '../http/downloads.js';
 import { keysetPage } from '../http/keyset-page.js';
 import { PLATFORM } from '../tokens.js';
+import { freeSoon } from '../files/free-soon.js';
 import { adapterArchive } from './adapter-archive.js';
 import { viewAdapter } from './adapter-view.js';
 
@@ -49,7 +50,7 @@ export class AdaptersService {
     return download.answer(adapterArchive(id, await this.find(projectId, id)), this.platform);
   }
 
-  /** The bytes go when no job needs them any more. */
+  /** The bytes go at once, or when no job or task needs them any more. */
   async delete(projectId: string, id: string): Promise<Deleted> {
     const { affected } = await this.platform.database.manager
       .createQueryBuilder()
@@ -58,6 +59,7 @@ export class AdaptersService {
       .where('id = :id AND project_id = :projectId AND deleted_at IS NULL', { id, projectId })
       .execute();
     if (affected === 0) throw notFound('adapter', id);
+    await freeSoon(this.platform, id);
     return { id, object: 'adapter', deleted: true };
   }
 

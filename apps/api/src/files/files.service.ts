@@ -22,6 +22,7 @@ import { PLATFORM } from '../tokens.js';
 import { receiveUpload } from '../uploads/receive-upload.js';
 import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
 import { viewFile } from './file-view.js';
+import { freeSoon } from './free-soon.js';
 import { checkUploadField, readUploadFields, uploadFields } from './upload-fields.js';
 
 /** Training files: taken in, checked, listed, handed out, deleted. */
@@ -75,7 +76,7 @@ export class FilesService {
     );
   }
 
-  /** The bytes go when no job needs them any more. */
+  /** The bytes go at once, or when no job needs them any more. */
   async delete(projectId: string, id: string): Promise<Deleted> {
     await this.find(projectId, id);
     const { affected } = await this.platform.database.manager.update(
@@ -84,6 +85,7 @@ export class FilesService {
       { deletedAt: () => 'now()' },
     );
     if (affected === 0) throw notFound('file', id);
+    await freeSoon(this.platform, id);
     return { id, object: 'file', deleted: true };
   }
 

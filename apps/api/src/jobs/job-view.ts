@@ -59,7 +59,7 @@ export function viewJob(reading: JobReading, now = new Date()): JobObject {
 }
 
 function viewWaiting({ job, busyWith }: JobReading): WaitingReasonObject | null {
-  if (job.state !== 'queued' || job.waiting === null) return null;
+  if ((job.state !== 'queued' && job.state !== 'running') || job.waiting === null) return null;
   const { code, message, since } = job.waiting;
   return {
     code,

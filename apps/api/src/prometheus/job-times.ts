@@ -1,5 +1,5 @@
 /** How long jobs wait and run, read from their rows: the same numbers after every restart and from every API. */
-import { Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { terminalStates } from '#platform/database/entities/job.js';
 
