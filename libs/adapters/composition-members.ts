@@ -83,7 +83,7 @@ export async function stackMembers(
   if (listed.every(({ weight }) => weight === 0)) {
     throw new CompositionError(
       'weights_all_zero',
-      'every weight is 0, which gives the base model itself: give at least one adapter another weight',
+      'every weight is 0, which leaves the base model unchanged: give at least one adapter a nonzero weight',
     );
   }
   const base = commonBase(listed);

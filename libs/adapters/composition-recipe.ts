@@ -63,7 +63,7 @@ export function checkForm(form: CompositionForm, stackRank: number): void {
   if (form.kind === 'energy' && !(form.energy > 0 && form.energy <= 1)) {
     throw new CompositionError(
       'energy_invalid',
-      `energy ${form.energy} is no share: give a number above 0 and up to 1, such as 0.95`,
+      `energy ${form.energy} is out of range: give a number above 0 and at most 1, such as 0.95`,
       { details: { energy: form.energy } },
     );
   }

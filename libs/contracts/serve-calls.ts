@@ -47,7 +47,7 @@ class CallServer<M extends Methods> {
     { onParentGone = () => process.exit() }: ServeOptions = {},
   ) {
     if (!process.send)
-      throw new LowrankError('usage', 'this program is started by another one, with a channel');
+      throw new LowrankError('usage', 'this program is started by its parent process, not by hand');
     process.on('message', (message) => this.receive(message));
     const meter = new LoopDelayMeter();
     const report = () => this.send({ loopDelay: meter.read() });
@@ -117,7 +117,7 @@ class CallServer<M extends Methods> {
 }
 
 function unwanted(): LowrankError {
-  return new LowrankError('cancelled', 'the result is not wanted any more');
+  return new LowrankError('cancelled', 'the call was cancelled');
 }
 
 function unreadable(what: string, error: z.ZodError): LowrankError {

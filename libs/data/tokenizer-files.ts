@@ -47,7 +47,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
         const reason = error instanceof z.ZodError ? z.prettifyError(error) : jsonProblem(error);
         throw new LowrankError(
           'tokenizer_invalid',
-          `${name} of ${basename(folder)} cannot be used: ${reason}. Download the file again.`,
+          `${name} of ${basename(folder)} is invalid: ${reason}. Download the file again.`,
           { cause: error, details: { folder, file: name } },
         );
       }

@@ -63,7 +63,7 @@ export async function* generateTokens(
 /** How many tokens a model can add to a prompt. */
 function checkRoom({ maxLength }: NextTokenModel, prompt: readonly number[]): number {
   if (prompt.length === 0) {
-    throw new LowrankError('prompt_empty', 'the prompt has no tokens; there is nothing to go on from');
+    throw new LowrankError('prompt_empty', 'the prompt is empty: give at least one token');
   }
   if (prompt.length >= maxLength) {
     throw new LowrankError(

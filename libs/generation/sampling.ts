@@ -56,7 +56,7 @@ function mostLikely(logits: Float32Array): number {
   if (!isSound || !Number.isFinite(logits[best])) {
     throw new LowrankError(
       'logits_not_finite',
-      'the model gave logits that are not numbers; its weights or the adapter hold NaN or infinity, or overflow',
+      'the model produced logits that are NaN or infinite: its weights or the adapter contain such values, or overflow',
     );
   }
   return best;

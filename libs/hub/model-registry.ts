@@ -245,7 +245,7 @@ function requireName(name: string): void {
   if (!nameSyntax.test(name) || name.length > 200) {
     throw new LowrankError(
       'model_name_invalid',
-      `${JSON.stringify(name.slice(0, 200))} is no name for a model: use letters, digits, "_", "-" and "." as in NAME or OWNER/NAME`,
+      `${JSON.stringify(name.slice(0, 200))} is not a valid model name: use letters, digits, "_", "-" and "." as in NAME or OWNER/NAME`,
       { details: { name } },
     );
   }

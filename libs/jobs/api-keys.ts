@@ -48,7 +48,7 @@ export class ApiKeys {
     role?: KeyRole;
   }): Promise<NewKey> {
     if (name.trim() === '' || name.length > 100) {
-      throw new LowrankError('key_name_invalid', 'the name of a key is a text of 1 to 100 characters');
+      throw new LowrankError('key_name_invalid', 'the name of a key must have 1 to 100 characters');
     }
     return this.database.transaction(async (manager) => {
       const projectId = await findOrMakeProject(manager, project);
@@ -140,7 +140,7 @@ async function findOrMakeProject(manager: EntityManager, name: string): Promise<
   if (!projectName.test(name)) {
     throw new LowrankError(
       'project_name_invalid',
-      'the name of a project is 1 to 63 letters, digits, "-" or "_", the first a letter or digit',
+      'the name of a project must be 1 to 63 letters, digits, "-" or "_" and start with a letter or digit',
     );
   }
   // Of several who name a new project at once, one makes it.

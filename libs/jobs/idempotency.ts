@@ -64,7 +64,7 @@ function replay(
   if (requestDigest !== digest) {
     throw new LowrankError(
       'idempotency_mismatch',
-      'this Idempotency-Key came with another request before: give every request a key of its own',
+      'this Idempotency-Key was used for a different request: use a new key for each request',
       { details: { key } },
     );
   }

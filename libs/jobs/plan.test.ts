@@ -150,7 +150,7 @@ test('a large file is judged by its beginning', async () => {
 test('names that hit nothing are a warning', async () => {
   const plan = await planJob({ ...request, lora: { target_modules: ['q_proj', 'qproj'] } });
   expect(plan.warnings).toEqual([
-    { code: 'unmatched_names', message: 'lora.target_modules: qproj names nothing in this model' },
+    { code: 'unmatched_names', message: 'lora.target_modules: qproj matches nothing in this model' },
   ]);
 });
 
@@ -172,7 +172,7 @@ describe('a job that cannot be', () => {
 
   test('is refused for modules that the model has not, and blocks that it cannot read', async () => {
     const problems = await problemsOf({ lora: { target_modules: ['wq'] }, training: { block_length: 256 } });
-    expect(problems['lora.target_modules']).toContain('names no linear layer');
+    expect(problems['lora.target_modules']).toContain('matches no linear layer');
     expect(problems['training.block_length']).toContain('128');
   });
 

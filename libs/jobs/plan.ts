@@ -313,7 +313,7 @@ function unmatchedNames({ unmatched }: TargetPlan): JobPlan['warnings'] {
       : [
           {
             code: 'unmatched_names',
-            message: `lora.${field}: ${listed(names, 10)} names nothing in this model`,
+            message: `lora.${field}: ${listed(names, 10)} matches nothing in this model`,
           },
         ],
   );

@@ -21,7 +21,7 @@ export async function mergeLora<M extends TfLayersModel>(lora: InjectedLora<M>):
       if (Array.prototype.every.call(numbers, Number.isFinite)) continue;
       throw new LowrankError(
         'delta_not_finite',
-        `the update of ${path} holds numbers that are not finite; it would spoil the weight`,
+        `the update of ${path} holds NaN or infinity; merging it would corrupt the weight`,
         { details: { module: path } },
       );
     }

@@ -187,7 +187,7 @@ function noTargets(wanted: LayerPattern, layers: readonly NamedLayer[]): Lowrank
   const hint = nearest.length > 0 ? `did you mean ${[...new Set(nearest)].join(' or ')}? ` : '';
   return new LowrankError(
     'no_target_modules',
-    `target_modules ${shown} names no layer of this model; ${hint}layers that can be named: ${known.join(', ')}`,
+    `target_modules ${shown} matches no layer of this model; ${hint}layers that can be named: ${known.join(', ')}`,
     { details: { nearest } },
   );
 }
@@ -204,7 +204,7 @@ function checkRanks(targets: readonly LayerTarget[]): void {
   const largest = Math.min(...tooSmall.map(largestOf));
   throw new LowrankError(
     'rank_too_large',
-    `the rank is larger than the layer at ${shown.join(', ')}: use r of at most ${largest} there, by rank_pattern ` +
+    `the rank exceeds the smaller side of the layer at ${shown.join(', ')}: use r of at most ${largest} there, by rank_pattern ` +
       'if the others shall keep theirs',
     { details: { modules: tooSmall.map(({ path }) => path), largest } },
   );

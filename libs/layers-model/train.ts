@@ -61,7 +61,7 @@ export async function trainLora(
   if (count === 0 || y.shape[0] !== count) {
     throw new LowrankError(
       'examples_invalid',
-      `x has ${count} examples and y has ${y.shape[0] ?? 0}: give as many of one as of the other, and at least one`,
+      `x has ${count} examples and y has ${y.shape[0] ?? 0}: they must have the same length, at least 1`,
     );
   }
   const optimizer = options.optimizer ?? tf.train.adam(learningRate);

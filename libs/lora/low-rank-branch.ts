@@ -74,7 +74,7 @@ export function checkRank(path: string, r: number, inSize: number, outSize: numb
   if (r <= largest) return;
   throw new LowrankError(
     'rank_too_large',
-    `the rank ${r} is larger than the layer at ${path} [${outSize}, ${inSize}]: use r of at most ${largest} there`,
+    `the rank ${r} exceeds the smaller side of the layer at ${path} [${outSize}, ${inSize}]: use r of at most ${largest} there`,
     { details: { module: path, r, largest } },
   );
 }

@@ -87,7 +87,7 @@ function checkFinite({ down, up, selector, scale }: InjectedFactors, { path }: D
   if (arrays.every((numbers) => numbers.every(Number.isFinite))) return;
   throw new LowrankError(
     'delta_not_finite',
-    `the update of ${path} holds numbers that are not finite; it would spoil the weight`,
+    `the update of ${path} holds NaN or infinity; merging it would corrupt the weight`,
     { details: { module: path } },
   );
 }

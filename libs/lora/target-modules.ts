@@ -121,7 +121,7 @@ function noTargetModules(config: LoraConfig, linears: readonly Linear[]): Lowran
   const fail = (reason: string, nearest: readonly string[] = []) =>
     new LowrankError(
       'no_target_modules',
-      `target_modules ${shown} names no linear layer of this model${reason}`,
+      `target_modules ${shown} matches no linear layer of this model${reason}`,
       {
         details: {
           targetModules:
@@ -181,7 +181,7 @@ function checkRanks(modules: readonly TargetModule[]): void {
   );
   throw new LowrankError(
     'rank_too_large',
-    `the rank is larger than the layer at ${shown.join(', ')}${more}: use r of at most ${largest} there`,
+    `the rank exceeds the smaller side of the layer at ${shown.join(', ')}${more}: use r of at most ${largest} there`,
     { details: { modules: tooSmall.map(({ path }) => path), largest } },
   );
 }

@@ -237,7 +237,7 @@ class Variables {
 
   throwProblems(): void {
     if (this.problems.length === 0) return;
-    throw new LowrankError('configuration', `the environment is not right: ${this.problems.join('; ')}`, {
+    throw new LowrankError('configuration', `invalid environment: ${this.problems.join('; ')}`, {
       details: { problems: this.problems },
     });
   }

@@ -115,7 +115,7 @@ async function openDatabase(url: string, name: string): Promise<DataSource> {
     const { host } = new URL(url);
     throw new LowrankError(
       'database_unavailable',
-      `Postgres at ${host} does not let us in (${(cause as Error).message}): check that it runs, and the address, user and password in DATABASE_URL`,
+      `Postgres at ${host} refused the connection (${(cause as Error).message}): check that it runs, and the address, user and password in DATABASE_URL`,
       { cause },
     );
   }

@@ -11,7 +11,7 @@ export interface SessionOptions {
   readonly threads: number;
   /** Folder of the external tensors. */
   readonly weightFolder: string | undefined;
-  /** Whether idle threads wait busily: fastest alone on a machine, rude beside others. */
+  /** Whether idle threads wait busily: fastest alone on a machine, unfair to other processes. */
   readonly spin: boolean;
   /** Writes ONNX Runtime's profile of every node to a file that starts with this path. */
   readonly profile?: string;

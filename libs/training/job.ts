@@ -29,7 +29,7 @@ export interface TrainingJob {
   readonly cacheFolder: string;
   /** Folder of the installations of tfjs-node; those devices alone look into it. */
   readonly tfjsNodeFolder: string;
-  /** Whether the machine is the run's alone: idle threads then wait busily, which is faster and rude beside others. */
+  /** Whether the machine is the run's alone: idle threads then wait busily, which is faster and unfair to other processes. */
   readonly exclusive: boolean;
   /** Whether to go on from the newest sound checkpoint in the output folder, if there is one. */
   readonly resume: boolean;

@@ -178,7 +178,7 @@ async function requireFile(field: string, file: string): Promise<void> {
 function warnOfUnmatched({ plan }: StartingAdapter, warn: (code: string, message: string) => void): void {
   for (const [field, names] of Object.entries(plan.unmatched)) {
     if (names.length === 0) continue;
-    warn('unmatched_names', `lora.${field}: ${listed(names, 10)} names nothing in this model`);
+    warn('unmatched_names', `lora.${field}: ${listed(names, 10)} matches nothing in this model`);
   }
 }
 
@@ -190,7 +190,7 @@ function requireKnownTokens(store: BlockStore, known: number, rows: number): voi
     if (stranger === undefined) continue;
     throw new LowrankError(
       'tokenizer_mismatch',
-      `the data have token ${stranger}, but the model knows ${rows} tokens only: the tokenizer belongs to another model`,
+      `the data contain token ${stranger}, but the model has only ${rows} tokens: the tokenizer belongs to another model`,
       { details: { token: stranger, modelTokens: rows, tokenizerTokens: known } },
     );
   }

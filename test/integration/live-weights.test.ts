@@ -103,7 +103,7 @@ test('a generator of a composition answers every request with its weights', asyn
   const tokenizer = {
     prefix: [],
     stopIds: [],
-    encode: () => prompt,
+    encodePrompt: () => prompt,
     decode: (ids: readonly number[]) => ids.join(' '),
   } as unknown as Tokenizer;
   const template = {} as ChatTemplate;

@@ -272,7 +272,7 @@ export class JobAttempt {
     return outcomeOfError(error);
   }
 
-  /** An error of what goes on beside the training: the training makes no sense without it. */
+  /** An error in the work beside the training (uploads, heartbeats): the training cannot continue without it. */
   private fail(error: unknown): void {
     this.failure ??= error;
     this.trainer?.kill();

@@ -113,7 +113,7 @@ async function uploadFile(
   // Written before, but the answer was lost; only this attempt writes under its keys.
   const [stored, local] = await Promise.all([digest(await objects.get(key)), digest(createReadStream(file))]);
   if (stored.sha256 !== local.sha256) {
-    throw new LowrankError('object_exists', `the object ${key} is there with other content`, {
+    throw new LowrankError('object_exists', `the object ${key} already exists with different content`, {
       details: { key },
     });
   }

@@ -217,7 +217,7 @@ function writtenHyperparameters({ method, hyperparameters }: Loose): Hyperparame
   return { ...objectOf(hyperparameters), ...inMethod };
 }
 
-/** The same thing said twice, and not the same. */
+/** Two fields that contradict each other. */
 function contradictions(body: Loose): OptionProblem[] {
   const problems: OptionProblem[] = [];
   const differ = (field: string, value: unknown, otherField: string, other: unknown) => {

@@ -22,6 +22,6 @@ test('a prefix is the beginning of keys, with or without its last slash', () => 
     expect(() => checkPrefix(prefix), prefix).not.toThrow();
   }
   for (const prefix of ['/', '..', 'jobs/../', 'jobs//']) {
-    expect(() => checkPrefix(prefix), prefix).toThrow(/no name for an object/);
+    expect(() => checkPrefix(prefix), prefix).toThrow(/not a valid object key/);
   }
 });

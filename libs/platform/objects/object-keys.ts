@@ -25,7 +25,7 @@ export function checkPrefix(prefix: string): void {
 export function badKey(key: string, why: string): LowrankError {
   return new LowrankError(
     'object_key',
-    `${JSON.stringify(key.slice(0, 200))} is no name for an object: ${why}`,
+    `${JSON.stringify(key.slice(0, 200))} is not a valid object key: ${why}`,
     {
       details: { key: key.slice(0, 200) },
     },

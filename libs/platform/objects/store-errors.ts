@@ -6,14 +6,10 @@ export function objectMissing(key: string, cause?: unknown): LowrankError {
 }
 
 export function objectExists(key: string, cause?: unknown): LowrankError {
-  return new LowrankError(
-    'object_exists',
-    `there is an object ${key} already, and objects are never changed`,
-    {
-      cause,
-      details: { key },
-    },
-  );
+  return new LowrankError('object_exists', `there is an object ${key} already, and objects are immutable`, {
+    cause,
+    details: { key },
+  });
 }
 
 export function storeFull(where: string, cause: unknown): LowrankError {

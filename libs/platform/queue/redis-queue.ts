@@ -47,7 +47,7 @@ async function greet(url: string): Promise<void> {
     const { host } = new URL(url);
     throw new LowrankError(
       'queue_unavailable',
-      `Redis at ${host} does not let us in (${(reason ?? (cause as Error)).message}): check that it runs, and the address and password in REDIS_URL`,
+      `Redis at ${host} refused the connection (${(reason ?? (cause as Error)).message}): check that it runs, and the address and password in REDIS_URL`,
       { cause: reason ?? cause },
     );
   } finally {

@@ -133,7 +133,7 @@ function requireWeight(weights: readonly number[]): void {
   if (weights.some((weight) => weight !== 0)) return;
   throw new CompositionError(
     'weights_all_zero',
-    'every weight is 0, which gives the base model itself: give at least one adapter another weight',
+    'every weight is 0, which leaves the base model unchanged: give at least one adapter a nonzero weight',
   );
 }
 

@@ -22,7 +22,7 @@ export function requireOwnOrigin({ headers }: IncomingMessage, origins: readonly
   if (page === undefined || !isLoopback(page.name)) {
     throw new ApiError(
       'origin_not_allowed',
-      'without an API key this server takes no requests from pages of other sites; `lowrank keys create` makes a key, and LOWRANK_CORS_ORIGINS names pages that need none',
+      'without an API key this server accepts no requests from pages of other sites; `lowrank keys create` makes a key, and LOWRANK_CORS_ORIGINS names pages that need none',
     );
   }
 }

@@ -132,7 +132,7 @@ export class SharesService {
   ): Promise<OpenShare> {
     const opened = await this.shares.open(token, file, visitor, isFetched);
     if (opened) return opened;
-    throw new ApiError('share_not_found', 'this link opens nothing: it has ended, or never was');
+    throw new ApiError('share_not_found', 'this link does not exist or has ended');
   }
 
   private rows(projectId: string) {

@@ -88,7 +88,7 @@ function openForm({ headers }: IncomingMessage, { maxBytes, fields }: UploadRule
 function tooLarge(maxBytes: number): ApiError {
   return new ApiError(
     'file_too_large',
-    `the file is larger than ${maxBytes} bytes, the most that this server takes: split it`,
+    `the file is larger than ${maxBytes} bytes, the limit of this server: split it`,
     {
       param: 'file',
     },
