@@ -68,7 +68,7 @@ test('a plan is shown with its time, the lengths of the examples and the text th
 });
 
 test('a job is trained to its end and its adapter fetched', async () => {
-  const out = join(stack.home, 'fetched');
+  const out = join(folder, 'fetched');
   const { code, stdout } = await lowrank(...train(), '--steps', '20', '--suffix', 'sums', '--out', out);
   expect(code).toBe(0);
   jobId = /^job: (ftjob-\w+)$/m.exec(stdout)![1]!;

@@ -33,6 +33,9 @@ async function chat(
   [reference, prompt]: readonly string[],
   options: ChatOptions,
 ): Promise<void> {
+  const { privateUmask } = await import('#platform/private-home.js');
+  // All that it keeps, adapters and compiled graphs, lies in the home.
+  process.umask(privateUmask);
   const { findModel } = await import('../chat/find-model.js');
   const { ask } = await import('../chat/ask.js');
   const { parseConfiguration } = await import('#platform/config.js');
