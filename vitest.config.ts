@@ -10,7 +10,7 @@ const conditions = {
 /** What every project of tests shares. */
 export const shared = {
   ...conditions,
-  test: { testTimeout: 60_000, pool: 'forks' as const },
+  test: { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' as const },
 };
 
 export default defineConfig({

@@ -17,7 +17,7 @@ import { viewBaseModel } from './model-view.js';
 import { modelRoots, requireUnderRoots } from './model-roots.js';
 
 /** How long an answer waits for a registration that may be done soon. */
-const patienceMs = 500;
+const patienceMs = 3000;
 /** How often a process says that it still reads, and looks for what others left. */
 const beatMs = 3000;
 /** Silence after which another process goes on. */
