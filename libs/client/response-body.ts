@@ -3,7 +3,7 @@ import { ConnectionError } from './transport.js';
 
 export interface ReadOptions {
   readonly signal?: AbortSignal;
-  /** How long nothing may come before the connection counts as broken; default: any time. */
+  /** How long the server may send nothing before the connection counts as broken; default: no limit. */
   readonly silenceMs?: number;
 }
 

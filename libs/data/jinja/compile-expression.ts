@@ -20,6 +20,7 @@ import { concatenate, type Scope } from '#data/jinja/runtime.js';
 import { sequenceFilters } from '#data/jinja/sequence-filters.js';
 import type { Arguments, BinaryOperator, ComparisonOperator, Expression } from '#data/jinja/syntax.js';
 import { tests } from '#data/jinja/tests.js';
+import { numberFilters } from '#data/jinja/number-filters.js';
 import { textFilters } from '#data/jinja/text-filters.js';
 import {
   dictKey,
@@ -38,7 +39,10 @@ export type Evaluate = (scope: Scope) => unknown;
 /** The name that holds the text of a block while its filters run; no template can write it. */
 export const blockTextName = ' block text';
 
-const registry: Registry = { filters: new Map([...textFilters, ...sequenceFilters]), tests };
+const registry: Registry = {
+  filters: new Map([...textFilters, ...numberFilters, ...sequenceFilters]),
+  tests,
+};
 
 const operators: Readonly<Record<BinaryOperator, (left: unknown, right: unknown) => unknown>> = {
   '+': add,

@@ -1,4 +1,4 @@
-/** Values that no field may hold, whatever its schema says. */
+/** Values that are refused in any field, whatever its schema says. */
 import { cut } from '#base/quote.js';
 
 const maxDepth = 32;
@@ -22,9 +22,9 @@ interface Place {
 }
 
 /**
- * The first place in a JSON value that nobody keeps or reads: a NUL character, half of a surrogate pair, lists and objects
- * nested more than 32 deep, more than 4000 fields or 50,000 values. Undefined if there is none. Works without recursion, since depth is
- * the client's.
+ * The first place in a JSON value that cannot be stored or is too much: a NUL character, half of a surrogate pair, more
+ * than 32 levels, 4,000 fields of one object or 50,000 values. Undefined if there is none. Works without recursion, since
+ * the client chooses the depth.
  */
 export function findUnsound(value: unknown): Found | undefined {
   const stack: Place[] = [];
