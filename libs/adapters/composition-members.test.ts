@@ -40,7 +40,7 @@ describe('refused, with the reason', () => {
       'weights that are all zero',
       [member('tales', { weight: 0 }), member('law', { weight: -0 })],
       'weights_all_zero',
-      /base model itself: give at least one adapter another weight/,
+      /base model unchanged: give at least one adapter a nonzero weight/,
     ],
     [
       'bases with different names, both named',

@@ -83,9 +83,9 @@ describe('refused', () => {
     [{ kind: 'rank', rank: 10 }, 'rank_above_stack', /rank 10 is above the 9 .* leave the rank out/],
     [{ kind: 'rank', rank: 0 }, 'rank_invalid', /whole number from 1 to 9/],
     [{ kind: 'rank', rank: 2.5 }, 'rank_invalid', /whole number/],
-    [{ kind: 'energy', energy: 0 }, 'energy_invalid', /above 0 and up to 1/],
-    [{ kind: 'energy', energy: 1.01 }, 'energy_invalid', /above 0 and up to 1/],
-    [{ kind: 'energy', energy: NaN }, 'energy_invalid', /above 0 and up to 1/],
+    [{ kind: 'energy', energy: 0 }, 'energy_invalid', /above 0 and at most 1/],
+    [{ kind: 'energy', energy: 1.01 }, 'energy_invalid', /above 0 and at most 1/],
+    [{ kind: 'energy', energy: NaN }, 'energy_invalid', /above 0 and at most 1/],
   ] as const)('the form %j', async (form, code, message) => {
     const refusal = compose(members, form);
     await expect(refusal).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string });
