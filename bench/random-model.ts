@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { bitsAt, streamKey } from '#jit/random.js';
 import { parseModelConfig } from '#models/config.js';
 import { streamSafetensors } from '#models/safetensors-write.js';
-import { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
 
 const config = {
   architectures: ['LlamaForCausalLM'],
@@ -45,7 +45,7 @@ export async function writeRandomModel(folder: string): Promise<void> {
   if (exists) return;
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'config.json'), `${JSON.stringify(config, null, 1)}\n`);
-  const model = new Decoder(parseModelConfig(config));
+  const model = buildModel(parseModelConfig(config));
   const tensors = [...model.parameters()].map(({ name, shape }) => {
     const chunks = async function* () {
       yield new Uint8Array(numbers(name, shape).buffer);

@@ -10,11 +10,11 @@ import { readModelConfig } from '#models/config.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import { writeSafetensors } from '#models/safetensors-write.js';
 import type { FloatTensor } from '#models/safetensors-write.js';
-import { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures', import.meta.url));
 const qv = path.join(fixtures, 'lora/qv/final');
-const llama = new Decoder(await readModelConfig(path.join(fixtures, 'families/llama')));
+const llama = buildModel(await readModelConfig(path.join(fixtures, 'families/llama')));
 
 let scratch: string;
 beforeEach(async () => void (scratch = await mkdtemp(path.join(tmpdir(), 'read-adapter-'))));

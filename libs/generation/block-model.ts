@@ -3,14 +3,13 @@
  * once, then every token is one short run. What fills a block or a cache up to its length is hidden by masks.
  */
 import { AdapterFeed } from '#generation/adapter-feed.js';
-import { type CacheShape, KeyValueCache, keysName, valuesName } from '#generation/key-value-cache.js';
+import { type CachedLayer, KeyValueCache, keysName, valuesName } from '#generation/key-value-cache.js';
 import type { AdapterNumbers, NextTokenModel, TokenSequence } from '#generation/next-token-model.js';
 import { decodeProgram, prefillProgram } from '#generation/next-token-program.js';
 import { LowrankError } from '#base/errors.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import type { Selector } from '#lora/lora-linear.js';
 import type { TargetModule } from '#lora/target-modules.js';
-import type { DecoderConfig } from '#models/config.js';
 import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
@@ -44,15 +43,17 @@ type Phase = 'prefill' | 'decode';
 const programName = (phase: Phase, length: number) => `${phase} of ${length}`;
 
 /** What the step function of a phase reads for blocks or caches of a length, adapter and weights left out. */
-function phaseInputs(phase: Phase, length: number, shape: CacheShape): ProgramSpec['data'] {
+function phaseInputs(phase: Phase, length: number, cached: readonly CachedLayer[]): ProgramSpec['data'] {
   const ints = (...shape: number[]) => ({ shape, dtype: 'int32' as const });
   if (phase === 'prefill') {
     return { tokens: ints(length), positions: ints(length), segments: ints(1, length), row: ints(1) };
   }
-  const cached = { shape: [shape.kvHeads, length, shape.headDim], dtype: 'float32' as const };
-  const layers = Array.from({ length: shape.layers }, (_, layer) => layer);
-  const names = layers.flatMap((layer) => [keysName(layer), valuesName(layer)]);
-  return { token: ints(1), position: ints(1), ...Object.fromEntries(names.map((name) => [name, cached])) };
+  const kept = cached.flatMap(({ layer, kvHeads, headDim }) =>
+    [keysName(layer), valuesName(layer)].map(
+      (name) => [name, { shape: [kvHeads, length, headDim], dtype: 'float32' as const }] as const,
+    ),
+  );
+  return { token: ints(1), position: ints(1), ...Object.fromEntries(kept) };
 }
 
 export interface BlockModelOptions {
@@ -87,7 +88,7 @@ function openRunner(
   const lengths = { prefill: blockLengths(limit), decode: cacheLengths(limit) };
   const phases = (['prefill', 'decode'] as const).flatMap((phase) =>
     lengths[phase].map((length) => {
-      const data = { ...phaseInputs(phase, length, config), ...adapter };
+      const data = { ...phaseInputs(phase, length, model.tree.attentions), ...adapter };
       return { phase, name: programName(phase, length), spec: { data, scalars: [], state: {}, weights } };
     }),
   );
@@ -110,7 +111,8 @@ export class BlockModel implements NextTokenModel {
   /** `runner` has the step functions of the model for all lengths up to `maxLength`. */
   constructor(
     readonly maxLength: number,
-    private readonly config: CacheShape & Pick<DecoderConfig, 'vocabSize'>,
+    private readonly vocabSize: number,
+    private readonly cached: readonly CachedLayer[],
     private readonly runner: Runner,
     private readonly feed: AdapterFeed,
   ) {}
@@ -122,13 +124,13 @@ export class BlockModel implements NextTokenModel {
     const limit = Math.min(maxLength ?? Infinity, config.maxPositionEmbeddings, longestBlock);
     const feed = new AdapterFeed(modules, selector);
     const runner = openRunner(options, limit, feed.spec);
-    return new BlockModel(limit, config, runner, feed);
+    return new BlockModel(limit, config.vocabSize, model.tree.attentions, runner, feed);
   }
 
   /** Throws `adapter_layout_mismatch` for an adapter of another layout; `extend` throws `token_out_of_range`. */
   open(adapter: AdapterNumbers | undefined): TokenSequence {
-    const { runner, config, maxLength } = this;
-    return new BlockSequence(runner, config, maxLength, this.feed.inputs(adapter));
+    const { runner, vocabSize, cached, maxLength } = this;
+    return new BlockSequence(runner, vocabSize, cached, maxLength, this.feed.inputs(adapter));
   }
 
   close(): Promise<void> {
@@ -141,13 +143,14 @@ class BlockSequence implements TokenSequence {
 
   constructor(
     private readonly runner: Runner,
-    private readonly config: CacheShape & Pick<DecoderConfig, 'vocabSize'>,
+    private readonly vocabSize: number,
+    private readonly cached: readonly CachedLayer[],
     private readonly maxLength: number,
     private readonly adapter: Readonly<Record<string, Float32Array>>,
   ) {}
 
   async extend(tokens: readonly number[]): Promise<Float32Array> {
-    const { vocabSize } = this.config;
+    const { vocabSize } = this;
     const stranger = tokens.find((token) => !(token >= 0 && token < vocabSize));
     if (stranger !== undefined) {
       throw new LowrankError(
@@ -175,7 +178,7 @@ class BlockSequence implements TokenSequence {
         ...this.adapter,
       },
     });
-    this.cache = new KeyValueCache(this.config, length, tokens.length, kept);
+    this.cache = new KeyValueCache(this.cached, length, tokens.length, kept);
     return logits as Float32Array;
   }
 

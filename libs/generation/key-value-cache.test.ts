@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { KeyValueCache } from '#generation/key-value-cache.js';
 
-const shape = { layers: 2, kvHeads: 2, headDim: 1 };
+const layers = [0, 1].map((layer) => ({ layer, kvHeads: 2, headDim: 1 }));
 const all = ['keys.0', 'values.0', 'keys.1', 'values.1'];
 
 /** Arrays of two heads with room for two tokens; numbers tell array, head and token. */
@@ -11,7 +11,7 @@ function arrays(): Record<string, Float32Array> {
 }
 
 test('a token goes to its place in every head of every layer', () => {
-  const cache = new KeyValueCache(shape, 2, 1, arrays());
+  const cache = new KeyValueCache(layers, 2, 1, arrays());
   cache.append(Float32Array.of(-1, -2, -3, -4, -5, -6, -7, -8));
   expect(cache.length).toBe(2);
   expect(cache.inputs()).toEqual({
@@ -23,10 +23,27 @@ test('a token goes to its place in every head of every layer', () => {
 });
 
 test('more room keeps what is there, and only that', () => {
-  const cache = new KeyValueCache(shape, 2, 1, arrays());
+  const cache = new KeyValueCache(layers, 2, 1, arrays());
   cache.grow(3);
   expect(cache.capacity).toBe(3);
   expect(cache.inputs()['values.0']).toEqual(Float32Array.of(100, 0, 0, 110, 0, 0));
   cache.append(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8));
   expect(cache.inputs()['values.0']).toEqual(Float32Array.of(100, 3, 0, 110, 4, 0));
+});
+
+test('layers may have sizes of their own', () => {
+  const sizes = [
+    { layer: 0, kvHeads: 1, headDim: 2 },
+    { layer: 3, kvHeads: 2, headDim: 1 },
+  ];
+  const names = ['keys.0', 'values.0', 'keys.3', 'values.3'];
+  const room = Object.fromEntries(names.map((name) => [name, new Float32Array(4)]));
+  const cache = new KeyValueCache(sizes, 2, 1, room);
+  cache.append(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+  expect(cache.inputs()).toEqual({
+    'keys.0': Float32Array.of(0, 0, 1, 2),
+    'values.0': Float32Array.of(0, 0, 3, 4),
+    'keys.3': Float32Array.of(0, 5, 0, 6),
+    'values.3': Float32Array.of(0, 7, 0, 8),
+  });
 });

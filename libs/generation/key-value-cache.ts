@@ -1,31 +1,40 @@
 /** Keys and values of the tokens of one sequence; plain numbers, no tensors. */
+import type { AttentionShape } from '#nn/decoder-pass.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 
 /** Names under which step functions take and give the keys and values of a layer. */
 export const keysName = (layer: number): string => `keys.${layer}`;
 export const valuesName = (layer: number): string => `values.${layer}`;
 
-/** The sizes of a cache that do not change while it grows. */
-export interface CacheShape {
-  readonly layers: number;
+/** What a cache keeps of one layer. */
+export type CachedLayer = Pick<AttentionShape, 'layer' | 'kvHeads' | 'headDim'>;
+
+interface CachedArray {
+  readonly name: string;
   readonly kvHeads: number;
   readonly headDim: number;
+  /** [kvHeads, capacity, headDim] */
+  readonly numbers: Float32Array;
 }
 
 export class KeyValueCache {
-  private readonly names: readonly string[];
-  private arrays: readonly Float32Array[];
+  private arrays: readonly CachedArray[];
 
   /** Takes over arrays f32 [kvHeads, capacity, headDim] by their names; the first `length` tokens of each count. */
   constructor(
-    private readonly shape: CacheShape,
+    layers: readonly CachedLayer[],
     private room: number,
     private count: number,
     arrays: Readonly<Record<string, NumericArray>>,
   ) {
-    const layers = Array.from({ length: shape.layers }, (_, layer) => layer);
-    this.names = layers.flatMap((layer) => [keysName(layer), valuesName(layer)]);
-    this.arrays = this.names.map((name) => arrays[name] as Float32Array);
+    this.arrays = layers.flatMap(({ layer, kvHeads, headDim }) =>
+      [keysName(layer), valuesName(layer)].map((name) => ({
+        name,
+        kvHeads,
+        headDim,
+        numbers: arrays[name] as Float32Array,
+      })),
+    );
   }
 
   /** Tokens that are kept. */
@@ -40,16 +49,15 @@ export class KeyValueCache {
 
   /** The arrays as they lie, not copied. */
   inputs(): Record<string, Float32Array> {
-    return Object.fromEntries(this.names.map((name, i) => [name, this.arrays[i]!]));
+    return Object.fromEntries(this.arrays.map(({ name, numbers }) => [name, numbers]));
   }
 
-  /** Keeps one token more, f32 [2 * layers * kvHeads, headDim] in the order of the layers, keys before values. */
+  /** Keeps one token more, f32 in the order of the layers, keys [kvHeads, headDim] before values. */
   append(added: Float32Array): void {
-    const { kvHeads, headDim } = this.shape;
     let from = 0;
-    for (const array of this.arrays) {
+    for (const { kvHeads, headDim, numbers } of this.arrays) {
       for (let head = 0; head < kvHeads; head++, from += headDim) {
-        array.set(added.subarray(from, from + headDim), (head * this.room + this.count) * headDim);
+        numbers.set(added.subarray(from, from + headDim), (head * this.room + this.count) * headDim);
       }
     }
     this.count++;
@@ -57,14 +65,13 @@ export class KeyValueCache {
 
   /** Moves to arrays with room for more tokens. */
   grow(capacity: number): void {
-    const { kvHeads, headDim } = this.shape;
-    this.arrays = this.arrays.map((array) => {
+    this.arrays = this.arrays.map(({ name, kvHeads, headDim, numbers }) => {
       const larger = new Float32Array(kvHeads * capacity * headDim);
       for (let head = 0; head < kvHeads; head++) {
         const from = head * this.room * headDim;
-        larger.set(array.subarray(from, from + this.count * headDim), head * capacity * headDim);
+        larger.set(numbers.subarray(from, from + this.count * headDim), head * capacity * headDim);
       }
-      return larger;
+      return { name, kvHeads, headDim, numbers: larger };
     });
     this.room = capacity;
   }

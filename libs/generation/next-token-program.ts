@@ -12,15 +12,15 @@ import { selectorLayout } from '#lora/adapter-layout.js';
 import type { Selector } from '#lora/lora-linear.js';
 import { createLoraModel } from '#lora/lora-model.js';
 import type { TargetModule } from '#lora/target-modules.js';
-import type { DecoderConfig } from '#models/config.js';
 import type { Decoder } from '#models/decoder.js';
+import type { ModelConfig } from '#models/model-config.js';
 import { cacheMask } from '#nn/attention-mask.js';
 import { cachedAttention } from '#nn/cached-attention.js';
 import { splitFlat } from '#nn/flat-state.js';
 
 /** The model of which both step functions are made. */
 export interface NextTokenLayers {
-  readonly config: DecoderConfig;
+  readonly config: ModelConfig;
   readonly modules: readonly TargetModule[];
   readonly selector: Selector;
 }
@@ -68,7 +68,8 @@ export function prefillProgram(layers: NextTokenLayers): Program {
 /**
  * Reads token and position int32 [1], and for each layer keys and values f32 [KV, L, D] of the tokens before it.
  *
- * Gives logits f32 [vocabulary] and `added` f32 [2 * layers * KV, D]: the token's own keys and values, layer by layer.
+ * Gives logits f32 [vocabulary] and `added` f32, one number after another: the token's own keys and values [KV, D],
+ * layer by layer.
  */
 export function decodeProgram(layers: NextTokenLayers): Program {
   const { decoder, bind } = boundDecoder(layers);
@@ -76,18 +77,19 @@ export function decodeProgram(layers: NextTokenLayers): Program {
     bind(inputs);
     const { data } = inputs;
     const position = data['position']!;
-    const [, L] = data[keysName(0)]!.shape as [number, number];
-    const windows = [...new Set(layers.config.slidingWindow)];
+    const { attentions } = decoder;
+    const [, L] = data[keysName(attentions[0]!.layer)]!.shape as [number, number];
+    const windows = [...new Set(attentions.map(({ window }) => window))];
     const masks = new Map(windows.map((window) => [window, cacheMask(position, L, window)]));
     const added: Tensor[] = [];
     const hidden = decoder.forward({
       tokens: data['token']!,
       positions: position,
       segments: zeros([1, 1], 'int32'),
-      attend: ({ layer, window, q, k, v }) => {
-        added.push(...[k, v].map((x) => reshape(x, [x.shape[1]!, x.shape[3]!])));
+      attend: ({ layer, window, scale, q, k, v }) => {
+        added.push(reshape(k, [-1]), reshape(v, [-1]));
         const past = { keys: data[keysName(layer)]!, values: data[valuesName(layer)]! };
-        return cachedAttention(q, k, v, past, masks.get(window)!);
+        return cachedAttention(q, k, v, past, { mask: masks.get(window)!, scale });
       },
     });
     return { outputs: { logits: logitsOf(decoder, hidden), added: concat(added, 0) }, state: {} };

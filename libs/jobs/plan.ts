@@ -247,6 +247,7 @@ function planData(
     accumulation: options.gradient_accumulation_steps,
     trainableParameters: targets.trainableParameters,
     config: base.config,
+    attentions: base.tree.attentions,
     modelParameters: base.tree.parameterCount,
   });
   // Before the first step and after the last one too.

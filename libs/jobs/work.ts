@@ -1,11 +1,11 @@
 /** How much a job computes, counted from its shapes. */
-import type { DecoderConfig } from '#models/config.js';
+import type { ModelConfig } from '#models/model-config.js';
+import type { AttentionShape } from '#nn/decoder-pass.js';
 
 export interface WorkShape {
-  readonly config: Pick<
-    DecoderConfig,
-    'hiddenSize' | 'heads' | 'headDim' | 'layers' | 'vocabSize' | 'tieWordEmbeddings'
-  >;
+  readonly config: Pick<ModelConfig, 'hiddenSize' | 'vocabSize' | 'tieWordEmbeddings'>;
+  /** Of every layer that has one. */
+  readonly attentions: readonly Pick<AttentionShape, 'heads' | 'headDim'>[];
   readonly modelParameters: number;
   readonly trainableParameters: number;
   readonly blockLength: number;
@@ -27,11 +27,14 @@ export interface Work {
  * to the input, and a trained weight also for its own. The scores of attention see half of the positions on average.
  */
 export function countWork(shape: WorkShape): Work {
-  const { config, blockLength, batchSize, accumulation } = shape;
+  const { config, attentions, blockLength, batchSize, accumulation } = shape;
   // An embedding is looked up; only as the head it is multiplied.
   const lookedUp = config.tieWordEmbeddings ? 0 : config.vocabSize * config.hiddenSize;
   const weights = shape.modelParameters - lookedUp;
-  const attention = 2 * blockLength * config.heads * config.headDim * config.layers;
+  const attention = attentions.reduce(
+    (sum, { heads, headDim }) => sum + 2 * blockLength * heads * headDim,
+    0,
+  );
   const forward = 2 * (weights + shape.trainableParameters) + attention;
   const backward = 2 * weights + 4 * shape.trainableParameters + 2 * attention;
   const positions = batchSize * blockLength;

@@ -2,8 +2,9 @@
 import { adapterLayout } from '#lora/adapter-layout.js';
 import { type DropoutStreams, LoraLinear, type Selector } from '#lora/lora-linear.js';
 import type { TargetModule } from '#lora/target-modules.js';
-import type { DecoderConfig } from '#models/config.js';
-import { Decoder } from '#models/decoder.js';
+import type { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
+import type { ModelConfig } from '#models/model-config.js';
 import type { FlatLayout } from '#nn/flat-state.js';
 import type { RowMap } from '#nn/module.js';
 
@@ -19,12 +20,12 @@ export interface LoraModel {
 
 /** Builds the decoder and puts a LoRA layer in the place of every target; without targets it is the base model. */
 export function createLoraModel(
-  config: DecoderConfig,
+  config: ModelConfig,
   modules: readonly TargetModule[],
   dropout: number,
   selector: Selector = 'identity',
 ): LoraModel {
-  const decoder = new Decoder(config);
+  const decoder = buildModel(config);
   const streams: DropoutStreams = { keys: undefined };
   for (const [site, { path, r, scale }] of modules.entries()) {
     const slot = decoder.slotOf(path);

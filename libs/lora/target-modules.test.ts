@@ -8,7 +8,7 @@ import type { LoraConfigInput } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { parseModelConfig, readModelConfig } from '#models/config.js';
 import { readSafetensorsHeader } from '#models/safetensors.js';
-import { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
 
 interface Golden {
   readonly families: Readonly<Record<string, Record<string, unknown>>>;
@@ -26,7 +26,7 @@ const golden = JSON.parse(
 ) as Golden;
 
 const modelOf = (family: string) =>
-  new Decoder(parseModelConfig({ model_type: family, ...golden.families[family] }));
+  buildModel(parseModelConfig({ model_type: family, ...golden.families[family] }));
 const llama = modelOf('llama');
 const resolve = (config: LoraConfigInput) => resolveTargetModules(llama, parseLoraConfig(config));
 
@@ -66,7 +66,7 @@ describe('the trainings of the fixtures adapt the tensors that PEFT saved, in fi
   });
 
   test.each(cases)('$name on $family', async ({ name, family }) => {
-    const model = new Decoder(await readModelConfig(path.join(lora, '../families', family)));
+    const model = buildModel(await readModelConfig(path.join(lora, '../families', family)));
     const folder = path.join(lora, name, 'init');
     const json: unknown = JSON.parse(readFileSync(path.join(folder, 'adapter_config.json'), 'utf8'));
     const plan = resolveTargetModules(model, readLoraConfig(json).config);

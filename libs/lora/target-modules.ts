@@ -41,9 +41,6 @@ export interface TargetPlan {
   };
 }
 
-/** PEFT's choice where `target_modules` is null; the same for llama, mistral and qwen2. */
-const DEFAULT_TARGETS = ['q_proj', 'v_proj'];
-
 /** The name of a factor in an adapter's weight file (PEFT's save format for a causal language model). */
 export function adapterTensorName(path: string, factor: 'A' | 'B'): string {
   return `base_model.model.${path}.lora_${factor}.weight`;
@@ -61,7 +58,7 @@ export function resolveTargetModules(model: Decoder, written: LoraConfig): Targe
   const modules = [...model.modules()].filter(({ path }) => path !== '');
   const linears = modules.filter((module) => module instanceof Linear);
   const inner = linears.filter((linear) => linear !== model.outputEmbedding);
-  const config = { ...written, target_modules: concreteTargets(inner, written) };
+  const config = { ...written, target_modules: concreteTargets(model, inner, written) };
   const paths = modules.map(({ path }) => path);
   const verdicts = judgePaths(config, paths);
   const targeted = new Set(paths.filter((_, i) => verdicts[i] === 'targeted'));
@@ -101,10 +98,11 @@ export function resolveTargetModules(model: Decoder, written: LoraConfig): Targe
 }
 
 function concreteTargets(
+  { defaultTargets }: Decoder,
   inner: readonly Linear[],
   { target_modules: targets }: LoraConfig,
 ): string | string[] {
-  if (targets === null) return DEFAULT_TARGETS;
+  if (targets === null) return [...defaultTargets];
   // Last names instead of PEFT's whole paths: the same modules in these families, and what servers expect to read.
   if (isAllLinear(targets)) {
     return [...new Set(inner.map(({ path }) => path.split('.').at(-1)!))].sort();

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseModelConfig } from '#models/config.js';
+import type { DecoderFields } from '#models/families/decoder-fields.js';
 import { rotaryFrequencies } from '#nn/rotary-frequencies.js';
 
 interface GoldenCase {
@@ -17,11 +18,12 @@ const golden = JSON.parse(
   readFileSync(new URL('config-rope.golden.json', import.meta.url), 'utf8'),
 ) as GoldenCase[];
 
-const parse = (config: Record<string, unknown>) => parseModelConfig({ model_type: 'llama', ...config });
+const parse = (config: Record<string, unknown>) =>
+  parseModelConfig({ model_type: 'llama', ...config }) as DecoderFields;
 
 describe('a config.json gives the rotary frequencies of transformers', () => {
   test.each(golden)('$name', ({ family, config, head_dim, inv_freq, attention_scaling }) => {
-    const { rope, headDim } = parseModelConfig({ model_type: family, ...config });
+    const { rope, headDim } = parse({ model_type: family, ...config });
     expect(headDim).toBe(head_dim);
     const { inverseFrequencies, attentionScaling } = rotaryFrequencies(headDim, rope);
     expect(inverseFrequencies.length).toBe(inv_freq.length);

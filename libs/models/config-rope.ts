@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UnsupportedError } from '#base/errors.js';
+import type { ConfigReader } from '#models/config-reader.js';
 import type { RopeConfig, RopeScaling } from '#nn/rotary-frequencies.js';
 
 const positive = z.number().positive();
@@ -42,23 +43,23 @@ export const ropeFields = {
 /** A config.json's rotary keys after {@link ropeFields}. */
 export type RopeFields = z.infer<z.ZodObject<typeof ropeFields>>;
 
-/** What `parseRope` found wrong: a path inside config.json and what is wrong there. */
-export type RopeProblem = readonly [field: string, problem: string];
-
-/** The base that transformers assumes where a file names none. */
-const DEFAULT_THETA = 10_000;
+/** What a family fills in where the file is silent. */
+export interface RopeDefaults {
+  readonly maxPositionEmbeddings: number;
+  readonly theta: number;
+}
 
 /**
  * Reads the rotary embedding of a config.json.
  *
  * `rope_scaling` (older files, beside `rope_theta`) wins over `rope_parameters`, and a length at the top of the file
- * over one inside, as in transformers 5.23. Problems are pushed to `problems`; then the result must not be used.
+ * over one inside, as in transformers 5.23. Problems are reported to the reader.
  * Throws UnsupportedError for another kind of scaling, parameters for each layer type and partial rotation.
  */
 export function parseRope(
   fields: RopeFields,
-  maxPositionEmbeddings: number,
-  problems: RopeProblem[],
+  { maxPositionEmbeddings, theta: silent }: RopeDefaults,
+  reader: Pick<ConfigReader, 'report'>,
 ): RopeConfig {
   const name = isFilled(fields.rope_scaling) ? 'rope_scaling' : 'rope_parameters';
   const raw = fields[name] ?? {};
@@ -79,12 +80,12 @@ export function parseRope(
       `known rope types: ${knownTypes.join(', ')}`,
     );
   }
-  const theta = positive.safeParse(raw['rope_theta'] ?? fields.rope_theta ?? DEFAULT_THETA);
-  if (!theta.success) problems.push([`${name}.rope_theta`, 'must be a number above 0']);
+  const theta = positive.safeParse(raw['rope_theta'] ?? fields.rope_theta ?? silent);
+  if (!theta.success) reader.report(`${name}.rope_theta`, 'must be a number above 0');
   const scaling = parseScaling(type, raw, fields, maxPositionEmbeddings, (field, problem) =>
-    problems.push([`${name}.${field}`, problem]),
+    reader.report(`${name}.${field}`, problem),
   );
-  return { theta: theta.data ?? DEFAULT_THETA, scaling: scaling ?? { type: 'default' } };
+  return { theta: theta.data ?? silent, scaling: scaling ?? { type: 'default' } };
 }
 
 function parseScaling(

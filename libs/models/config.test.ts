@@ -5,9 +5,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseModelConfig, readModelConfig } from '#models/config.js';
+import { buildModel } from '#models/families/registry.js';
 
 const families = fileURLToPath(new URL('../../test/fixtures/families', import.meta.url));
 const supported = /^(llama|mistral|qwen2)(?!.*classifier)(-.*|3-rope)?$/;
+
+const treeOf = (json: unknown) => buildModel(parseModelConfig(json));
+const windowsOf = (json: unknown) => treeOf(json).attentions.map(({ window }) => window);
 
 let scratch: string;
 beforeAll(async () => void (scratch = await mkdtemp(path.join(tmpdir(), 'config-'))));
@@ -18,8 +22,9 @@ describe('every family of the fixtures is either read or refused by name', () =>
 
   test.each(names.filter((name) => supported.test(name)))('%s is read', async (name) => {
     const config = await readModelConfig(path.join(families, name));
-    expect(config.slidingWindow).toHaveLength(config.layers);
-    expect(config.heads % config.kvHeads).toBe(0);
+    expect(buildModel(config).attentions.map(({ layer }) => layer)).toEqual(
+      Array.from({ length: config.layers }, (_, layer) => layer),
+    );
   });
 
   test.each(names.filter((name) => !supported.test(name)))('%s is refused', async (name) => {
@@ -47,9 +52,7 @@ describe('silent files get the defaults of the configuration classes of transfor
       maxPositionEmbeddings: 2048,
       rmsNormEps: 1e-6,
       attentionBias: false,
-      outputBias: false,
       mlpBias: false,
-      slidingWindow: Array.from({ length: 32 }, () => null),
       tieWordEmbeddings: false,
       rope: { theta: 10_000, scaling: { type: 'default' } },
       bosTokenId: 1,
@@ -63,41 +66,38 @@ describe('silent files get the defaults of the configuration classes of transfor
       kvHeads: 8,
       intermediateSize: 14_336,
       maxPositionEmbeddings: 131_072,
-      attentionBias: false,
-      slidingWindow: Array.from({ length: 32 }, () => 4096),
     });
-    expect(parseModelConfig({ model_type: 'mistral', sliding_window: null }).slidingWindow[0]).toBeNull();
+    expect(new Set(windowsOf({ model_type: 'mistral' }))).toEqual(new Set([4096]));
+    expect(new Set(windowsOf({ model_type: 'mistral', sliding_window: null }))).toEqual(new Set([null]));
   });
 
   test('qwen2 has biases on q, k and v, no tokens of its own and no window', () => {
     expect(parseModelConfig({ model_type: 'qwen2' })).toMatchObject({
       vocabSize: 151_936,
       kvHeads: 32,
-      attentionBias: true,
-      outputBias: false,
-      mlpBias: false,
       bosTokenId: null,
       eosTokenIds: [],
-      slidingWindow: Array.from({ length: 32 }, () => null),
     });
+    expect(new Set(windowsOf({ model_type: 'qwen2' }))).toEqual(new Set([null]));
   });
 
   test('null key heads mean one for each head', () => {
     for (const model_type of ['llama', 'mistral', 'qwen2']) {
-      expect(parseModelConfig({ model_type, num_key_value_heads: null }).kvHeads).toBe(32);
+      expect(treeOf({ model_type, num_key_value_heads: null }).attentions[0]!.kvHeads).toBe(32);
     }
   });
 });
 
 test('only Llama reads the bias flags of the file', () => {
-  const flags = { attention_bias: true, mlp_bias: true };
-  const biases = (model_type: string) => {
-    const { attentionBias, outputBias, mlpBias } = parseModelConfig({ model_type, ...flags });
-    return { attentionBias, outputBias, mlpBias };
+  const biased = (model_type: string) => {
+    const tree = treeOf({ model_type, num_hidden_layers: 1, attention_bias: true, mlp_bias: true });
+    const names = [...tree.parameters()].map(({ name }) => name).filter((name) => name.endsWith('.bias'));
+    return names.map((name) => name.split('.').at(-2));
   };
-  expect(biases('llama')).toEqual({ attentionBias: true, outputBias: true, mlpBias: true });
-  expect(biases('mistral')).toEqual({ attentionBias: false, outputBias: false, mlpBias: false });
-  expect(biases('qwen2')).toEqual({ attentionBias: true, outputBias: false, mlpBias: false });
+  const qkv = ['q_proj', 'k_proj', 'v_proj'];
+  expect(biased('llama')).toEqual([...qkv, 'o_proj', 'gate_proj', 'up_proj', 'down_proj']);
+  expect(biased('mistral')).toEqual([]);
+  expect(biased('qwen2')).toEqual(qkv);
 });
 
 describe('the sliding window of qwen2', () => {
@@ -105,26 +105,21 @@ describe('the sliding window of qwen2', () => {
 
   test('starts at max_window_layers, and only where it is switched on', () => {
     const on = { ...qwen2, use_sliding_window: true, max_window_layers: 3 };
-    expect(parseModelConfig(on).slidingWindow).toEqual([null, null, null, 8]);
-    expect(parseModelConfig({ ...on, use_sliding_window: false }).slidingWindow).toEqual([
-      null,
-      null,
-      null,
-      null,
-    ]);
+    expect(windowsOf(on)).toEqual([null, null, null, 8]);
+    expect(windowsOf({ ...on, use_sliding_window: false })).toEqual([null, null, null, null]);
   });
 
   test('follows layer_types where the file has them', () => {
     const layer_types = ['sliding_attention', 'full_attention', 'sliding_attention', 'full_attention'];
     const on = { ...qwen2, use_sliding_window: true, layer_types };
-    expect(parseModelConfig(on).slidingWindow).toEqual([8, null, 8, null]);
+    expect(windowsOf(on)).toEqual([8, null, 8, null]);
     expect(() => parseModelConfig({ ...on, use_sliding_window: false })).toThrow(/layer_types: has sliding/);
     expect(() => parseModelConfig({ ...on, layer_types: ['full_attention'] })).toThrow(
       /1 entries for 4 layers/,
     );
     expect(() =>
       parseModelConfig({ ...on, layer_types: ['chunked_attention', ...layer_types.slice(1)] }),
-    ).toThrow(/layer type "chunked_attention".*not supported/);
+    ).toThrow(/layer_types .*"chunked_attention".*not supported/);
   });
 });
 
@@ -155,7 +150,7 @@ describe('a broken config.json names every field that is wrong', () => {
     );
     const sizes = { hidden_size: 30, num_attention_heads: 4, num_key_value_heads: 3 };
     expect(() => parseModelConfig({ model_type: 'llama', ...sizes })).toThrow(
-      /hidden_size: 30 is no multiple.*num_key_value_heads: 3 does not divide.*head_dim: 7 is not even/,
+      /num_key_value_heads: 3 does not divide.*head_dim: 7 is not even.*hidden_size: 30 is no multiple/,
     );
   });
 

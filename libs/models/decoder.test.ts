@@ -6,7 +6,8 @@ import { valueAndGrads } from '#jit/differentiate.js';
 import { matMul, reshape, slice, type Tensor, tensor } from '#jit/ops.js';
 import { bitsAt, normalAt, streamKey } from '#jit/random.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
-import { Decoder } from '#models/decoder.js';
+import type { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
 import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
@@ -67,7 +68,7 @@ const forward = (decoder: Decoder, data: Readonly<Record<string, Tensor>>): Tens
 
 /** Logits [rows][vocabulary] of a block. */
 async function logitsOf(model: ModelFolder, block: Block): Promise<number[][]> {
-  const decoder = new Decoder(model.config);
+  const decoder = buildModel(model.config);
   const program: Program = ({ data, weights }) => {
     decoder.bindParameters(({ name }) => weights[name]!);
     return { outputs: { logits: forward(decoder, data) }, state: {} };
@@ -123,7 +124,7 @@ describe.each(['llama', 'mistral', 'qwen2'])('the logits of %s', (name) => {
 
 /** The loss of a block and its gradient by every weight, all weights given as states. */
 function gradientStep(model: ModelFolder): { program: Program; spec: ProgramSpec } {
-  const decoder = new Decoder(model.config);
+  const decoder = buildModel(model.config);
   const names = [...decoder.parameters()];
   const state = Object.fromEntries(
     names.map(({ name, shape }) => [name, { shape, dtype: 'float32' as const }]),

@@ -2,14 +2,15 @@ import { access, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { readModelConfig } from '#models/config.js';
-import type { DecoderConfig } from '#models/config.js';
 import { findWeightFiles, INDEX } from '#models/model-folder-files.js';
 import type { WeightFile, WeightFiles } from '#models/model-folder-files.js';
 import { isFloatDtype } from '#models/safetensors-dtype.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import { readSafetensorsHeader, sameTensor } from '#models/safetensors.js';
 import type { TensorEntry } from '#models/safetensors.js';
-import { Decoder } from '#models/decoder.js';
+import type { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
+import type { ModelConfig } from '#models/model-config.js';
 import type { Parameter } from '#nn/module.js';
 
 /** How the numbers of a parameter are stored. */
@@ -30,7 +31,7 @@ export interface StoredParameter {
 /** A model on this disk that is complete and of a known architecture. Nothing but headers has been read. */
 export interface ModelFolder {
   readonly folder: string;
-  readonly config: DecoderConfig;
+  readonly config: ModelConfig;
   /** Its layers: names and shapes, no numbers. Nothing may be changed in it. */
   readonly tree: Decoder;
   /** By the names of the model's parameters, one for each. */
@@ -101,7 +102,7 @@ export async function openModelFolder(
   const tensors = await locateTensors(folder, weightFiles);
 
   const { config, warnings } = await settleTying(written, tensors);
-  const tree = new Decoder(config);
+  const tree = buildModel(config);
   matchTensors(folder, tree, tensors);
   const parameters = new Map(
     [...tree.parameters()].map((parameter): [string, StoredParameter] => [
@@ -171,22 +172,25 @@ async function locateTensors(
 
 /** What `tie_word_embeddings` comes to, given what the files hold; moves a tied weight under the name it is read by. */
 async function settleTying(
-  config: DecoderConfig,
+  config: ModelConfig,
   tensors: Map<string, LocatedTensor>,
-): Promise<{ config: DecoderConfig; warnings: string[] }> {
-  const head = tensors.get('lm_head.weight');
-  if (!config.tieWordEmbeddings || head === undefined) return { config, warnings: [] };
-  const embedding = tensors.get('model.embed_tokens.weight');
+): Promise<{ config: ModelConfig; warnings: string[] }> {
+  if (!config.tieWordEmbeddings) return { config, warnings: [] };
+  const { inputEmbedding, outputEmbedding } = buildModel(config);
+  const [headName, name] = [`${outputEmbedding.path}.weight`, inputEmbedding.weight.name];
+  const head = tensors.get(headName);
+  if (head === undefined) return { config, warnings: [] };
+  const embedding = tensors.get(name);
   if (embedding === undefined) {
-    tensors.set('model.embed_tokens.weight', head);
-    tensors.delete('lm_head.weight');
+    tensors.set(name, head);
+    tensors.delete(headName);
     return { config, warnings: [] };
   }
   if (await sameTensor(embedding, head)) return { config, warnings: [] };
   return {
     config: { ...config, tieWordEmbeddings: false },
     warnings: [
-      'config.json says tie_word_embeddings, but lm_head.weight differs from model.embed_tokens.weight: they are not tied',
+      `config.json says tie_word_embeddings, but ${headName} differs from ${name}: they are not tied`,
     ],
   };
 }

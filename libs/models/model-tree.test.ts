@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseModelConfig, readModelConfig } from '#models/config.js';
-import { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
 import { readSafetensorsHeader } from '#models/safetensors.js';
 import type { Linear } from '#nn/layers.js';
 
@@ -13,7 +13,7 @@ const supported = readdirSync(families).filter((name) => /^(llama|mistral|qwen2)
 describe('the tree of a configuration has exactly the tensors that transformers saved', () => {
   test.each(supported)('%s', async (name) => {
     const folder = path.join(families, name);
-    const model = new Decoder(await readModelConfig(folder));
+    const model = buildModel(await readModelConfig(folder));
     const files = readdirSync(folder).filter((file) => /^model.*\.safetensors$/.test(file));
     const stored = new Map<string, readonly number[]>();
     for (const file of files) {
@@ -25,7 +25,7 @@ describe('the tree of a configuration has exactly the tensors that transformers 
 });
 
 test('SmolLM2-135M has the number of parameters that its card says', () => {
-  const model = new Decoder(
+  const model = buildModel(
     parseModelConfig({
       architectures: ['LlamaForCausalLM'],
       hidden_size: 576,
@@ -49,7 +49,7 @@ test('modules come in the order of the real module tree', () => {
     num_key_value_heads: 1,
     intermediate_size: 12,
   };
-  const model = new Decoder(parseModelConfig({ model_type: 'qwen2', vocab_size: 10, ...tiny }));
+  const model = buildModel(parseModelConfig({ model_type: 'qwen2', vocab_size: 10, ...tiny }));
   const modules = [...model.modules()];
   // `named_modules()` of Qwen2ForCausalLM in transformers 5.23.
   expect(modules.map((module) => module.path)).toEqual([

@@ -20,10 +20,10 @@ export function cachedAttention(
   k: Tensor,
   v: Tensor,
   { keys, values }: PastTokens,
-  mask: Tensor,
+  { mask, scale }: { readonly mask: Tensor; readonly scale: number },
 ): Tensor {
   const [, KV, , G, D] = q.shape as [number, number, number, number, number];
-  const queries = mul(reshape(q, [KV, G, D]), scalar(1 / Math.sqrt(D)));
+  const queries = mul(reshape(q, [KV, G, D]), scalar(scale));
   const own = matMul(queries, reshape(k, [KV, 1, D]), false, true);
   const past = add(matMul(queries, keys, false, true), mask);
   const P = softmax(concat([past, own], 2));

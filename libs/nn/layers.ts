@@ -44,9 +44,22 @@ export class Embedding extends Module {
   }
 }
 
-/** x / rms(x) * weight over the last axis. */
-export class RmsNorm extends Module {
+/** A layer that brings rows [rows, size] to one scale. */
+export abstract class Norm extends Module {
   override readonly kind = 'a norm';
+
+  constructor(
+    path: string,
+    readonly size: number,
+  ) {
+    super(path);
+  }
+
+  abstract forward(x: Tensor): Tensor;
+}
+
+/** x / rms(x) * weight over the last axis. */
+export class RmsNorm extends Norm {
   readonly weight: Parameter;
 
   constructor(
@@ -54,7 +67,7 @@ export class RmsNorm extends Module {
     size: number,
     private readonly epsilon: number,
   ) {
-    super(path);
+    super(path, size);
     this.weight = this.parameter('weight', [size]);
   }
 

@@ -1,4 +1,5 @@
 /** Angles of rotary positions for the rows of a batch. */
+import { rotary } from '#jit/ops/rotary.js';
 import { cast, cos, mul, reshape, scalar, sin, type Tensor, tensor } from '#jit/ops.js';
 import type { RotaryFrequencies } from '#nn/rotary-frequencies.js';
 
@@ -17,4 +18,9 @@ export function rotaryTable(
   const angles = mul(reshape(cast(positions, 'float32'), [-1, 1]), frequencies);
   const scaled = (x: Tensor) => (attentionScaling === 1 ? x : mul(x, scalar(attentionScaling)));
   return { cos: scaled(cos(angles)), sin: scaled(sin(angles)) };
+}
+
+/** Rotates the heads of rows x [rows, heads * headDim]. */
+export function rotate(x: Tensor, { cos, sin }: RotaryTable, heads: number): Tensor {
+  return rotary(x, cos, sin, heads);
 }

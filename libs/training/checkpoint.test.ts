@@ -8,7 +8,8 @@ import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { readModelConfig } from '#models/config.js';
 import type * as atomicFile from '#base/atomic-file.js';
-import { Decoder } from '#models/decoder.js';
+import type { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
 import {
   type CheckpointContent,
   openCheckpoint,
@@ -37,7 +38,7 @@ let model: Decoder;
 beforeEach(async () => {
   full.file = '';
   folder = await mkdtemp(join(tmpdir(), 'checkpoint-'));
-  model = new Decoder(await readModelConfig(join(import.meta.dirname, '../../test/fixtures/families/llama')));
+  model = buildModel(await readModelConfig(join(import.meta.dirname, '../../test/fixtures/families/llama')));
 });
 afterEach(() => rm(folder, { recursive: true }));
 

@@ -7,14 +7,15 @@ import { writeAdapter } from '#adapters/write-adapter.js';
 import { adapterLayout } from '#lora/adapter-layout.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { readModelConfig } from '#models/config.js';
-import { Decoder } from '#models/decoder.js';
+import type { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
 import { startingAdapter } from '#training/starting-adapter.js';
 
 let folder: string;
 let model: Decoder;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'starting-adapter-'));
-  model = new Decoder(await readModelConfig(join(import.meta.dirname, '../../test/fixtures/families/llama')));
+  model = buildModel(await readModelConfig(join(import.meta.dirname, '../../test/fixtures/families/llama')));
 });
 afterEach(() => rm(folder, { recursive: true }));
 

@@ -6,7 +6,7 @@ import type { TrainerJobInput } from '#contracts/trainer-job.js';
 import { normalAt, streamKey } from '#jit/random.js';
 import { parseModelConfig } from '#models/config.js';
 import { writeSafetensors } from '#models/safetensors-write.js';
-import { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
 
 const tokenizerFolder = join(import.meta.dirname, '../fixtures/tokenizers/byte-level-llama3');
 
@@ -36,7 +36,7 @@ export async function writeTinyModel(folder: string, sizes: Partial<typeof model
   for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
     await copyFile(join(tokenizerFolder, name), join(folder, name));
   }
-  const parameters = [...new Decoder(parseModelConfig(config)).parameters()];
+  const parameters = [...buildModel(parseModelConfig(config)).parameters()];
   const tensors = parameters.map(({ name, shape }) => {
     const key = streamKey(1, 0, name);
     const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) =>

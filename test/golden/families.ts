@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { gather, matMul, type Tensor } from '#jit/ops.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
-import { Decoder } from '#models/decoder.js';
+import type { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
@@ -50,7 +51,7 @@ class LogitsRunner {
       weights: frozenWeights(model.parameters),
     };
     const compile = () =>
-      compileProgram(logitsProgram(new Decoder(model.config)), spec, { device: 'cpu', recomputedBlocks: 0 });
+      compileProgram(logitsProgram(buildModel(model.config)), spec, { device: 'cpu', recomputedBlocks: 0 });
     const options = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
     this.runner = new CompiledRunner({ logits: { key: 'logits', compile } }, {}, options);
   }

@@ -101,8 +101,7 @@ async function changeWeights(live: LiveComposition): Promise<number[]> {
     writeState: unused,
     close: () => Promise.resolve(),
   };
-  const config = { vocabSize: 1, layers: 0, kvHeads: 1, headDim: 1 };
-  const model = new BlockModel(1024, config, runner, new AdapterFeed(live.modules, 'diagonal'));
+  const model = new BlockModel(1024, 1, [], runner, new AdapterFeed(live.modules, 'diagonal'));
   const times: number[] = [];
   for (let i = 0; i < 10; i++) {
     const start = performance.now();

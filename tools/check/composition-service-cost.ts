@@ -23,7 +23,7 @@ import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { parseModelConfig } from '#models/config.js';
 import { openModelFolder } from '#models/model-folder.js';
-import { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
 import { LowrankClient } from '#client/client.js';
 import { programRoot } from '../../apps/cli/src/installation.js';
 import { type RunningStack, startStack } from '../../apps/cli/src/launcher/launcher.js';
@@ -51,7 +51,7 @@ async function writeHollowModel(folder: string): Promise<void> {
   const config = { ...(JSON.parse(await readFile(join(box, 'config.json'), 'utf8')) as object), ...sizes };
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   let end = 0;
-  const entries = [...new Decoder(parseModelConfig(config)).parameters()].map(({ name, shape }) => {
+  const entries = [...buildModel(parseModelConfig(config)).parameters()].map(({ name, shape }) => {
     const begin = end;
     end += 2 * sizeOf(shape);
     return [name, { dtype: 'BF16', shape, data_offsets: [begin, end] }];

@@ -2,7 +2,8 @@
 import { sizeOf } from '#base/shapes.js';
 import { normalAt, streamKey } from '#jit/random.js';
 import { parseModelConfig } from '#models/config.js';
-import { Decoder } from '#models/decoder.js';
+import type { Decoder } from '#models/decoder.js';
+import { buildModel } from '#models/families/registry.js';
 import { RmsNorm } from '#nn/layers.js';
 import type { Module } from '#nn/module.js';
 import { bosTokenId, contextLength, eosTokenId, padTokenId, vocabularySize } from './tokenizer.js';
@@ -47,7 +48,7 @@ export const generationConfig = {
 
 /** The layers of the base model. */
 export function baseModel(): Decoder {
-  return new Decoder(parseModelConfig(baseModelConfig));
+  return buildModel(parseModelConfig(baseModelConfig));
 }
 
 /** A parameter to train, and how it starts. */

@@ -57,5 +57,6 @@ async function headOf(
 
 function operationsOf({ base }: KnownModel, shape: Task['earlier'][number]): number {
   const { config, tree } = base;
-  return countWork({ ...shape, config, modelParameters: tree.parameterCount }).step;
+  const { attentions, parameterCount: modelParameters } = tree;
+  return countWork({ ...shape, config, attentions, modelParameters }).step;
 }

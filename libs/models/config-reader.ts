@@ -1,0 +1,60 @@
+/** How families read config.json: everything that is wrong is told at once, what is not done is refused by name. */
+import { z } from 'zod';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
+
+/** What is wrong at a path inside config.json. */
+export type ConfigProblem = readonly [field: string, problem: string];
+
+/** A config.json that cannot be read: every problem with its field. */
+export class ModelConfigError extends LowrankError {
+  constructor(source: string, problems: readonly ConfigProblem[]) {
+    const list = problems.map(([field, problem]) => `${field}: ${problem}`).join('; ');
+    super('model_config_invalid', `${source} does not describe a model: ${list}`, { details: { problems } });
+  }
+}
+
+export class ConfigReader {
+  private readonly problems: ConfigProblem[] = [];
+
+  /** `source` names the file in messages. */
+  constructor(
+    readonly json: Readonly<Record<string, unknown>>,
+    readonly architecture: string,
+    readonly modelType: string,
+    private readonly source: string,
+  ) {}
+
+  /** The fields of a schema. Throws ModelConfigError with every field that is wrong. */
+  fields<S extends z.ZodRawShape>(shape: S): z.infer<z.ZodObject<S>> {
+    const parsed = z.object(shape).safeParse(this.json);
+    if (parsed.success) return parsed.data;
+    throw new ModelConfigError(
+      this.source,
+      parsed.error.issues.map((issue) => [issue.path.join('.'), issue.message]),
+    );
+  }
+
+  /** Notes what is wrong; the description that is read may not be used then. */
+  report(field: string, problem: string): void {
+    this.problems.push([field, problem]);
+  }
+
+  /** Throws UnsupportedError for an option that changes the mathematics and is not done here. */
+  refuse(option: string, hint: string): never {
+    throw new UnsupportedError(
+      `${option} ${JSON.stringify(this.json[option])} is not supported for ${this.architecture}: ${hint}`,
+      { architecture: this.architecture, option },
+    );
+  }
+
+  /** Refuses an option unless it is left out, null or one of the values that are done. */
+  expect(option: string, known: readonly unknown[], hint: string): void {
+    const value = this.json[option];
+    if (value !== undefined && value !== null && !known.includes(value)) this.refuse(option, hint);
+  }
+
+  /** Throws ModelConfigError with all that was reported. */
+  finish(): void {
+    if (this.problems.length > 0) throw new ModelConfigError(this.source, this.problems);
+  }
+}

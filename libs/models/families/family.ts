@@ -1,0 +1,29 @@
+/** What one family of models is: everything that the rest of the program does not know of it. */
+import type { ConfigReader } from '#models/config-reader.js';
+import type { Decoder } from '#models/decoder.js';
+import type { ModelConfig } from '#models/model-config.js';
+
+/** A family whose description of a model is a C. */
+export interface FamilyDefinition<C extends ModelConfig> {
+  /** What people call it. */
+  readonly name: string;
+  /** Its class in transformers, as `architectures` of config.json names it. */
+  readonly architecture: string;
+  /** As `model_type` of config.json names it. */
+  readonly modelType: string;
+  /**
+   * Reads config.json with the defaults of the configuration class of transformers. Problems are reported to the reader;
+   * what is not done is refused by it.
+   */
+  readonly parse: (reader: ConfigReader) => C;
+  /** The tree of layers, its paths the names in the model's files. */
+  readonly build: (config: C) => Decoder;
+}
+
+/** A family as others see it: they hand its description of a model back to it and know no more of it. */
+export type Family = FamilyDefinition<ModelConfig>;
+
+/** A family of the registry; a description that it reads is the only one that it is ever asked to build. */
+export function defineFamily<C extends ModelConfig>(family: FamilyDefinition<C>): Family {
+  return { ...family, build: (config) => family.build(config as C) };
+}

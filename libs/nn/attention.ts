@@ -1,0 +1,123 @@
+/** Self-attention with grouped queries; how queries, keys and values are made is each kind's own. */
+import { attention } from '#jit/ops/attention.js';
+import { reshape, type Tensor, transpose } from '#jit/ops.js';
+import type { AttentionShape, DecoderPass } from '#nn/decoder-pass.js';
+import { Linear, type Norm } from '#nn/layers.js';
+import { Module, type RowMap, type Slot } from '#nn/module.js';
+import type { RotaryFrequencies } from '#nn/rotary-frequencies.js';
+import { rotate } from '#nn/rotary-table.js';
+
+export interface AttentionOptions extends AttentionShape {
+  /** Of queries and keys; null = the layer knows no positions. Layers that rotate alike share one object. */
+  readonly rotary: RotaryFrequencies | null;
+  /** What scores are multiplied by; 1 / sqrt(headDim) unless said otherwise. */
+  readonly scale?: number;
+}
+
+/** Rows of queries [rows, heads * D], keys and values [rows, kvHeads * D]. */
+export interface Projections {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+}
+
+export abstract class Attention extends Module {
+  readonly scale: number;
+
+  constructor(
+    path: string,
+    readonly options: AttentionOptions,
+  ) {
+    super(path);
+    this.scale = options.scale ?? 1 / Math.sqrt(options.headDim);
+  }
+
+  /** Queries, keys and values of rows [rows, hiddenSize], normalised where the layer does so, not yet rotated. */
+  protected abstract project(x: Tensor): Projections;
+
+  /** From what the heads found, [rows, heads * D], to [rows, hiddenSize]. */
+  protected abstract output(x: Tensor): Tensor;
+
+  forward(x: Tensor, pass: DecoderPass): Tensor {
+    const { layer, heads, kvHeads: KV, headDim: D, window, rotary } = this.options;
+    const { scale } = this;
+    const { batch: B, length: L } = pass;
+    const G = heads / KV;
+    const rotated = (x: Tensor, heads: number) => (rotary ? rotate(x, pass.anglesOf(rotary), heads) : x);
+    const keyHeads = (x: Tensor) => transpose(reshape(x, [B, L, KV, D]), [0, 2, 1, 3]);
+    const queryHeads = (x: Tensor) => transpose(reshape(x, [B, L, KV, G, D]), [0, 2, 1, 3, 4]);
+    const rows = this.project(x);
+    const q = queryHeads(rotated(rows.q, heads));
+    const k = keyHeads(rotated(rows.k, KV));
+    const v = keyHeads(rows.v);
+    const inBlocks = () => attention(q, k, v, pass.maskOf(window), { scale });
+    const found = pass.attend({ layer, window, scale, q, k, v, inBlocks });
+    return this.output(reshape(transpose(found, [0, 2, 1, 3, 4]), [B * L, heads * D]));
+  }
+}
+
+export interface ProjectedAttentionOptions extends AttentionOptions {
+  readonly hiddenSize: number;
+  /** Whether q, k and v have biases. */
+  readonly bias?: boolean;
+  readonly outputBias?: boolean;
+  /** Name of the output layer; `o_proj` unless said otherwise. */
+  readonly outputName?: string;
+  /** Norms of queries and keys, given their size: of a head, or of all heads together. */
+  readonly queryKeyNorm?: {
+    readonly over: 'head' | 'row';
+    readonly norm: (path: string, size: number) => Norm;
+    /** `q_norm` and `k_norm` unless said otherwise. */
+    readonly names?: readonly [query: string, key: string];
+  };
+}
+
+/** Attention with a layer each for queries, keys and values. */
+export class ProjectedAttention extends Attention {
+  private readonly q: Slot<RowMap>;
+  private readonly k: Slot<RowMap>;
+  private readonly v: Slot<RowMap>;
+  private readonly o: Slot<RowMap>;
+  private readonly norms: readonly [Slot<Norm>, Slot<Norm>] | undefined;
+
+  constructor(path: string, options: ProjectedAttentionOptions) {
+    super(path, options);
+    const { hiddenSize, heads, kvHeads, headDim, queryKeyNorm } = options;
+    const { bias = false, outputBias = false, outputName = 'o_proj' } = options;
+    const project = (name: string, heads: number) =>
+      this.child<RowMap>(name, (path) => new Linear(path, hiddenSize, heads * headDim, bias));
+    this.q = project('q_proj', heads);
+    this.k = project('k_proj', kvHeads);
+    this.v = project('v_proj', kvHeads);
+    this.o = this.child<RowMap>(
+      outputName,
+      (path) => new Linear(path, heads * headDim, hiddenSize, outputBias),
+    );
+    if (queryKeyNorm) {
+      const { over, norm, names = ['q_norm', 'k_norm'] } = queryKeyNorm;
+      const sized = (name: string, heads: number) =>
+        this.child(name, (path) => norm(path, over === 'head' ? headDim : heads * headDim));
+      this.norms = [sized(names[0], heads), sized(names[1], kvHeads)];
+    }
+  }
+
+  protected override project(x: Tensor): Projections {
+    const [q, k, v] = [this.q, this.k, this.v].map(({ module }) => module.forward(x)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    if (!this.norms) return { q, k, v };
+    const [normQ, normK] = this.norms;
+    return { q: normalise(normQ.module, q), k: normalise(normK.module, k), v };
+  }
+
+  protected override output(x: Tensor): Tensor {
+    return this.o.module.forward(x);
+  }
+}
+
+/** A norm over pieces of its own size, head by head if it is as small as a head. */
+function normalise(norm: Norm, x: Tensor): Tensor {
+  return reshape(norm.forward(reshape(x, [-1, norm.size])), x.shape);
+}

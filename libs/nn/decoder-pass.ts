@@ -1,0 +1,81 @@
+/** One forward pass of a decoder: what goes in, and what all its layers share. */
+import type { Tensor } from '#jit/ops.js';
+import { attentionMask } from '#nn/attention-mask.js';
+import type { RotaryFrequencies } from '#nn/rotary-frequencies.js';
+import { type RotaryTable, rotaryTable } from '#nn/rotary-table.js';
+
+/** A batch of B blocks of L tokens, flattened to rows = B * L. */
+export interface DecoderInputs {
+  /** int32 [rows]. */
+  readonly tokens: Tensor;
+  /** int32 [rows], starting at 0 for every example. */
+  readonly positions: Tensor;
+  /** int32 [B, L]: tokens of one example share a number. */
+  readonly segments: Tensor;
+  /** In place of attention within the blocks. */
+  readonly attend?: Attend;
+}
+
+/** The sizes of one attention. */
+export interface AttentionShape {
+  /** Index of the layer. */
+  readonly layer: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** Number of positions a token sees, itself included; null = all before it. */
+  readonly window: number | null;
+}
+
+/** The attention of one layer, positions turned in: q [B, KV, L, G, D], k and v [B, KV, L, D]. */
+export interface AttentionCall {
+  /** Index of the layer. */
+  readonly layer: number;
+  /** Number of positions a token sees, itself included; null = all before it. */
+  readonly window: number | null;
+  /** What scores are multiplied by. */
+  readonly scale: number;
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  /** Attention within the blocks. */
+  readonly inBlocks: () => Tensor;
+}
+
+/** What the queries of a layer take from values, [B, KV, L, G, D]. */
+export type Attend = (call: AttentionCall) => Tensor;
+
+/** Masks and angles of one forward pass, each made once. */
+export class DecoderPass {
+  readonly batch: number;
+  readonly length: number;
+  /** int32 [rows]. */
+  readonly positions: Tensor;
+  readonly attend: Attend;
+  private readonly segments: Tensor;
+  private readonly masks = new Map<number | null, Tensor>();
+  private readonly tables = new Map<RotaryFrequencies, RotaryTable>();
+
+  constructor({ positions, segments, attend = ({ inBlocks }) => inBlocks() }: DecoderInputs) {
+    [this.batch, this.length] = segments.shape as [number, number];
+    this.positions = positions;
+    this.segments = segments;
+    this.attend = attend;
+  }
+
+  /** The additive mask [B, L, L] of a sliding window; null = none. */
+  maskOf(window: number | null): Tensor {
+    // A window as long as the block hides nothing.
+    const effective = window !== null && window < this.length ? window : null;
+    const mask = this.masks.get(effective) ?? attentionMask(this.segments, effective);
+    this.masks.set(effective, mask);
+    return mask;
+  }
+
+  /** cos and sin of the positions under the given frequencies. */
+  anglesOf(frequencies: RotaryFrequencies): RotaryTable {
+    const table = this.tables.get(frequencies) ?? rotaryTable(this.positions, frequencies);
+    this.tables.set(frequencies, table);
+    return table;
+  }
+}
