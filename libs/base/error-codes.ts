@@ -259,7 +259,7 @@ const table = {
   planner_died: transient,
   preview_died: transient,
   preview_stopped: transient,
-  bake_died: transient,
+  task_died: transient,
   attempt_stopped: transient,
   task_stopped: transient,
   worker_stopping: transient,

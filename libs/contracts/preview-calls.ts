@@ -1,6 +1,6 @@
 /** What the API asks of the process that measures compositions. */
 import { z } from 'zod';
-import { compositionForm } from '#contracts/bake-calls.js';
+import { compositionForm } from '#contracts/composition-form.js';
 import { compositionReport } from '#contracts/composition-report.js';
 import type { Methods } from '#contracts/process-calls.js';
 

@@ -17,7 +17,7 @@ export interface TaskError {
 }
 
 /** The end of a process from outside, as for want of memory. A task has no steps that show that it comes further. */
-const deaths: ReadonlySet<ErrorCode> = new Set(['bake_died', 'worker_lost']);
+const deaths: ReadonlySet<ErrorCode> = new Set(['task_died', 'worker_lost']);
 
 /** The columns of a task after an attempt that failed. */
 export function afterFailure(

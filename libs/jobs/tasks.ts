@@ -1,40 +1,45 @@
-/** Compositions and exports as work: made, claimed by compare-and-set, kept by signs of life, ended with an outcome. */
+/** Tasks of every kind: made, claimed by compare-and-set, kept by signs of life, ended with an outcome. */
 import type { EntityManager } from 'typeorm';
 import { adapterName } from '#jobs/endings.js';
 import { type FailurePolicy, failurePolicy } from '#jobs/failure-policy.js';
 import { isTaskDue } from '#jobs/needs.js';
 import type { JobsParts } from '#jobs/parts.js';
 import { afterFailure, lockRunning, type TaskClaim, type TaskError } from '#jobs/task-endings.js';
-import { type CompositionInput, compositionInput, type ExportInput } from '#jobs/task-input.js';
+import { taskKinds } from '#jobs/task-kinds/registry.js';
+import {
+  type NewAdapter,
+  type TaskInput,
+  taskInput,
+  type TaskKind,
+  type TaskOutcome,
+} from '#jobs/task-kinds/task-kind.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
-import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import { Task, type TaskProgress } from '#platform/database/entities/task.js';
-import { newId } from '#platform/ids.js';
-
-/** What a composition became. */
-export interface ComposedAdapter {
-  readonly config: Record<string, unknown>;
-  readonly files: readonly ManifestFile[];
-  /** Of adapter_model.safetensors. */
-  readonly sha256: string;
-  /** Digest of the recipe. */
-  readonly recipeId: string;
-  readonly recipe: Record<string, unknown>;
-  readonly report: Record<string, unknown>;
-}
+import { newId, newIdOf } from '#platform/ids.js';
 
 export class Tasks {
+  /** `kinds` are those that are claimed. */
   constructor(
     private readonly parts: JobsParts,
     private readonly policy: FailurePolicy = failurePolicy,
+    private readonly kinds = taskKinds,
   ) {}
 
-  async createComposition(projectId: string, input: CompositionInput, within?: EntityManager): Promise<Task> {
-    return this.create('composition', projectId, input, within);
-  }
-
-  async createExport(projectId: string, input: ExportInput, within?: EntityManager): Promise<Task> {
-    return this.create('export', projectId, input, within);
+  async create<Input extends TaskInput>(
+    kind: TaskKind<Input>,
+    projectId: string,
+    input: Input,
+    within?: EntityManager,
+  ): Promise<Task> {
+    const make = async (manager: EntityManager): Promise<Task> => {
+      const id = newIdOf(kind.name);
+      const inputIds = input.members.map((member) => member.id);
+      const row = { id, projectId, kind: kind.name, state: 'queued' as const, input: { ...input }, inputIds };
+      await manager.insert(Task, row);
+      await this.parts.notifications.notify(manager, 'lowrank_task', id);
+      return manager.findOneByOrFail(Task, { id });
+    };
+    return within ? make(within) : this.parts.database.transaction(make);
   }
 
   /** Takes the task that waits longest; null if none waits. */
@@ -42,9 +47,10 @@ export class Tasks {
     const [rows] = await this.parts.database.query<[{ id: string }[], number]>(
       `UPDATE task SET state = 'running', attempt = attempt + 1, worker_id = $1, heartbeat_at = now(),
          started_at = coalesce(started_at, now()), progress = NULL, waiting = NULL, try_after = NULL
-       WHERE id = (SELECT id FROM task WHERE ${isTaskDue} ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+       WHERE id = (SELECT id FROM task WHERE ${isTaskDue} AND kind = ANY($2)
+           ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
        RETURNING id`,
-      [workerId],
+      [workerId, this.kinds.names],
     );
     const id = rows[0]?.id;
     return id === undefined ? null : this.parts.database.manager.findOneByOrFail(Task, { id });
@@ -71,27 +77,17 @@ export class Tasks {
   }
 
   /**
-   * Ends a composition: its adapter appears with it. A project that has an adapter of the same recipe keeps that one,
-   * since equal recipes give equal bytes. False if the attempt does not hold the task any more.
+   * Ends a task with what its row keeps; an adapter appears with it. A project that has an adapter of the same recipe
+   * keeps that one, since equal recipes give equal bytes. False if the attempt does not hold the task any more.
    */
-  async finishComposition(claim: TaskClaim, made: ComposedAdapter): Promise<boolean> {
-    return this.end(claim, async (manager, task) => {
-      const { projectId } = task;
-      const lock = `${projectId} ${made.recipeId}`;
-      await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [lock]);
-      const same = await manager
-        .createQueryBuilder(Adapter, 'adapter')
-        .where({ projectId, recipeId: made.recipeId })
-        .andWhere('adapter.deletedAt IS NULL')
-        .getOne();
-      const adapterId = same?.id ?? (await insertAdapter(manager, task, made));
-      return { adapterId, report: made.report };
-    });
-  }
-
-  /** Ends an export. False if the attempt does not hold the task any more. */
-  async finishExport(claim: TaskClaim, files: readonly ManifestFile[]): Promise<boolean> {
-    return this.end(claim, () => Promise.resolve({ files: [...files] }));
+  async finish(claim: TaskClaim, { adapter, report, files }: TaskOutcome): Promise<boolean> {
+    const end = () =>
+      this.endRunning(claim, async (manager, task) => ({
+        ...(report && { report }),
+        ...(files && { files: [...files] }),
+        ...(adapter && { adapterId: await adapterOf(manager, task, adapter) }),
+      }));
+    return (await end()) || ((await this.regain(claim)) && end());
   }
 
   /** Ends an attempt that failed; what becomes of the task follows from the kind of the error, as for jobs. */
@@ -138,13 +134,13 @@ export class Tasks {
   }
 
   /** Stops a task for its owner; one that is over stays as it is. False if there is none, or it is over. */
-  async cancel(kind: Task['kind'], projectId: string, id: string): Promise<boolean> {
+  async cancel({ name }: Pick<TaskKind, 'name'>, projectId: string, id: string): Promise<boolean> {
     return this.parts.database.transaction(async (manager) => {
       const [, count] = await manager.query<[unknown[], number]>(
         `UPDATE task SET state = 'cancelled', finished_at = now()
          WHERE id = $1 AND project_id = $2 AND kind = $3 AND deleted_at IS NULL
            AND state IN ('queued', 'running')`,
-        [id, projectId, kind],
+        [id, projectId, name],
       );
       if (count > 0) await this.parts.notifications.notify(manager, 'lowrank_task', id);
       return count > 0;
@@ -152,43 +148,18 @@ export class Tasks {
   }
 
   /** Deletes a task for its owner, and stops it where it runs. False if there is none. */
-  async remove(kind: Task['kind'], projectId: string, id: string): Promise<boolean> {
+  async remove({ name }: Pick<TaskKind, 'name'>, projectId: string, id: string): Promise<boolean> {
     return this.parts.database.transaction(async (manager) => {
       const [, count] = await manager.query<[unknown[], number]>(
         `UPDATE task SET deleted_at = now(),
            finished_at = coalesce(finished_at, now()),
            state = CASE WHEN state IN ('queued', 'running') THEN 'cancelled' ELSE state END
          WHERE id = $1 AND project_id = $2 AND kind = $3 AND deleted_at IS NULL`,
-        [id, projectId, kind],
+        [id, projectId, name],
       );
       await this.parts.notifications.notify(manager, 'lowrank_task', id);
       return count > 0;
     });
-  }
-
-  private async create(
-    kind: Task['kind'],
-    projectId: string,
-    input: CompositionInput | ExportInput,
-    within?: EntityManager,
-  ): Promise<Task> {
-    const make = async (manager: EntityManager): Promise<Task> => {
-      const id = newId(kind);
-      const inputIds = input.members.map((member) => member.id);
-      const row = { id, projectId, kind, state: 'queued' as const, input: { ...input }, inputIds };
-      await manager.insert(Task, row as never);
-      await this.parts.notifications.notify(manager, 'lowrank_task', id);
-      return manager.findOneByOrFail(Task, { id });
-    };
-    return within ? make(within) : this.parts.database.transaction(make);
-  }
-
-  private async end(
-    claim: TaskClaim,
-    work: (manager: EntityManager, task: Task) => Promise<Partial<Task>>,
-  ): Promise<boolean> {
-    if (await this.endRunning(claim, work)) return true;
-    return (await this.regain(claim)) && this.endRunning(claim, work);
   }
 
   private async endRunning(
@@ -211,19 +182,32 @@ export class Tasks {
   }
 }
 
+/** The project's adapter of this recipe. */
+async function adapterOf(manager: EntityManager, task: Task, made: NewAdapter): Promise<string> {
+  const { projectId } = task;
+  const lock = `${projectId} ${made.recipeId}`;
+  await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [lock]);
+  const same = await manager
+    .createQueryBuilder(Adapter, 'adapter')
+    .where({ projectId, recipeId: made.recipeId })
+    .andWhere('adapter.deletedAt IS NULL')
+    .getOne();
+  return same?.id ?? insertAdapter(manager, task, made);
+}
+
 async function insertAdapter(
   manager: EntityManager,
-  task: Task,
-  { config, files, sha256, recipeId, recipe }: ComposedAdapter,
+  { id: taskId, projectId, input }: Task,
+  { config, files, sha256, recipeId, recipe, suffix }: NewAdapter,
 ): Promise<string> {
-  const { model, base_identity: baseIdentity, suffix } = compositionInput(task);
+  const { model, base_identity: baseIdentity } = taskInput.parse(input);
   const id = newId('adapter');
   await manager.insert(Adapter, {
     id,
-    name: adapterName({ model, projectId: task.projectId, suffix }, id),
-    projectId: task.projectId,
+    name: adapterName({ model, projectId, suffix }, id),
+    projectId,
     jobId: null,
-    taskId: task.id,
+    taskId,
     recipeId,
     recipe: recipe as never,
     model,

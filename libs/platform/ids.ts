@@ -5,8 +5,6 @@ const separators = {
   ftjob: '-',
   file: '-',
   adapter: '-',
-  composition: '-',
-  export: '-',
   share: '-',
   worker: '-',
   req: '-',
@@ -24,6 +22,11 @@ const LENGTH = 24;
 /** A new id, such as `ftjob-3xJ...`; 142 random bits, so that nobody guesses one and no two are equal. */
 export function newId(prefix: IdPrefix): string {
   return `${prefix}${separators[prefix]}${randomText(LENGTH)}`;
+}
+
+/** A new id of something whose kind is its prefix, such as `composition-3xJ...`. */
+export function newIdOf(kind: string): string {
+  return `${kind}-${randomText(LENGTH)}`;
 }
 
 /** Random letters and digits from the system's secure source. */

@@ -73,7 +73,7 @@ function settings(main = 'child.mjs') {
     methods,
     main: join(folder, main),
     died: (exit: Parameters<typeof howEnded>[0]) =>
-      new LowrankError('bake_died', `ended ${howEnded(exit)}: ${exit.output.trim()}`),
+      new LowrankError('task_died', `ended ${howEnded(exit)}: ${exit.output.trim()}`),
   };
 }
 
@@ -122,10 +122,10 @@ test('a process that dies fails its calls with how it ended and what it wrote, a
   const client = start();
   const told: number[] = [];
   const call = client.call('die', null, { onUpdate: (n) => told.push(n) });
-  await expect(call).rejects.toMatchObject({ code: 'bake_died', message: 'ended by SIGKILL: out of luck' });
+  await expect(call).rejects.toMatchObject({ code: 'task_died', message: 'ended by SIGKILL: out of luck' });
   expect(told).toEqual([1]);
   expect(client.isAlive).toBe(false);
-  await expect(client.call('count', { to: 1 })).rejects.toMatchObject({ code: 'bake_died' });
+  await expect(client.call('count', { to: 1 })).rejects.toMatchObject({ code: 'task_died' });
 });
 
 test('a process that ends by itself after its answer has given it', async () => {
@@ -135,7 +135,7 @@ test('a process that ends by itself after its answer has given it', async () => 
 });
 
 test('a program that cannot be started fails its calls', async () => {
-  await expect(start('nowhere.mjs').call('refuse', null)).rejects.toMatchObject({ code: 'bake_died' });
+  await expect(start('nowhere.mjs').call('refuse', null)).rejects.toMatchObject({ code: 'task_died' });
 });
 
 describe('a call that is cancelled', () => {

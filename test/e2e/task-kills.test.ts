@@ -122,7 +122,7 @@ async function freezeInTheMiddle(worker: WorkerProcess, id: string): Promise<num
   const folder = join(api.home, 'tasks', id, 'attempt-1');
   let bake: number | undefined;
   while (bake === undefined) {
-    [bake] = await childrenOf(worker.child.pid!, 'bake-main');
+    [bake] = await childrenOf(worker.child.pid!, 'task-main');
     const { state } = await api.platform.database.manager.findOneByOrFail(Task, { id });
     if (state !== 'queued' && state !== 'running') return undefined;
   }

@@ -73,14 +73,14 @@ test('only the attempt that holds a task may end it, and lost ones come back unt
   await tasks.handOver({ id, attempt: 1 });
   expect((await tasks.claim('w2'))?.attempt).toBe(2);
   expect(await tasks.beat({ id, attempt: 1 }, null)).toBe(false);
-  expect(await tasks.finishExport({ id, attempt: 1 }, [])).toBe(false);
+  expect(await tasks.finish({ id, attempt: 1 }, { files: [] })).toBe(false);
   await api.platform.database.query(
     `UPDATE task SET heartbeat_at = now() - interval '1 hour' WHERE id = $1`,
     [id],
   );
   expect(await tasks.putBackLost(0)).toBe(1);
   expect((await tasks.claim('w3'))?.attempt).toBe(3);
-  expect(await tasks.finishExport({ id, attempt: 3 }, [])).toBe(true);
+  expect(await tasks.finish({ id, attempt: 3 }, { files: [] })).toBe(true);
   expect((await api.call('GET', `/v1/exports/${id}`)).body.status).toBe('succeeded');
   expect((await api.call('DELETE', `/v1/exports/${id}`)).status).toBe(200);
   expect((await api.call('GET', `/v1/exports/${id}`)).status).toBe(404);
@@ -122,11 +122,11 @@ test('a hand-over is no failure, and a task has failed after three', async () =>
   }
   for (let attempt = 5; attempt <= 7; attempt++) {
     expect((await tasks.claim('w'))?.attempt).toBe(attempt);
-    await tasks.fail({ id, attempt }, { code: 'bake_died', message: 'x' });
+    await tasks.fail({ id, attempt }, { code: 'task_died', message: 'x' });
   }
   expect((await api.call('GET', `/v1/exports/${id}`)).body).toMatchObject({
     status: 'failed',
-    error: { code: 'bake_died' },
+    error: { code: 'task_died' },
   });
 });
 

@@ -31,7 +31,7 @@ import { LogPrinter } from '../../apps/cli/src/launcher/log-lines.js';
 
 const lora = { r: 16, lora_alpha: 32, target_modules: 'all-linear' };
 const weights = [0.7, -0.2, 0.5];
-const bakeMain = join(programRoot, 'dist/apps/worker/src/bake-main.js');
+const taskMain = join(programRoot, 'dist/apps/worker/src/task-main.js');
 
 /** The configuration of the model in the box with the sizes of one of a billion parameters. */
 const sizes = {
@@ -142,7 +142,7 @@ async function watched<T>(parent: number, main: string, work: () => Promise<T>):
 
 /** What the process takes that has loaded its program and has nothing to do. */
 async function idleBake(): Promise<number> {
-  const child = fork(bakeMain, ['/nowhere'], { execArgv: [], stdio: 'ignore' });
+  const child = fork(taskMain, ['/nowhere'], { execArgv: [], stdio: 'ignore' });
   const exited = once(child, 'exit').then(() => 'exit');
   let peak = 0;
   while ((await Promise.race([exited, sleep(2)])) !== 'exit')
@@ -194,7 +194,7 @@ async function measureComposition(stack: RunningStack, client: LowrankClient, ho
     const { seconds } = await watched(api!, 'preview-main', preview(body));
     console.log(`preview, ${what}: ${(1000 * seconds).toFixed(0)} ms`);
   }
-  const baked = await watched(workers[0]!, 'bake-main', async () =>
+  const baked = await watched(workers[0]!, 'task-main', async () =>
     client.compositions.wait(await client.compositions.create({ members, rank: 16 })),
   );
   const adapter = await client.adapters.get(baked.result.adapter!);
@@ -214,7 +214,7 @@ async function measureExport(
   const worker = stack.pids().workers[0]!;
   const idle = await idleBake();
   const workerBefore = memoryOf(worker, 'VmRSS');
-  const { result, seconds, peak } = await watched(worker, 'bake-main', async () =>
+  const { result, seconds, peak } = await watched(worker, 'task-main', async () =>
     client.exports.wait(await client.exports.create({ adapter, dtype })),
   );
   console.log(

@@ -1,27 +1,26 @@
 /**
- * Takes compositions and exports one after another, beside the trainings, and does each in a process of its own.
+ * Takes tasks one after another, beside the trainings, and runs each in a process of its own.
  *
  *     HOME/tasks/TASK/attempt-N/members/I/   the members' files
  *     HOME/tasks/TASK/attempt-N/out/         what it writes
  */
 import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ADAPTER_FILES } from '#adapters/adapter.js';
-import { RECIPE_FILE } from '#adapters/composition.js';
-import type { BakeJob } from '#contracts/bake-calls.js';
-import type { CompositionReportObject } from '#contracts/composition-report.js';
+import type { TaskJob } from '#contracts/task-calls.js';
 import { factsOf, LowrankError } from '#base/errors.js';
 import { versionOf } from '#jobs/base-model-versions.js';
+import { failurePolicy } from '#jobs/failure-policy.js';
 import { whenReachable } from '#jobs/retrying.js';
-import { compositionInput, exportInput } from '#jobs/task-input.js';
 import type { TaskClaim } from '#jobs/task-endings.js';
-import { type ComposedAdapter, Tasks } from '#jobs/tasks.js';
+import { taskKinds } from '#jobs/task-kinds/registry.js';
+import { type TaskInput, taskInput, type TaskKinds } from '#jobs/task-kinds/task-kind.js';
+import { Tasks } from '#jobs/tasks.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { Task, TaskProgress } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
 import { SleepWatch } from '#platform/sleep-watch.js';
-import { runBake } from './bake-process.js';
 import { shownText } from './run-records.js';
+import { type RunTask, runInProcess } from './task-process.js';
 import { downloadFolder, isPlainName, uploadFolder, whenStoreAnswers } from './transfer.js';
 
 const pollSeconds = 5;
@@ -31,8 +30,15 @@ const progressMilliseconds = 500;
 /** Why a running task was stopped. */
 type Stop = 'hand over' | 'lost';
 
+export interface TaskRunnerOptions {
+  readonly kinds?: TaskKinds;
+  readonly run?: RunTask;
+}
+
 export class TaskRunner {
   private readonly tasks: Tasks;
+  private readonly kinds: TaskKinds;
+  private readonly runTask: RunTask;
   private readonly sleep: SleepWatch;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
@@ -44,8 +50,11 @@ export class TaskRunner {
   constructor(
     private readonly platform: Platform,
     private readonly workerId: string,
+    { kinds = taskKinds, run = runInProcess }: TaskRunnerOptions = {},
   ) {
-    this.tasks = new Tasks(platform);
+    this.kinds = kinds;
+    this.runTask = run;
+    this.tasks = new Tasks(platform, failurePolicy, kinds);
     this.sleep = new SleepWatch(platform.configuration.workerLostSeconds / 3);
   }
 
@@ -55,7 +64,7 @@ export class TaskRunner {
       if (this.current && (id === null || id === this.current.claim.id)) void this.look(this.current);
       this.wake();
     });
-    log.debug({}, 'compositions and exports are taken');
+    log.debug({}, 'tasks are taken');
     this.sleep.start();
     this.wake();
   }
@@ -94,7 +103,7 @@ export class TaskRunner {
         }
       }
     } catch (err) {
-      log.warn({ err }, 'compositions and exports cannot be taken; it is tried again');
+      log.warn({ err }, 'tasks cannot be taken; will retry');
     }
     if (!this.isStopped) this.timer = setTimeout(() => this.wake(), 1000 * pollSeconds);
   }
@@ -146,9 +155,12 @@ export class TaskRunner {
   }
 
   private async perform(task: Task, claim: TaskClaim, folder: string, signal: AbortSignal): Promise<boolean> {
-    const { objects } = this.platform;
-    const out = join(folder, 'out');
-    const job = await this.prepare(task, folder, out, signal);
+    const kind = this.kinds.of(task.kind);
+    const input = kind.input.parse(task.input);
+    const output = join(folder, 'out');
+    const base = kind.needsBase ? await this.findBase(input) : null;
+    const members = await this.fetchMembers(task, folder, signal);
+    const job = { kind: kind.name, input: { ...input }, members, base_folder: base, output };
     let toldAt = -Infinity;
     const onProgress = (progress: TaskProgress) => {
       if (performance.now() - toldAt < progressMilliseconds) return;
@@ -157,16 +169,21 @@ export class TaskRunner {
         this.platform.log.debug({ err, task: task.id }, 'progress was not written');
       });
     };
-    const report = await runBake(job, signal, onProgress);
-    const entries = await readdir(out, { withFileTypes: true });
+    const result = kind.result.parse(await this.runTask(job, signal, onProgress));
+    const files = await this.store(task, output, signal);
+    const readJson = async (name: string) =>
+      JSON.parse(await readFile(join(output, name), 'utf8')) as Record<string, unknown>;
+    const outcome = await kind.outcome({ input, result, files, readJson });
+    return this.written(task.id, signal, () => this.tasks.finish(claim, outcome));
+  }
+
+  private async store(task: Task, output: string, signal: AbortSignal): Promise<ManifestFile[]> {
+    const entries = await readdir(output, { withFileTypes: true });
     const made = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
     const names = made.filter(isPlainName).sort();
     const prefix = `tasks/${task.id}/attempts/${task.attempt}`;
-    const files = await this.patiently(task, signal, () => uploadFolder(objects, out, names, prefix, signal));
-    if (task.kind === 'export')
-      return this.written(task.id, signal, () => this.tasks.finishExport(claim, files));
-    const composed = await this.composed(task, out, files, report!);
-    return this.written(task.id, signal, () => this.tasks.finishComposition(claim, composed));
+    const { objects } = this.platform;
+    return this.withRetry(task, signal, () => uploadFolder(objects, output, names, prefix, signal));
   }
 
   /** Waits for a database that is away: what was made should not be made again. */
@@ -178,45 +195,19 @@ export class TaskRunner {
     });
   }
 
-  private async composed(
-    task: Task,
-    out: string,
-    files: readonly ManifestFile[],
-    report: CompositionReportObject,
-  ): Promise<ComposedAdapter> {
-    const json = async (name: string) =>
-      JSON.parse(await readFile(join(out, name), 'utf8')) as Record<string, unknown>;
-    const { members } = compositionInput(task);
-    const asked = members.map(({ id, kind, weight }) => ({ [kind]: id, weight }));
-    return {
-      config: await json(ADAPTER_FILES.config),
-      files,
-      sha256: files.find(({ path }) => path === ADAPTER_FILES.weights)!.sha256,
-      recipeId: report.recipe_id,
-      recipe: { ...(await json(RECIPE_FILE)), members: asked },
-      report,
-    };
-  }
-
   /** Brings the members here. */
-  private async prepare(task: Task, folder: string, out: string, signal: AbortSignal): Promise<BakeJob> {
-    const { objects } = this.platform;
-    const input = task.kind === 'export' ? exportInput(task) : compositionInput(task);
-    const members = [];
-    for (const [index, { id, weight, files }] of input.members.entries()) {
+  private async fetchMembers(task: Task, folder: string, signal: AbortSignal): Promise<TaskJob['members']> {
+    const { members, base_identity: base } = taskInput.parse(task.input);
+    const fetched = [];
+    for (const [index, { id, weight, files }] of members.entries()) {
       const place = join(folder, 'members', String(index));
-      await this.patiently(task, signal, () => downloadFolder(objects, files, place, signal));
-      members.push({ name: id, folder: place, weight, base: input.base_identity });
+      await this.withRetry(task, signal, () => downloadFolder(this.platform.objects, files, place, signal));
+      fetched.push({ name: id, folder: place, weight, base });
     }
-    if (task.kind === 'composition') {
-      return { kind: 'composition', members, form: compositionInput(task).form, output: out };
-    }
-    const { dtype, max_shard_bytes } = exportInput(task);
-    const base = await this.findBase(input.model, input.base_identity);
-    return { kind: 'export', members, base_folder: base, dtype, max_shard_bytes, output: out };
+    return fetched;
   }
 
-  private async findBase(name: string, identity: string): Promise<string> {
+  private async findBase({ model: name, base_identity: identity }: TaskInput): Promise<string> {
     const base = await versionOf(this.platform.database.manager, { name, identity });
     if (base) return base.folder;
     throw new LowrankError(
@@ -225,7 +216,7 @@ export class TaskRunner {
     );
   }
 
-  private patiently<T>(task: Task, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  private withRetry<T>(task: Task, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const { log } = this.platform;
     return whenStoreAnswers(work, signal, {
       waits: (err) => log.warn({ err, task: task.id }, 'a task waits for the object store'),

@@ -67,7 +67,7 @@ export const compositionObject = z
     suffix: z.string().nullable(),
     progress: taskProgress,
     waiting: taskWaiting,
-    /** Once it is baked. */
+    /** Once it succeeded. */
     report: compositionReport.nullable(),
     /** The adapter that it became. */
     adapter: z.string().nullable(),

@@ -12,6 +12,7 @@ import { KeyRoles1795804000000 } from '#platform/database/migrations/17958040000
 import { BaseModelVersions1795804100000 } from '#platform/database/migrations/1795804100000-base-model-versions.js';
 import { Registrations1795804200000 } from '#platform/database/migrations/1795804200000-registrations.js';
 import { WorkerFigures1795805000000 } from '#platform/database/migrations/1795805000000-worker-figures.js';
+import { TaskKinds1795806000000 } from '#platform/database/migrations/1795806000000-task-kinds.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -26,4 +27,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   BaseModelVersions1795804100000,
   Registrations1795804200000,
   WorkerFigures1795805000000,
+  TaskKinds1795806000000,
 ];

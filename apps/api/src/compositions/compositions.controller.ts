@@ -42,24 +42,24 @@ export class CompositionsController {
     @ProjectId() project: string,
     @Query({ schema: taskListQuery }) query: z.output<typeof taskListQuery>,
   ) {
-    return this.compositions.list(project, query);
+    return this.compositions.resource.list(project, query);
   }
 
   @Get(':id')
   @Endpoint({ summary: 'Get a composition: how far it is and what it keeps', answer: compositionObject })
   get(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
-    return this.compositions.get(project, id);
+    return this.compositions.resource.get(project, id);
   }
 
   @Post(':id/cancel')
-  @Endpoint({ summary: 'Stop a composition that waits or is baked', answer: compositionObject })
+  @Endpoint({ summary: 'Stop a composition that waits or runs', answer: compositionObject })
   cancel(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
-    return this.compositions.cancel(project, id);
+    return this.compositions.resource.cancel(project, id);
   }
 
   @Delete(':id')
   @Endpoint({ summary: 'Delete a composition, or stop it; its adapter stays', answer: deleted })
   delete(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
-    return this.compositions.delete(project, id);
+    return this.compositions.resource.delete(project, id);
   }
 }

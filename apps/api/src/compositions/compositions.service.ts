@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import { checkForm } from '#adapters/composition-recipe.js';
@@ -8,30 +7,37 @@ import type {
   CompositionObject,
   CompositionPreview,
   CompositionRequest,
-  taskListQuery,
 } from '#contracts/http/compositions.js';
-import type { Deleted, Page } from '#contracts/http/pages.js';
+import type { CompositionReportObject } from '#contracts/composition-report.js';
+import { composition } from '#jobs/task-kinds/composition.js';
 import { Tasks } from '#jobs/tasks.js';
-import { Task } from '#platform/database/entities/task.js';
+import type { Task } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
-import { ApiError, notFound } from '../errors/api-error.js';
-import { once } from '../http/idempotency.js';
-import { keysetPage } from '../http/keyset-page.js';
+import { ApiError } from '../errors/api-error.js';
 import { PLATFORM } from '../tokens.js';
-import { taskFinished, viewComposition, viewMember } from './composition-view.js';
 import { type FoundMember, Members } from './members.service.js';
 import { Previews } from './previews.service.js';
 import { refusing } from './refusals.js';
+import { TaskResource } from '../tasks/task-resource.js';
+import { viewMember, viewTask } from '../tasks/task-view.js';
 
-/** Compositions: previewed at once, baked by a worker. */
+/** Compositions: previewed at once, made by a worker. */
 @Injectable()
 export class CompositionsService {
+  readonly resource: TaskResource<CompositionInput, CompositionObject>;
+
   constructor(
-    @Inject(PLATFORM) private readonly platform: Platform,
-    @Inject(Tasks) private readonly tasks: Tasks,
+    @Inject(PLATFORM) platform: Platform,
+    @Inject(Tasks) tasks: Tasks,
     @Inject(Members) private readonly members: Members,
     @Inject(Previews) private readonly previews: Previews,
-  ) {}
+  ) {
+    this.resource = new TaskResource(platform, tasks, composition, {
+      view: viewComposition,
+      route: 'compositions',
+      codes: { notFound: 'composition_not_found', finished: 'composition_finished' },
+    });
+  }
 
   async create(
     projectId: string,
@@ -50,36 +56,11 @@ export class CompositionsService {
     const input = {
       model,
       base_identity: baseIdentity,
-      members: members.map(({ id, kind, weight, files }) => ({ id, kind, weight, files })),
+      members: members.map(({ id, kind, weight, files }) => ({ id, kind, weight, files: [...files] })),
       form,
       suffix: request.suffix ?? null,
     };
-    const make = async (manager?: EntityManager) =>
-      viewComposition(await this.tasks.createComposition(projectId, input, manager));
-    const identity = { projectId, key: idempotencyKey, route: 'compositions', request };
-    return once(this.platform.database, identity, make);
-  }
-
-  async list(projectId: string, query: z.output<typeof taskListQuery>): Promise<Page<CompositionObject>> {
-    return keysetPage(this.rows(projectId), this.owned(projectId), query, viewComposition);
-  }
-
-  async get(projectId: string, id: string): Promise<CompositionObject> {
-    return viewComposition(await this.find(projectId, id));
-  }
-
-  /** Stops it where it waits or is baked; one that is over cannot be cancelled any more. */
-  async cancel(projectId: string, id: string): Promise<CompositionObject> {
-    const isCancelled = await this.tasks.cancel('composition', projectId, id);
-    const task = await this.find(projectId, id);
-    if (!isCancelled && task.state !== 'cancelled') throw taskFinished(task);
-    return viewComposition(task);
-  }
-
-  /** Stops it where it is baked; an adapter that it became is an adapter like any other, and stays. */
-  async delete(projectId: string, id: string): Promise<Deleted> {
-    if (!(await this.tasks.remove('composition', projectId, id))) throw notFound('composition', id);
-    return { id, object: 'composition', deleted: true };
+    return this.resource.create(projectId, { request, input, idempotencyKey });
   }
 
   private async preview(
@@ -111,22 +92,22 @@ export class CompositionsService {
       checkForm(form, Math.max(...modules.map(({ rank }) => rank)));
     });
   }
+}
 
-  private async find(projectId: string, id: string): Promise<Task> {
-    const task = await this.rows(projectId).andWhere('row.id = :id', { id }).getOne();
-    if (!task) throw notFound('composition', id);
-    return task;
-  }
+type CompositionInput = z.output<typeof composition.input>;
 
-  private rows(projectId: string) {
-    return this.owned(projectId).andWhere('row.deletedAt IS NULL');
-  }
-
-  private owned(projectId: string) {
-    return this.platform.database.manager
-      .createQueryBuilder(Task, 'row')
-      .where("row.projectId = :projectId AND row.kind = 'composition'", { projectId });
-  }
+function viewComposition(task: Task, { model, members, form, suffix }: CompositionInput): CompositionObject {
+  return {
+    ...viewTask(task),
+    object: 'composition',
+    model,
+    members: members.map(viewMember),
+    rank: form.kind === 'rank' ? form.rank : null,
+    energy: form.kind === 'energy' ? form.energy : null,
+    suffix,
+    report: task.report as CompositionReportObject | null,
+    adapter: task.adapterId,
+  };
 }
 
 function requireWeight(weights: readonly number[]): void {

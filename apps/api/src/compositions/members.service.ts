@@ -7,7 +7,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
 import type { CompositionMember } from '#adapters/composition-members.js';
 import { openAdapter } from '#adapters/read-adapter.js';
-import type { TaskMember } from '#jobs/task-input.js';
+import type { TaskMember } from '#jobs/task-kinds/task-kind.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { Checkpoint, type ManifestFile } from '#platform/database/entities/checkpoint.js';
 import { Job } from '#platform/database/entities/job.js';

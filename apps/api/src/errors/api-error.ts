@@ -33,8 +33,6 @@ export class ApiError extends LowrankError {
 const notFoundCodes = {
   adapter: 'adapter_not_found',
   checkpoint: 'checkpoint_not_found',
-  composition: 'composition_not_found',
-  export: 'export_not_found',
   file: 'file_not_found',
   'fine-tuning job': 'fine_tuning_job_not_found',
   model: 'model_not_found',

@@ -43,7 +43,7 @@ export class ExportsController {
   @Get(':id')
   @Endpoint({ summary: 'Get an export: how far it is, and its files', answer: exportObject })
   get(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
-    return this.exports.get(project, id);
+    return this.exports.resource.get(project, id);
   }
 
   @Get(':id/files/:name')
@@ -62,14 +62,14 @@ export class ExportsController {
   }
 
   @Post(':id/cancel')
-  @Endpoint({ summary: 'Stop an export that waits or is made', answer: exportObject })
+  @Endpoint({ summary: 'Stop an export that waits or runs', answer: exportObject })
   cancel(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
-    return this.exports.cancel(project, id);
+    return this.exports.resource.cancel(project, id);
   }
 
   @Delete(':id')
   @Endpoint({ summary: 'Delete an export, or stop it', answer: deleted })
   delete(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
-    return this.exports.delete(project, id);
+    return this.exports.resource.delete(project, id);
   }
 }

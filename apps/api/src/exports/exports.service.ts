@@ -1,29 +1,36 @@
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
 import type { exportListQuery, ExportObject, ExportRequest } from '#contracts/http/compositions.js';
-import type { Deleted, Page } from '#contracts/http/pages.js';
+import type { Page } from '#contracts/http/pages.js';
 import { versionOf } from '#jobs/base-model-versions.js';
+import { mergedExport } from '#jobs/task-kinds/export.js';
 import { Tasks } from '#jobs/tasks.js';
-import { Task } from '#platform/database/entities/task.js';
+import type { Task } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
-import { taskFinished, viewExport } from '../compositions/composition-view.js';
 import { Members } from '../compositions/members.service.js';
-import { ApiError, notFound } from '../errors/api-error.js';
+import { ApiError } from '../errors/api-error.js';
 import { attachment } from '../http/attachment.js';
 import type { Download } from '../http/downloads.js';
-import { once } from '../http/idempotency.js';
-import { keysetPage } from '../http/keyset-page.js';
+import { TaskResource } from '../tasks/task-resource.js';
+import { viewTask } from '../tasks/task-view.js';
 import { PLATFORM } from '../tokens.js';
 
 /** Merged models: made by a worker, fetched file by file. */
 @Injectable()
 export class ExportsService {
+  readonly resource: TaskResource<ExportInput, ExportObject>;
+
   constructor(
     @Inject(PLATFORM) private readonly platform: Platform,
-    @Inject(Tasks) private readonly tasks: Tasks,
+    @Inject(Tasks) tasks: Tasks,
     @Inject(Members) private readonly members: Members,
-  ) {}
+  ) {
+    this.resource = new TaskResource(platform, tasks, mergedExport, {
+      view: viewExport,
+      route: 'exports',
+      codes: { notFound: 'export_not_found', finished: 'export_finished' },
+    });
+  }
 
   async create(projectId: string, request: ExportRequest, idempotencyKey?: string): Promise<ExportObject> {
     const { adapter, checkpoint, dtype, max_shard_bytes } = request;
@@ -40,26 +47,20 @@ export class ExportsService {
     const input = {
       model,
       base_identity: baseIdentity,
-      members: [{ id, kind, weight, files }],
+      members: [{ id, kind, weight, files: [...files] }],
       dtype,
       max_shard_bytes,
     };
-    const make = async (manager?: EntityManager) =>
-      viewExport(await this.tasks.createExport(projectId, input, manager));
-    return once(this.platform.database, { projectId, key: idempotencyKey, route: 'exports', request }, make);
+    return this.resource.create(projectId, { request, input, idempotencyKey });
   }
 
   async list(projectId: string, query: z.output<typeof exportListQuery>): Promise<Page<ExportObject>> {
-    const rows = this.rows(projectId);
-    if (query.adapter !== undefined) {
-      const input = { members: [{ kind: 'adapter', id: query.adapter }] };
+    const { adapter } = query;
+    return this.resource.list(projectId, query, (rows) => {
+      if (adapter === undefined) return;
+      const input = { members: [{ kind: 'adapter', id: adapter }] };
       rows.andWhere('row.input @> :input::jsonb', { input: JSON.stringify(input) });
-    }
-    return keysetPage(rows, this.owned(projectId), query, viewExport);
-  }
-
-  async get(projectId: string, id: string): Promise<ExportObject> {
-    return viewExport(await this.find(projectId, id));
+    });
   }
 
   async file(
@@ -68,7 +69,7 @@ export class ExportsService {
     name: string,
     download: Download,
   ): Promise<StreamableFile | undefined> {
-    const { files, state, finishedAt } = await this.find(projectId, id);
+    const { files, state, finishedAt } = await this.resource.find(projectId, id);
     const file = files?.find(({ path }) => path === name);
     if (!file) {
       const names = files?.map(({ path }) => path).join(', ');
@@ -78,34 +79,22 @@ export class ExportsService {
     const served = { pieces: [file], modifiedAt: finishedAt, disposition: attachment(name) };
     return download.answer(served, this.platform);
   }
+}
 
-  /** Stops it where it waits or is made; one that is over cannot be cancelled any more. */
-  async cancel(projectId: string, id: string): Promise<ExportObject> {
-    const isCancelled = await this.tasks.cancel('export', projectId, id);
-    const task = await this.find(projectId, id);
-    if (!isCancelled && task.state !== 'cancelled') throw taskFinished(task);
-    return viewExport(task);
-  }
+type ExportInput = z.output<typeof mergedExport.input>;
 
-  /** Stops it where it is being made; the bytes go with the next sweep. */
-  async delete(projectId: string, id: string): Promise<Deleted> {
-    if (!(await this.tasks.remove('export', projectId, id))) throw notFound('export', id);
-    return { id, object: 'export', deleted: true };
-  }
-
-  private rows(projectId: string) {
-    return this.owned(projectId).andWhere('row.deletedAt IS NULL');
-  }
-
-  private owned(projectId: string) {
-    return this.platform.database.manager
-      .createQueryBuilder(Task, 'row')
-      .where("row.projectId = :projectId AND row.kind = 'export'", { projectId });
-  }
-
-  private async find(projectId: string, id: string): Promise<Task> {
-    const task = await this.rows(projectId).andWhere('row.id = :id', { id }).getOne();
-    if (!task) throw notFound('export', id);
-    return task;
-  }
+function viewExport(task: Task, { model, members, dtype, max_shard_bytes }: ExportInput): ExportObject {
+  const [member] = members;
+  const files = task.files ?? [];
+  return {
+    ...viewTask(task),
+    object: 'export',
+    model,
+    adapter: member?.kind === 'adapter' ? member.id : null,
+    checkpoint: member?.kind === 'checkpoint' ? member.id : null,
+    dtype,
+    max_shard_bytes,
+    files: files.map(({ path, bytes, sha256 }) => ({ name: path, bytes, sha256 })),
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
 }

@@ -42,7 +42,7 @@ const failed: CompositionObject = {
   status: 'failed',
   progress: null,
   waiting: null,
-  error: { code: 'bake_died', message: 'x' },
+  error: { code: 'task_died', message: 'x' },
 };
 const closeness = { norm: 2, kept_norm: 1.9, relative_error: 0.3, kept_energy: 0.91 };
 const composed: CompositionObject = {
@@ -114,7 +114,7 @@ describe.each([[['compositions']], [['compositions', 'list']]])('%j', (command) 
       expect.stringMatching(
         `^composition-2 \\| succeeded \\| 0.910000 \\| adapter-2 \\| 2023-.* \\| ${members}$`,
       ),
-      expect.stringMatching(`^composition-1 \\| failed: bake_died \\| 2023-.* \\| ${members}$`),
+      expect.stringMatching(`^composition-1 \\| failed: task_died \\| 2023-.* \\| ${members}$`),
       '',
     ]);
   });

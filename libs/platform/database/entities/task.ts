@@ -3,39 +3,37 @@ import { oneOf } from '#platform/database/entities/one-of.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { WaitingReason } from '#platform/database/entities/waiting-reason.js';
 
-export const taskKinds = ['composition', 'export'] as const;
-export type TaskKind = (typeof taskKinds)[number];
 export const taskStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 export type TaskState = (typeof taskStates)[number];
 
-/** How far the work has come: in layers for a composition, in bytes for an export. */
+/** How far the work has come, in the units of its kind: layers, bytes. */
 export interface TaskProgress {
   readonly stage: string;
   readonly done: number;
   readonly total: number;
 }
 
-/** Work on adapters that takes no training: baking a composition, exporting a merged model. Any worker does it. */
+/** Work on adapters that takes no training: composing adapters, exporting a merged model. Any worker does it. */
 @Entity()
 @Index(['projectId', 'createdAt', 'id'])
 @Index(['state', 'createdAt'])
-@Check(oneOf('kind', taskKinds))
 @Check(oneOf('state', taskStates))
 export class Task {
-  /** `composition-` or `export-` and 24 letters or digits. */
+  /** The kind, `-` and 24 letters or digits. */
   @PrimaryColumn('text')
   id!: string;
 
   @Column('text')
   projectId!: string;
 
+  /** Name of an entry of libs/jobs/task-kinds/registry.ts. */
   @Column('text')
-  kind!: TaskKind;
+  kind!: string;
 
   @Column('text')
   state!: TaskState;
 
-  /** What is to be done, see libs/jobs/task-input.ts. */
+  /** What is to be done, by the schema of the kind. */
   @Column('jsonb')
   input!: Record<string, unknown>;
 
@@ -46,15 +44,15 @@ export class Task {
   @Column('jsonb', { nullable: true })
   progress!: TaskProgress | null;
 
-  /** What a composition keeps of the exact sum. */
+  /** What the kind reports; of a composition what it keeps of the exact sum. */
   @Column('jsonb', { nullable: true })
   report!: Record<string, unknown> | null;
 
-  /** The adapter that a composition became. */
+  /** The adapter that it made. */
   @Column('text', { nullable: true })
   adapterId!: string | null;
 
-  /** The files of an export. */
+  /** Files that it made for download. */
   @Column('jsonb', { nullable: true })
   files!: ManifestFile[] | null;
 

@@ -1,0 +1,34 @@
+/** A task as the process runs it that was started for it. */
+import { openAdapter } from '#adapters/read-adapter.js';
+import type { TaskJob } from '#contracts/task-calls.js';
+import type { TaskKinds } from '#jobs/task-kinds/task-kind.js';
+import type { TaskProgress } from '#platform/database/entities/task.js';
+
+const progressMilliseconds = 250;
+
+/** Tells some of many steps, and always the last of a stage. Throws what the kind's `run` and `openAdapter` throw. */
+export async function runTask(
+  kinds: TaskKinds,
+  job: TaskJob,
+  onProgress: (progress: TaskProgress) => void,
+): Promise<unknown> {
+  const kind = kinds.of(job.kind);
+  let toldAt = -Infinity;
+  return kind.run({
+    input: kind.input.parse(job.input),
+    members: await Promise.all(
+      job.members.map(async ({ name, folder, weight, base }) => ({
+        adapter: { ...(await openAdapter(folder)), name },
+        weight,
+        base,
+      })),
+    ),
+    baseFolder: job.base_folder ?? '',
+    output: job.output,
+    onProgress: (progress) => {
+      if (progress.done < progress.total && performance.now() - toldAt < progressMilliseconds) return;
+      toldAt = performance.now();
+      onProgress(progress);
+    },
+  });
+}
