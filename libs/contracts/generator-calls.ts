@@ -3,16 +3,8 @@
  * the bytes of its own memory beyond which it lets models go that wait for another prompt.
  */
 import { z } from 'zod';
+import { memberFolder } from '#contracts/member-folder.js';
 import type { Methods } from '#contracts/process-calls.js';
-
-const member = z.object({
-  /** What messages call it. */
-  name: z.string(),
-  folder: z.string(),
-  /** Of its files: members with the same one are the same. */
-  digest: z.string(),
-  weight: z.number(),
-});
 
 /** One prompt. */
 export const generatorTask = z.object({
@@ -23,7 +15,7 @@ export const generatorTask = z.object({
     verified: z.boolean(),
   }),
   /** Empty for the base model alone. */
-  members: z.array(member),
+  members: z.array(memberFolder),
   /** A text to go on with or its token ids, none of which begin a new document; or a conversation whose next turn is the assistant's. */
   prompt: z.union([
     z.string(),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { compositionForm } from '#contracts/composition-form.js';
 import { compositionReport } from '#contracts/composition-report.js';
+import { memberFolder } from '#contracts/member-folder.js';
 import type { Methods } from '#contracts/process-calls.js';
 
 const nothing = z.null();
@@ -12,7 +13,8 @@ export const previewMethods = {
     input: z.object({
       /** What later reports call these members. */
       key: z.string(),
-      members: z.array(z.object({ name: z.string(), folder: z.string(), base: z.string() })),
+      /** Their weights come with the reports. */
+      members: z.array(memberFolder),
     }),
     update: z.never(),
     result: nothing,

@@ -1,22 +1,14 @@
 /** What a worker asks of the process that runs a task. */
 import { z } from 'zod';
+import { memberFolder } from '#contracts/member-folder.js';
 import type { Methods } from '#contracts/process-calls.js';
-
-const member = z.object({
-  /** Its id; messages call it that. */
-  name: z.string(),
-  folder: z.string(),
-  weight: z.number(),
-  /** Digest of its base model. */
-  base: z.string(),
-});
 
 export const taskJob = z.object({
   /** Name of a kind, see libs/jobs/task-kinds/registry.ts. */
   kind: z.string(),
   /** As the row of the task keeps it; the kind has the schema. */
   input: z.looseObject({}),
-  members: z.array(member),
+  members: z.array(memberFolder),
   /** Null for kinds that do not read the base model. */
   base_folder: z.string().nullable(),
   /** The folder that the task makes. */

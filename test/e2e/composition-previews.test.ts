@@ -1,10 +1,8 @@
 /** Previews of compositions: measured in a process of their own, which may die, while the API answers everybody. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { Members } from '../../apps/api/src/compositions/members.service.js';
 import { PreviewProcess } from '../../apps/api/src/compositions/preview-process.js';
 import { type ApiServer, startApi } from '../integration/api-server.js';
 import { manyLayers, refusedCompositions, storeAdapter } from '../integration/composed-adapters.js';
@@ -109,10 +107,10 @@ test('while a preview is measured everybody else is answered, and other weights 
     reads.push(performance.now() - asked);
   }
   const taken = performance.now() - start;
-  const copies = vi.spyOn(Members.prototype, 'withFolders');
+  const measured = vi.spyOn(PreviewProcess.prototype, 'measure');
   const next = await report({ ...largeWith(0.2, 0.5, 1), rank: 8 });
-  expect(copies).not.toHaveBeenCalled();
-  copies.mockRestore();
+  expect(measured).not.toHaveBeenCalled();
+  measured.mockRestore();
   expect((await first).rank).toBe(16);
   expect(next.rank).toBe(8);
   expect(Math.max(...reads)).toBeLessThan(taken / 4);
@@ -120,23 +118,25 @@ test('while a preview is measured everybody else is answered, and other weights 
 });
 
 test('a killed process fails what it measured with a reason, and the next preview has a new one', async () => {
+  const measured = vi.spyOn(PreviewProcess.prototype, 'measure');
   const asked = preview({ ...largeWith(1, 1) });
-  await expect.poll(async () => (await readdir(join(api.home, 'tmp/uploads'))).length).toBe(1);
+  await expect.poll(() => measured.mock.calls.length).toBe(1);
+  await expect.poll(async () => (await measuringProcesses()).length).toBe(1);
   const [pid] = await measuringProcesses();
   process.kill(pid!, 'SIGKILL');
   const { status, body, headers } = await asked;
+  measured.mockRestore();
   expect([status, body.error.code, headers.get('retry-after')]).toEqual([503, 'preview_died', '2']);
   expect(body.error.message).toContain('SIGKILL');
   expect((await report({ members: both() })).rank).toBe(7);
   const [now] = await measuringProcesses();
   expect(now).not.toBe(pid);
-  expect(await readdir(join(api.home, 'tmp/uploads'))).toEqual([]);
 });
 
 test('measuring stops when the client has gone', async () => {
   await report({ members: both() });
   const [pid] = await measuringProcesses();
-  const copies = vi.spyOn(Members.prototype, 'withFolders');
+  const measured = vi.spyOn(PreviewProcess.prototype, 'measure');
   const members = largeWith(1, 2, 3).members.toReversed();
   const gone = new AbortController();
   const request = fetch(`${api.url}/v1/compositions`, {
@@ -145,19 +145,18 @@ test('measuring stops when the client has gone', async () => {
     body: JSON.stringify({ members, preview: true }),
     signal: gone.signal,
   });
-  await expect.poll(() => copies.mock.calls.length, { interval: 2 }).toBe(1);
+  await expect.poll(() => measured.mock.calls.length, { interval: 2 }).toBe(1);
   // Long before it has measured them all.
   freeze(pid!);
   gone.abort();
   await expect(request).rejects.toThrow('aborted');
-  const [, signal] = copies.mock.calls[0]!;
+  const [, , signal] = measured.mock.calls[0]!;
   await expect.poll(() => signal.aborted, { timeout: 10_000 }).toBe(true);
   process.kill(pid!, 'SIGCONT');
-  await expect.poll(() => readdir(join(api.home, 'tmp/uploads')), { timeout: 10_000 }).toEqual([]);
   // Nothing came of it: the same members have to be measured from the start.
   await report({ members });
-  expect(copies).toHaveBeenCalledTimes(2);
-  copies.mockRestore();
+  expect(measured).toHaveBeenCalledTimes(2);
+  measured.mockRestore();
 });
 
 test('the process that measures ends when it is idle, and with its parent', async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { LowrankError } from '#base/errors.js';
 import { taskJob, taskProgress } from '#contracts/task-calls.js';
+import { MemberFiles } from '#jobs/member-files.js';
 import { mergedExport } from '#jobs/task-kinds/export.js';
 import { taskKinds } from '#jobs/task-kinds/registry.js';
 import { runTask } from '#jobs/task-kinds/run-task.js';
@@ -63,7 +64,7 @@ beforeAll(async () => {
     members: [{ id, kind: 'adapter', weight: 1, files: [...files] }],
   };
   tasks = new Tasks(api.platform, undefined, kinds);
-  runner = new TaskRunner(api.platform, 'worker-of-kinds', { kinds, run });
+  runner = new TaskRunner(api.platform, 'worker-of-kinds', new MemberFiles(api.platform), { kinds, run });
   runner.start();
 }, 120_000);
 afterAll(async () => {

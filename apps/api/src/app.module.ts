@@ -9,6 +9,7 @@ import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { ApiKeys } from '#jobs/api-keys.js';
 import { JobHistory } from '#jobs/job-history.js';
 import { JobStore } from '#jobs/job-store.js';
+import { MemberFiles } from '#jobs/member-files.js';
 import { OutboxRelay } from '#jobs/outbox.js';
 import { Shares } from '#jobs/shares.js';
 import { Tasks } from '#jobs/tasks.js';
@@ -20,7 +21,6 @@ import { AnswersService } from './completions/answers.service.js';
 import { CompletionsController } from './completions/completions.controller.js';
 import { CompletionsService } from './completions/completions.service.js';
 import { Generators } from './completions/generators.service.js';
-import { MemberFilesService } from './completions/member-files.service.js';
 import { WantedModels } from './completions/wanted-models.service.js';
 import { CompositionsController } from './compositions/compositions.controller.js';
 import { CompositionsService } from './compositions/compositions.service.js';
@@ -67,10 +67,11 @@ import { WorkersController } from './workers/workers.controller.js';
 import { WorkersService } from './workers/workers.service.js';
 
 /** The classes of libs/jobs know no Nest: they are given their parts here. */
-function jobProviders({ database, queue, notifications, log, configuration }: Platform): Provider[] {
+function jobProviders({ database, queue, notifications, objects, log, configuration }: Platform): Provider[] {
   const parts = { database, queue, notifications };
   return [
     { provide: ApiKeys, useValue: new ApiKeys(database) },
+    { provide: MemberFiles, useValue: new MemberFiles({ objects, configuration }) },
     { provide: JobHistory, useValue: new JobHistory(database) },
     { provide: JobStore, useValue: new JobStore(parts, log, configuration.workerLostSeconds) },
     { provide: Shares, useValue: new Shares(database) },
@@ -88,7 +89,10 @@ export interface AppPrograms {
 
 @Module({})
 export class AppModule implements OnApplicationBootstrap {
-  constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(MemberFiles) private readonly members: MemberFiles,
+  ) {}
 
   /** The application on an open platform, which is not closed with it. */
   static on(platform: Platform, { generatorMain, startPlanner }: AppPrograms): DynamicModule {
@@ -138,7 +142,6 @@ export class AppModule implements OnApplicationBootstrap {
         JobRequests,
         JobsService,
         JobWakes,
-        MemberFilesService,
         Members,
         ModelsService,
         PlanService,
@@ -154,8 +157,9 @@ export class AppModule implements OnApplicationBootstrap {
     };
   }
 
-  /** Uploads of a process that died. */
+  /** What processes left that died. */
   async onApplicationBootstrap(): Promise<void> {
+    await this.members.sweep();
     await sweepSpool(spoolRoot(this.platform.configuration.home));
   }
 }

@@ -1,9 +1,9 @@
 /** A base model with the adapters of a composition beside it, whose weights change from prompt to prompt. */
 import { availableParallelism } from 'node:os';
-import type { CompositionMember } from '#adapters/composition-members.js';
 import { LiveComposition } from '#adapters/live-composition.js';
-import { openAdapter } from '#adapters/read-adapter.js';
+import { openMembers } from '#adapters/open-members.js';
 import type { GeneratorTask } from '#contracts/generator-calls.js';
+import type { MemberFolder } from '#contracts/member-folder.js';
 import { type ChatTemplate, loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import type { Tokenizer } from '#data/tokenizer.js';
@@ -12,8 +12,6 @@ import { LowrankError } from '#base/errors.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 
 const mostThreads = 8;
-
-export type Member = GeneratorTask['members'][number];
 
 /** What all models on one base share. */
 export interface Base {
@@ -37,16 +35,20 @@ export class WarmModel {
     readonly generator: Generator,
   ) {}
 
-  /** Throws the errors of `openAdapter`, `LiveComposition.open` and `createGenerator`. */
+  /** Throws the errors of `openMembers`, `LiveComposition.open` and `createGenerator`. */
   static async open(
     base: Base,
-    members: readonly Member[],
+    members: readonly MemberFolder[],
     { cacheFolder }: { cacheFolder: string },
   ): Promise<WarmModel> {
     const composition =
       members.length === 0
         ? undefined
-        : await naming(members, async () => LiveComposition.open(await openMembers(base, members)));
+        : await naming(members, async () => {
+            // The weights come with each prompt; these say only that every member has a place.
+            const listed = members.map((member) => ({ ...member, weight: 1, base: base.identity }));
+            return LiveComposition.open(await openMembers(listed, { model: base.model.tree }));
+          });
     const generator = createGenerator({
       ...base,
       composition,
@@ -66,18 +68,8 @@ export class WarmModel {
   }
 }
 
-async function openMembers(base: Base, members: readonly Member[]): Promise<CompositionMember[]> {
-  const listed: CompositionMember[] = [];
-  for (const { name, folder } of members) {
-    const adapter = await openAdapter(folder, { model: base.model.tree });
-    // The weights come with each prompt; these say only that every member has a place.
-    listed.push({ adapter: { ...adapter, name }, weight: 1, base: base.identity });
-  }
-  return listed;
-}
-
 /** Clients know a member by its name and not by where it lies. */
-async function naming<T>(members: readonly Member[], work: () => Promise<T>): Promise<T> {
+async function naming<T>(members: readonly MemberFolder[], work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -7,13 +7,13 @@ import { hashFiles, modelFileNames, modelIdentity } from '#hub/model-identity.js
 import { Gate } from '../../../test/contract/waiting.js';
 import { randomAdapter } from '../../../test/random-adapters.js';
 import { writeTinyModel } from '../../../test/e2e/tiny-job.js';
-import type { Member } from './warm-model.js';
+import type { MemberFolder } from '#contracts/member-folder.js';
 import { type Wanted, WarmModels } from './warm-models.js';
 
 let scratch: string;
 let folder: string;
 let identity: string;
-let members: Member[];
+let members: MemberFolder[];
 const { signal } = new AbortController();
 const noBound = Infinity;
 
@@ -26,13 +26,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(scratch, { recursive: true }));
 
-async function member(seed: number): Promise<Member> {
+async function member(seed: number): Promise<MemberFolder> {
   const path = 'model.layers.0.self_attn.q_proj';
   const config = { r: 2, lora_alpha: 4, target_modules: ['q_proj'], layers_to_transform: [0] };
   const { config: written, modules } = randomAdapter(seed, config, { [path]: [32, 32] });
   const place = join(scratch, `adapter-${seed}`);
   await writeAdapter(place, { config: written, factors: modules });
-  return { name: `adapter-${seed}`, folder: place, digest: String(seed), weight: 1 };
+  return { name: `adapter-${seed}`, folder: place, digest: String(seed), weight: 1, base: identity };
 }
 
 const get = (models: WarmModels, wanted: Wanted) =>
@@ -53,7 +53,7 @@ test('the same members under other weights are the same model', async () => {
 
 test('where memory is short, the model that was not used for longest goes', async () => {
   const models = new WarmModels(cache(), 0);
-  const [one, two] = members as [Member, Member];
+  const [one, two] = members as [MemberFolder, MemberFolder];
   const first = await get(models, { base: base(), members: [one] });
   const second = await get(models, { base: base(), members: [two] });
   expect(await get(models, { base: base(), members: [two] })).toBe(second);
@@ -62,7 +62,7 @@ test('where memory is short, the model that was not used for longest goes', asyn
 
 test('a model that answers is not let go, and is opened once for several prompts', async () => {
   const models = new WarmModels(cache(), 0);
-  const [one, two] = members as [Member, Member];
+  const [one, two] = members as [MemberFolder, MemberFolder];
   const done = new Gate();
   const busy = models.use({ base: base(), members: [one] }, signal, async (model) => {
     await done.passed;
@@ -78,7 +78,7 @@ test('a model that answers is not let go, and is opened once for several prompts
 
 test('no more than so many are kept, those that were used last', async () => {
   const models = new WarmModels(cache(), noBound);
-  const lists = Array.from({ length: 9 }, (_, i) => Array<Member>(i + 1).fill(members[0]!));
+  const lists = Array.from({ length: 9 }, (_, i) => Array<MemberFolder>(i + 1).fill(members[0]!));
   const opened = [];
   for (const list of lists.slice(0, 8)) opened.push(await get(models, { base: base(), members: list }));
   expect(await get(models, { base: base(), members: lists[0]! })).toBe(opened[0]);
@@ -111,7 +111,7 @@ test('a member that does not fit the base is refused by name', async () => {
   );
   const place = join(scratch, 'stranger');
   await writeAdapter(place, { config, factors: modules });
-  const stranger = { name: 'stranger', folder: place, digest: 'x', weight: 1 };
+  const stranger = { name: 'stranger', folder: place, digest: 'x', weight: 1, base: identity };
   await expect(get(models, { base: base(), members: [stranger] })).rejects.toMatchObject({
     code: 'adapter_mismatch',
     message: expect.stringMatching(/^adapter stranger: /) as string,

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import type { Claim } from '#jobs/claims.js';
 import type { TrainedAdapter } from '#jobs/endings.js';
+import { isPlainName } from '#platform/objects/download.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import type { TrainingSummary } from '#training/events.js';
-import { isPlainName, type StoreWait, uploadFolder, whenStoreAnswers } from './transfer.js';
+import { type StoreWait, uploadFolder, whenStoreAnswers } from './transfer.js';
 
 const configFile = 'adapter_config.json';
 const weightFile = 'adapter_model.safetensors';

@@ -1,5 +1,6 @@
 /** What an attempt works with. */
 import type { Claims } from '#jobs/claims.js';
+import type { MemberFiles } from '#jobs/member-files.js';
 import type { JobsParts, Log } from '#jobs/parts.js';
 import type { JobNeeds } from '#jobs/placement.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
@@ -8,6 +9,7 @@ import type { SilenceLimits } from './trainer-run.js';
 
 export interface AttemptParts extends JobsParts {
   readonly objects: ObjectStore;
+  readonly members: MemberFiles;
   readonly claims: Claims;
   readonly pool: TrainerPool;
   readonly log: Log;

@@ -4,9 +4,10 @@ import { rm } from 'node:fs/promises';
 import { LowrankError } from '#base/errors.js';
 import type { Log } from '#jobs/parts.js';
 import type { Checkpoint } from '#platform/database/entities/checkpoint.js';
+import { downloadFolder } from '#platform/objects/download.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import { CheckpointStore } from '#training/checkpoint-store.js';
-import { downloadFolder, type StoreWait, whenStoreAnswers } from './transfer.js';
+import { type StoreWait, whenStoreAnswers } from './transfer.js';
 
 export interface RestoreParts {
   readonly objects: ObjectStore;

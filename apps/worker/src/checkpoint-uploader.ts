@@ -5,9 +5,10 @@ import type { Claim } from '#jobs/claims.js';
 import type { Log } from '#jobs/parts.js';
 import type { NewCheckpoint } from '#jobs/progress.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
+import { isPlainName } from '#platform/objects/download.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import { checkpointState, type RunProgress } from '#training/run-state.js';
-import { isPlainName, linkFolder, type StoreWait, uploadFolder, whenStoreAnswers } from './transfer.js';
+import { linkFolder, type StoreWait, uploadFolder, whenStoreAnswers } from './transfer.js';
 
 export interface UploaderParts {
   readonly objects: ObjectStore;

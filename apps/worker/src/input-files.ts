@@ -1,23 +1,28 @@
 /** Everything that a job names, brought to this machine, and the job file that says so to the trainer. */
 import type { ErrorCode } from '#base/error-codes.js';
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
+import { writeFolderAtomically } from '#base/atomic-file.js';
 import { LowrankError } from '#base/errors.js';
 import { versionOf } from '#jobs/base-model-versions.js';
 import { keptDecisions, resolvedOf } from '#jobs/job-options.js';
+import type { MemberFiles } from '#jobs/member-files.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import type { Job } from '#platform/database/entities/job.js';
 import { StoredFile } from '#platform/database/entities/stored-file.js';
+import { downloadFile } from '#platform/objects/download.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import type { TrainingOptionsInput } from '#training/options.js';
-import { download, downloadFolder, type StoreWait, whenStoreAnswers } from './transfer.js';
+import { linkFolder, type StoreWait, whenStoreAnswers } from './transfer.js';
 import type { WorkFolder } from './work-folder.js';
 
 export interface InputParts {
   readonly database: DataSource;
   readonly objects: ObjectStore;
+  readonly members: MemberFiles;
   readonly storeWait: StoreWait;
   readonly signal: AbortSignal;
 }
@@ -54,7 +59,8 @@ export async function prepareInputs(
     job.validationFileId === null
       ? null
       : await fetchFile('validation_file', job.validationFileId, work, parts);
-  const initAdapter = job.initAdapterId === null ? null : await fetchAdapter(job.initAdapterId, work, parts);
+  const initAdapter =
+    job.initAdapterId === null ? null : await fetchAdapter(job.initAdapterId, base.identity, work, parts);
   return {
     base_model: base.folder,
     base_model_name: job.model,
@@ -91,23 +97,32 @@ async function fetchFile(
   const file = join(work.data, fileId);
   const { size } = await stat(file).catch(() => ({ size: -1 }));
   if (size === row.bytes) return file;
-  const object = { key: row.objectKey, sha256: row.sha256 };
-  await fetching(field, parts, () => download(parts.objects, object, file, parts.signal));
+  const object = { key: row.objectKey, bytes: row.bytes, sha256: row.sha256 };
+  await fetching(field, parts, () => downloadFile(parts.objects, object, file, parts.signal));
   return file;
 }
 
-async function fetchAdapter(adapterId: string, work: WorkFolder, parts: InputParts): Promise<string> {
+async function fetchAdapter(
+  adapterId: string,
+  baseIdentity: string,
+  work: WorkFolder,
+  parts: InputParts,
+): Promise<string> {
   const row = await parts.database.manager.findOneBy(Adapter, { id: adapterId });
   if (!row || row.files.length === 0) {
     throw new InputError('adapter_not_found', 'init_adapter', `the adapter ${adapterId} is gone`);
   }
   const folder = work.initAdapter;
-  const { size } = await stat(join(folder, 'adapter_model.safetensors')).catch(() => ({ size: -1 }));
-  if (size < 0) {
-    await fetching('init_adapter', parts, () =>
-      downloadFolder(parts.objects, row.files, folder, parts.signal),
+  if (existsSync(folder)) return folder;
+  const { id, files } = row;
+  await fetching('init_adapter', parts, async () => {
+    using taken = await parts.members.take([{ id, weight: 1, baseIdentity, files }], parts.signal);
+    const names = files.map(({ path }) => path);
+    // The attempts of a job keep it for themselves, however long they take.
+    await writeFolderAtomically(folder, (temporary) =>
+      linkFolder(taken.folders[0]!.folder, names, temporary),
     );
-  }
+  });
   return folder;
 }
 

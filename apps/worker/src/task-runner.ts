@@ -1,27 +1,27 @@
 /**
  * Takes tasks one after another, beside the trainings, and runs each in a process of its own.
  *
- *     HOME/tasks/TASK/attempt-N/members/I/   the members' files
  *     HOME/tasks/TASK/attempt-N/out/         what it writes
  */
 import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TaskJob } from '#contracts/task-calls.js';
 import { factsOf, LowrankError } from '#base/errors.js';
 import { versionOf } from '#jobs/base-model-versions.js';
 import { failurePolicy } from '#jobs/failure-policy.js';
 import { whenReachable } from '#jobs/retrying.js';
 import type { TaskClaim } from '#jobs/task-endings.js';
 import { taskKinds } from '#jobs/task-kinds/registry.js';
-import { type TaskInput, taskInput, type TaskKinds } from '#jobs/task-kinds/task-kind.js';
+import type { TaskInput, TaskKinds } from '#jobs/task-kinds/task-kind.js';
 import { Tasks } from '#jobs/tasks.js';
+import type { MemberFiles } from '#jobs/member-files.js';
+import { isPlainName } from '#platform/objects/download.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { Task, TaskProgress } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
 import { SleepWatch } from '#platform/sleep-watch.js';
 import { shownText } from './run-records.js';
 import { type RunTask, runInProcess } from './task-process.js';
-import { downloadFolder, isPlainName, uploadFolder, whenStoreAnswers } from './transfer.js';
+import { uploadFolder, whenStoreAnswers } from './transfer.js';
 
 const pollSeconds = 5;
 /** Between two signs of life with news of the progress. */
@@ -50,6 +50,7 @@ export class TaskRunner {
   constructor(
     private readonly platform: Platform,
     private readonly workerId: string,
+    private readonly members: MemberFiles,
     { kinds = taskKinds, run = runInProcess }: TaskRunnerOptions = {},
   ) {
     this.kinds = kinds;
@@ -159,8 +160,20 @@ export class TaskRunner {
     const input = kind.input.parse(task.input);
     const output = join(folder, 'out');
     const base = kind.needsBase ? await this.findBase(input) : null;
-    const members = await this.fetchMembers(task, folder, signal);
-    const job = { kind: kind.name, input: { ...input }, members, base_folder: base, output };
+    const { base_identity: baseIdentity, members } = input;
+    using taken = await this.withRetry(task, signal, () =>
+      this.members.take(
+        members.map((member) => ({ ...member, baseIdentity })),
+        signal,
+      ),
+    );
+    const job = {
+      kind: kind.name,
+      input: { ...input },
+      members: [...taken.folders],
+      base_folder: base,
+      output,
+    };
     let toldAt = -Infinity;
     const onProgress = (progress: TaskProgress) => {
       if (performance.now() - toldAt < progressMilliseconds) return;
@@ -193,18 +206,6 @@ export class TaskRunner {
       onWaiting: (err) =>
         this.platform.log.warn({ err, task: id }, 'the end of a task waits for the database'),
     });
-  }
-
-  /** Brings the members here. */
-  private async fetchMembers(task: Task, folder: string, signal: AbortSignal): Promise<TaskJob['members']> {
-    const { members, base_identity: base } = taskInput.parse(task.input);
-    const fetched = [];
-    for (const [index, { id, weight, files }] of members.entries()) {
-      const place = join(folder, 'members', String(index));
-      await this.withRetry(task, signal, () => downloadFolder(this.platform.objects, files, place, signal));
-      fetched.push({ name: id, folder: place, weight, base });
-    }
-    return fetched;
   }
 
   private async findBase({ model: name, base_identity: identity }: TaskInput): Promise<string> {

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LowrankError } from '#base/errors.js';
 import { FolderStore } from '#platform/objects/folder-store.js';
+import { downloadFile, downloadFolder } from '#platform/objects/download.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
-import { download, downloadFolder, linkFolder, uploadFolder, whenStoreAnswers } from './transfer.js';
+import { linkFolder, uploadFolder, whenStoreAnswers } from './transfer.js';
 
 let folder: string;
 let objects: ObjectStore;
@@ -46,7 +47,9 @@ describe('a download that is not what was stored', () => {
     const [, weights] = await upload();
     const file = join(folder, 'weights');
     const other = { ...weights!, sha256: '0'.repeat(64) };
-    await expect(download(objects, other, file, signal)).rejects.toMatchObject({ code: 'object_corrupt' });
+    await expect(downloadFile(objects, other, file, signal)).rejects.toMatchObject({
+      code: 'object_corrupt',
+    });
     const manifest = [{ ...weights!, path: '../weights' }];
     await expect(downloadFolder(objects, manifest, join(folder, 'to'), signal)).rejects.toMatchObject({
       code: 'object_corrupt',

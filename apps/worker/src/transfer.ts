@@ -1,86 +1,12 @@
-/** Files between a folder and the object store, their content held against its SHA-256 on the way. */
+/** Files on their way to the object store, and waiting for it. */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, link, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { createReadStream } from 'node:fs';
+import { copyFile, link, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LowrankError } from '#base/errors.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
-
-/**
- * Writes an object as a file, which appears whole or not at all. Throws LowrankError `object_corrupt` if its content is
- * not what was stored, the errors of the store, and the signal's reason.
- */
-export async function download(
-  objects: ObjectStore,
-  { key, sha256 }: Pick<ManifestFile, 'key' | 'sha256'>,
-  file: string,
-  signal: AbortSignal,
-): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  const temporary = `${file}.partial`;
-  try {
-    const hash = createHash('sha256');
-    const hashing = new Transform({
-      transform(chunk: Buffer, _, done) {
-        hash.update(chunk);
-        done(null, chunk);
-      },
-    });
-    await pipeline(await objects.get(key), hashing, createWriteStream(temporary), { signal });
-    if (hash.digest('hex') !== sha256) {
-      throw new LowrankError(
-        'object_corrupt',
-        `the object ${key} is not what was stored: its SHA-256 differs`,
-        {
-          details: { key },
-        },
-      );
-    }
-    await flush(temporary);
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    signal.throwIfAborted();
-    throw error;
-  }
-}
-
-async function flush(file: string): Promise<void> {
-  const handle = await open(file, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Downloads the files of a folder, which appears whole or not at all. Throws as `download`. */
-export async function downloadFolder(
-  objects: ObjectStore,
-  files: readonly ManifestFile[],
-  folder: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const temporary = join(dirname(folder), `.${folder.split(/[\\/]/).at(-1)}.tmp`);
-  await rm(temporary, { recursive: true, force: true });
-  await mkdir(temporary, { recursive: true });
-  try {
-    for (const file of files) {
-      if (!isPlainName(file.path)) {
-        throw new LowrankError('object_corrupt', `a manifest names the file ${JSON.stringify(file.path)}`);
-      }
-      await download(objects, file, join(temporary, file.path), signal);
-    }
-    await rm(folder, { recursive: true, force: true });
-    await rename(temporary, folder);
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
-}
 
 /** Uploads files of a folder under a prefix and yields their manifest. A repeated upload finds what it wrote before. */
 export async function uploadFolder(
@@ -140,10 +66,6 @@ export async function linkFolder(from: string, names: readonly string[], to: str
       await copyFile(join(from, name), join(to, name));
     });
   }
-}
-
-export function isPlainName(name: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name);
 }
 
 const longestPause = 30_000;

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { In } from 'typeorm';
 import { Claims } from '#jobs/claims.js';
 import { type FailurePolicy, failurePolicy } from '#jobs/failure-policy.js';
+import { MemberFiles } from '#jobs/member-files.js';
 import { OutboxRelay } from '#jobs/outbox.js';
 import { Placement } from '#jobs/placement.js';
 import { Reconciler } from '#jobs/reconciler.js';
@@ -39,6 +40,7 @@ export interface WorkerOptions {
 export class Worker {
   readonly id = newId('worker');
   private readonly claims: Claims;
+  private readonly members: MemberFiles;
   private readonly relay: OutboxRelay;
   private readonly reconciler: Reconciler;
   private readonly workers: Workers;
@@ -61,6 +63,7 @@ export class Worker {
     const { database, configuration, log } = platform;
     const { policy = failurePolicy } = options;
     this.claims = new Claims(platform, policy);
+    this.members = new MemberFiles(platform);
     this.relay = new OutboxRelay(platform, log);
     this.workers = new Workers(database);
     this.notes = new WorkerNotes(configuration.home);
@@ -81,7 +84,7 @@ export class Worker {
         this.pool.warm();
       },
     });
-    this.taskRunner = new TaskRunner(platform, this.id);
+    this.taskRunner = new TaskRunner(platform, this.id, this.members);
     this.caretaker = new Caretaker(platform, () => this.sweepWork());
   }
 
@@ -168,6 +171,7 @@ export class Worker {
       objects,
       log,
       home: configuration.home,
+      members: this.members,
       claims: this.claims,
       pool: this.pool,
       memoryBytes,

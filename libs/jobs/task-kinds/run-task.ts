@@ -1,12 +1,12 @@
 /** A task as the process runs it that was started for it. */
-import { openAdapter } from '#adapters/read-adapter.js';
+import { openMembers } from '#adapters/open-members.js';
 import type { TaskJob } from '#contracts/task-calls.js';
 import type { TaskKinds } from '#jobs/task-kinds/task-kind.js';
 import type { TaskProgress } from '#platform/database/entities/task.js';
 
 const progressMilliseconds = 250;
 
-/** Tells some of many steps, and always the last of a stage. Throws what the kind's `run` and `openAdapter` throw. */
+/** Tells some of many steps, and always the last of a stage. Throws what the kind's `run` and `openMembers` throw. */
 export async function runTask(
   kinds: TaskKinds,
   job: TaskJob,
@@ -16,13 +16,7 @@ export async function runTask(
   let toldAt = -Infinity;
   return kind.run({
     input: kind.input.parse(job.input),
-    members: await Promise.all(
-      job.members.map(async ({ name, folder, weight, base }) => ({
-        adapter: { ...(await openAdapter(folder)), name },
-        weight,
-        base,
-      })),
-    ),
+    members: await openMembers(job.members),
     baseFolder: job.base_folder ?? '',
     output: job.output,
     onProgress: (progress) => {

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AnswerUpdate, GeneratedAnswer, GeneratorTask } from '#contracts/generator-calls.js';
+import { MemberFiles } from '#jobs/member-files.js';
 import { BaseModels } from '../models/base-models.js';
 import { PrometheusService } from '../prometheus/prometheus.service.js';
 import { Generators } from './generators.service.js';
-import { MemberFilesService } from './member-files.service.js';
 import { PieceChannel } from './piece-channel.js';
 import type { WantedModel } from './wanted-models.service.js';
 
@@ -29,14 +29,14 @@ type Shared = Pick<GeneratorTask, 'base' | 'members'>;
 export class AnswersService {
   constructor(
     @Inject(BaseModels) private readonly bases: BaseModels,
-    @Inject(MemberFilesService) private readonly files: MemberFilesService,
+    @Inject(MemberFiles) private readonly files: MemberFiles,
     @Inject(Generators) private readonly generators: Generators,
     @Inject(PrometheusService) private readonly prometheus: PrometheusService,
   ) {}
 
   /**
    * Begins to answer, one question after the other: many of them take one place in the queue, as one does. The channel
-   * fails with what `Generators` and `MemberFilesService` throw, and with the signal's reason, which ends the work at the
+   * fails with what `Generators` and `MemberFiles` throw, and with the signal's reason, which ends the work at the
    * next token.
    */
   begin(model: WantedModel, questions: readonly Question[], signal: AbortSignal): AnswerChannel {
@@ -68,7 +68,7 @@ export class AnswersService {
     const verified = await this.bases.isUnchanged(base);
     await work({
       base: { folder, identity, verified },
-      members: members.map(({ id, weight }, i) => ({ name: id, weight, ...taken.places[i]! })),
+      members: [...taken.folders],
     });
   }
 

@@ -1,22 +1,17 @@
 import type { ErrorCode } from '#base/error-codes.js';
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
 import type { CompositionMember } from '#adapters/composition-members.js';
-import { openAdapter } from '#adapters/read-adapter.js';
+import { openMembers } from '#adapters/open-members.js';
+import type { MemberFolder } from '#contracts/member-folder.js';
+import { MemberFiles } from '#jobs/member-files.js';
 import type { TaskMember } from '#jobs/task-kinds/task-kind.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { Checkpoint, type ManifestFile } from '#platform/database/entities/checkpoint.js';
 import { Job } from '#platform/database/entities/job.js';
 import type { Platform } from '#platform/platform.js';
 import { ApiError } from '../errors/api-error.js';
-import { verifiedContent } from '../http/verified-content.js';
 import { PLATFORM } from '../tokens.js';
-import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
-import type { MeasuredFolder } from './preview-process.js';
 
 /** An adapter, or the adapter in a checkpoint, as a request names it. */
 export interface MemberReference {
@@ -38,7 +33,10 @@ const usedFiles: readonly string[] = [...neededFiles, ADAPTER_FILES.card];
 /** What compositions and exports are made of, found among a project's adapters and checkpoints. */
 @Injectable()
 export class Members {
-  constructor(@Inject(PLATFORM) private readonly platform: Platform) {}
+  constructor(
+    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(MemberFiles) private readonly files: MemberFiles,
+  ) {}
 
   /** Throws ApiError 400 with the field, `field` being where the reference stands. */
   async find(projectId: string, reference: MemberReference, field: string): Promise<FoundMember> {
@@ -55,47 +53,32 @@ export class Members {
     if (baseIdentity === null) {
       throw refusal('base_unknown', param, `it is not known which base model ${id} was trained on`);
     }
-    const used = files.filter(({ path: name }) => usedFiles.includes(name));
-    if (!neededFiles.every((needed) => used.some(({ path: name }) => name === needed))) {
+    const used = files.filter(({ path }) => usedFiles.includes(path));
+    if (!neededFiles.every((needed) => used.some(({ path }) => path === needed))) {
       throw refusal('adapter_incomplete', param, `${id} has not the files ${neededFiles.join(' and ')}`);
     }
     return { id, kind, weight, files: used, model, baseIdentity };
   }
 
-  /** Does something with members whose files lie in a folder for as long as that takes. */
+  /** Does something with members whose files lie on this machine for as long as that takes. */
   async withFiles<T>(
     members: readonly FoundMember[],
     work: (members: CompositionMember[]) => Promise<T>,
   ): Promise<T> {
-    return this.withFolders(members, new AbortController().signal, async (folders) => {
-      const opened: CompositionMember[] = [];
-      for (const [index, { folder, name, base }] of folders.entries()) {
-        const { weight } = members[index]!;
-        opened.push({ adapter: { ...(await openAdapter(folder)), name }, weight, base });
-      }
-      return await work(opened);
-    });
+    return this.withFolders(members, new AbortController().signal, async (folders) =>
+      work(await openMembers(folders)),
+    );
   }
 
   /** Does something with the folders of members, in their order, which are there for as long as that takes. */
   async withFolders<T>(
     members: readonly FoundMember[],
     signal: AbortSignal,
-    work: (folders: MeasuredFolder[]) => Promise<T>,
+    work: (folders: readonly MemberFolder[]) => Promise<T>,
   ): Promise<T> {
-    await using spool = await SpoolFolder.make(spoolRoot(this.platform.configuration.home));
-    const folders: MeasuredFolder[] = [];
-    for (const [index, { id, baseIdentity, files }] of members.entries()) {
-      const folder = spool.file(String(index));
-      await mkdir(folder);
-      for (const file of files) {
-        const content = await verifiedContent(this.platform.objects, file);
-        await pipeline(content, createWriteStream(path.join(folder, file.path)), { signal });
-      }
-      folders.push({ name: id, folder, base: baseIdentity });
-    }
-    // Before the folders go.
-    return await work(folders);
+    using taken = await this.files.take(members, signal);
+    // Before they are released.
+    return await work(taken.folders);
   }
 
   private async adapter(projectId: string, id: string): Promise<Found | null> {

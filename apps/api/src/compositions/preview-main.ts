@@ -3,7 +3,7 @@
  * same members are then answered at once, also while others are being measured. It ends when its parent does.
  */
 import { Composition } from '#adapters/composition.js';
-import { openAdapter } from '#adapters/read-adapter.js';
+import { openMembers } from '#adapters/open-members.js';
 import { viewReport } from '#contracts/composition-report.js';
 import { previewMethods } from '#contracts/preview-calls.js';
 import { serveCalls } from '#contracts/serve-calls.js';
@@ -22,14 +22,8 @@ function keep(key: string, composition: Composition): void {
 
 serveCalls(previewMethods, {
   async measure({ key, members }, { signal }) {
-    const opened = await Promise.all(
-      members.map(async ({ name, folder, base }) => ({
-        adapter: { ...(await openAdapter(folder)), name },
-        // Weights are given to each report; one that is 0 must not take its member out of the stack.
-        weight: 1,
-        base,
-      })),
-    );
+    // Weights are given to each report; one that is 0 must not take its member out of the stack.
+    const opened = await openMembers(members.map((member) => ({ ...member, weight: 1 })));
     keep(key, await Composition.open(opened, { signal }));
     return null;
   },

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
+import type { MemberFolder } from '#contracts/member-folder.js';
 import { previewMethods } from '#contracts/preview-calls.js';
 import { LowrankError } from '#base/errors.js';
 import { howEnded, type ProcessExit } from '#platform/process-client.js';
@@ -11,14 +12,6 @@ import { programFolder } from '../program.js';
 /** Where it is compiled to, seen from the sources and from what was built of them alike. */
 const previewMain = path.join(programFolder, 'dist/apps/api/src/compositions/preview-main.js');
 const usualIdleMilliseconds = 5 * 60_000;
-
-export interface MeasuredFolder {
-  /** What messages call it. */
-  readonly name: string;
-  readonly folder: string;
-  /** Digest of its base model. */
-  readonly base: string;
-}
 
 export class PreviewProcess {
   private readonly process: ProcessOnDemand<typeof previewMethods>;
@@ -38,7 +31,7 @@ export class PreviewProcess {
    *
    * Throws what `Composition.open` throws, LowrankError `preview_died`, and the signal's reason.
    */
-  async measure(key: string, members: readonly MeasuredFolder[], signal: AbortSignal): Promise<void> {
+  async measure(key: string, members: readonly MemberFolder[], signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     using _ = this.process.hold();
     await this.process.client().call('measure', { key, members: [...members] }, { signal });

@@ -5,12 +5,13 @@ import { Readable } from 'node:stream';
 import { createParamDecorator, type ExecutionContext, HttpStatus, type StreamableFile } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { ObjectStore } from '#platform/objects/object-store.js';
+import type { CheckedFile } from '#platform/objects/verified-content.js';
 import type { Platform } from '#platform/platform.js';
 import { randomText } from '#platform/ids.js';
 import { ApiError } from '../errors/api-error.js';
 import { type ByteRange, rangesOf } from './byte-ranges.js';
 import { streamed } from './streamed.js';
-import { type CheckedFile, verifiedPart } from './verified-content.js';
+import { verifiedPart } from './verified-part.js';
 
 /** What a file consists of, one piece after the other: objects of the store, and bytes that stand around them. */
 export type Piece = CheckedFile | Buffer;

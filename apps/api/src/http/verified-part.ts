@@ -1,37 +1,9 @@
-/** Content of the object store, checked while it goes out. */
-import { createHash } from 'node:crypto';
+/** Parts of objects, which go out only when the whole is known to be right. */
 import { Readable } from 'node:stream';
-import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
-import { LowrankError } from '#base/errors.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
+import { type CheckedFile, corruptObject, verifiedContent } from '#platform/objects/verified-content.js';
 import type { ByteRange } from './byte-ranges.js';
 import { SharedWork } from './shared-work.js';
-
-export type CheckedFile = Pick<ManifestFile, 'key' | 'bytes' | 'sha256'>;
-
-/**
- * The bytes of an object. The last of them are held back until all are known to be right: an object that was damaged
- * gives a broken download, never a wrong one. Throws `object_missing` before the first byte; fails with LowrankError
- * `object_corrupt` after the last.
- */
-export async function verifiedContent(objects: ObjectStore, file: CheckedFile): Promise<Readable> {
-  const content = await objects.get(file.key);
-  return Readable.from(verify(content, file), { objectMode: false });
-}
-
-async function* verify(content: Readable, file: CheckedFile): AsyncGenerator<Buffer> {
-  const hash = createHash('sha256');
-  let seen = 0;
-  let held: Buffer | undefined;
-  for await (const chunk of content as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    seen += chunk.length;
-    if (held) yield held;
-    held = chunk;
-  }
-  if (seen !== file.bytes || hash.digest('hex') !== file.sha256) throw corrupt(file);
-  if (held) yield held;
-}
 
 /**
  * A part of an object, of which nothing else is read. The last piece of the object is held back until the whole was
@@ -65,7 +37,7 @@ async function* part(
       if (held) yield held;
       held = chunk;
     }
-    if (seen !== last - first + 1) throw corrupt(file);
+    if (seen !== last - first + 1) throw corruptObject(file);
     await checked;
     if (held) yield held;
   } finally {
@@ -126,12 +98,4 @@ function check(objects: ObjectStore, file: CheckedFile, signal: AbortSignal): Pr
   const checks = checksOf.get(objects) ?? new ObjectChecks(objects);
   checksOf.set(objects, checks);
   return checks.check(file, signal);
-}
-
-function corrupt({ key }: CheckedFile): LowrankError {
-  return new LowrankError(
-    'object_corrupt',
-    `the object ${key} is not what was written: restore it from a copy`,
-    { details: { key } },
-  );
 }
