@@ -2,30 +2,38 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseJobCreate } from '#contracts/http/job-create.js';
 import { knownModel } from '#jobs/known-models.js';
 import { planJob, type PlanRequest } from '#jobs/plan.js';
 import { PlanError } from '#jobs/plan-problems.js';
 import { type DataHead, headBytes, readHead } from '#training/data-head.js';
-import { parseTrainingOptions } from '#training/options.js';
+import { parsedTrainingOptions } from '#training/options.js';
 import { showExamples } from '#training/measure-head.js';
 import { writeTinyJob } from '../../test/e2e/tiny-job.js';
 
 let folder: string;
+let written: object;
 let request: PlanRequest;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'plan-'));
   const job = await writeTinyJob(folder);
   const { seed: _, ...training } = job.training as Record<string, unknown>;
-  request = {
-    base: { name: 'tiny', folder: join(folder, 'model'), identity: 'sha256:1' },
-    lora: job.lora,
-    training,
-    learningRateMultiplier: null,
-    device: 'auto',
-    seed: 7,
-    initAdapter: null,
-  };
+  written = { lora: job.lora, training, seed: 7 };
+  request = asking({});
 });
+
+/** A job as a body asks for it, beside what all these tests write. */
+function asking(body: object, initAdapter: PlanRequest['initAdapter'] = null): PlanRequest {
+  const job = parseJobCreate({ model: 'tiny', training_file: 'file-1', ...written, ...body });
+  const { training, lora, device, seed, learningRateMultiplier, options, loraConfig } = job;
+  return {
+    base: { name: 'tiny', folder: join(folder, 'model'), identity: 'sha256:1' },
+    requested: { training, lora, device, seed, learningRateMultiplier },
+    options,
+    lora: loraConfig,
+    initAdapter,
+  };
+}
 afterAll(() => rm(folder, { recursive: true }));
 
 const codec = async () => (await knownModel(request.base.folder, request.base.identity)).codec();
@@ -41,10 +49,10 @@ async function stored(name: string): Promise<() => Promise<DataHead>> {
 }
 
 async function problemsOf(
-  changes: Partial<PlanRequest>,
+  asked: PlanRequest,
   data?: () => Promise<DataHead>,
 ): Promise<Record<string, string>> {
-  const planned = planJob({ ...request, ...changes }, data && { training: data, validation: null });
+  const planned = planJob(asked, data && { training: data, validation: null });
   const error: unknown = await planned.then(
     () => undefined,
     (error: unknown) => error,
@@ -113,29 +121,37 @@ test('every option has a value and a reason, but for those that the machine deci
   expect(of('device')).toMatchObject({ value: null, source: 'machine' });
   expect(reasons.every(({ reason }) => reason !== '')).toBe(true);
   // A trainer takes them as they are.
-  expect(parseTrainingOptions(settled)).toEqual(settled);
+  expect(parsedTrainingOptions.parse(settled)).toEqual(settled);
 });
 
 test('a job that asks for nothing gets options that a trainer takes', async () => {
   const data = { training: await stored('train.jsonl'), validation: await stored('validation.jsonl') };
-  const { settled, totalSteps } = (await planJob({ ...request, training: {}, lora: null }, data)).data!;
+  const { settled, totalSteps } = (await planJob(asking({ training: {}, lora: null }), data)).data!;
   expect(settled).toMatchObject({ max_steps: null, n_epochs: expect.any(Number) as unknown, seed: 7 });
   expect(settled.eval_steps).toBe(Math.ceil(totalSteps / 10));
-  expect(parseTrainingOptions(settled)).toEqual(settled);
+  expect(parsedTrainingOptions.parse(settled)).toEqual(settled);
 });
 
 test('a multiplier is of the learning rate that the width of the model decides', async () => {
-  const training = { max_steps: 4 };
   const data = { training: await stored('train.jsonl'), validation: null };
-  const rate = async (learningRateMultiplier: number | null) =>
-    (await planJob({ ...request, training, learningRateMultiplier }, data)).data!.settled.learning_rate;
-  expect(await rate(3)).toBeCloseTo(3 * ((await rate(null)) as number), 10);
+  const times = (learning_rate_multiplier: number | null) =>
+    asking({
+      training: { max_steps: 4 },
+      hyperparameters: learning_rate_multiplier && { learning_rate_multiplier },
+    });
+  const rate = async (multiplier: number | null) =>
+    (await planJob(times(multiplier), data)).data!.settled.learning_rate;
+  const usual = (await rate(null)) as number;
+  expect(await rate(3)).toBeCloseTo(3 * usual, 10);
+  const { 'training.learning_rate': problem } = await problemsOf(times(1000));
+  expect(problem).toContain(`1000 times the usual ${usual}`);
+  expect(problem).toContain(`at most ${Math.floor(1 / usual)}`);
 });
 
 test('a file of which nothing is left to learn is refused', async () => {
   const row = { prompt: 'a '.repeat(200), completion: 'b' };
   const data = headOf(`${JSON.stringify(row)}\n`);
-  expect(await problemsOf({ training: { block_length: 16 } }, data)).toHaveProperty('training_file');
+  expect(await problemsOf(asking({ training: { block_length: 16 } }), data)).toHaveProperty('training_file');
 });
 
 test('a large file is judged by its beginning', async () => {
@@ -148,30 +164,17 @@ test('a large file is judged by its beginning', async () => {
 });
 
 test('names that hit nothing are a warning', async () => {
-  const plan = await planJob({ ...request, lora: { target_modules: ['q_proj', 'qproj'] } });
+  const plan = await planJob(asking({ lora: { target_modules: ['q_proj', 'qproj'] } }));
   expect(plan.warnings).toEqual([
     { code: 'unmatched_names', message: 'lora.target_modules: qproj matches nothing in this model' },
   ]);
 });
 
 describe('a job that cannot be', () => {
-  test('is refused with every field that is wrong', async () => {
-    const problems = await problemsOf({
-      training: { learning_rate: 'fast', epochs: 3 },
-      lora: { r: 0, use_dora: true },
-    });
-    expect(Object.keys(problems).toSorted()).toEqual(['lora.r', 'training.epochs', 'training.learning_rate']);
-    expect(problems['training.epochs']).toContain('n_epochs');
-  });
-
-  test('is refused for what is not supported', async () => {
-    expect(await problemsOf({ lora: { use_dora: true } })).toEqual({
-      'lora.use_dora': 'is not supported; leave it out',
-    });
-  });
-
   test('is refused for modules that the model has not, and blocks that it cannot read', async () => {
-    const problems = await problemsOf({ lora: { target_modules: ['wq'] }, training: { block_length: 256 } });
+    const problems = await problemsOf(
+      asking({ lora: { target_modules: ['wq'] }, training: { block_length: 256 } }),
+    );
     expect(problems['lora.target_modules']).toContain('matches no linear layer');
     expect(problems['training.block_length']).toContain('128');
   });
@@ -195,17 +198,12 @@ describe('a job that cannot be', () => {
   test('is refused for an adapter of another base or shape', async () => {
     const config = { r: 8, target_modules: ['q_proj'] };
     const adapter = { id: 'adapter-1', config, baseIdentity: 'sha256:1' };
-    expect(await problemsOf({ initAdapter: adapter })).toHaveProperty('init_adapter');
-    expect(
-      await problemsOf({ lora: null, initAdapter: { ...adapter, baseIdentity: 'sha256:2' } }),
-    ).toHaveProperty('init_adapter');
-    const plan = await planJob({ ...request, lora: null, initAdapter: adapter });
+    expect(await problemsOf(asking({}, adapter))).toHaveProperty('init_adapter');
+    expect(await problemsOf(asking({ lora: null }, { ...adapter, baseIdentity: 'sha256:2' }))).toHaveProperty(
+      'init_adapter',
+    );
+    const plan = await planJob(asking({ lora: null }, adapter));
     expect(plan.lora).toMatchObject({ r: 8, target_modules: ['q_proj'] });
-  });
-
-  test('is refused for recomputation where TensorFlow.js computes', async () => {
-    const problems = await problemsOf({ training: { recompute: true }, device: 'eager' });
-    expect(Object.keys(problems)).toEqual(['training.recompute']);
   });
 });
 

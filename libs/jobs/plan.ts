@@ -1,7 +1,6 @@
 /** What a job will do, told before it is made, and everything that is wrong with it. */
 import { adapterNotes } from '#adapters/adapter.js';
 import { LowrankError } from '#base/errors.js';
-import type { WantedDevice } from '#jobs/devices.js';
 import { type KnownModel, knownModel } from '#jobs/known-models.js';
 import {
   explainDevice,
@@ -9,33 +8,31 @@ import {
   explainSeed,
   explainTraining,
   type OptionReason,
+  type RequestedOptions,
   settledOptions,
 } from '#training/resolved-options.js';
 import { PlanError, type PlanProblem, problemsOf } from '#jobs/plan-problems.js';
 import type { PlannedRun } from '#jobs/time-estimate.js';
 import { countWork } from '#jobs/work.js';
-import { type LoraConfig, parseLoraConfig, readLoraConfig } from '#lora/config.js';
+import { type LoraConfig, readLoraConfig } from '#lora/config.js';
+import { OptionsError } from '#base/field-problems.js';
 import { listed } from '#base/quote.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
 import type { DataHead } from '#training/data-head.js';
 import type { Choice } from '#training/events.js';
 import { type DataMeasure, lengthsOf, measureHead } from '#training/measure-head.js';
-import { parseTrainingOptions, type TrainingOptions } from '#training/options.js';
+import { maxLearningRate, type TrainingOptions } from '#training/options.js';
 import { planBatch, planBlocks, planSteps, requireContext } from '#training/plan-options.js';
 
 export interface PlanRequest {
   /** A registered base model. */
   readonly base: { readonly name: string; readonly folder: string; readonly identity: string };
-  /** PEFT's LoraConfig as it was asked for; null for the defaults, or for those of the initial adapter. */
-  readonly lora: unknown;
-  /** Training options as they were asked for. */
-  readonly training: unknown;
-  /** Of the learning rate that would be chosen; null where nothing was said. */
-  readonly learningRateMultiplier: number | null;
-  readonly device: WantedDevice;
-  /** Null where nothing was said. */
-  readonly seed: number | null;
+  readonly requested: RequestedOptions;
+  /** What was asked for, with every default. */
+  readonly options: TrainingOptions;
+  /** Likewise; what the initial adapter has goes before it where nothing was asked for. */
+  readonly lora: LoraConfig;
   readonly initAdapter: {
     readonly id: string;
     readonly config: Record<string, unknown>;
@@ -105,7 +102,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     }
   };
   const model = await knownModel(request.base.folder, request.base.identity);
-  const training = attempt('training', () => trainingOptions(request, model));
+  const training = attempt('training', () => withMultiplier(request, model));
   const lora = attempt('lora', () => loraConfig(request));
   const targets = lora && attempt('lora', () => targetPlan(model, lora, request));
   if (training) attempt('training', () => requireContext(training, model.base.config.maxPositionEmbeddings));
@@ -131,32 +128,31 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
   };
 }
 
-function trainingOptions(
-  { training, device, seed, learningRateMultiplier: multiplier }: PlanRequest,
+/** OpenAI's multiplier is of the learning rate that would be chosen, which the width of the model decides. */
+function withMultiplier(
+  { options, requested: { learningRateMultiplier: multiplier } }: PlanRequest,
   { base }: KnownModel,
 ): TrainingOptions {
-  const written = training ?? {};
-  if (typeof written !== 'object' || Array.isArray(written)) return parseTrainingOptions(written);
-  // The devices of TensorFlow.js have the same rules.
-  const onOnnx = device === 'auto' || device === 'cpu' || device === 'webgpu' || device === 'cuda';
-  const options = parseTrainingOptions({
-    ...written,
-    ...(seed === null ? {} : { seed }),
-    device: onOnnx ? 'cpu' : 'eager',
-  });
   if (multiplier === null) return options;
-  // OpenAI's multiplier is of the learning rate that would be chosen, which the width of the model decides.
   const usual = chooseLearningRate(
     new ChoiceBook({ ...options, learning_rate: 'auto' }),
     base.config.hiddenSize,
   );
-  return parseTrainingOptions({ ...options, learning_rate: Number((usual * multiplier).toPrecision(12)) });
+  const rate = Number((usual * multiplier).toPrecision(12));
+  if (rate <= maxLearningRate) return { ...options, learning_rate: rate };
+  throw new OptionsError('training_options_invalid', 'the training options', [
+    {
+      field: 'learning_rate',
+      problem: `is ${rate}, ${multiplier} times the usual ${usual} of this model`,
+      fix: `give a multiplier of at most ${Math.floor(maxLearningRate / usual)}`,
+    },
+  ]);
 }
 
-function loraConfig({ lora, initAdapter }: PlanRequest): LoraConfig {
-  if (lora !== null && lora !== undefined) return parseLoraConfig(lora);
-  if (!initAdapter) return parseLoraConfig({});
-  return { ...readLoraConfig(initAdapter.config).config, inference_mode: false };
+function loraConfig({ requested, lora, initAdapter }: PlanRequest): LoraConfig {
+  if (initAdapter && requested.lora === null)
+    return { ...readLoraConfig(initAdapter.config).config, inference_mode: false };
+  return lora;
 }
 
 function targetPlan({ base }: KnownModel, lora: LoraConfig, request: PlanRequest): TargetPlan {
@@ -259,18 +255,14 @@ function planData(
     settled: settledOptions(options, values),
     reasons: [
       ...explainTraining({
-        requested: requestedTraining(request, options),
+        requested: requestedTraining(request.requested, options),
         options,
         planned: values,
         choices: book.choices,
       }),
-      ...explainLora(
-        request.lora as Record<string, unknown> | null,
-        targets.config,
-        request.initAdapter?.id ?? null,
-      ),
-      explainSeed(request.seed, options.seed),
-      explainDevice(request.device),
+      ...explainLora(request.requested.lora, targets.config, request.initAdapter?.id ?? null),
+      explainSeed(request.requested.seed, options.seed),
+      explainDevice(request.requested.device),
     ],
     totalSteps,
     stepsPerEpoch,
@@ -292,11 +284,10 @@ function nothingLeft({ examples, blockLength }: DataMeasure): PlanProblem {
 
 /** What was asked for under the names of training options. */
 function requestedTraining(
-  { training, learningRateMultiplier }: PlanRequest,
+  { training, learningRateMultiplier }: RequestedOptions,
   { learning_rate }: TrainingOptions,
-): Record<string, unknown> {
-  const written = (training ?? {}) as Record<string, unknown>;
-  return learningRateMultiplier === null ? written : { ...written, learning_rate };
+): RequestedOptions['training'] {
+  return learningRateMultiplier === null ? training : { ...training, learning_rate };
 }
 
 function dataWarnings(heads: Heads | undefined): JobPlan['warnings'] {

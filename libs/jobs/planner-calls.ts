@@ -7,7 +7,12 @@ import type { Methods } from '#contracts/process-calls.js';
 import type { DatasetSummary } from '#data/dataset.js';
 import { wantedDevices } from '#jobs/devices.js';
 import type { JobPlan } from '#jobs/plan.js';
+import type { LoraConfig } from '#lora/config.js';
 import type { ShownExample } from '#training/measure-head.js';
+import { parsedTrainingOptions } from '#training/options.js';
+
+/** Made by the same version of this program. */
+const object = <T extends object>() => z.custom<T>((value) => typeof value === 'object' && value !== null);
 
 const base = z.object({ name: z.string(), folder: z.string(), identity: z.string() });
 
@@ -32,11 +37,15 @@ export type EarlierShape = z.infer<typeof earlierShape>;
 
 const planTask = z.object({
   base,
-  lora: z.unknown(),
-  training: z.unknown(),
-  learningRateMultiplier: z.number().nullable(),
-  device: z.enum(wantedDevices),
-  seed: z.number().nullable(),
+  requested: z.object({
+    training: z.record(z.string(), z.unknown()),
+    lora: z.record(z.string(), z.unknown()).nullable(),
+    device: z.enum(wantedDevices),
+    seed: z.number().nullable(),
+    learningRateMultiplier: z.number().nullable(),
+  }),
+  options: parsedTrainingOptions,
+  lora: object<LoraConfig>(),
   initAdapter: z
     .object({
       id: z.string(),
@@ -67,9 +76,6 @@ export type PlanAnswer =
   /** The heads of these files are needed. */
   | { readonly missing: readonly ('training' | 'validation')[] };
 
-/** Made by the same version of this program. */
-const answer = <T extends object>() => z.custom<T>((value) => typeof value === 'object' && value !== null);
-
 const checkedFolder = z.object({
   /** Its adapter_config.json. */
   config: z.record(z.string(), z.unknown()),
@@ -80,12 +86,12 @@ export type CheckedFolder = z.infer<typeof checkedFolder>;
 
 export const plannerMethods = {
   /** Throws what `planJob` throws. */
-  plan: { input: planTask, update: z.never(), result: answer<PlanAnswer>() },
+  plan: { input: planTask, update: z.never(), result: object<PlanAnswer>() },
   /** Reads all of an uploaded file. Throws DataError. */
   checkData: {
     input: z.object({ file: z.string(), name: z.string() }),
     update: z.never(),
-    result: answer<DatasetSummary>(),
+    result: object<DatasetSummary>(),
   },
   /** Looks at what has come so far of an upload. Throws DataError. */
   checkDataHead: {

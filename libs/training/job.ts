@@ -1,7 +1,7 @@
 /** A training job as the library takes it: folders that exist, options that were checked. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { LoraConfig } from '#lora/config.js';
+import { type LoraConfig, parseLoraConfig } from '#lora/config.js';
 import type { ChosenOptions } from '#training/chosen-options.js';
 import type { TrainingOptions } from '#training/options.js';
 
@@ -41,10 +41,11 @@ type Needed = 'baseModel' | 'baseIdentity' | 'trainingFile' | 'lora' | 'options'
 export type TrainingJobInput = Pick<TrainingJob, Needed> & Partial<TrainingJob>;
 
 /**
- * Fills in the usual values: no validation file, nothing chosen before, a new adapter, a cache in the output folder, tfjs-node in
+ * Fills in the usual values: no validation file, nothing chosen before, a new adapter with PEFT's defaults, a cache in the output folder, tfjs-node in
  * ~/.lowrank, a shared machine, no resuming; the base model is called by its folder.
  */
 export function completeJob(input: TrainingJobInput): TrainingJob {
+  const { lora, initAdapter = null } = input;
   return {
     baseModelName: input.baseModel,
     validationFile: null,
@@ -55,5 +56,6 @@ export function completeJob(input: TrainingJobInput): TrainingJob {
     exclusive: false,
     resume: false,
     ...input,
+    lora: lora ?? (initAdapter === null ? parseLoraConfig({}) : null),
   };
 }

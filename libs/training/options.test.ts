@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { UnsupportedError } from '#base/errors.js';
 import { OptionsError } from '#base/field-problems.js';
-import { parseTrainingOptions } from '#training/options.js';
+import { parsedTrainingOptions, parseTrainingOptions } from '#training/options.js';
 
 function problemsOf(input: unknown): readonly { field: string; problem: string; fix: string }[] {
   try {
@@ -106,4 +106,12 @@ describe('bad options', () => {
   test('something that is no object is refused', () => {
     expect(problemsOf([1])[0]).toMatchObject({ field: '(all)', fix: 'give an object' });
   });
+});
+
+test('options from another process are taken only where none is missing', () => {
+  const options = parseTrainingOptions({ max_steps: 3 });
+  expect(parsedTrainingOptions.parse(options)).toEqual(options);
+  const { weight_decay: _, ...fewer } = options;
+  expect(parsedTrainingOptions.safeParse(fewer).success).toBe(false);
+  expect(parsedTrainingOptions.safeParse({ ...options, colour: 'red' }).success).toBe(false);
 });

@@ -11,6 +11,7 @@ export type TrainingDevice = (typeof trainingDevices)[number];
 
 const auto = <T extends z.ZodType>(value: T) => z.union([z.literal('auto'), value]);
 const count = z.int().positive();
+export const maxLearningRate = 1;
 
 /** What the bodies of jobs have room for; longer prompts than a model reads are refused later, with its limit. */
 const text = z.string().max(1_048_576);
@@ -23,7 +24,7 @@ export type SamplePrompt = z.output<typeof samplePrompt>;
 
 const fields = {
   /** Peak learning rate; default 'auto'. */
-  learning_rate: auto(z.number().positive().max(1)).default('auto'),
+  learning_rate: auto(z.number().positive().max(maxLearningRate)).default('auto'),
   /** Course of the learning rate after warm-up; default 'linear', down to 0 at the last step. */
   lr_scheduler_type: z.enum(scheduleKinds).default('linear'),
   /** Steps over which the learning rate rises from 0; default 'auto'. */
@@ -192,6 +193,11 @@ export const trainingOptionsSchema = z
 /** The options of a run, every default filled in; 'auto' still stands where the program is to choose. */
 export type TrainingOptions = z.output<typeof trainingOptionsSchema>;
 export type TrainingOptionsInput = z.input<typeof trainingOptionsSchema>;
+
+/** Options that were parsed before, as another process is given them: none is missing, and none is filled in. */
+export const parsedTrainingOptions = z.strictObject(
+  Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.unwrap()])),
+) as unknown as z.ZodType<TrainingOptions>;
 
 /** Every problem of options that a person wrote, or the options. */
 export function checkTrainingOptions(

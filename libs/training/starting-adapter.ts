@@ -8,7 +8,7 @@ import { initialiseAdapter } from '#adapters/initialise.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { LowrankError } from '#base/errors.js';
 import { type StreamKey, streamKey, uniformAt } from '#jit/random.js';
-import { type LoraConfig, parseLoraConfig } from '#lora/config.js';
+import type { LoraConfig } from '#lora/config.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import type { Decoder } from '#models/decoder.js';
 import type { FlatLayout } from '#nn/flat-state.js';
@@ -37,7 +37,8 @@ export async function startingAdapter(
   seed: number,
 ): Promise<StartingAdapter> {
   if (initAdapter === null) {
-    const plan = resolveTargetModules(model, lora ?? parseLoraConfig({}));
+    if (!lora) throw new LowrankError('state_missing', 'a new adapter needs a LoRA configuration');
+    const plan = resolveTargetModules(model, lora);
     return {
       plan,
       digest: null,

@@ -50,9 +50,11 @@ test('a job is planned without an engine, and an operation loads it', async () =
   const found = await inProcess(`${loadedPackages}
     const { planJob } = await imp('libs/jobs/plan.js');
     const base = { name: 'prose-4m', folder: 'models/prose-4m', identity: 'sha256:0' };
-    const plan = await planJob({
-      base, lora: null, training: {}, learningRateMultiplier: null, device: 'cpu', seed: 1, initAdapter: null,
-    });
+    const { parseLoraConfig } = await imp('libs/lora/config.js');
+    const { parseTrainingOptions } = await imp('libs/training/options.js');
+    const requested = { lora: null, training: {}, learningRateMultiplier: null, device: 'cpu', seed: 1 };
+    const options = parseTrainingOptions({});
+    const plan = await planJob({ base, requested, options, lora: parseLoraConfig({}), initAdapter: null });
     const before = loaded();
     const { engine } = await imp('libs/jit/ops.js');
     const imported = loaded();

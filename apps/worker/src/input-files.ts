@@ -15,7 +15,7 @@ import type { Job } from '#platform/database/entities/job.js';
 import { StoredFile } from '#platform/database/entities/stored-file.js';
 import { downloadFile } from '#platform/objects/download.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
-import type { TrainingOptionsInput } from '#training/options.js';
+import type { TrainingDevice } from '#training/options.js';
 import { linkFolder, type StoreWait, whenStoreAnswers } from './transfer.js';
 import type { WorkFolder } from './work-folder.js';
 
@@ -81,7 +81,7 @@ function optionsOf(job: Job, device: string): Pick<TrainerJobInput, 'lora' | 'tr
   return {
     // What the initial adapter has is read from itself.
     lora: job.lora === null && job.initAdapterId !== null ? null : (lora ?? job.lora),
-    training: { ...training, seed: job.seed, device } as TrainingOptionsInput,
+    training: { ...training, seed: job.seed, device: device as TrainingDevice },
     chosen: keptDecisions(job),
   };
 }

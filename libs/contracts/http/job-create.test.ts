@@ -3,6 +3,8 @@ import { parseJobCreate } from '#contracts/http/job-create.js';
 import { metadataFilter } from '#contracts/http/jobs.js';
 import { UnsupportedError } from '#base/errors.js';
 import { OptionsError } from '#base/field-problems.js';
+import { parseLoraConfig } from '#lora/config.js';
+import { parseTrainingOptions } from '#training/options.js';
 
 const smallest = { model: 'm', training_file: 'file-1' };
 
@@ -33,7 +35,33 @@ test('the smallest job says nothing but its model and its file', () => {
     learningRateMultiplier: null,
     device: 'auto',
     initAdapter: null,
+    options: parseTrainingOptions({}),
+    loraConfig: parseLoraConfig({}),
   });
+});
+
+test('the options hold every default, and all that was written in any place', () => {
+  const { options, loraConfig } = parseJobCreate({
+    ...smallest,
+    hyperparameters: { n_epochs: 2 },
+    training: { weight_decay: 0.1 },
+    lora: { r: 4 },
+    seed: 5,
+    device: 'tfjs-node',
+  });
+  const written = { n_epochs: 2, weight_decay: 0.1, seed: 5, device: 'eager' };
+  expect(options).toEqual({ ...parseTrainingOptions({}), ...written });
+  expect(loraConfig).toEqual(parseLoraConfig({ r: 4 }));
+});
+
+test('recomputation is refused where TensorFlow.js computes', () => {
+  expect(problemsOf({ ...smallest, training: { recompute: true }, device: 'eager' })).toEqual([
+    'training.recompute',
+  ]);
+});
+
+test('LoRA options that are not done are refused by name', () => {
+  expect(problemsOf({ ...smallest, lora: { use_dora: true } })).toEqual(['lora.use_dora']);
 });
 
 test('what asks for nothing is passed over', () => {

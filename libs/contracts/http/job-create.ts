@@ -6,7 +6,7 @@ import { boundedRecord } from '#base/bounded-schemas.js';
 import { UnsupportedError } from '#base/errors.js';
 import { suffixSyntax } from '#contracts/http/compositions.js';
 import { objectId } from '#contracts/http/pages.js';
-import { LoraConfigError, loraConfigSchema, parseLoraConfig } from '#lora/config.js';
+import { type LoraConfig, LoraConfigError, loraConfigSchema, parseLoraConfig } from '#lora/config.js';
 import {
   type FieldGuide,
   type Findings,
@@ -14,7 +14,8 @@ import {
   type OptionProblem,
   throwFindings,
 } from '#base/field-problems.js';
-import { checkTrainingOptions, trainingOptionsSchema } from '#training/options.js';
+import { checkTrainingOptions, type TrainingOptions, trainingOptionsSchema } from '#training/options.js';
+import type { RequestedOptions } from '#training/resolved-options.js';
 
 /** Where a job can be asked to run; `auto` leaves it to the workers. */
 export const jobDevices = ['auto', 'cpu', 'webgpu', 'cuda', 'eager', 'tfjs-node', 'tfjs-node-gpu'] as const;
@@ -53,22 +54,21 @@ export type JobCreate = z.input<typeof jobCreate>;
 const outside = z.strictObject({ ...fields, lora: z.unknown().optional(), training: z.unknown().optional() });
 
 /** What a job was asked to be: one place for each thing that OpenAI's fields and ours say. */
-export interface JobRequest {
+export interface JobRequest extends RequestedOptions {
   readonly model: string;
   readonly trainingFile: string;
   readonly validationFile: string | null;
   readonly suffix: string | null;
-  /** Null where nothing was said. */
-  readonly seed: number | null;
   readonly metadata: Record<string, string> | null;
-  /** As it was written; null for the defaults. */
   readonly lora: Record<string, unknown> | null;
-  /** As they were written, with OpenAI's hyperparameters among them; without `seed` and `device`. */
+  /** With OpenAI's hyperparameters among them; without `seed` and `device`. */
   readonly training: Record<string, unknown>;
-  /** Of the learning rate that would be chosen; null where nothing was said. */
-  readonly learningRateMultiplier: number | null;
   readonly device: JobDevice;
   readonly initAdapter: string | null;
+  /** The training options with every default; `auto` stands where a plan or a worker chooses. */
+  readonly options: TrainingOptions;
+  /** `lora` with every default. */
+  readonly loraConfig: LoraConfig;
 }
 
 const id = (prefix: string) => `give the id of an uploaded file, such as "${prefix}-..."`;
@@ -122,24 +122,37 @@ const objectOf = (value: unknown): Loose =>
  */
 export function parseJobCreate(input: unknown): JobRequest {
   const body = withoutIdleFields(input);
-  const found = collectProblems(body);
-  if (found.problems.length + found.refused.length > 0) throwFindings('invalid_request', 'the job', found);
+  const found = check(body);
+  const { options, loraConfig } = found;
+  if (found.problems.length + found.refused.length > 0 || !options || !loraConfig)
+    throwFindings('invalid_request', 'the job', found);
   const job = body as z.output<z.ZodObject<typeof fields>>;
   const hyper = writtenHyperparameters(job);
   const { seed: trainingSeed, device: trainingDevice, ...training } = objectOf(job.training);
+  const seed = job.seed ?? (trainingSeed as number | undefined) ?? null;
+  const device = job.device ?? (trainingDevice as JobDevice | undefined) ?? 'auto';
+  const written = withoutAuto({ batch_size: hyper.batch_size, n_epochs: hyper.n_epochs });
   return {
     model: job.model,
     trainingFile: job.training_file,
     validationFile: job.validation_file ?? null,
     suffix: job.suffix ?? null,
-    seed: job.seed ?? (trainingSeed as number | undefined) ?? null,
+    seed,
     metadata: job.metadata ?? null,
     lora: (job.lora as Record<string, unknown> | null | undefined) ?? null,
-    training: { ...training, ...withoutAuto({ batch_size: hyper.batch_size, n_epochs: hyper.n_epochs }) },
+    training: { ...training, ...written },
     learningRateMultiplier:
       typeof hyper.learning_rate_multiplier === 'number' ? hyper.learning_rate_multiplier : null,
-    device: job.device ?? (trainingDevice as JobDevice | undefined) ?? 'auto',
+    device,
     initAdapter: job.init_adapter ?? null,
+    // The devices of one kind have the same rules; the worker that takes the job has the device.
+    options: {
+      ...options,
+      ...written,
+      seed: seed ?? options.seed,
+      device: isEagerDevice(device) ? 'eager' : 'cpu',
+    },
+    loraConfig,
   };
 }
 
@@ -155,8 +168,14 @@ function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-function collectProblems(body: unknown): Findings {
-  const all = { problems: [] as OptionProblem[], refused: [] as string[] };
+interface Checked extends Collected {
+  options?: TrainingOptions;
+  loraConfig?: LoraConfig;
+}
+
+/** Everything that is wrong with a body, or its options with every default. */
+function check(body: unknown): Checked {
+  const all: Checked = { problems: [], refused: [] };
   const parsed = outside.safeParse(body);
   const method = objectOf(objectOf(body)['method']);
   const isOtherMethod = otherMethods.includes(String(method['type']));
@@ -174,7 +193,8 @@ function collectProblems(body: unknown): Findings {
     training?: unknown;
     device?: unknown;
   };
-  addLoraProblems(lora ?? {}, all);
+  const loraConfig = checkLora(lora ?? {}, all);
+  if (loraConfig) all.loraConfig = loraConfig;
   // What the eager device cannot do is known only with the device beside the options.
   const options = training ?? {};
   const isEager =
@@ -184,7 +204,10 @@ function collectProblems(body: unknown): Findings {
     !Array.isArray(options);
   const checked = checkTrainingOptions(isEager ? { device, ...options } : options);
   if ('findings' in checked) addWithin(all, 'training', checked.findings);
-  else if (parsed.success) all.problems.push(...contradictions(body as Loose));
+  else {
+    all.options = checked.options;
+    if (parsed.success) all.problems.push(...contradictions(body as Loose));
+  }
   return all;
 }
 
@@ -200,15 +223,16 @@ function addWithin(all: Collected, part: string, { problems, refused }: Findings
   all.refused.push(...refused.map(under));
 }
 
-function addLoraProblems(lora: unknown, all: Collected): void {
+function checkLora(lora: unknown, all: Collected): LoraConfig | undefined {
   try {
-    parseLoraConfig(lora);
+    return parseLoraConfig(lora);
   } catch (error) {
     if (error instanceof LoraConfigError) {
       addWithin(all, 'lora', { problems: error.problems, refused: [] });
     } else if (error instanceof UnsupportedError) {
       addWithin(all, 'lora', { problems: [], refused: error.details['options'] as string[] });
     } else throw error;
+    return undefined;
   }
 }
 

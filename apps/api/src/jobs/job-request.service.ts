@@ -56,15 +56,13 @@ export class JobRequests {
     { examples = false, earlier = [] }: CheckOptions = {},
   ): Promise<Planned> {
     const { name, folder, identity } = base;
-    const { lora, training: options, learningRateMultiplier, device, seed } = request;
     return this.planner.plan(
       projectId,
       {
         base: { name, folder, identity },
-        lora,
-        learningRateMultiplier,
-        device,
-        seed,
+        requested: requestedOf(request),
+        options: request.options,
+        lora: request.loraConfig,
         initAdapter: adapter && {
           id: adapter.id,
           config: adapter.config,
@@ -72,7 +70,6 @@ export class JobRequests {
         },
         examples,
         earlier: [...earlier],
-        training: options,
         trainingFile: training,
         validationFile: validation,
       },
@@ -85,7 +82,7 @@ export class JobRequests {
     const found = await this.find(projectId, request);
     const { plan } = await this.plan(projectId, found, signal);
     const { base, adapter, training, validation } = found;
-    const { lora, device, suffix, metadata, seed, learningRateMultiplier } = request;
+    const { lora, device, suffix, metadata, learningRateMultiplier } = request;
     const data = plan.data!;
     return {
       model: base.name,
@@ -98,7 +95,7 @@ export class JobRequests {
         learningRateMultiplier === null
           ? request.training
           : { ...request.training, learning_rate: data.settled.learning_rate },
-      requested: { lora, training: request.training, device, seed, learningRateMultiplier },
+      requested: requestedOf(request),
       resolved: {
         training: data.settled,
         lora: plan.lora,
@@ -161,4 +158,8 @@ export class JobRequests {
     }
     return file;
   }
+}
+
+function requestedOf({ training, lora, device, seed, learningRateMultiplier }: JobRequest) {
+  return { training, lora, device, seed, learningRateMultiplier };
 }

@@ -139,7 +139,7 @@ export function JobFields({ form, set, plan }: FieldsProps) {
               name: 'seed',
               label: 'Seed',
               help: 'The same seed gives the same bits.',
-              placeholder: '42',
+              placeholder: plan ? String(plan.seed) : undefined,
             })}
             <label>
               Device
