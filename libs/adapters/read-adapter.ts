@@ -1,6 +1,8 @@
 import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UnsupportedError } from '#base/errors.js';
+import { fileProblem } from '#base/file-problem.js';
+import { jsonFileProblem } from '#base/json-problem.js';
 import { ADAPTER_FILES, AdapterError, checkFinite } from '#adapters/adapter.js';
 import type { Adapter, AdapterModule, AdapterSource } from '#adapters/adapter.js';
 import { readLoraConfig } from '#lora/config.js';
@@ -77,7 +79,7 @@ const MAX_CONFIG_BYTES = 1 << 20;
 
 async function readConfig(folder: string): Promise<ReadLoraConfig> {
   const file = path.join(folder, ADAPTER_FILES.config);
-  let text: string;
+  let content: Buffer;
   try {
     const { size } = await stat(file);
     if (size > MAX_CONFIG_BYTES) {
@@ -87,24 +89,24 @@ async function readConfig(folder: string): Promise<ReadLoraConfig> {
         `${ADAPTER_FILES.config} has ${size} bytes, the limit is ${MAX_CONFIG_BYTES}`,
       );
     }
-    text = await readFile(file, 'utf8');
+    content = await readFile(file);
   } catch (cause) {
     if (cause instanceof AdapterError) throw cause;
     throw new AdapterError(
       'adapter_not_found',
       folder,
-      `${ADAPTER_FILES.config} cannot be read: is it the folder of an adapter?`,
+      `${ADAPTER_FILES.config} ${fileProblem(cause)}. The folder of an adapter holds it beside ${ADAPTER_FILES.weights}`,
       { cause },
     );
   }
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(content.toString('utf8'));
   } catch (cause) {
     throw new AdapterError(
       'adapter_config_invalid',
       folder,
-      `${ADAPTER_FILES.config} is not JSON: ${(cause as Error).message.slice(0, 200)}`,
+      `${ADAPTER_FILES.config} ${jsonFileProblem(cause, content)}`,
       { cause },
     );
   }
@@ -171,7 +173,7 @@ function refuseOtherTensors(folder: string, file: SafetensorsFile): void {
     if (!isFactor) continue;
     if (shape.length !== 2 || !(isFloatDtype(dtype) || dtype === 'F64')) {
       throw new UnsupportedError(
-        `adapter ${folder}: tensor ${name} is [${shape.join(', ')}] of ${dtype}; factors are matrices of F32, BF16, F16 or F64`,
+        `adapter ${folder}: tensor ${name} is [${shape.join(', ')}] of ${dtype}; factors must be matrices of F32, BF16, F16 or F64: save it in one of these`,
         { folder, tensor: name, shape, dtype },
       );
     }

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
-import { gitLfsPointer, isGitLfsPointer } from '#base/git-lfs.js';
 import { LowrankError } from '#base/errors.js';
-import { jsonProblem } from '#base/json-problem.js';
+import { fileProblem } from '#base/file-problem.js';
+import { jsonFileProblem } from '#base/json-problem.js';
 
 export interface TokenizerFiles {
   /** A file's JSON as the schema reads it, or undefined if there is no such file. Throws `tokenizer_invalid`. */
@@ -17,7 +17,9 @@ export interface TokenizerFiles {
 /** Reads the files. Throws LowrankError `tokenizer_missing` if the folder or its tokenizer.json is not there. */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
   const names = await readdir(folder).catch((error: unknown) => {
-    throw new LowrankError('tokenizer_missing', `Cannot read the model folder ${folder}.`, { cause: error });
+    throw new LowrankError('tokenizer_missing', `the folder ${folder} ${fileProblem(error)}`, {
+      cause: error,
+    });
   });
   if (!names.includes('tokenizer.json')) {
     const other = names.find((name) => /^(tokenizer\.model|spiece\.model|vocab\.(json|txt))$/.test(name));
@@ -31,24 +33,23 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   const wanted = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
   const contents = new Map<string, Buffer>();
   for (const name of [...wanted, 'generation_config.json', 'config.json']) {
-    if (names.includes(name)) contents.set(name, await readFile(join(folder, name)));
+    if (names.includes(name)) contents.set(name, await read(folder, name));
   }
   return {
     parse: (name, schema) => {
       const bytes = contents.get(name);
       if (!bytes) return undefined;
-      if (isGitLfsPointer(bytes)) {
-        const problem = `${name} of ${basename(folder)} ${gitLfsPointer}`;
-        throw new LowrankError('tokenizer_invalid', problem, { details: { folder, file: name } });
-      }
       try {
         return schema.parse(JSON.parse(bytes.toString('utf8')));
       } catch (error) {
-        const reason = error instanceof z.ZodError ? z.prettifyError(error) : jsonProblem(error);
-        throw new LowrankError(
-          'tokenizer_invalid',
-          `${name} of ${basename(folder)} is invalid: ${reason}. Download the file again.`,
-          { cause: error, details: { folder, file: name } },
+        const isJson = error instanceof z.ZodError;
+        throw invalid(
+          folder,
+          name,
+          isJson
+            ? `is invalid: ${z.prettifyError(error)}. Download the file again.`
+            : jsonFileProblem(error, bytes),
+          error,
         );
       }
     },
@@ -61,4 +62,19 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
       return hash.update(JSON.stringify(stopIds)).digest('hex');
     },
   };
+}
+
+async function read(folder: string, name: string): Promise<Buffer> {
+  try {
+    return await readFile(join(folder, name));
+  } catch (error) {
+    throw invalid(folder, name, `${fileProblem(error)}. Download the file again.`, error);
+  }
+}
+
+function invalid(folder: string, name: string, problem: string, cause: unknown): LowrankError {
+  return new LowrankError('tokenizer_invalid', `${name} of ${basename(folder)} ${problem}`, {
+    cause,
+    details: { folder, file: name },
+  });
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { LowrankError } from '#base/errors.js';
+import { fileProblem } from '#base/file-problem.js';
 import { findWeightFiles, INDEX } from '#models/model-folder-files.js';
 
 /** A digest that two folders share exactly if they hold the same model: `sha256:` and 64 hexadecimal digits. */
@@ -74,16 +75,19 @@ export function modelIdentity(files: readonly Pick<ModelFile, 'name' | 'sha256'>
   return `sha256:${createHash('sha256').update(lines.join('')).digest('hex')}`;
 }
 
-/** What the file system says of a file of the folder, links followed. */
+/** What the file system says of a file of the folder, links followed. Throws LowrankError `file_unreadable`. */
 export async function fileStatus(folder: string, name: string): Promise<FileStatus> {
-  const { size, mtimeNs, ino } = await stat(path.join(folder, name), { bigint: true });
+  const file = path.join(folder, name);
+  const { size, mtimeNs, ino } = await stat(file, { bigint: true }).catch((cause: unknown) => {
+    throw unreadable(file, cause);
+  });
   return { size: Number(size), mtimeNs: String(mtimeNs), inode: String(ino) };
 }
 
 /**
  * Hashes files of a folder one after another.
  *
- * Throws BaseChangedError if a file changes while it is read, and the reason of the signal.
+ * Throws BaseChangedError if a file changes while it is read, LowrankError `file_unreadable`, and the reason of the signal.
  */
 export async function hashFiles(
   folder: string,
@@ -117,6 +121,10 @@ export function isSameStatus(a: FileStatus, b: FileStatus): boolean {
   return a.size === b.size && a.mtimeNs === b.mtimeNs && a.inode === b.inode;
 }
 
+function unreadable(file: string, cause: unknown): LowrankError {
+  return new LowrankError('file_unreadable', `${file} ${fileProblem(cause)}`, { cause, details: { file } });
+}
+
 const CHUNK_BYTES = 4 << 20;
 
 /** Hashes the first `size` bytes: a file that grows meanwhile must not keep the reader for ever. */
@@ -128,7 +136,9 @@ async function hashFile(
 ): Promise<string> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-  const handle = await open(file, 'r');
+  const handle = await open(file, 'r').catch((cause: unknown) => {
+    throw unreadable(file, cause);
+  });
   try {
     for (let done = 0; done < size;) {
       signal?.throwIfAborted();

@@ -229,7 +229,8 @@ async function presentStatus(folder: string, name: string, fix: string): Promise
   try {
     return await fileStatus(folder, name);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    const isMissing = ((cause as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+    if (!isMissing) throw cause;
     throw new BaseChangedError(folder, name, 'is missing', fix);
   }
 }

@@ -100,6 +100,11 @@ export const plannerMethods = {
     result: z.null(),
   },
   /**
+   * Opens the folder of a base model and reads its tokenizer and chat template, as jobs will. Throws the errors of
+   * `openModelFolder`, `loadTokenizer` and `readTemplateSources`.
+   */
+  checkModel: { input: z.object({ folder: z.string() }), update: z.never(), result: z.null() },
+  /**
    * Holds the folder of an adapter against its base model, and writes the base's name and licence into it. Throws what
    * `readAdapter` throws.
    */

@@ -5,11 +5,16 @@ import { LowrankError, UnsupportedError } from '#base/errors.js';
 /** What is wrong at a path inside config.json. */
 export type ConfigProblem = readonly [field: string, problem: string];
 
+/** In the place of a field, for what is wrong with the file as a whole. */
+export const wholeFile = '(file)';
+
 /** A config.json that cannot be read: every problem with its field. */
 export class ModelConfigError extends LowrankError {
   constructor(source: string, problems: readonly ConfigProblem[]) {
     const list = problems.map(([field, problem]) => `${field}: ${problem}`).join('; ');
-    super('model_config_invalid', `${source} does not describe a model: ${list}`, { details: { problems } });
+    const [[field, problem] = []] = problems;
+    const said = field === wholeFile ? problem : `does not describe a model: ${list}`;
+    super('model_config_invalid', `${source} ${said}`, { details: { problems } });
   }
 }
 

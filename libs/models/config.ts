@@ -2,8 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
-import { jsonProblem } from '#base/json-problem.js';
-import { ConfigReader, ModelConfigError } from '#models/config-reader.js';
+import { fileProblem } from '#base/file-problem.js';
+import { jsonFileProblem } from '#base/json-problem.js';
+import { ConfigReader, ModelConfigError, wholeFile } from '#models/config-reader.js';
 import type { Family } from '#models/families/family.js';
 import { families } from '#models/families/registry.js';
 import type { ModelConfig } from '#models/model-config.js';
@@ -15,21 +16,21 @@ import type { ModelConfig } from '#models/model-config.js';
  */
 export async function readModelConfig(folder: string): Promise<ModelConfig> {
   const file = path.join(folder, 'config.json');
-  let text: string;
+  let content: Buffer;
   try {
-    text = await readFile(file, 'utf8');
+    content = await readFile(file);
   } catch (cause) {
     throw new LowrankError(
       'model_config_missing',
-      `${file} cannot be read: a model folder holds config.json beside its weights`,
+      `${file} ${fileProblem(cause)}. A model folder holds config.json beside its weights`,
       { cause, details: { file } },
     );
   }
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(content.toString('utf8'));
   } catch (cause) {
-    throw new ModelConfigError(file, [['(file)', jsonProblem(cause)]]);
+    throw new ModelConfigError(file, [[wholeFile, jsonFileProblem(cause, content)]]);
   }
   return parseModelConfig(json, file);
 }
@@ -42,7 +43,7 @@ export async function readModelConfig(folder: string): Promise<ModelConfig> {
  */
 export function parseModelConfig(json: unknown, source = 'config.json'): ModelConfig {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new ModelConfigError(source, [['(file)', 'must be a JSON object']]);
+    throw new ModelConfigError(source, [[wholeFile, 'must be a JSON object']]);
   }
   const fields = json as Record<string, unknown>;
   const { architecture, modelType, parse } = findFamily(fields, source);

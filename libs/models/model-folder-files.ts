@@ -3,7 +3,8 @@ import { readdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
-import { jsonProblem } from '#base/json-problem.js';
+import { fileProblem } from '#base/file-problem.js';
+import { jsonFileProblem } from '#base/json-problem.js';
 
 /** A safetensors file of a model. */
 export interface WeightFile {
@@ -31,15 +32,7 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
  * Throws LowrankError `weights_pickled`, `weights_not_found`, `weights_index_invalid` and UnsupportedError.
  */
 export async function findWeightFiles(folder: string): Promise<WeightFiles> {
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (cause) {
-    throw new LowrankError('model_folder_not_found', `${folder} is not a folder that can be read`, {
-      cause,
-      details: { folder },
-    });
-  }
+  const names = await listModelFolder(folder);
   // transformers takes the single file first where both exist.
   if (names.includes(SINGLE)) return { files: await resolve(folder, [SINGLE]), index: undefined };
   if (!names.includes(INDEX)) throw noWeights(folder, names);
@@ -48,17 +41,37 @@ export async function findWeightFiles(folder: string): Promise<WeightFiles> {
   return { files: await resolve(folder, files), index };
 }
 
+/** The names in a folder. Throws LowrankError `model_folder_not_found` if there is none that can be read. */
+export async function listModelFolder(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    throw new LowrankError('model_folder_not_found', `the folder ${folder} ${fileProblem(cause)}`, {
+      cause,
+      details: { folder },
+    });
+  }
+}
+
 async function readIndex(file: string): Promise<Map<string, string>> {
   const invalid = (problem: string, cause?: unknown) =>
-    new LowrankError('weights_index_invalid', `${file}: ${problem}`, { cause, details: { file } });
+    new LowrankError('weights_index_invalid', `${file} ${problem}`, { cause, details: { file } });
+  let content: Buffer;
+  try {
+    content = await readFile(file);
+  } catch (cause) {
+    throw invalid(fileProblem(cause), cause);
+  }
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(file, 'utf8'));
+    json = JSON.parse(content.toString('utf8'));
   } catch (cause) {
-    throw invalid(jsonProblem(cause), cause);
+    throw invalid(jsonFileProblem(cause, content), cause);
   }
   const parsed = indexSchema.safeParse(json);
-  if (!parsed.success) throw invalid('has no weight_map from tensor names to file names');
+  if (!parsed.success) {
+    throw invalid('has no weight_map from tensor names to file names. Download the file again.');
+  }
   const index = new Map(Object.entries(parsed.data.weight_map));
   for (const [tensor, name] of index) {
     if (name !== path.basename(name) || /[\\/\0]|^\.*$/.test(name) || !name.endsWith('.safetensors')) {
@@ -78,7 +91,7 @@ async function resolve(folder: string, names: readonly string[]): Promise<Weight
       } catch (cause) {
         throw new LowrankError(
           'weights_not_found',
-          `${path.join(folder, name)} is missing; fetch the model again`,
+          `${path.join(folder, name)} ${fileProblem(cause)}. Download the file again, or the whole model.`,
           {
             cause,
             details: { folder, file: name },

@@ -2,7 +2,7 @@ import { access, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { readModelConfig } from '#models/config.js';
-import { findWeightFiles, INDEX } from '#models/model-folder-files.js';
+import { findWeightFiles, INDEX, listModelFolder } from '#models/model-folder-files.js';
 import type { WeightFile, WeightFiles } from '#models/model-folder-files.js';
 import { isFloatDtype } from '#models/safetensors-dtype.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
@@ -96,6 +96,7 @@ export async function openModelFolder(
   folder: string,
   options: { readonly tokenizer?: 'required' | 'optional' } = {},
 ): Promise<ModelFolder> {
+  await listModelFolder(folder);
   const written = await readModelConfig(folder);
   const tokenizer = await findTokenizer(folder, options.tokenizer ?? 'optional');
   const weightFiles = await findWeightFiles(folder);
@@ -145,7 +146,9 @@ async function locateTensors(
   const tensors = new Map<string, LocatedTensor>();
   const origin = new Map<string, string>();
   for (const { name: file, realPath } of files) {
-    for (const [name, entry] of (await readSafetensorsHeader(realPath)).tensors) {
+    // By its name in the folder: in the cache of the hub the real one is a digest.
+    const { tensors: found } = await readSafetensorsHeader(path.join(folder, file));
+    for (const [name, entry] of found) {
       const other = origin.get(name);
       if (other !== undefined) {
         throw new LowrankError(
@@ -206,7 +209,7 @@ function matchTensors(folder: string, model: Decoder, tensors: ReadonlyMap<strin
       misshapen.push(`${name} is ${shown(entry.shape)} and should be ${shown(shape)}`);
     } else if (!isFloatDtype(entry.dtype)) {
       throw new UnsupportedError(
-        `${folder}: ${name} is stored as ${entry.dtype}; weights must be F32, BF16 or F16`,
+        `${folder}: ${name} is stored as ${entry.dtype}; weights must be F32, BF16 or F16. If the model was quantized, take the folder that it was made from`,
         { folder, tensor: name, dtype: entry.dtype },
       );
     }

@@ -19,7 +19,15 @@ export interface SafetensorsLimits {
   readonly maxTensors: number;
 }
 
-/** A safetensors file that lies about itself; `code` says which lie. */
+/** What to do where downloading or writing the file again would not help. */
+const fixes: Partial<Readonly<Record<ErrorCode, string>>> = {
+  safetensors_not_a_file: 'put the safetensors file in its place',
+  safetensors_too_many_tensors: 'split it into several files',
+  safetensors_unknown_dtype: 'save the tensors as F32, BF16 or F16',
+  safetensors_integer_too_large: 'only smaller numbers can be read',
+};
+
+/** A safetensors file that lies about itself; `code` says which lie. The message ends with what to do. */
 export class SafetensorsError extends LowrankError {
   constructor(
     code: ErrorCode,
@@ -27,7 +35,8 @@ export class SafetensorsError extends LowrankError {
     problem: string,
     details: Readonly<Record<string, unknown>> = {},
   ) {
-    super(code, `${file}: ${problem}`, { details: { file, ...details } });
+    const fix = fixes[code] ?? 'download the file again, or write it anew with the safetensors library';
+    super(code, `${file}: ${problem}; ${fix}`, { details: { file, ...details } });
   }
 }
 
@@ -202,8 +211,7 @@ function checkCoverage(
     throw new SafetensorsError(
       expected > fileSize ? 'safetensors_truncated' : 'safetensors_trailing_bytes',
       path,
-      `the last tensor ${JSON.stringify(last)} ends at byte ${expected} of the file, which has ${fileSize} bytes` +
-        (expected > fileSize ? '; fetch the file again' : ''),
+      `the last tensor ${JSON.stringify(last)} ends at byte ${expected} of the file, which has ${fileSize} bytes`,
       { tensor: last, expected, size: fileSize },
     );
   }

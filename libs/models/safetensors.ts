@@ -5,6 +5,7 @@
  */
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { fileProblem } from '#base/file-problem.js';
 import { gitLfsPointer, isGitLfsPointer } from '#base/git-lfs.js';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { parseSafetensorsHeader, SafetensorsError } from '#models/safetensors-header.js';
@@ -49,12 +50,14 @@ export async function readSafetensorsHeader(
       throw new SafetensorsError(
         'safetensors_too_small',
         path,
-        `has ${size} bytes, a header needs 8 and more; the file was cut off or is not safetensors`,
+        size === 0 ? 'is empty' : `has ${size} bytes, and its header alone needs more`,
         { size },
       );
     }
     if (isGitLfsPointer(await readBytes(handle, path, 0, Math.min(size, 64)))) {
-      throw new SafetensorsError('safetensors_not_a_file', path, gitLfsPointer);
+      throw new LowrankError('safetensors_not_a_file', `${path} ${gitLfsPointer}`, {
+        details: { file: path },
+      });
     }
     const prefix = await readBytes(handle, path, 0, 8);
     const headerLength = new DataView(prefix.buffer).getBigUint64(0, true);
@@ -62,7 +65,7 @@ export async function readSafetensorsHeader(
       throw new SafetensorsError(
         'safetensors_header_too_large',
         path,
-        `announces a header of ${headerLength} bytes, the limit is ${limits.maxHeaderBytes}; is it safetensors at all?`,
+        `announces a header of ${headerLength} bytes, the limit is ${limits.maxHeaderBytes}: it is not safetensors`,
         { headerLength: String(headerLength), limit: limits.maxHeaderBytes },
       );
     }
@@ -71,7 +74,7 @@ export async function readSafetensorsHeader(
       throw new SafetensorsError(
         'safetensors_header_truncated',
         path,
-        `announces a header of ${length} bytes, but only ${size - 8} bytes follow; fetch the file again`,
+        `announces a header of ${length} bytes, but only ${size - 8} bytes follow`,
         { headerLength: length, size },
       );
     }
@@ -178,7 +181,7 @@ async function withFile<T>(path: string, use: (handle: FileHandle) => Promise<T>
     handle = await open(path, 'r');
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'file_not_found' : 'file_unreadable';
-    throw new LowrankError(code, `${path} cannot be opened: ${(cause as Error).message}`, {
+    throw new LowrankError(code, `${path} ${fileProblem(cause)}`, {
       cause,
       details: { file: path },
     });
@@ -205,7 +208,7 @@ async function readBytes(
       throw new SafetensorsError(
         'safetensors_truncated',
         path,
-        `ends at byte ${offset + done}, ${length - done} bytes are missing; fetch the file again`,
+        `ends at byte ${offset + done}, ${length - done} bytes are missing`,
         { offset, length },
       );
     }

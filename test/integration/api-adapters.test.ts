@@ -274,6 +274,51 @@ describe('an archive is refused', () => {
   });
 });
 
+describe('an adapter that was damaged on the way is refused with what is wrong and what to do', () => {
+  const pointer = bytes('version https://git-lfs.github.com/spec/v1\noid sha256:hunter2\nsize 123\n');
+  const weights = () => files.get('adapter_model.safetensors')!;
+  const again = /[Dd]ownload the file again/;
+  const factor = 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight';
+  const oneTensor = (dtype: string) => {
+    const header = JSON.stringify({ [factor]: { dtype, shape: [2, 2], data_offsets: [0, 4] } });
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    return Buffer.concat([length, bytes(header), Buffer.alloc(4)]);
+  };
+  const configName = 'adapter_config.json';
+  const weightsName = 'adapter_model.safetensors';
+  test.each<[what: string, file: string, content: () => Buffer, code: string, fix: RegExp]>([
+    ['a pointer as configuration', configName, () => pointer, 'adapter_config_invalid', /git lfs pull/],
+    ['an empty configuration', configName, () => bytes(''), 'adapter_config_invalid', again],
+    ['other text as configuration', configName, () => bytes('hunter2'), 'adapter_config_invalid', again],
+    ['a pointer as weights', weightsName, () => pointer, 'safetensors_not_a_file', /git lfs pull/],
+    ['empty weights', weightsName, () => bytes(''), 'safetensors_too_small', again],
+    ['half a header', weightsName, () => weights().subarray(0, 90), 'safetensors_header_truncated', again],
+    [
+      'half of its numbers',
+      weightsName,
+      () => weights().subarray(0, weights().length - 40),
+      'safetensors_truncated',
+      again,
+    ],
+    ['8-bit numbers', weightsName, () => oneTensor('F8_E4M3'), 'unsupported', /F32, BF16, F16 or F64: save/],
+    [
+      'numbers of a dtype to come',
+      weightsName,
+      () => oneTensor('F99'),
+      'safetensors_unknown_dtype',
+      /as F32/,
+    ],
+  ])('%s', async (_, file, content, code, fix) => {
+    const { status, body, text } = await send(tarOf(entriesOf('', new Map([...files, [file, content()]]))));
+    expect({ status, code: body.error.code }).toEqual({ status: 400, code });
+    expect(body.error.message).toMatch(code === 'unsupported' ? factor : file);
+    expect(body.error.message).toMatch(fix);
+    expect(text).not.toMatch(/hunter/);
+    expect(text).not.toContain(api.home);
+  });
+});
+
 function withNaN(weights: Buffer): Buffer {
   const copy = Buffer.from(weights);
   copy.writeFloatLE(Number.NaN, copy.length - 4);

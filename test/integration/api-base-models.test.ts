@@ -8,6 +8,7 @@ import { BaseModel } from '#platform/database/entities/base-model.js';
 import { Registration } from '#platform/database/entities/registration.js';
 import { Job } from '#platform/database/entities/job.js';
 import { BaseModels } from '../../apps/api/src/models/base-models.js';
+import type { Planner } from '../../apps/api/src/planner/planner.service.js';
 import { RegistrationsService } from '../../apps/api/src/models/registrations.service.js';
 import { eventually } from '../contract/waiting.js';
 import { writeTinyModel } from '../e2e/tiny-job.js';
@@ -68,15 +69,81 @@ describe('registering', () => {
     expect([await models(), await readFile(record, 'utf8')]).toEqual(before);
   });
 
-  test('says where a file is wrong and nothing of what stands in it', async () => {
+  const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:hunter2\nsize 123\n';
+  const again = /[Dd]ownload the file again/;
+  const index = 'model.safetensors.index.json';
+  const weights = 'model.safetensors';
+  /** What a file is turned into; undefined takes it away. */
+  type Damage = (content: Buffer) => Buffer | string | undefined;
+  const cut: Damage = (content) => content.subarray(0, content.length >> 1);
+  const newDtype: Damage = (content) =>
+    Buffer.from(content.toString('latin1').replace('"F32"', '"F99"'), 'latin1');
+  test.each<[file: string, what: string, damage: Damage, code: string, fix: RegExp]>([
+    ['config.json', 'is other text', () => 'root:hunter2:0:0', 'model_config_invalid', again],
+    ['config.json', 'is a pointer', () => pointer, 'model_config_invalid', /git lfs pull/],
+    ['config.json', 'is empty', () => '', 'model_config_invalid', again],
+    ['config.json', 'is cut', cut, 'model_config_invalid', again],
+    ['config.json', 'is missing', () => undefined, 'model_config_missing', /holds config\.json/],
+    [index, 'is a pointer', () => pointer, 'weights_index_invalid', /git lfs pull/],
+    [index, 'is other text', () => '{"hunter2": hunter2}', 'weights_index_invalid', again],
+    [weights, 'is a pointer', () => pointer, 'safetensors_not_a_file', /git lfs pull/],
+    [weights, 'is empty', () => '', 'safetensors_too_small', again],
+    [weights, 'has half a header', (all) => all.subarray(0, 200), 'safetensors_header_truncated', again],
+    [weights, 'has half its data', cut, 'safetensors_truncated', again],
+    [weights, 'is other text', () => 'hunter2'.repeat(9), 'safetensors_header_too_large', again],
+    [weights, 'has numbers of a dtype to come', newDtype, 'safetensors_unknown_dtype', /as F32, BF16/],
+    [weights, 'is missing', () => undefined, 'weights_not_found', /folder of a model/],
+    ['tokenizer.json', 'is missing', () => undefined, 'tokenizer_not_found', /save_pretrained/],
+    ['tokenizer.json', 'is a pointer', () => pointer, 'tokenizer_invalid', /git lfs pull/],
+    ['tokenizer.json', 'is cut', cut, 'tokenizer_invalid', again],
+    ['tokenizer.json', 'is other JSON', () => '{"hunter2": {}}', 'tokenizer_invalid', again],
+    ['tokenizer_config.json', 'is a pointer', () => pointer, 'tokenizer_invalid', /git lfs pull/],
+    ['chat_template.jinja', 'is a pointer', () => pointer, 'chat_template_unreadable', /git lfs pull/],
+  ])('is refused where %s %s: it names the file and the fix, and nothing of its content', async (...row) => {
+    const [file, , damage, code, fix] = row;
     const broken = join(roots, 'broken');
+    await rm(broken, { recursive: true, force: true });
     await cp(folder, broken, { recursive: true });
-    await writeFile(join(broken, 'config.json'), 'root:hunter2:0:0');
+    const content = await readFile(join(broken, file)).catch(() => Buffer.alloc(0));
+    if (file === index) await rm(join(broken, weights));
+    await rm(join(broken, file), { force: true });
+    const damaged = damage(content);
+    if (damaged !== undefined) await writeFile(join(broken, file), damaged);
     const { status, body, text } = await register({ folder: broken });
-    expect({ status, param: body.error.param }).toEqual({ status: 400, param: 'folder' });
-    expect(body.error.message).toContain(`${broken}/config.json`);
-    expect(body.error.message).toContain('is not JSON');
-    expect(text).not.toMatch(/root|hunter/);
+    expect({ status, param: body.error.param, code: body.error.code }).toEqual({
+      status: 400,
+      param: 'folder',
+      code,
+    });
+    expect(body.error.message).toContain(file);
+    expect(body.error.message).toMatch(fix);
+    expect(text).not.toMatch(/hunter|root:/);
+  });
+
+  test.each([
+    ['config.json', 'model_config_missing'],
+    ['model.safetensors', 'safetensors_not_a_file'],
+    ['tokenizer.json', 'tokenizer_invalid'],
+    ['special_tokens_map.json', 'tokenizer_invalid'],
+    ['chat_template.jinja', 'chat_template_unreadable'],
+  ])('is refused where %s cannot be read', async (file, code) => {
+    const broken = join(roots, 'broken');
+    await rm(broken, { recursive: true, force: true });
+    await cp(folder, broken, { recursive: true });
+    await rm(join(broken, file), { force: true });
+    await mkdir(join(broken, file));
+    const { status, body } = await register({ folder: broken });
+    expect({ status, code: body.error.code }).toEqual({ status: 400, code });
+    expect(body.error.message).toMatch(new RegExp(`${file}.* is (a folder, )?not a`));
+  });
+
+  test.each([
+    ['that is not there', 'absent', /absent is missing/],
+    ['that is a file', 'tiny/config.json', /is a file, not a folder/],
+  ])('is refused for a folder %s', async (_, name, message) => {
+    const { status, body } = await register({ folder: join(roots, name) });
+    expect({ status, code: body.error.code }).toEqual({ status: 400, code: 'model_folder_not_found' });
+    expect(body.error.message).toMatch(message);
   });
 });
 
@@ -94,7 +161,8 @@ describe('a registration in progress', () => {
       register: (_, { signal }) =>
         new Promise((_resolve, reject) => signal!.addEventListener('abort', reject)),
     };
-    const stopped = new RegistrationsService(api.platform, never as BaseModels);
+    const sound: Pick<Planner, 'checkModel'> = { checkModel: () => Promise.resolve() };
+    const stopped = new RegistrationsService(api.platform, never as BaseModels, sound as Planner);
     const wish = { folder, name: 'handed-over', replace: false };
     const { id, status } = await stopped.register(wish, { hasKey: false });
     expect(status).toBe('running');
@@ -190,7 +258,7 @@ describe('folders for base models', () => {
     expect(await refusal(join(roots, '../../../..', outside.home, 'tiny'))).toMatchObject({
       code: 'model_folder_not_allowed',
     });
-    expect(await refusal(join(roots, 'nothing'))).toMatchObject({ code: 'model_config_missing' });
+    expect(await refusal(join(roots, 'nothing'))).toMatchObject({ code: 'model_folder_not_found' });
   });
 
   test('do not reach further by symbolic links, but may have links to files beside them', async () => {

@@ -1,8 +1,11 @@
 import { open } from 'node:fs/promises';
 import type { Handlers } from '#contracts/serve-calls.js';
 import { validateDataset } from '#data/dataset.js';
+import { loadTokenizer } from '#data/load-tokenizer.js';
+import { readTemplateSources } from '#data/template-sources.js';
 import { DataHeads } from '#jobs/data-heads.js';
 import type { plannerMethods } from '#jobs/planner-calls.js';
+import { openModelFolder } from '#models/model-folder.js';
 import { headBytes, checkHead } from '#training/data-head.js';
 import { checkAdapter } from './check-adapter.js';
 import { answerPlan } from './answer-plan.js';
@@ -15,6 +18,12 @@ export function plannerHandlers(): Handlers<typeof plannerMethods> {
     checkData: ({ file, name }, { signal }) => validateDataset(file, { name, signal }),
     async checkDataHead({ file, name }, { signal }) {
       await checkHead(await firstBytes(file), { name, signal });
+      return null;
+    },
+    async checkModel({ folder }) {
+      await openModelFolder(folder, { tokenizer: 'required' });
+      await loadTokenizer(folder);
+      await readTemplateSources(folder);
       return null;
     },
     checkAdapter: ({ folder, base }) => checkAdapter(folder, base),

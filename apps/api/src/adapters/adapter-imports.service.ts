@@ -6,6 +6,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
 import type { AdapterObject } from '#contracts/http/adapters.js';
 import { adapterName } from '#jobs/endings.js';
+import { jsonFileProblem } from '#base/json-problem.js';
 import type { CheckedFolder } from '#jobs/planner-calls.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
@@ -135,15 +136,15 @@ function checkField(name: string, value: string): void {
 const mostConfigBytes = 1 << 20;
 
 async function readConfig(folder: string): Promise<Record<string, unknown>> {
-  const text = await readFile(path.join(folder, ADAPTER_FILES.config));
+  const content = await readFile(path.join(folder, ADAPTER_FILES.config));
   const refuse = (problem: string) =>
     new ApiError('adapter_config_invalid', `${ADAPTER_FILES.config} ${problem}`, { param: 'file' });
-  if (text.length > mostConfigBytes) throw refuse(`has more than ${mostConfigBytes} bytes`);
+  if (content.length > mostConfigBytes) throw refuse(`has more than ${mostConfigBytes} bytes`);
   let config: unknown;
   try {
-    config = JSON.parse(text.toString('utf8'));
+    config = JSON.parse(content.toString('utf8'));
   } catch (cause) {
-    throw refuse(`is not JSON: ${(cause as Error).message.slice(0, 200)}`);
+    throw refuse(jsonFileProblem(cause, content));
   }
   if (typeof config !== 'object' || config === null || Array.isArray(config))
     throw refuse('is no JSON object');

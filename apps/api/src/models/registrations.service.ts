@@ -5,12 +5,12 @@ import { In, LessThan } from 'typeorm';
 import type { z } from 'zod';
 import type { baseModelRegister, BaseModelRegistration, ModelObject } from '#contracts/http/models.js';
 import { kindOf } from '#base/errors.js';
-import { openModelFolder } from '#models/model-folder.js';
 import { Registration } from '#platform/database/entities/registration.js';
 import type { Platform } from '#platform/platform.js';
 import { randomText } from '#platform/ids.js';
 import { ApiError, blaming, notFound } from '../errors/api-error.js';
 import { answerFor } from '../errors/error-answer.js';
+import { Planner } from '../planner/planner.service.js';
 import { PLATFORM } from '../tokens.js';
 import { BaseModels } from './base-models.js';
 import { viewBaseModel } from './model-view.js';
@@ -42,6 +42,7 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
   constructor(
     @Inject(PLATFORM) private readonly platform: Platform,
     @Inject(BaseModels) private readonly models: BaseModels,
+    @Inject(Planner) private readonly planner: Planner,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -59,7 +60,7 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
       .catch((err: unknown) => this.platform.log.warn({ err }, 'registrations go on later than they could'));
   }
 
-  /** Throws ApiError 400 about the field `folder`: what `requireUnderRoots` and `openModelFolder` throw. */
+  /** Throws ApiError 400 about the field `folder`: what `requireUnderRoots` and `checkModel` of the planner throw. */
   async register(
     wish: z.output<typeof baseModelRegister>,
     { hasKey }: { hasKey: boolean },
@@ -73,7 +74,7 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
     const roots = modelRoots(this.platform.configuration, { hasKey });
     await blaming('folder', async () => {
       if (roots) await requireUnderRoots(folder, roots);
-      await openModelFolder(folder, { tokenizer: 'required' });
+      await this.planner.checkModel(folder);
     });
     const id = `registration-${randomText(24)}`;
     await this.rows.insert({ id, folder, name, replace, runner: this.runner });

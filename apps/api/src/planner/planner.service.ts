@@ -107,6 +107,12 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
     );
   }
 
+  /** Checks the folder of a base model with its tokenizer, which may be large. Throws as the method says. */
+  async checkModel(folder: string): Promise<void> {
+    const { signal } = new AbortController();
+    await this.check('base models', signal, () => this.checker.client().call('checkModel', { folder }));
+  }
+
   /** Checks the folder of an adapter and completes it. */
   async checkAdapter(
     projectId: string,
