@@ -33,7 +33,12 @@ beforeAll(async () => {
   );
   const checkpoint = await manager.findOneByOrFail(Checkpoint, { jobId: id });
   const made = (await api.call('POST', '/v1/exports', { adapter })).body.id;
-  await manager.update(Task, { id: made }, { state: 'succeeded', files, finishedAt: new Date() });
+  const inFolder = { ...files.find(({ path }) => path === weights)!, path: `folder/${weights}` };
+  await manager.update(
+    Task,
+    { id: made },
+    { state: 'succeeded', files: [...files, inFolder], finishedAt: new Date() },
+  );
   const link = (await api.call('POST', '/v1/shares', { adapter })).body['path'] as string;
   paths = {
     '/v1/files/{id}/content': `/v1/files/${job.training_file}/content`,
@@ -241,6 +246,19 @@ test('the digest of a file that lies in the store is that of its bytes', async (
   for (const path of Object.values(paths).filter((one) => !one.endsWith('archive'))) {
     const { headers, bytes } = await get(path);
     expect(headers.get('etag')).toBe(`"${createHash('sha256').update(bytes).digest('hex')}"`);
+  }
+});
+
+test('a file in a folder of an export has the path of both, written either way', async () => {
+  const path = paths['/v1/exports/{id}/files/{name}']!;
+  const { bytes } = await get(path);
+  for (const name of [`folder/${weights}`, `folder%2F${weights}`]) {
+    const found = await get(path.replace(weights, name));
+    expect(found.bytes.equals(bytes)).toBe(true);
+    expect(found.headers.get('content-disposition')).toBe(`attachment; filename="folder_${weights}"`);
+  }
+  for (const name of ['folder', `other/${weights}`, `folder/..%2F${weights}`]) {
+    expect((await get(path.replace(weights, name))).status).toBe(404);
   }
 });
 

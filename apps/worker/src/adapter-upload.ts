@@ -2,9 +2,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
+import { isPlainName } from '#base/plain-path.js';
 import type { Claim } from '#jobs/claims.js';
 import type { TrainedAdapter } from '#jobs/endings.js';
-import { isPlainName } from '#platform/objects/download.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import type { TrainingSummary } from '#training/events.js';
 import { type StoreWait, uploadFolder, whenStoreAnswers } from './transfer.js';

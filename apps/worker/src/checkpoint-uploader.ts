@@ -1,11 +1,11 @@
 /** Brings checkpoints to the object store while training goes on, one after another. */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isPlainName } from '#base/plain-path.js';
 import type { Claim } from '#jobs/claims.js';
 import type { Log } from '#jobs/parts.js';
 import type { NewCheckpoint } from '#jobs/progress.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
-import { isPlainName } from '#platform/objects/download.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import { checkpointState, type RunProgress } from '#training/run-state.js';
 import { linkFolder, type StoreWait, uploadFolder, whenStoreAnswers } from './transfer.js';

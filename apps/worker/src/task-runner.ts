@@ -14,14 +14,13 @@ import { taskKinds } from '#jobs/task-kinds/registry.js';
 import type { TaskInput, TaskKinds } from '#jobs/task-kinds/task-kind.js';
 import { Tasks } from '#jobs/tasks.js';
 import type { MemberFiles } from '#jobs/member-files.js';
-import { isPlainName } from '#platform/objects/download.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { Task, TaskProgress } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
 import { SleepWatch } from '#platform/sleep-watch.js';
 import { shownText } from './run-records.js';
 import { type RunTask, runInProcess } from './task-process.js';
-import { uploadFolder, whenStoreAnswers } from './transfer.js';
+import { filesIn, uploadFolder, whenStoreAnswers } from './transfer.js';
 
 const pollSeconds = 5;
 /** Between two signs of life with news of the progress. */
@@ -191,9 +190,7 @@ export class TaskRunner {
   }
 
   private async store(task: Task, output: string, signal: AbortSignal): Promise<ManifestFile[]> {
-    const entries = await readdir(output, { withFileTypes: true });
-    const made = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
-    const names = made.filter(isPlainName).sort();
+    const names = await filesIn(output);
     const prefix = `tasks/${task.id}/attempts/${task.attempt}`;
     const { objects } = this.platform;
     return this.withRetry(task, signal, () => uploadFolder(objects, output, names, prefix, signal));

@@ -6,7 +6,7 @@ import { LowrankError } from '#base/errors.js';
 import { FolderStore } from '#platform/objects/folder-store.js';
 import { downloadFile, downloadFolder } from '#platform/objects/download.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
-import { linkFolder, uploadFolder, whenStoreAnswers } from './transfer.js';
+import { filesIn, linkFolder, uploadFolder, whenStoreAnswers } from './transfer.js';
 
 let folder: string;
 let objects: ObjectStore;
@@ -23,6 +23,14 @@ afterEach(() => rm(folder, { recursive: true }));
 function upload() {
   return uploadFolder(objects, join(folder, 'from'), ['state.json', 'weights'], 'jobs/1', signal);
 }
+
+test('files are found in folders too, hidden ones passed over', async () => {
+  await mkdir(join(folder, 'from/deep/.git'), { recursive: true });
+  for (const name of ['deep/a.jinja', 'deep/.git/config', '.partial']) {
+    await writeFile(join(folder, 'from', name), '');
+  }
+  expect(await filesIn(join(folder, 'from'))).toEqual(['deep/a.jinja', 'state.json', 'weights']);
+});
 
 test('a folder comes back as it was', async () => {
   const manifest = await upload();

@@ -1,12 +1,23 @@
 /** Files on their way to the object store, and waiting for it. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, link, mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LowrankError } from '#base/errors.js';
+import { isPlainPath } from '#base/plain-path.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
+
+/** The files of a folder and of the folders in it, by their paths with `/`, sorted; hidden ones are passed over. */
+export async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const paths = files.map(({ parentPath, name }) =>
+    relative(folder, join(parentPath, name)).split(sep).join('/'),
+  );
+  return paths.filter(isPlainPath).sort();
+}
 
 /** Uploads files of a folder under a prefix and yields their manifest. A repeated upload finds what it wrote before. */
 export async function uploadFolder(

@@ -25,6 +25,8 @@ export interface Page<T> {
 
 /** Ids of objects, and names of models, which are the longer ones. */
 export const objectId = z.string().min(1).max(500);
+/** The rest of an address, whose parts routers give one by one. */
+export const filePath = z.preprocess((path) => (Array.isArray(path) ? path.join('/') : path), objectId);
 
 /** Text in a query is digits where a number is meant. */
 const digits = z

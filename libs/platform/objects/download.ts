@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomically, writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
 import { LowrankError } from '#base/errors.js';
+import { isPlainName } from '#base/plain-path.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
 import { type CheckedFile, verifiedContent } from '#platform/objects/verified-content.js';
@@ -55,9 +56,4 @@ async function aborting<T>(signal: AbortSignal, work: () => Promise<T>): Promise
     signal.throwIfAborted();
     throw error;
   }
-}
-
-/** Whether a file may have this name in a folder that is made from a manifest. */
-export function isPlainName(name: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name);
 }

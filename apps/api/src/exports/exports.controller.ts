@@ -8,7 +8,7 @@ import {
   exportPage,
   type ExportRequest,
 } from '#contracts/http/compositions.js';
-import { objectId, deleted } from '#contracts/http/pages.js';
+import { deleted, filePath, objectId } from '#contracts/http/pages.js';
 import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
@@ -46,16 +46,16 @@ export class ExportsController {
     return this.exports.resource.get(project, id);
   }
 
-  @Get(':id/files/:name')
+  @Get(':id/files/*name')
   @Endpoint({
-    summary: 'Get one file of an export',
+    summary: 'Get one file of an export, by its name with its folder if it lies in one',
     produces: 'application/octet-stream',
     isFile: true,
   })
   file(
     @ProjectId() project: string,
     @Param('id', { schema: objectId }) id: string,
-    @Param('name', { schema: objectId }) name: string,
+    @Param('name', { schema: filePath }) name: string,
     @Downloading() download: Download,
   ) {
     return this.exports.file(project, id, name, download);

@@ -49,7 +49,8 @@ async function exportMerged(
   output.result(out === undefined ? made : { ...made, folder: out }, () => {
     if (out !== undefined) return `${size}, in ${out}`;
     const files = made.files.map(
-      ({ name, bytes }) => `  ${client.url}/v1/exports/${made.id}/files/${name} (${byteSize(bytes)})`,
+      ({ name, bytes }) =>
+        `  ${client.url}/v1/exports/${made.id}/files/${encodeURIComponent(name)} (${byteSize(bytes)})`,
     );
     return [size, ...files].join('\n');
   });

@@ -47,6 +47,17 @@ async function serve(answer: StubAnswer) {
   return { client: new LowrankClient({ url: server.url }), seen: server.seen };
 }
 
+test.each(['../outside', '/etc/passwd', 'a/../../b', '.hidden'])(
+  'a file called %s is not fetched',
+  async (name) => {
+    const { client, seen } = await serve((_, response) => response.end('x'));
+    const made = { ...adapter, files: [{ ...files[0]!, name }] };
+    const target = join(folder, 'misnamed');
+    await expect(fetchAdapter(client, made, target)).rejects.toMatchObject({ code: 'answer_unexpected' });
+    expect(seen).toEqual([]);
+  },
+);
+
 const send: StubAnswer = ({ path }, response) => {
   response.end(contents[path.split('/').at(-1) as keyof typeof contents]);
 };

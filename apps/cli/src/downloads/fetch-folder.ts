@@ -5,6 +5,7 @@ import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { LowrankError } from '#base/errors.js';
+import { isPlainPath } from '#base/plain-path.js';
 import type { LowrankClient } from '#client/client.js';
 import type { DownloadOptions } from '#client/download.js';
 import type { AdapterObject } from '#contracts/http/adapters.js';
@@ -76,6 +77,7 @@ async function fetchFolder(
   await requireEmpty(target);
   let done = 0;
   for (const file of source.files) {
+    if (!isPlainPath(file.name)) throw misnamed(source.id, file.name);
     const path = join(partial, file.name);
     await mkdir(dirname(path), { recursive: true });
     const onBytes = (bytes: number) => onProgress?.(file.name, done + bytes, source.bytes);
@@ -121,6 +123,12 @@ async function hashFile(path: string, hash: Hash): Promise<number> {
   const size = (await stat(path).catch(() => null))?.size ?? 0;
   if (size > 0) await pipeline(createReadStream(path), hash, { end: false });
   return size;
+}
+
+/** A server is not trusted to say where files go. */
+function misnamed(id: string, name: string): LowrankError {
+  const message = `${id} has a file called ${JSON.stringify(name)}, which is not fetched: a name is letters, digits, ".", "_" and "-", with "/" between folders`;
+  return new LowrankError('answer_unexpected', message, { details: { id, file: name } });
 }
 
 function damaged(
