@@ -6,6 +6,7 @@ import { mergeDelta } from '#adapters/merge-delta.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
+import { familyNames } from '../../test/families.js';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures', import.meta.url));
 const cases = readdirSync(path.join(fixtures, 'lora')).flatMap((name) => {
@@ -13,7 +14,7 @@ const cases = readdirSync(path.join(fixtures, 'lora')).flatMap((name) => {
     family: string;
   };
   const isPlain = !/dora|bias|modules-to-save|embedding/.test(name);
-  return /^(llama|mistral|qwen2)(-untied)?$/.test(family) && isPlain ? [{ name, family }] : [];
+  return familyNames.includes(family) && isPlain ? [{ name, family }] : [];
 });
 
 describe('base weight and delta add up to the weight that PEFT merged', () => {

@@ -12,6 +12,7 @@ import { greedy } from '#generation/sampling.js';
 import { bitsAt, streamKey } from '#jit/random.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorI32 } from '#models/safetensors.js';
+import { familyNames, oneOfEachFamily } from '../../test/families.js';
 import { absoluteError, tolerances } from '../../test/tolerances.js';
 
 const fixtures = join(import.meta.dirname, '../../test/fixtures');
@@ -50,12 +51,11 @@ test('lengths of blocks double up to the limit, those of caches are fewer', () =
 });
 
 describe('greedy tokens are those of transformers', () => {
-  const families = ['llama', 'llama-untied', 'llama3-rope', 'llama-linear-rope-bias', 'mistral', 'qwen2'];
+  const hasGreedy = (name: string) => !/-(bf16|f16-sharded)$/.test(name);
 
   test.each([
-    ...families.map((family) => ({ family, runner: compiled })),
-    { family: 'llama', runner: eager },
-    { family: 'qwen2-yarn', runner: compiled },
+    ...familyNames.filter(hasGreedy).map((family) => ({ family, runner: compiled })),
+    ...oneOfEachFamily.map((family) => ({ family, runner: eager })),
   ])('of $family, $runner.kind', async ({ family, runner }) => {
     const model = await openFamily(family);
     const golden = await readSafetensorsHeader(join(model.folder, 'expected.safetensors'));
@@ -87,8 +87,7 @@ test('a sequence gives the same logits in blocks of different length', async () 
 
 describe('one token after the other', () => {
   test.each([
-    { family: 'llama', runner: compiled },
-    { family: 'mistral', runner: compiled },
+    ...oneOfEachFamily.map((family) => ({ family, runner: compiled })),
     { family: 'mistral', runner: eager },
   ])('gives the logits of all at once, of $family, $runner.kind', async ({ family, runner }) => {
     const model = await openFamily(family);

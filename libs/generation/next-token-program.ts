@@ -5,7 +5,8 @@
  * With LoRA modules both read their factors too, each under its name, and with selectors the vector `selector` of all
  * of them. Factors or selectors of zeros give the base model's bits: every LoRA layer adds an exact zero.
  */
-import { concat, gather, matMul, reshape, type Tensor, zeros } from '#jit/ops.js';
+import { headLogits } from '#jit/ops/loss-head.js';
+import { concat, gather, reshape, type Tensor, zeros } from '#jit/ops.js';
 import type { Program, ProgramInputs } from '#jit/trace.js';
 import { keysName, valuesName } from '#generation/key-value-cache.js';
 import { selectorLayout } from '#lora/adapter-layout.js';
@@ -38,7 +39,7 @@ function boundDecoder({ config, modules, selector }: NextTokenLayers) {
 }
 
 const logitsOf = (decoder: Decoder, hidden: Tensor) =>
-  reshape(matMul(hidden, decoder.headWeight, false, true), [decoder.config.vocabSize]);
+  reshape(headLogits(hidden, decoder.logitsHead), [decoder.config.vocabSize]);
 
 /**
  * Reads the start of a sequence: tokens and positions int32 [L], segments int32 [1, L] and row int32 [1].
@@ -86,10 +87,10 @@ export function decodeProgram(layers: NextTokenLayers): Program {
       tokens: data['token']!,
       positions: position,
       segments: zeros([1, 1], 'int32'),
-      attend: ({ layer, window, scale, q, k, v }) => {
+      attend: ({ layer, window, scale, softcap, q, k, v }) => {
         added.push(reshape(k, [-1]), reshape(v, [-1]));
         const past = { keys: data[keysName(layer)]!, values: data[valuesName(layer)]! };
-        return cachedAttention(q, k, v, past, { mask: masks.get(window)!, scale });
+        return cachedAttention(q, k, v, past, { mask: masks.get(window)!, scale, softcap });
       },
     });
     return { outputs: { logits: logitsOf(decoder, hidden), added: concat(added, 0) }, state: {} };

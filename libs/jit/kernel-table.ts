@@ -3,6 +3,7 @@ import type { KernelRule } from '#jit/kernel.js';
 import { attentionGradientKernel, attentionKernel } from '#jit/ops/attention.js';
 import { conv2dKernel, conv2dTransposeKernel, conv2dWeightGradientKernel } from '#jit/ops/conv2d.js';
 import { gatedKernel } from '#jit/ops/gated.js';
+import { geluGradientKernel, geluKernel } from '#jit/ops/gelu.js';
 import { pickColumnKernel } from '#jit/ops/pick-column.js';
 import { randomBitsKernel } from '#jit/ops/random-bits.js';
 import { rmsNormGradientKernel, rmsNormKernel } from '#jit/ops/rms-norm.js';
@@ -18,6 +19,8 @@ export const kernelTable = {
   Conv2dTranspose: conv2dTransposeKernel as KernelRule,
   Conv2dWeightGradient: conv2dWeightGradientKernel as KernelRule,
   Gated: gatedKernel as KernelRule,
+  Gelu: geluKernel as KernelRule,
+  GeluGradient: geluGradientKernel as KernelRule,
   PickColumn: pickColumnKernel as KernelRule,
   RandomBits: randomBitsKernel as KernelRule,
   RmsNorm: rmsNormKernel as KernelRule,

@@ -11,6 +11,7 @@ export const concat = operation('concat');
 export const cos = operation('cos');
 export const div = operation('div');
 export const equal = operation('equal');
+export const erf = operation('erf');
 export const exp = operation('exp');
 export const expandDims = operation('expandDims');
 export const fill = operation('fill');

@@ -20,6 +20,8 @@ export class ModelConfigError extends LowrankError {
 
 export class ConfigReader {
   private readonly problems: ConfigProblem[] = [];
+  /** Options that are read and do nothing. */
+  readonly warnings: string[] = [];
 
   /** `source` names the file in messages. */
   constructor(

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseModelConfig } from '#models/config.js';
-import type { DecoderFields } from '#models/families/decoder-fields.js';
+import type { RotaryFields } from '#models/families/decoder-fields.js';
 import { rotaryFrequencies } from '#nn/rotary-frequencies.js';
 
 interface GoldenCase {
@@ -19,7 +19,7 @@ const golden = JSON.parse(
 ) as GoldenCase[];
 
 const parse = (config: Record<string, unknown>) =>
-  parseModelConfig({ model_type: 'llama', ...config }) as DecoderFields;
+  parseModelConfig({ model_type: 'llama', ...config }) as RotaryFields;
 
 describe('a config.json gives the rotary frequencies of transformers', () => {
   test.each(golden)('$name', ({ family, config, head_dim, inv_freq, attention_scaling }) => {

@@ -5,6 +5,7 @@ import type { RopeConfig, RopeScaling } from '#nn/rotary-frequencies.js';
 
 const positive = z.number().positive();
 const length = z.int().positive();
+const share = z.number().positive().max(1);
 
 /** The parameters of `rope_scaling` or `rope_parameters`, one shape for each kind. */
 const parameters = {
@@ -47,33 +48,95 @@ export type RopeFields = z.infer<z.ZodObject<typeof ropeFields>>;
 export interface RopeDefaults {
   readonly maxPositionEmbeddings: number;
   readonly theta: number;
+  /** Whether the family may rotate a part of every head; it reads which by {@link parsePartialRotary}. */
+  readonly partial?: true;
 }
 
 /**
  * Reads the rotary embedding of a config.json.
  *
  * `rope_scaling` (older files, beside `rope_theta`) wins over `rope_parameters`, and a length at the top of the file
- * over one inside, as in transformers 5.23. Problems are reported to the reader.
- * Throws UnsupportedError for another kind of scaling, parameters for each layer type and partial rotation.
+ * over one inside, as in transformers 5.24. Problems are reported to the reader. Throws UnsupportedError for another kind
+ * of scaling, parameters for each layer type, and partial rotation unless the family reads it.
  */
 export function parseRope(
   fields: RopeFields,
-  { maxPositionEmbeddings, theta: silent }: RopeDefaults,
+  { maxPositionEmbeddings, theta, partial }: RopeDefaults,
   reader: Pick<ConfigReader, 'report'>,
 ): RopeConfig {
-  const name = isFilled(fields.rope_scaling) ? 'rope_scaling' : 'rope_parameters';
-  const raw = fields[name] ?? {};
-  const type = raw['rope_type'] ?? raw['type'] ?? 'default';
+  const { name, raw } = parametersOf(fields);
   if (raw['full_attention'] !== undefined || raw['sliding_attention'] !== undefined) {
     throw unsupported(
       `${name} with an entry for each layer type`,
       'use one set of parameters for all layers',
     );
   }
+  if (partial === undefined) refusePartial(raw, fields);
+  return parseParameters(raw, name, fields, { maxPositionEmbeddings, theta }, reader);
+}
+
+/** The share of every head that is rotated; `silent` where the file has none. */
+export function parsePartialRotary(fields: RopeFields, silent: number): number {
+  return share.parse(
+    parametersOf(fields).raw['partial_rotary_factor'] ?? fields.partial_rotary_factor ?? silent,
+  );
+}
+
+/** The rotary embeddings of layers with and without a sliding window. */
+export interface LayerRopes {
+  readonly full: RopeConfig;
+  readonly sliding: RopeConfig;
+}
+
+/**
+ * Reads parameters for each layer type, as Gemma 3 and OLMo 3 have them. Older files have `rope_theta` and `rope_scaling`
+ * at the top, which layers without a window take; `slidingTheta` is what the others are given there.
+ */
+export function parseLayerRopes(
+  fields: RopeFields,
+  { maxPositionEmbeddings, ...silent }: { maxPositionEmbeddings: number; full: number; sliding: number },
+  slidingTheta: unknown,
+  reader: Pick<ConfigReader, 'report'>,
+): LayerRopes {
+  const given = fields.rope_parameters ?? {};
+  const of = (type: string) => dictionary.parse(given[type]) ?? {};
+  const parse = (type: string, raw: Record<string, unknown>, theta: number) => {
+    refusePartial(raw, fields);
+    // A base at the top is that of layers without a window.
+    const own = { ...raw, rope_theta: raw['rope_theta'] ?? theta };
+    return parseParameters(own, `rope_parameters.${type}`, fields, { maxPositionEmbeddings, theta }, reader);
+  };
+  const scaled = { ...of('full_attention'), ...fields.rope_scaling };
+  return {
+    full: parse('full_attention', scaled, fields.rope_theta ?? silent.full),
+    sliding: parse(
+      'sliding_attention',
+      of('sliding_attention'),
+      positive.parse(slidingTheta ?? silent.sliding),
+    ),
+  };
+}
+
+function parametersOf(fields: RopeFields): { name: string; raw: Record<string, unknown> } {
+  const name = isFilled(fields.rope_scaling) ? 'rope_scaling' : 'rope_parameters';
+  return { name, raw: fields[name] ?? {} };
+}
+
+function refusePartial(raw: Record<string, unknown>, fields: RopeFields): void {
   const partial = raw['partial_rotary_factor'] ?? fields.partial_rotary_factor ?? 1;
   if (partial !== 1) {
     throw unsupported(`partial_rotary_factor ${JSON.stringify(partial)}`, 'only whole heads are rotated (1)');
   }
+}
+
+function parseParameters(
+  raw: Record<string, unknown>,
+  name: string,
+  fields: RopeFields,
+  { maxPositionEmbeddings, theta: silent }: RopeDefaults,
+  reader: Pick<ConfigReader, 'report'>,
+): RopeConfig {
+  const type = raw['rope_type'] ?? raw['type'] ?? 'default';
   if (!isKnown(type)) {
     throw unsupported(
       `rope_type ${JSON.stringify(type)} in ${name}`,

@@ -1,9 +1,9 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { crossEntropy } from '#jit/ops/loss-head.js';
+import { crossEntropy, headLogits } from '#jit/ops/loss-head.js';
 import { valueAndGrads } from '#jit/differentiate.js';
-import { matMul, reshape, slice, type Tensor, tensor } from '#jit/ops.js';
+import { reshape, slice, type Tensor, tensor } from '#jit/ops.js';
 import { bitsAt, normalAt, streamKey } from '#jit/random.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import type { Decoder } from '#models/decoder.js';
@@ -12,8 +12,10 @@ import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
+import { EagerRunner } from '#runtime/eager-runner.js';
 import type { MemoryPlan } from '#runtime/memory-plan.js';
-import { absoluteError, tolerances } from '../../test/tolerances.js';
+import { oneOfEachFamily } from '../../test/families.js';
+import { absoluteError, relativeError, tolerances } from '../../test/tolerances.js';
 
 const families = join(import.meta.dirname, '../../test/fixtures/families');
 const openFamily = (name: string) => openModelFolder(join(families, name));
@@ -63,7 +65,7 @@ async function runOnce(
 
 const forward = (decoder: Decoder, data: Readonly<Record<string, Tensor>>): Tensor => {
   const { tokens, positions, segments } = data as Record<keyof Block, Tensor>;
-  return matMul(decoder.forward({ tokens, positions, segments }), decoder.headWeight, false, true);
+  return headLogits(decoder.forward({ tokens, positions, segments }), decoder.logitsHead);
 };
 
 /** Logits [rows][vocabulary] of a block. */
@@ -79,7 +81,7 @@ async function logitsOf(model: ModelFolder, block: Block): Promise<number[][]> {
   return Array.from({ length: rows }, (_, i) => [...logits!.subarray(i * vocabSize, (i + 1) * vocabSize)]);
 }
 
-describe.each(['llama', 'mistral', 'qwen2'])('the logits of %s', (name) => {
+describe.each(oneOfEachFamily)('the logits of %s', (name) => {
   test('of a segment do not depend on another one, nor on tokens that come later', async () => {
     const model = await openFamily(name);
     const block = blockOf(model.config.vocabSize);
@@ -156,7 +158,7 @@ async function weightsOf(model: ModelFolder): Promise<Record<string, Float32Arra
   return Object.fromEntries(await Promise.all(read));
 }
 
-describe.each(['llama', 'llama-untied', 'llama-linear-rope-bias', 'mistral', 'qwen2'])(
+describe.each([...new Set([...oneOfEachFamily, 'llama-untied', 'llama-linear-rope-bias'])])(
   'the gradient of %s by all of its weights',
   (name) => {
     test('equals the difference of the loss along a random direction', async () => {
@@ -188,6 +190,20 @@ describe.each(['llama', 'llama-untied', 'llama-linear-rope-bias', 'mistral', 'qw
       const difference = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
       expect(Math.abs(difference)).toBeGreaterThan(0.1);
       expect(Math.abs(slope - difference) / Math.abs(difference)).toBeLessThan(tolerances.finiteDifferences);
+    });
+
+    test('is that of the steps carried out eagerly', async () => {
+      const model = await openFamily(name);
+      const { program, spec } = gradientStep(model);
+      const block = blockOf(model.config.vocabSize);
+      const state = await weightsOf(model);
+      const { results } = await runOnce(program, spec, block, { state });
+      const runner = new EagerRunner({ step: { program, spec } }, state, readFrozenWeight, 'cpu');
+      const eager = await runner.run('step', { data: { ...block } });
+      await runner.close();
+      for (const [name, expected] of Object.entries(eager)) {
+        expect(relativeError(results[name]!, expected), name).toBeLessThan(tolerances.compiled);
+      }
     });
 
     test('is the same to the bit with blocks recomputed, in less memory', async () => {

@@ -1,5 +1,6 @@
 /** A causal language model as a tree of layers: the body that its family builds, and the head that makes logits. */
-import type { Tensor } from '#jit/ops.js';
+import type { LogitsHead } from '#jit/ops/loss-head.js';
+import { mul, scalar, type Tensor } from '#jit/ops.js';
 import type { ModelConfig } from '#models/model-config.js';
 import type { DecoderBody } from '#nn/decoder-body.js';
 import type { AttentionShape, DecoderInputs } from '#nn/decoder-pass.js';
@@ -8,26 +9,42 @@ import { Module, type Slot } from '#nn/module.js';
 
 /** What a family makes a model of. */
 export interface DecoderParts {
+  /** Its name, `model` unless said otherwise. */
+  readonly bodyName?: string;
   readonly body: (path: string) => DecoderBody;
+  readonly head?: HeadOptions;
   /** Names of layers, as in `target_modules`, that an adapter changes where nothing else is said. */
   readonly defaultTargets: readonly string[];
+}
+
+export interface HeadOptions {
+  /** `lm_head` unless said otherwise. */
+  readonly name?: string;
+  readonly bias?: boolean;
+  /** What logits are multiplied by; 1 unless said otherwise. */
+  readonly scale?: number;
+  /** Logits are softly kept between -softcap and softcap; null = as they are. */
+  readonly softcap?: number | null;
 }
 
 export class Decoder extends Module {
   readonly defaultTargets: readonly string[];
   private readonly body: Slot<DecoderBody>;
   private readonly head: Slot<Linear>;
+  private readonly headOptions: HeadOptions;
 
   constructor(
     readonly config: ModelConfig,
-    { body, defaultTargets }: DecoderParts,
+    { bodyName = 'model', body, head = {}, defaultTargets }: DecoderParts,
   ) {
     super('');
     const { hiddenSize, vocabSize, tieWordEmbeddings } = config;
+    const { name = 'lm_head', bias = false } = head;
     this.defaultTargets = defaultTargets;
-    this.body = this.child('model', body);
+    this.headOptions = head;
+    this.body = this.child(bodyName, body);
     const tied = tieWordEmbeddings ? this.inputEmbedding.weight : undefined;
-    this.head = this.child('lm_head', (path) => new Linear(path, hiddenSize, vocabSize, false, tied));
+    this.head = this.child(name, (path) => new Linear(path, hiddenSize, vocabSize, bias, tied));
   }
 
   get inputEmbedding(): Embedding {
@@ -44,13 +61,21 @@ export class Decoder extends Module {
     return this.body.module.attentions.map(({ options }) => options);
   }
 
-  /** The normalised last hidden states [rows, hiddenSize]. */
+  /** What {@link logitsHead} makes logits of: the normalised last hidden states [rows, hiddenSize]. */
   forward(inputs: DecoderInputs): Tensor {
-    return this.body.module.forward(inputs);
+    const { scale = 1 } = this.headOptions;
+    const hidden = this.body.module.forward(inputs);
+    return scale === 1 ? hidden : mul(hidden, scalar(scale));
   }
 
-  /** The weight [vocabulary, hiddenSize] that turns hidden states into logits. */
-  get headWeight(): Tensor {
-    return this.outputEmbedding.weight.tensor;
+  /** What turns hidden states into logits. */
+  get logitsHead(): LogitsHead {
+    const { weight, bias } = this.outputEmbedding;
+    const { softcap } = this.headOptions;
+    return {
+      weight: weight.tensor,
+      ...(bias ? { bias: bias.tensor } : {}),
+      ...(softcap ? { softcap } : {}),
+    };
   }
 }

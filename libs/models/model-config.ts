@@ -12,4 +12,6 @@ export interface ModelConfig {
   readonly bosTokenId: number | null;
   readonly eosTokenIds: readonly number[];
   readonly padTokenId: number | null;
+  /** What the file asks for and is not done, harmless all the same. */
+  readonly warnings: readonly string[];
 }

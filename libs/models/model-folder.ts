@@ -120,7 +120,7 @@ export async function openModelFolder(
     realFolders: [...new Set(weightFiles.files.map(({ realPath }) => path.dirname(realPath)))].sort(),
     tokenizer,
     ignoredTensors: [...tensors.keys()].filter((name) => !parameters.has(name)).sort(),
-    warnings,
+    warnings: [...config.warnings, ...warnings],
   };
 }
 

@@ -12,6 +12,8 @@ export interface AttentionOptions extends AttentionShape {
   readonly rotary: RotaryFrequencies | null;
   /** What scores are multiplied by; 1 / sqrt(headDim) unless said otherwise. */
   readonly scale?: number;
+  /** Scores are softly kept between -softcap and softcap; null = as they are. */
+  readonly softcap?: number | null;
 }
 
 /** Rows of queries [rows, heads * D], keys and values [rows, kvHeads * D]. */
@@ -41,6 +43,7 @@ export abstract class Attention extends Module {
   forward(x: Tensor, pass: DecoderPass): Tensor {
     const { layer, heads, kvHeads: KV, headDim: D, window, rotary } = this.options;
     const { scale } = this;
+    const softcap = this.options.softcap ?? 0;
     const { batch: B, length: L } = pass;
     const G = heads / KV;
     const rotated = (x: Tensor, heads: number) => (rotary ? rotate(x, pass.anglesOf(rotary), heads) : x);
@@ -50,8 +53,8 @@ export abstract class Attention extends Module {
     const q = queryHeads(rotated(rows.q, heads));
     const k = keyHeads(rotated(rows.k, KV));
     const v = keyHeads(rows.v);
-    const inBlocks = () => attention(q, k, v, pass.maskOf(window), { scale });
-    const found = pass.attend({ layer, window, scale, q, k, v, inBlocks });
+    const inBlocks = () => attention(q, k, v, pass.maskOf(window), { scale, softcap });
+    const found = pass.attend({ layer, window, scale, softcap, q, k, v, inBlocks });
     return this.output(reshape(transpose(found, [0, 2, 1, 3, 4]), [B * L, heads * D]));
   }
 }

@@ -1,5 +1,17 @@
 /** Attention of one new token to those before it, whose keys and values were kept. */
-import { add, concat, matMul, mul, reshape, scalar, softmax, split, type Tensor } from '#jit/ops.js';
+import {
+  add,
+  concat,
+  div,
+  matMul,
+  mul,
+  reshape,
+  scalar,
+  softmax,
+  split,
+  tanh,
+  type Tensor,
+} from '#jit/ops.js';
 
 /** What a layer keeps of the tokens so far, room for L of them: keys with their positions turned in, and values. */
 export interface PastTokens {
@@ -7,6 +19,13 @@ export interface PastTokens {
   readonly keys: Tensor;
   /** [KV, L, D] */
   readonly values: Tensor;
+}
+
+/** How scores are made: see {@link attention}. */
+export interface CachedAttentionOptions {
+  readonly mask: Tensor;
+  readonly scale: number;
+  readonly softcap?: number;
 }
 
 /**
@@ -20,12 +39,13 @@ export function cachedAttention(
   k: Tensor,
   v: Tensor,
   { keys, values }: PastTokens,
-  { mask, scale }: { readonly mask: Tensor; readonly scale: number },
+  { mask, scale, softcap = 0 }: CachedAttentionOptions,
 ): Tensor {
   const [, KV, , G, D] = q.shape as [number, number, number, number, number];
   const queries = mul(reshape(q, [KV, G, D]), scalar(scale));
-  const own = matMul(queries, reshape(k, [KV, 1, D]), false, true);
-  const past = add(matMul(queries, keys, false, true), mask);
+  const capped = (x: Tensor) => (softcap === 0 ? x : mul(tanh(div(x, scalar(softcap))), scalar(softcap)));
+  const own = capped(matMul(queries, reshape(k, [KV, 1, D]), false, true));
+  const past = add(capped(matMul(queries, keys, false, true)), mask);
   const P = softmax(concat([past, own], 2));
   const [toPast, toOwn] = split(P, [keys.shape[1]!, 1], 2) as [Tensor, Tensor];
   return reshape(add(matMul(toPast, values), mul(toOwn, reshape(v, [KV, 1, D]))), q.shape);

@@ -1,5 +1,5 @@
 /** A decoder without its head: embedding, layers, last norm. */
-import type { Tensor } from '#jit/ops.js';
+import { add, mul, scalar, type Tensor } from '#jit/ops.js';
 import { inScope, recomputable } from '#jit/tracing.js';
 import { Attention } from '#nn/attention.js';
 import type { DecoderLayer } from '#nn/decoder-layers.js';
@@ -13,19 +13,58 @@ export interface BodyOptions {
   readonly layers: number;
   readonly layer: (path: string, index: number) => DecoderLayer;
   readonly norm: (path: string) => Norm;
+  /** What embeddings are multiplied by; 1 unless said otherwise. */
+  readonly embeddingScale?: number;
+  /** A learned embedding of so many positions, added to that of the tokens. */
+  readonly learnedPositions?: number;
+  readonly names?: BodyNames;
 }
+
+/** Names of a body's children; those of the modules without weights are there for patterns over paths. */
+export interface BodyNames {
+  readonly tokens: string;
+  /** Needed with learned positions only. */
+  readonly positions?: string;
+  readonly beforeLayers?: readonly string[];
+  readonly layers: string;
+  readonly beforeNorm?: readonly string[];
+  readonly norm: string;
+  readonly afterNorm?: readonly string[];
+}
+
+const llamaNames: BodyNames = {
+  tokens: 'embed_tokens',
+  layers: 'layers',
+  norm: 'norm',
+  afterNorm: ['rotary_emb'],
+};
 
 export class DecoderBody extends Module {
   private readonly tokens: Slot<Embedding>;
+  private readonly positions: Slot<Embedding> | undefined;
   private readonly layers: Slot<ModuleList<DecoderLayer>>;
   private readonly norm: Slot<Norm>;
 
-  constructor(path: string, { vocabSize, hiddenSize, layers, layer, norm }: BodyOptions) {
+  constructor(
+    path: string,
+    private readonly options: BodyOptions,
+  ) {
     super(path);
-    this.tokens = this.child('embed_tokens', (path) => new Embedding(path, vocabSize, hiddenSize));
-    this.layers = this.child('layers', (path) => new ModuleList(path, layers, layer));
-    this.norm = this.child('norm', norm);
-    this.child('rotary_emb', (path) => new Unweighted(path));
+    const { vocabSize, hiddenSize, layers, layer, norm, learnedPositions, names = llamaNames } = options;
+    const unweighted = (list: readonly string[] = []) =>
+      list.forEach((name) => this.child(name, (path) => new Unweighted(path)));
+    this.tokens = this.child(names.tokens, (path) => new Embedding(path, vocabSize, hiddenSize));
+    if (learnedPositions !== undefined && names.positions !== undefined) {
+      this.positions = this.child(
+        names.positions,
+        (path) => new Embedding(path, learnedPositions, hiddenSize),
+      );
+    }
+    unweighted(names.beforeLayers);
+    this.layers = this.child(names.layers, (path) => new ModuleList(path, layers, layer));
+    unweighted(names.beforeNorm);
+    this.norm = this.child(names.norm, norm);
+    unweighted(names.afterNorm);
   }
 
   get embedding(): Embedding {
@@ -45,11 +84,18 @@ export class DecoderBody extends Module {
       pass.maskOf(options.window);
       if (options.rotary) pass.anglesOf(options.rotary);
     }
-    let x = this.embedding.forward(inputs.tokens);
+    let x = this.embed(inputs);
     for (const layer of this.layers.module.items) {
       x = inScope(layer.path, () => recomputable(() => layer.forward(x, pass)));
     }
     const { module: norm } = this.norm;
     return inScope(norm.path, () => norm.forward(x));
+  }
+
+  private embed({ tokens, positions }: DecoderInputs): Tensor {
+    const { embeddingScale = 1 } = this.options;
+    const rows = this.embedding.forward(tokens);
+    const scaled = embeddingScale === 1 ? rows : mul(rows, scalar(embeddingScale));
+    return this.positions ? add(scaled, this.positions.module.forward(positions)) : scaled;
   }
 }

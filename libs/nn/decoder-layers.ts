@@ -1,5 +1,5 @@
 /** How attention, feed-forward layer and norms are put together in one layer of a decoder. */
-import { add, type Tensor } from '#jit/ops.js';
+import { add, mul, scalar, type Tensor } from '#jit/ops.js';
 import type { Attention } from '#nn/attention.js';
 import type { DecoderPass } from '#nn/decoder-pass.js';
 import type { Norm } from '#nn/layers.js';
@@ -25,7 +25,12 @@ export class PreNormLayer extends DecoderLayer {
   private readonly attentionNorm: Slot<Norm>;
   private readonly mlpNorm: Slot<Norm>;
 
-  constructor(path: string, { attention, mlp, norm }: LayerParts) {
+  /** What attention and feed-forward layer add is multiplied by `residualScale` first. */
+  constructor(
+    path: string,
+    { attention, mlp, norm }: LayerParts,
+    private readonly residualScale = 1,
+  ) {
     super(path);
     this.attention = this.child('self_attn', attention);
     this.mlp = this.child('mlp', mlp);
@@ -34,7 +39,64 @@ export class PreNormLayer extends DecoderLayer {
   }
 
   forward(x: Tensor, pass: DecoderPass): Tensor {
-    const attended = add(x, this.attention.module.forward(this.attentionNorm.module.forward(x), pass));
-    return add(attended, this.mlp.module.forward(this.mlpNorm.module.forward(attended)));
+    const { residualScale: scale } = this;
+    const scaled = (x: Tensor) => (scale === 1 ? x : mul(x, scalar(scale)));
+    const attended = add(
+      x,
+      scaled(this.attention.module.forward(this.attentionNorm.module.forward(x), pass)),
+    );
+    return add(attended, scaled(this.mlp.module.forward(this.mlpNorm.module.forward(attended))));
+  }
+}
+
+/** A norm of what attention adds and of what the feed-forward layer adds, none before them, as in OLMo 2. */
+export class PostNormLayer extends DecoderLayer {
+  private readonly attention: Slot<Attention>;
+  private readonly mlp: Slot<Mlp>;
+  private readonly attentionNorm: Slot<Norm>;
+  private readonly mlpNorm: Slot<Norm>;
+
+  constructor(path: string, { attention, mlp, norm }: LayerParts) {
+    super(path);
+    this.attention = this.child('self_attn', attention);
+    this.mlp = this.child('mlp', mlp);
+    this.attentionNorm = this.child('post_attention_layernorm', norm);
+    this.mlpNorm = this.child('post_feedforward_layernorm', norm);
+  }
+
+  forward(x: Tensor, pass: DecoderPass): Tensor {
+    const attended = add(x, this.attentionNorm.module.forward(this.attention.module.forward(x, pass)));
+    return add(attended, this.mlpNorm.module.forward(this.mlp.module.forward(attended)));
+  }
+}
+
+/** Norms before and after both, as in Gemma 2. */
+export class SandwichLayer extends DecoderLayer {
+  private readonly attention: Slot<Attention>;
+  private readonly mlp: Slot<Mlp>;
+  private readonly norms: readonly Slot<Norm>[];
+
+  constructor(path: string, { attention, mlp, norm }: LayerParts) {
+    super(path);
+    this.attention = this.child('self_attn', attention);
+    this.mlp = this.child('mlp', mlp);
+    this.norms = [
+      'input_layernorm',
+      'post_attention_layernorm',
+      'pre_feedforward_layernorm',
+      'post_feedforward_layernorm',
+    ].map((name) => this.child(name, norm));
+  }
+
+  forward(x: Tensor, pass: DecoderPass): Tensor {
+    const [beforeAttention, afterAttention, beforeMlp, afterMlp] = this.norms.map(({ module }) => module) as [
+      Norm,
+      Norm,
+      Norm,
+      Norm,
+    ];
+    const found = this.attention.module.forward(beforeAttention.forward(x), pass);
+    const attended = add(x, afterAttention.forward(found));
+    return add(attended, afterMlp.forward(this.mlp.module.forward(beforeMlp.forward(attended))));
   }
 }

@@ -35,6 +35,8 @@ export interface AttentionCall {
   readonly window: number | null;
   /** What scores are multiplied by. */
   readonly scale: number;
+  /** Where scores are softly capped; 0 = nowhere. */
+  readonly softcap: number;
   readonly q: Tensor;
   readonly k: Tensor;
   readonly v: Tensor;

@@ -1,7 +1,7 @@
 /** The layers that decoders are made of. */
 import { embedding, linear } from '#jit/ops/linear.js';
 import { rmsNorm } from '#jit/ops/rms-norm.js';
-import type { Tensor } from '#jit/ops.js';
+import { add, matMul, mean, scalar, sub, type Tensor } from '#jit/ops.js';
 import { Module, type Parameter, RowMap } from '#nn/module.js';
 
 /** y = x W^T + b, W stored as [out, in]. */
@@ -25,6 +25,27 @@ export class Linear extends RowMap {
 
   forward(x: Tensor): Tensor {
     return linear(x, this.weight.tensor, this.bias?.tensor);
+  }
+}
+
+/** y = x W + b, W stored as [in, out]: the `Conv1D` of GPT-2. */
+export class TransposedLinear extends RowMap {
+  override readonly kind = 'a linear layer';
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(
+    path: string,
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+  ) {
+    super(path);
+    this.weight = this.parameter('weight', [inFeatures, outFeatures]);
+    this.bias = this.parameter('bias', [outFeatures]);
+  }
+
+  forward(x: Tensor): Tensor {
+    return add(matMul(x, this.weight.tensor), this.bias.tensor);
   }
 }
 
@@ -73,5 +94,44 @@ export class RmsNorm extends Norm {
 
   forward(x: Tensor): Tensor {
     return rmsNorm(x, this.weight.tensor, this.epsilon);
+  }
+}
+
+/** x / rms(x) * (1 + weight) over the last axis, as Gemma stores its norms. */
+export class OffsetRmsNorm extends Norm {
+  readonly weight: Parameter;
+
+  constructor(
+    path: string,
+    size: number,
+    private readonly epsilon: number,
+  ) {
+    super(path, size);
+    this.weight = this.parameter('weight', [size]);
+  }
+
+  forward(x: Tensor): Tensor {
+    return rmsNorm(x, add(this.weight.tensor, scalar(1)), this.epsilon);
+  }
+}
+
+/** (x - mean(x)) / deviation(x) * weight + bias over the last axis. */
+export class LayerNorm extends Norm {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(
+    path: string,
+    size: number,
+    private readonly epsilon: number,
+  ) {
+    super(path, size);
+    this.weight = this.parameter('weight', [size]);
+    this.bias = this.parameter('bias', [size]);
+  }
+
+  forward(x: Tensor): Tensor {
+    const centred = sub(x, mean(x, -1, true));
+    return add(rmsNorm(centred, this.weight.tensor, this.epsilon), this.bias.tensor);
   }
 }

@@ -1,6 +1,6 @@
 /** Angles of rotary positions for the rows of a batch. */
 import { rotary } from '#jit/ops/rotary.js';
-import { cast, cos, mul, reshape, scalar, sin, type Tensor, tensor } from '#jit/ops.js';
+import { cast, concat, cos, mul, reshape, scalar, sin, split, type Tensor, tensor } from '#jit/ops.js';
 import type { RotaryFrequencies } from '#nn/rotary-frequencies.js';
 
 /** cos and sin of every row's angles, [rows, headDim / 2] each, times the scaling of the positions' variant. */
@@ -20,7 +20,13 @@ export function rotaryTable(
   return { cos: scaled(cos(angles)), sin: scaled(sin(angles)) };
 }
 
-/** Rotates the heads of rows x [rows, heads * headDim]. */
+/** Rotates the heads of rows x [rows, heads * headDim]: their first entries, as many as the table has angles for. */
 export function rotate(x: Tensor, { cos, sin }: RotaryTable, heads: number): Tensor {
-  return rotary(x, cos, sin, heads);
+  const [rows, width] = x.shape as [number, number];
+  const [headDim, turned] = [width / heads, 2 * cos.shape[1]!];
+  if (turned === headDim) return rotary(x, cos, sin, heads);
+  const split3 = reshape(x, [rows, heads, headDim]);
+  const [first, rest] = split(split3, [turned, headDim - turned], 2) as [Tensor, Tensor];
+  const rotated = rotary(reshape(first, [rows, heads * turned]), cos, sin, heads);
+  return reshape(concat([reshape(rotated, [rows, heads, turned]), rest], 2), [rows, width]);
 }

@@ -28,7 +28,7 @@ function forward(model: LoraModel, { data }: ProgramInputs, chunkSize: number): 
   });
   const head: LossHeadInputs = {
     hidden: gatherRows(hidden, data['lossRows']!, data['lossSlots']!),
-    weight: model.decoder.headWeight,
+    head: model.decoder.logitsHead,
     targets: data['targets']!,
     weights: data['lossWeights']!,
     chunks: data['chunks']!,

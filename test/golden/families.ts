@@ -1,6 +1,7 @@
 /** Golden model families: logits, logits under left padding, greedy tokens. */
 import { join } from 'node:path';
-import { gather, matMul, type Tensor } from '#jit/ops.js';
+import { headLogits } from '#jit/ops/loss-head.js';
+import { gather, type Tensor } from '#jit/ops.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import type { Decoder } from '#models/decoder.js';
 import { buildModel } from '#models/families/registry.js';
@@ -26,7 +27,7 @@ function logitsProgram(decoder: Decoder): Program {
       segments: data['segments']!,
     });
     const rows: Tensor = gather(hidden, data['rows']!);
-    return { outputs: { logits: matMul(rows, decoder.headWeight, false, true) }, state: {} };
+    return { outputs: { logits: headLogits(rows, decoder.logitsHead) }, state: {} };
   };
 }
 

@@ -16,7 +16,9 @@ const done = new Set([
     'llama3-rope',
     'llama-linear-rope-bias',
   ].map((name) => `families/${name}`),
-  ...['mistral', 'qwen2', 'qwen2-yarn'].map((name) => `families/${name}`),
+  ...['mistral', 'qwen2', 'qwen2-yarn', 'qwen3'].map((name) => `families/${name}`),
+  ...['gemma', 'gemma2', 'gemma3-text'].map((name) => `families/${name}`),
+  ...['qwen3', 'gemma2', 'gemma3'].map((name) => `lora/${name}-all-linear`),
   ...['qv', 'all-linear-rslora', 'patterns', 'regex-one-layer', 'layers-to-transform'].map(
     (name) => `lora/${name}`,
   ),

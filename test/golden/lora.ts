@@ -5,7 +5,8 @@ import { mergeDelta } from '#adapters/merge-delta.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import type { Batch } from '#data/batch.js';
 import { UnsupportedError } from '#base/errors.js';
-import { gather, matMul } from '#jit/ops.js';
+import { headLogits } from '#jit/ops/loss-head.js';
+import { gather } from '#jit/ops.js';
 import type { Program } from '#jit/trace.js';
 import { createLoraModel, type LoraModel } from '#lora/lora-model.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
@@ -67,7 +68,7 @@ function logitsProgram(model: LoraModel): Program {
       segments: data['segments']!,
     });
     return {
-      outputs: { logits: matMul(gather(hidden, data['rows']!), model.decoder.headWeight, false, true) },
+      outputs: { logits: headLogits(gather(hidden, data['rows']!), model.decoder.logitsHead) },
       state: {},
     };
   };

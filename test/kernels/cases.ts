@@ -7,6 +7,7 @@ import { crossEntropy, lossHead } from '#jit/ops/loss-head.js';
 import { embedding, linear } from '#jit/ops/linear.js';
 import { gated } from '#jit/ops/gated.js';
 import { gatherRows } from '#jit/ops/gather-rows.js';
+import { gelu } from '#jit/ops/gelu.js';
 import { loop } from '#jit/ops/loop.js';
 import { pickColumn } from '#jit/ops/pick-column.js';
 import { dropout, randomBits } from '#jit/ops/random-bits.js';
@@ -56,11 +57,11 @@ const comparison = (name: string, run: (a: Tensor, b: Tensor) => Tensor): Kernel
   run: ([a, b]) => run(a!, b!),
 });
 
-const attentionCase = (name: string, length: number): KernelCase => ({
+const attentionCase = (name: string, length: number, softcap = 0): KernelCase => ({
   name,
   inputs: [normal(2, 2, length, 3, 4), normal(2, 2, length, 4), normal(2, 2, length, 4), packedMask(length)],
   differentiated: 3,
-  run: ([q, k, v, mask]) => attention(q!, k!, v!, mask!, { scale: 0.5 }),
+  run: ([q, k, v, mask]) => attention(q!, k!, v!, mask!, { scale: 0.5, softcap }),
 });
 
 const normCase = (name: string): KernelCase => ({
@@ -215,6 +216,8 @@ export function kernelCases(): KernelCase[] {
     unary('Square', tf.square),
     binary('Sub', tf.sub),
     unary('Sum', (x) => tf.sum(x, 1, true)),
+    unary('Gelu', (x) => gelu(x, 'erf')),
+    unary('GeluGradient', (x) => gelu(x, 'tanh')),
     swiGluCase('SwiGlu'),
     swiGluCase('SwiGluGradient'),
     unary('Tanh', tf.tanh),
@@ -259,13 +262,28 @@ export function operationCases(): KernelCase[] {
       run: ([hidden, weight, targets, weights, chunks]) =>
         lossHead({
           hidden: hidden!,
-          weight: weight!,
+          head: { weight: weight! },
           targets: targets!,
           weights: weights!,
           chunks: chunks!,
           chunkSize: 2,
         }),
     },
+    {
+      name: 'loss head with a bias and a soft cap',
+      inputs: [...headInputs(), normal(11)],
+      differentiated: 1,
+      run: ([hidden, weight, targets, weights, chunks, bias]) =>
+        lossHead({
+          hidden: hidden!,
+          head: { weight: weight!, bias: bias!, softcap: 1.5 },
+          targets: targets!,
+          weights: weights!,
+          chunks: chunks!,
+          chunkSize: 2,
+        }),
+    },
+    attentionCase('attention with a soft cap', 6, 1.5),
     {
       name: 'cross entropy of whole logits',
       inputs: [normal(4, 11), ints([3, 10, 0, 0]), positive(4)],

@@ -1,9 +1,9 @@
 /** Pretraining steps on the compiled engine: the decoder with every weight trainable. */
 import type { Batch } from '#data/batch.js';
-import { crossEntropy } from '#jit/ops/loss-head.js';
+import { crossEntropy, headLogits } from '#jit/ops/loss-head.js';
 import { gatherRows } from '#jit/ops/gather-rows.js';
 import { valueAndGrads } from '#jit/differentiate.js';
-import { matMul, mul, reshape, scalar, slice, sub, type Tensor, tensor } from '#jit/ops.js';
+import { mul, reshape, scalar, slice, sub, type Tensor, tensor } from '#jit/ops.js';
 import type { Program, ProgramInputs, ProgramSpec } from '#jit/trace.js';
 import type { Decoder } from '#models/decoder.js';
 import { writeSafetensors } from '#models/safetensors-write.js';
@@ -31,8 +31,7 @@ function meanLoss({ decoder, layout }: Model, { data }: ProgramInputs, weights: 
     segments: data['segments']!,
   });
   const rows = gatherRows(hidden, data['lossRows']!, data['lossSlots']!);
-  const logits = matMul(rows, decoder.headWeight, false, true);
-  return crossEntropy(logits, data['targets']!, data['lossWeights']!);
+  return crossEntropy(headLogits(rows, decoder.logitsHead), data['targets']!, data['lossWeights']!);
 }
 
 function createPrograms(model: Model, shape: StepShape, options: AdamWOptions) {

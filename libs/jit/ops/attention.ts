@@ -3,10 +3,25 @@
  * probabilities are computed again in the backward pass (as in FlashAttention, Dao et al. 2022).
  */
 import { callKernel, defineKernel } from '#jit/kernel.js';
-import { add, matMul, mul, reshape, softmax, sub, sum, type Tensor } from '#jit/ops.js';
+import {
+  add,
+  div,
+  matMul,
+  mul,
+  reshape,
+  scalar,
+  softmax,
+  square,
+  sub,
+  sum,
+  tanh,
+  type Tensor,
+} from '#jit/ops.js';
 
 export type AttentionAttributes = {
   readonly scale: number;
+  /** Scores are softly kept between -softcap and softcap: softcap * tanh(score / softcap); 0 = as they are. */
+  readonly softcap: number;
 };
 
 /** Queries of one key head as the rows of one matrix: [B, KV, L, G, D] to [B, KV, L * G, D]. */
@@ -15,10 +30,16 @@ function joinGroups(q: Tensor): Tensor {
   return reshape(q, [B, KV, L * G, D]);
 }
 
-function probabilities(q: Tensor, k: Tensor, mask: Tensor, scale: number): Tensor {
-  const [B, KV, L, G] = q.shape as [number, number, number, number];
+/** Scaled scores [B, KV, L * G, L]; with a soft cap their tanh, from -1 to 1. */
+function rawScores(q: Tensor, k: Tensor, { scale, softcap }: AttentionAttributes): Tensor {
   const scores = mul(matMul(joinGroups(q), k, false, true), scale);
-  const masked = add(reshape(scores, [B, KV, L, G, L]), reshape(mask, [B, 1, L, 1, L]));
+  return softcap === 0 ? scores : tanh(div(scores, scalar(softcap)));
+}
+
+function probabilities(q: Tensor, scores: Tensor, mask: Tensor, { softcap }: AttentionAttributes): Tensor {
+  const [B, KV, L, G] = q.shape as [number, number, number, number];
+  const capped = softcap === 0 ? scores : mul(scores, scalar(softcap));
+  const masked = add(reshape(capped, [B, KV, L, G, L]), reshape(mask, [B, 1, L, 1, L]));
   return reshape(softmax(masked), [B, KV, L * G, L]);
 }
 
@@ -26,11 +47,15 @@ export const attentionGradientKernel = defineKernel<AttentionAttributes>({
   name: 'AttentionGradient',
   inputs: ['q', 'k', 'v', 'mask', 'output', 'dy'],
   infer: ([q, k, v]) => [q!, k!, v!],
-  eager: ([q, k, v, mask, output, dy], { scale }) => {
-    const P = probabilities(q!, k!, mask!, scale);
+  eager: ([q, k, v, mask, output, dy], attributes) => {
+    const { scale, softcap } = attributes;
+    const scores = rawScores(q!, k!, attributes);
+    const P = probabilities(q!, scores, mask!, attributes);
     const dO = joinGroups(dy!);
     const dP = matMul(dO, v!, false, true);
-    const dS = mul(mul(P, sub(dP, sum(mul(dO, joinGroups(output!)), -1, true))), scale);
+    const dCapped = mul(P, sub(dP, sum(mul(dO, joinGroups(output!)), -1, true)));
+    const dScores = softcap === 0 ? dCapped : mul(dCapped, sub(scalar(1), square(scores)));
+    const dS = mul(dScores, scale);
     return [
       reshape(matMul(dS, k!), q!.shape),
       matMul(dS, joinGroups(q!), true, false),
@@ -43,7 +68,10 @@ export const attentionKernel = defineKernel<AttentionAttributes>({
   name: 'Attention',
   inputs: ['q', 'k', 'v', 'mask'],
   infer: ([q]) => [q!],
-  eager: ([q, k, v, mask], { scale }) => [reshape(matMul(probabilities(q!, k!, mask!, scale), v!), q!.shape)],
+  eager: ([q, k, v, mask], attributes) => {
+    const P = probabilities(q!, rawScores(q!, k!, attributes), mask!, attributes);
+    return [reshape(matMul(P, v!), q!.shape)];
+  },
   gradient: {
     saveInputs: ['q', 'k', 'v', 'mask'],
     saveOutputs: [true],
@@ -55,7 +83,7 @@ export const attentionKernel = defineKernel<AttentionAttributes>({
 });
 
 /**
- * `softmax(scale * q k^T + mask) v` for every head.
+ * `softmax(scale * q k^T + mask) v` for every head, the scores softly capped first where that is asked for (Gemma 2).
  *
  * q is [B, KV, L, G, D] (G query heads share a key head), k and v are [B, KV, L, D], mask is [B, L, L] and is added
  * to the scores: 0 where a query (row) may see a key (column), a large negative number elsewhere. The mask must be
@@ -66,7 +94,7 @@ export function attention(
   k: Tensor,
   v: Tensor,
   mask: Tensor,
-  attributes: AttentionAttributes,
+  { scale, softcap = 0 }: { readonly scale: number; readonly softcap?: number },
 ): Tensor {
-  return callKernel(attentionKernel, [q, k, v, mask], attributes)[0]!;
+  return callKernel(attentionKernel, [q, k, v, mask], { scale, softcap })[0]!;
 }

@@ -4,6 +4,7 @@ import { sizeOf } from '#base/shapes.js';
 import { attention } from '#jit/ops/attention.js';
 import { conv2d, conv2dTranspose } from '#jit/ops/conv2d.js';
 import { gatherRows } from '#jit/ops/gather-rows.js';
+import { gelu } from '#jit/ops/gelu.js';
 import { embedding, linear } from '#jit/ops/linear.js';
 import { crossEntropy, lossHead } from '#jit/ops/loss-head.js';
 import { dropout } from '#jit/ops/random-bits.js';
@@ -99,7 +100,7 @@ const cases: GradientCase[] = [
       slice(
         lossHead({
           hidden: hidden,
-          weight: tensor(normal('head', [7, 4]), [7, 4]),
+          head: { weight: tensor(normal('head', [7, 4]), [7, 4]) },
           targets: ints([3, 6, 0, 2, 0, 0]),
           weights: tensor([0.5, 0.25, 1, 0, 0, 0]),
           chunks: tensor(Int32Array.of(2), []),
@@ -108,6 +109,38 @@ const cases: GradientCase[] = [
         [0],
         [1],
       ),
+  },
+  {
+    name: 'lossHead with a bias and a soft cap',
+    shapes: [[4, 4]],
+    run: (hidden) =>
+      slice(
+        lossHead({
+          hidden: hidden,
+          head: {
+            weight: tensor(normal('head', [7, 4]), [7, 4]),
+            bias: tensor(normal('bias', [7])),
+            softcap: 1.5,
+          },
+          targets: ints([3, 6, 0, 2]),
+          weights: tensor([0.5, 0.25, 1, 0.5]),
+          chunks: tensor(Int32Array.of(2), []),
+          chunkSize: 2,
+        }),
+        [0],
+        [1],
+      ),
+  },
+  { name: 'gelu', shapes: [[4, 5]], run: (x) => gelu(x, 'erf') },
+  { name: 'gelu by tanh', shapes: [[4, 5]], run: (x) => gelu(x, 'tanh') },
+  {
+    name: 'attention with a soft cap',
+    shapes: [
+      [1, 2, 5, 3, 4],
+      [1, 2, 5, 4],
+      [1, 2, 5, 4],
+    ],
+    run: (q, k, v) => attention(q, k, v, twoSegments(5, 3), { scale: 0.7, softcap: 1.2 }),
   },
   {
     name: 'crossEntropy',
@@ -151,7 +184,7 @@ describe('the loss head', () => {
       const head = (hidden: Tensor) =>
         lossHead({
           hidden,
-          weight: tensor(normal('head', [9, 5]), [9, 5]),
+          head: { weight: tensor(normal('head', [9, 5]), [9, 5]) },
           targets: ints([3, 8, 0, 0]),
           weights: tensor([0.5, 0.25, 0, 0]),
           chunks: tensor(Int32Array.of(chunks), []),

@@ -3,12 +3,14 @@
  * logits ever exists. Only rows with a target are looked at, and the gradient is made in the same sweep (as in
  * Liger's fused linear cross entropy, Hsu et al. 2024).
  */
+import { linear } from '#jit/ops/linear.js';
 import { loop } from '#jit/ops/loop.js';
 import { pickColumn } from '#jit/ops/pick-column.js';
 import {
   add,
   cast,
   concat,
+  div,
   equal,
   gather,
   log,
@@ -20,17 +22,34 @@ import {
   scalar,
   slice,
   softmax,
+  square,
   sub,
   sum,
+  tanh,
   type Tensor,
   withGradient,
 } from '#jit/ops.js';
 
+/** From hidden states [rows, size] to logits [rows, vocabulary]. */
+export interface LogitsHead {
+  /** [vocabulary, size] */
+  readonly weight: Tensor;
+  /** [vocabulary] */
+  readonly bias?: Tensor;
+  /** Logits are softly kept between -softcap and softcap: softcap * tanh(logit / softcap). */
+  readonly softcap?: number;
+}
+
+/** The logits of hidden states. */
+export function headLogits(hidden: Tensor, { weight, bias, softcap }: LogitsHead): Tensor {
+  const logits = linear(hidden, weight, bias);
+  return softcap === undefined ? logits : mul(tanh(div(logits, scalar(softcap))), scalar(softcap));
+}
+
 export interface LossHeadInputs {
   /** [rows, size]: the rows that have a target, gathered; rows beyond them may hold anything. */
   readonly hidden: Tensor;
-  /** [vocabulary, size]: the weight of the output head. */
-  readonly weight: Tensor;
+  readonly head: LogitsHead;
   /** int32 [rows]: the token each row should predict. */
   readonly targets: Tensor;
   /** float32 [rows]: what each row counts in the loss; 0 beyond the rows with a target. */
@@ -55,17 +74,25 @@ function rowLosses(logits: Tensor, probabilities: Tensor, targets: Tensor): { lo
  * The gradient of the first entry reaches `hidden`; the head's weight is frozen. rows must be a multiple of
  * chunkSize.
  */
-export function lossHead({ hidden, weight, targets, weights, chunks, chunkSize }: LossHeadInputs): Tensor {
+export function lossHead({ hidden, head, targets, weights, chunks, chunkSize }: LossHeadInputs): Tensor {
+  const { weight, softcap } = head;
   const [rows, size] = hidden.shape as [number, number];
   const most = rows / chunkSize;
+  // Gradients by the hidden states of softmax(logits) minus one at the target, through the product, and a soft cap.
+  const straight = (p: Tensor, target: Tensor) => sub(matMul(p, weight), gather(weight, target));
+  const bent = (p: Tensor, target: Tensor, logits: Tensor, softcap: number) => {
+    const slope = sub(scalar(1), square(div(logits, scalar(softcap))));
+    const own = reshape(pickColumn(slope, target), [chunkSize, 1]);
+    return sub(matMul(mul(p, slope), weight), mul(gather(weight, target), own));
+  };
   const chunk = (x: Tensor, i: Tensor, tail: number[]) => gather(reshape(x, [most, chunkSize, ...tail]), i);
   return withGradient(hidden, (h) => {
     const result = loop(chunks, most, [scalar(0), scalar(0)], (i, [loss, correct]) => {
       const [x, target, w] = [chunk(h, i, [size]), chunk(targets, i, []), chunk(weights, i, [])];
-      const logits = matMul(x, weight, false, true);
+      const logits = headLogits(x, head);
       const p = softmax(logits);
       const { losses, hits } = rowLosses(logits, p, target);
-      const dx = sub(matMul(p, weight), gather(weight, target));
+      const dx = softcap === undefined ? straight(p, target) : bent(p, target, logits, softcap);
       return {
         carried: [add(loss!, sum(mul(losses, w))), add(correct!, sum(mul(hits, w)))],
         stacked: [mul(dx, reshape(w, [chunkSize, 1]))],

@@ -1,8 +1,15 @@
-/** What config.json says of a decoder with rotary positions, whatever its family. */
+/** What config.json says of a decoder, whatever its family. */
 import { z } from 'zod';
 import type { ConfigReader } from '#models/config-reader.js';
-import { parseRope, ropeFields } from '#models/config-rope.js';
+import {
+  type LayerRopes,
+  parseLayerRopes,
+  parsePartialRotary,
+  parseRope,
+  ropeFields,
+} from '#models/config-rope.js';
 import type { ModelConfig } from '#models/model-config.js';
+import type { Activation } from '#nn/mlp.js';
 import type { RopeConfig } from '#nn/rotary-frequencies.js';
 
 // The limits only keep a hostile file from asking for absurd amounts of memory.
@@ -24,27 +31,35 @@ export interface DecoderDefaults {
   readonly maxPositionEmbeddings: number;
   readonly rmsNormEps?: number;
   readonly tieWordEmbeddings?: boolean;
-  readonly ropeTheta?: number;
+  /** `silu` unless said otherwise, under `hidden_act`. */
+  readonly activation?: Activation;
+  readonly activationField?: string;
   readonly bosTokenId: number | null;
   readonly eosTokenId: number | null;
   readonly padTokenId?: number | null;
 }
 
-/** A decoder with grouped-query attention, rotary positions and RMS norms. */
+/** A decoder with grouped-query attention and RMS norms. */
 export interface DecoderFields extends ModelConfig {
   readonly intermediateSize: number;
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
   readonly rmsNormEps: number;
+  readonly activation: Activation;
+}
+
+/** A decoder whose rotary positions are the same in all layers. */
+export interface RotaryFields extends DecoderFields {
   readonly rope: RopeConfig;
+  /** Entries of every head that are rotated. */
+  readonly rotarySize: number;
 }
 
 /** Reads {@link DecoderFields}; fields that do not fit together are reported. */
 export function readDecoderFields(reader: ConfigReader, defaults: DecoderDefaults): DecoderFields {
-  refuseCommonOptions(reader);
+  noteCommonOptions(reader);
   const file = reader.fields({
-    ...ropeFields,
     hidden_size: size.default(defaults.hiddenSize ?? 4096),
     intermediate_size: size.default(defaults.intermediateSize),
     num_hidden_layers: layerCount.default(defaults.layers ?? 32),
@@ -68,13 +83,8 @@ export function readDecoderFields(reader: ConfigReader, defaults: DecoderDefault
   const heads = file.num_attention_heads;
   const kvHeads = file.num_key_value_heads ?? heads;
   const headDim = file.head_dim ?? Math.floor(file.hidden_size / heads);
-  const maxPositionEmbeddings = file.max_position_embeddings;
-  const rope = parseRope(file, { maxPositionEmbeddings, theta: defaults.ropeTheta ?? 10_000 }, reader);
   if (heads % kvHeads !== 0) {
     reader.report('num_key_value_heads', `${kvHeads} does not divide num_attention_heads ${heads}`);
-  }
-  if (headDim === 0 || headDim % 2 !== 0) {
-    reader.report('head_dim', `${headDim} is not even: rotary embeddings turn pairs`);
   }
   return {
     architecture: reader.architecture,
@@ -86,22 +96,101 @@ export function readDecoderFields(reader: ConfigReader, defaults: DecoderDefault
     kvHeads,
     headDim,
     vocabSize: file.vocab_size,
-    maxPositionEmbeddings,
+    maxPositionEmbeddings: file.max_position_embeddings,
     rmsNormEps: file.rms_norm_eps,
+    activation: readActivation(
+      reader,
+      defaults.activationField ?? 'hidden_act',
+      defaults.activation ?? 'silu',
+    ),
     tieWordEmbeddings: file.tie_word_embeddings,
-    rope,
     bosTokenId: file.bos_token_id,
     eosTokenIds: file.eos_token_id === null ? [] : [file.eos_token_id].flat(),
     padTokenId: file.pad_token_id,
+    warnings: reader.warnings,
   };
 }
 
-/** Options that files of many families carry, that change the mathematics, and that are not done here. */
-function refuseCommonOptions(reader: ConfigReader): void {
-  reader.expect('hidden_act', ['silu'], 'known activations: silu');
-  reader.expect('attention_dropout', [0], 'only 0 is known; set it to 0 and use lora_dropout');
+/** What families differ in where rotary positions are read. */
+export interface RotaryDefaults {
+  /** 10,000 unless said otherwise. */
+  readonly theta?: number;
+  /** The share of every head that is rotated where the file is silent; left out = whole heads only. */
+  readonly partial?: number;
+}
+
+/** Reads {@link RotaryFields}. */
+export function readRotaryFields(
+  reader: ConfigReader,
+  { theta = 10_000, partial, ...defaults }: DecoderDefaults & RotaryDefaults,
+): RotaryFields {
+  const fields = readDecoderFields(reader, defaults);
+  const { maxPositionEmbeddings, headDim } = fields;
+  const file = reader.fields(ropeFields);
+  const mayBePartial = partial === undefined ? {} : { partial: true as const };
+  const rope = parseRope(file, { maxPositionEmbeddings, theta, ...mayBePartial }, reader);
+  const rotarySize = Math.floor(headDim * (partial === undefined ? 1 : parsePartialRotary(file, partial)));
+  checkRotary(reader, rotarySize);
+  return { ...fields, rope, rotarySize };
+}
+
+/** Reads the rotary positions of layers with and without a window; `slidingField` is the older name of a base. */
+export function readLayerRopes(
+  reader: ConfigReader,
+  { maxPositionEmbeddings, headDim }: DecoderFields,
+  silent: { readonly full: number; readonly sliding: number },
+  slidingField?: string,
+): LayerRopes {
+  const theta = slidingField === undefined ? undefined : reader.json[slidingField];
+  const file = reader.fields(ropeFields);
+  checkRotary(reader, headDim);
+  return parseLayerRopes(file, { maxPositionEmbeddings, ...silent }, theta, reader);
+}
+
+function checkRotary(reader: ConfigReader, rotarySize: number): void {
+  if (rotarySize === 0 || rotarySize % 2 !== 0) {
+    reader.report('head_dim', `${rotarySize} is not even: rotary embeddings turn pairs`);
+  }
+}
+
+/** Options that files of many families carry: what changes the mathematics and is not done here is refused. */
+export function noteCommonOptions(reader: ConfigReader): void {
   reader.expect('quantization_config', [], 'weights must be float32, bfloat16 or float16');
   reader.expect('per_layer_config', [], 'all layers must have the same sizes');
+  for (const option of dropouts) {
+    const share = reader.json[option];
+    if (typeof share === 'number' && share !== 0) {
+      reader.warnings.push(`${option} ${share} of config.json is not applied in training; use lora_dropout`);
+    }
+  }
+}
+
+/** What drops numbers inside of base models while they are trained. */
+const dropouts = [
+  'attention_dropout',
+  'attn_pdrop',
+  'embd_pdrop',
+  'embedding_dropout',
+  'hidden_dropout',
+  'resid_pdrop',
+  'residual_dropout',
+];
+
+const activations: Readonly<Record<string, Activation>> = {
+  silu: 'silu',
+  swish: 'silu',
+  gelu: 'gelu',
+  gelu_new: 'gelu_tanh',
+  gelu_fast: 'gelu_tanh',
+  gelu_pytorch_tanh: 'gelu_tanh',
+};
+
+/** The activation that a field names as transformers does. */
+export function readActivation(reader: ConfigReader, field: string, silent: Activation): Activation {
+  const known = Object.keys(activations);
+  reader.expect(field, known, `known activations: ${known.join(', ')}`);
+  const name = reader.json[field];
+  return typeof name === 'string' ? activations[name]! : silent;
 }
 
 const window = z.int().positive().nullable();
@@ -131,6 +220,11 @@ export function readLayerTypes(
 
 export const attentionTypes = ['full_attention', 'sliding_attention'];
 
+/** A sliding window for each layer whose type asks for one, null for the others. */
+export function windowsOf(types: readonly string[], window: number | null): (number | null)[] {
+  return types.map((type) => (type === 'sliding_attention' ? window : null));
+}
+
 /** Windows of Qwen's decoders: only where switched on, and then from layer `max_window_layers` on. */
 export function readUpperWindows(reader: ConfigReader, layers: number): (number | null)[] {
   const file = reader.fields({
@@ -145,5 +239,5 @@ export function readUpperWindows(reader: ConfigReader, layers: number): (number 
   if (enabled === null && types.includes('sliding_attention')) {
     reader.report('layer_types', 'has sliding_attention but use_sliding_window or sliding_window is off');
   }
-  return types.map((type) => (type === 'sliding_attention' ? enabled : null));
+  return windowsOf(types, enabled);
 }

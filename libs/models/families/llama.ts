@@ -1,7 +1,7 @@
 /** Llama (Touvron et al. 2023) and the many models of its shape, SmolLM2 among them. */
 import { z } from 'zod';
 import { Decoder } from '#models/decoder.js';
-import { type DecoderFields, readDecoderFields } from '#models/families/decoder-fields.js';
+import { type RotaryFields, readRotaryFields } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
 import { ProjectedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
@@ -10,7 +10,7 @@ import { RmsNorm } from '#nn/layers.js';
 import { GatedMlp } from '#nn/mlp.js';
 import { rotaryFrequencies } from '#nn/rotary-frequencies.js';
 
-interface LlamaConfig extends DecoderFields {
+interface LlamaConfig extends RotaryFields {
   readonly attentionBias: boolean;
   readonly mlpBias: boolean;
 }
@@ -20,7 +20,7 @@ export const llama = defineFamily<LlamaConfig>({
   architecture: 'LlamaForCausalLM',
   modelType: 'llama',
   parse: (reader) => {
-    const fields = readDecoderFields(reader, {
+    const fields = readRotaryFields(reader, {
       intermediateSize: 11_008,
       kvHeads: null,
       vocabSize: 32_000,
@@ -39,8 +39,8 @@ export const llama = defineFamily<LlamaConfig>({
     return { ...fields, attentionBias, mlpBias };
   },
   build: (config) => {
-    const { headDim, hiddenSize, rope, attentionBias, mlpBias } = config;
-    const rotary = rotaryFrequencies(headDim, rope);
+    const { rotarySize, hiddenSize, rope, attentionBias, mlpBias } = config;
+    const rotary = rotaryFrequencies(rotarySize, rope);
     const norm = (path: string) => new RmsNorm(path, hiddenSize, config.rmsNormEps);
     const layer = (path: string, layer: number) =>
       new PreNormLayer(path, {

@@ -1,6 +1,6 @@
 /** Mistral (Jiang et al. 2023): one sliding window for all layers. */
 import { Decoder } from '#models/decoder.js';
-import { type DecoderFields, readDecoderFields, readWindow } from '#models/families/decoder-fields.js';
+import { type RotaryFields, readRotaryFields, readWindow } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
 import { ProjectedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
@@ -9,7 +9,7 @@ import { RmsNorm } from '#nn/layers.js';
 import { GatedMlp } from '#nn/mlp.js';
 import { rotaryFrequencies } from '#nn/rotary-frequencies.js';
 
-interface MistralConfig extends DecoderFields {
+interface MistralConfig extends RotaryFields {
   readonly slidingWindow: number | null;
 }
 
@@ -22,7 +22,7 @@ export const mistral = defineFamily<MistralConfig>({
     if (Array.isArray(types) && new Set(types).size > 1) {
       reader.refuse('layer_types', 'every layer of a Mistral model has the same window');
     }
-    const fields = readDecoderFields(reader, {
+    const fields = readRotaryFields(reader, {
       intermediateSize: 14_336,
       kvHeads: 8,
       vocabSize: 32_000,
@@ -33,8 +33,8 @@ export const mistral = defineFamily<MistralConfig>({
     return { ...fields, slidingWindow: readWindow(reader, 4096) };
   },
   build: (config) => {
-    const { headDim, hiddenSize, rope, slidingWindow: window } = config;
-    const rotary = rotaryFrequencies(headDim, rope);
+    const { rotarySize, hiddenSize, rope, slidingWindow: window } = config;
+    const rotary = rotaryFrequencies(rotarySize, rope);
     const norm = (path: string) => new RmsNorm(path, hiddenSize, config.rmsNormEps);
     const layer = (path: string, layer: number) =>
       new PreNormLayer(path, {

@@ -1,6 +1,6 @@
 /** Qwen2 and Qwen2.5 (Yang et al. 2024): biases on queries, keys and values, and a window from some layer on. */
 import { Decoder } from '#models/decoder.js';
-import { type DecoderFields, readDecoderFields, readUpperWindows } from '#models/families/decoder-fields.js';
+import { type RotaryFields, readRotaryFields, readUpperWindows } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
 import { ProjectedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
@@ -9,7 +9,7 @@ import { RmsNorm } from '#nn/layers.js';
 import { GatedMlp } from '#nn/mlp.js';
 import { rotaryFrequencies } from '#nn/rotary-frequencies.js';
 
-interface Qwen2Config extends DecoderFields {
+interface Qwen2Config extends RotaryFields {
   readonly slidingWindow: readonly (number | null)[];
 }
 
@@ -18,7 +18,7 @@ export const qwen2 = defineFamily<Qwen2Config>({
   architecture: 'Qwen2ForCausalLM',
   modelType: 'qwen2',
   parse: (reader) => {
-    const fields = readDecoderFields(reader, {
+    const fields = readRotaryFields(reader, {
       intermediateSize: 22_016,
       kvHeads: 32,
       vocabSize: 151_936,
@@ -29,8 +29,8 @@ export const qwen2 = defineFamily<Qwen2Config>({
     return { ...fields, slidingWindow: readUpperWindows(reader, fields.layers) };
   },
   build: (config) => {
-    const { headDim, hiddenSize, rope, slidingWindow } = config;
-    const rotary = rotaryFrequencies(headDim, rope);
+    const { rotarySize, hiddenSize, rope, slidingWindow } = config;
+    const rotary = rotaryFrequencies(rotarySize, rope);
     const norm = (path: string) => new RmsNorm(path, hiddenSize, config.rmsNormEps);
     const layer = (path: string, layer: number) =>
       new PreNormLayer(path, {

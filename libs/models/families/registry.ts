@@ -1,12 +1,25 @@
 /** The families that can be trained and run, a line each. */
 import type { Decoder } from '#models/decoder.js';
 import type { Family } from '#models/families/family.js';
+import { gemma } from '#models/families/gemma.js';
+import { gemma2 } from '#models/families/gemma2.js';
+import { gemma3 } from '#models/families/gemma3.js';
 import { llama } from '#models/families/llama.js';
 import { mistral } from '#models/families/mistral.js';
 import { qwen2 } from '#models/families/qwen2.js';
+import { qwen3 } from '#models/families/qwen3.js';
 import type { ModelConfig } from '#models/model-config.js';
 
-export const families: readonly Family[] = [llama, mistral, qwen2];
+// prettier-ignore
+export const families: readonly Family[] = [
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  gemma,
+  gemma2,
+  gemma3,
+];
 
 /** The tree of layers that a configuration describes. */
 export function buildModel(config: ModelConfig): Decoder {

@@ -37,6 +37,14 @@ interface Operands {
   readonly k: OnnxValue;
   readonly mask: OnnxValue;
   readonly scale: number;
+  readonly softcap: number;
+}
+
+interface TileScores {
+  /** [B, KV, rows * G, keys] */
+  readonly P: OnnxValue;
+  /** With a soft cap what tanh made of the scores, else none. */
+  readonly capped: OnnxValue | undefined;
 }
 
 /** Rows of queries [B, KV, L, G, D] of one tile as [B, KV, rows * G, D]. */
@@ -49,35 +57,37 @@ function tileRows(builder: OnnxBuilder, x: OnnxValue, { from, to }: Tile): OnnxV
  * Softmax of the scaled, masked scores of one tile: [B, KV, rows * G, keys]. In short blocks the backward pass finds
  * the forward pass's, in long ones it makes its own, so that they need not be kept.
  */
-function tileProbabilities(operands: Operands, tile: Tile): OnnxValue {
+function tileProbabilities(operands: Operands, tile: Tile): TileScores {
   const { builder, q, k } = operands;
   if (q.shape[2]! > longestKept) return makeProbabilities(operands, tile);
   return builder.kept(`P ${q.name} ${k.name} ${tile.from}`, () => makeProbabilities(operands, tile));
 }
 
-function makeProbabilities({ builder, q, k, mask, scale }: Operands, tile: Tile): OnnxValue {
+function makeProbabilities({ builder, q, k, mask, scale, softcap }: Operands, tile: Tile): TileScores {
   const [B, KV, , G] = q.shape as [number, number, number, number];
   const rows = tile.to - tile.from;
   const keys = builder.sliceAxis(k, 2, 0, tile.to);
-  const scores = batchedProduct(builder, tileRows(builder, q, tile), keys, {
+  const product = batchedProduct(builder, tileRows(builder, q, tile), keys, {
     transposeB: true,
-    alpha: scale,
+    alpha: softcap === 0 ? scale : scale / softcap,
   });
+  const capped = softcap === 0 ? undefined : builder.unary('Tanh', product);
+  const scores = capped ? builder.binary('Mul', capped, builder.float(softcap)) : product;
   const tileMask = builder.shared(`mask ${mask.name} ${tile.from} ${tile.to}`, () => {
     const part = builder.sliceAxis(builder.sliceAxis(mask, 1, tile.from, tile.to), 2, 0, tile.to);
     return builder.reshape(part, [B, 1, rows, 1, tile.to]);
   });
   const masked = builder.binary('Add', builder.reshape(scores, [B, KV, rows, G, tile.to]), tileMask);
   const P = builder.emit('Softmax', [masked], masked.shape, { axis: -1 });
-  return builder.reshape(P, scores.shape);
+  return { P: builder.reshape(P, scores.shape), capped };
 }
 
 const attention: Lowering = ({ builder, inputs, attributes }) => {
   const [q, k, v, mask] = inputs as [OnnxValue, OnnxValue, OnnxValue, OnnxValue];
   const [B, KV, L, G, D] = q.shape as [number, number, number, number, number];
-  const operands = { builder, q, k, mask, scale: Number(attributes['scale']) };
+  const [scale, softcap] = [Number(attributes['scale']), Number(attributes['softcap'])];
   const parts = queryTiles(L, B * KV * G).map((tile) => {
-    const P = tileProbabilities(operands, tile);
+    const { P } = tileProbabilities({ builder, q, k, mask, scale, softcap }, tile);
     return batchedProduct(builder, P, builder.sliceAxis(v, 2, 0, tile.to), {});
   });
   const output =
@@ -93,7 +103,10 @@ function addPrefix(builder: OnnxBuilder, prefix: OnnxValue | undefined, longer: 
   return builder.binary('Add', longer, builder.emit('Pad', [prefix, pads, builder.float(0)], longer.shape));
 }
 
-/** P again from q and k; dV = P^T dO; dS = P * (dO V^T - rowsum(dO * O)); dQ = dS K; dK = dS^T Q. */
+/**
+ * P again from q and k; dV = P^T dO; dS = P * (dO V^T - rowsum(dO * O)), with a soft cap times 1 - tanh^2 of the scores;
+ * dQ = dS K; dK = dS^T Q.
+ */
 const attentionGradient: Lowering = ({ builder, inputs, attributes }) => {
   const [q, k, v, mask, output, dy] = inputs as [
     OnnxValue,
@@ -104,18 +117,20 @@ const attentionGradient: Lowering = ({ builder, inputs, attributes }) => {
     OnnxValue,
   ];
   const [B, KV, L, G, D] = q.shape as [number, number, number, number, number];
-  const scale = Number(attributes['scale']);
+  const [scale, softcap] = [Number(attributes['scale']), Number(attributes['softcap'])];
   const flat = (x: OnnxValue) => builder.reshape(x, [B, KV, L * G, D]);
   const rowDot = builder.reduceRows('ReduceSum', builder.binary('Mul', flat(dy), flat(output)));
   let dK: OnnxValue | undefined;
   let dV: OnnxValue | undefined;
   const dQ = queryTiles(L, B * KV * G).map((tile) => {
-    const P = tileProbabilities({ builder, q, k, mask, scale }, tile);
+    const { P, capped } = tileProbabilities({ builder, q, k, mask, scale, softcap }, tile);
     const dO = tileRows(builder, dy, tile);
     dV = addPrefix(builder, dV, batchedProduct(builder, P, dO, { transposeA: true }));
     const dP = batchedProduct(builder, dO, builder.sliceAxis(v, 2, 0, tile.to), { transposeB: true });
     const dot = builder.sliceAxis(rowDot, 2, tile.from * G, tile.to * G);
-    const dS = builder.binary('Mul', builder.binary('Sub', dP, dot), P);
+    const dCapped = builder.binary('Mul', builder.binary('Sub', dP, dot), P);
+    const fall = capped && builder.binary('Sub', builder.float(1), builder.binary('Mul', capped, capped));
+    const dS = fall ? builder.binary('Mul', dCapped, fall) : dCapped;
     dK = addPrefix(
       builder,
       dK,

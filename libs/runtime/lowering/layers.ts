@@ -1,5 +1,6 @@
 /** The project's own kernels, one layer each, in the operators that ONNX Runtime runs fastest. */
 import { sizeOf } from '#base/shapes.js';
+import { geluTanh } from '#jit/ops/gelu.js';
 import type { OnnxBuilder } from '#runtime/lowering/builder.js';
 import { type Lowering, resultShape } from '#runtime/lowering/rule.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
@@ -64,6 +65,45 @@ const swiGluGradient: Lowering = ({ builder, inputs }) => {
   return [builder.binary('Mul', up, between), dUp];
 };
 
+/** tanh(...) or erf(x / sqrt(2)): what half of one more of it is multiplied by x. */
+function geluCore(builder: OnnxBuilder, x: OnnxValue, form: unknown): OnnxValue {
+  const times = (x: OnnxValue, factor: number) => builder.binary('Mul', x, builder.float(factor));
+  if (form === 'erf') return builder.unary('Erf', times(x, Math.SQRT1_2));
+  const inner = builder.binary('Add', times(builder.binary('Mul', x, x), geluTanh.cubic), builder.float(1));
+  return builder.unary('Tanh', times(builder.binary('Mul', x, inner), geluTanh.slope));
+}
+
+/** (1 + core) / 2. */
+function geluHalf(builder: OnnxBuilder, core: OnnxValue): OnnxValue {
+  return builder.binary('Mul', builder.binary('Add', core, builder.float(1)), builder.float(0.5));
+}
+
+const gelu: Lowering = ({ builder, inputs: [x], attributes: { form } }) => {
+  if (builder.device !== 'webgpu') {
+    return builder.emitMicrosoft(form === 'erf' ? 'Gelu' : 'FastGelu', [x!], x!.shape);
+  }
+  return builder.binary('Mul', x!, geluHalf(builder, geluCore(builder, x!, form)));
+};
+
+/** dx = dy ((1 + core) / 2 + x core' / 2). */
+const geluGradient: Lowering = ({ builder, inputs, attributes: { form } }) => {
+  const [x, dy] = inputs as [OnnxValue, OnnxValue];
+  const core = geluCore(builder, x, form);
+  const square = builder.binary('Mul', x, x);
+  const times = (x: OnnxValue, factor: number) => builder.binary('Mul', x, builder.float(factor));
+  const fall = () => builder.binary('Sub', builder.float(1), builder.binary('Mul', core, core));
+  const slope =
+    form === 'erf'
+      ? times(builder.unary('Exp', times(square, -0.5)), 1 / Math.sqrt(2 * Math.PI))
+      : builder.binary(
+          'Mul',
+          times(fall(), geluTanh.slope / 2),
+          builder.binary('Add', times(square, 3 * geluTanh.cubic), builder.float(1)),
+        );
+  const total = builder.binary('Add', geluHalf(builder, core), builder.binary('Mul', x, slope));
+  return builder.binary('Mul', dy, total);
+};
+
 const rotary: Lowering = ({ builder, inputs, attributes }) => {
   const [x, cos, sin] = inputs as [OnnxValue, OnnxValue, OnnxValue];
   const [rows, width] = x.shape as [number, number];
@@ -123,6 +163,8 @@ const gated: Lowering = ({ builder, inputs }) => {
 
 export const layerRules = {
   Gated: gated,
+  Gelu: gelu,
+  GeluGradient: geluGradient,
   PickColumn: pickColumn,
   RandomBits: randomBits,
   RmsNorm: rmsNorm,
