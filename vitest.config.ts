@@ -13,6 +13,29 @@ export const shared = {
   test: { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' as const },
 };
 
+const timed = ['composition-previews', 'http-job', 'http-kills', 'worker-jobs', 'worker-trouble'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
+
+/** Tests of whole services, which run what is compiled. */
+function services(
+  name: string,
+  { order, ...files }: { include: string[]; exclude?: string[]; maxWorkers: number; order: number },
+) {
+  return {
+    ...shared,
+    test: {
+      ...shared.test,
+      ...files,
+      name,
+      // Once more where a machine stood still for longer than a test allows; vitest tells of every repetition.
+      retry: 1,
+      sequence: { groupOrder: order },
+      globalSetup: ['test/e2e/global-setup.ts'],
+    },
+  };
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -31,20 +54,14 @@ export default defineConfig({
           ],
         },
       },
-      {
-        ...shared,
-        test: {
-          ...shared.test,
-          name: 'e2e',
-          // Whole services with latencies and kills: alone, one after another.
-          maxWorkers: 1,
-          // Once more where a machine stood still for longer than a test allows; vitest tells of every repetition.
-          retry: 1,
-          sequence: { groupOrder: 1 },
-          include: ['test/e2e/**/*.test.ts'],
-          globalSetup: ['test/e2e/global-setup.ts'],
-        },
-      },
+      services('e2e', {
+        include: ['test/e2e/**/*.test.ts'],
+        exclude: timed,
+        maxWorkers: Math.max(2, availableParallelism() / 2),
+        order: 1,
+      }),
+      // What judges how long something takes: alone, one after another.
+      services('e2e-timed', { include: timed, maxWorkers: 1, order: 2 }),
     ],
   },
 });
