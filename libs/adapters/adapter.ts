@@ -28,7 +28,7 @@ export interface Adapter {
   readonly missing: readonly TargetModule[];
 }
 
-const mostNamed = 4;
+const maxNamed = 4;
 
 /** What people should know of an adapter that was read: sentences without a full stop. */
 export function adapterNotes({
@@ -41,8 +41,8 @@ export function adapterNotes({
     notes.push(`${ADAPTER_FILES.config} has fields that are not known here and were ignored: ${fields}`);
   }
   if (missing.length > 0) {
-    const named = missing.slice(0, mostNamed).map(({ path }) => path);
-    const more = missing.length > mostNamed ? ` and ${missing.length - mostNamed} more` : '';
+    const named = missing.slice(0, maxNamed).map(({ path }) => path);
+    const more = missing.length > maxNamed ? ` and ${missing.length - maxNamed} more` : '';
     notes.push(
       `${missing.length} of the layers that its configuration names have no factors in ${ADAPTER_FILES.weights} and stay as in the base model: ${named.join(', ')}${more}`,
     );

@@ -84,19 +84,19 @@ describe('stacked', () => {
 });
 
 describe('truncated', () => {
-  test('to a rank: no layer has more, and the error is the one that was told', async () => {
+  test('to a rank: no layer has more, and the error is the one that was reported', async () => {
     const { adapter, report } = await compose(members, { kind: 'rank', rank: 4 });
     let [error, norm] = [0, 0];
-    for (const { path, rank, relativeError, keptEnergy, norm: told, keptNorm } of report.modules) {
+    for (const { path, rank, relativeError, keptEnergy, norm: reported, keptNorm } of report.modules) {
       const exact = denseSum(members, path);
       const distance = relativeDistance(exact, sumOf(adapter, path));
       expect(rank).toBe(4);
       expect(distance).toBeCloseTo(relativeError, 6);
       expect(keptEnergy).toBeCloseTo(1 - relativeError ** 2, 12);
-      expect(told).toBeCloseTo(Math.hypot(...exact), 8);
+      expect(reported).toBeCloseTo(Math.hypot(...exact), 8);
       expect(keptNorm).toBeCloseTo(Math.hypot(...sumOf(adapter, path)), 4);
-      error += (distance * told) ** 2;
-      norm += told ** 2;
+      error += (distance * reported) ** 2;
+      norm += reported ** 2;
     }
     expect(report.overall.relativeError).toBeCloseTo(Math.sqrt(error / norm), 6);
     expect(adapter.config).toMatchObject({ r: 4, lora_alpha: 4, rank_pattern: {}, alpha_pattern: {} });
@@ -133,7 +133,7 @@ describe('truncated', () => {
     expect(relativeDistance(denseSum(terms, q), sumOf(adapter, q))).toBeLessThan(1e-6);
   });
 
-  test('the shape of each layer is told, [out, in]', async () => {
+  test('the shape of each layer is reported, [out, in]', async () => {
     const { report } = await compose(members, { kind: 'rank', rank: 1 });
     for (const { path, shape } of report.modules) {
       const module = members
@@ -144,7 +144,7 @@ describe('truncated', () => {
     expect(report.modules.some(({ shape: [out, into] }) => out !== into)).toBe(true);
   });
 
-  test('the norm of each member is told, 0 where it has no such layer', async () => {
+  test('the norm of each member is reported, 0 where it has no such layer', async () => {
     const { report } = await compose(members, { kind: 'rank', rank: 1 });
     const byDigest = report.recipe.members.map(({ weight }) => members.find((one) => one.weight === weight)!);
     for (const { path, memberNorms } of report.modules) {

@@ -59,12 +59,12 @@ test('several members are added before anything is rounded, and what cancels lea
 
 describe('refused, and nothing is left', () => {
   test('an adapter of another model', async () => {
-    const stranger = randomAdapter(
+    const unrelated = randomAdapter(
       1,
       { r: 1, target_modules: ['q_proj'] },
       { 'model.layers.0.self_attn.q_proj': [4, 4] },
     );
-    const members = [{ adapter: adapterSource('stranger', stranger), weight: 1 }];
+    const members = [{ adapter: adapterSource('unrelated', unrelated), weight: 1 }];
     await expect(exportMerged(llama, members, join(scratch, 'out'), { dtype: 'f32' })).rejects.toMatchObject({
       code: 'adapter_mismatch',
       message: expect.stringMatching(

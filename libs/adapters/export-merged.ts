@@ -74,17 +74,17 @@ async function readTerms(
 function checkFit(model: Decoder, members: readonly CompositionMember[], folder: string): void {
   const sizes = new Map([...model.parameters()].map(({ name, shape }) => [name, shape.join()]));
   for (const { adapter } of members) {
-    const strangers = [...adapter.modules.values()]
+    const unexpected = [...adapter.modules.values()]
       .filter(
         ({ path, inFeatures, outFeatures }) => sizes.get(`${path}.weight`) !== `${outFeatures},${inFeatures}`,
       )
       .map(({ path, inFeatures, outFeatures }) => `${path} [${outFeatures}, ${inFeatures}]`);
-    if (strangers.length === 0) continue;
+    if (unexpected.length === 0) continue;
     throw new AdapterError(
       'adapter_mismatch',
       adapter.name,
-      `has layers that ${folder} does not have: ${strangers.slice(0, 5).join(', ')}; merge it into the model that it was trained on`,
-      { details: { base: folder, extra: strangers } },
+      `has layers that ${folder} does not have: ${unexpected.slice(0, 5).join(', ')}; merge it into the model that it was trained on`,
+      { details: { base: folder, extra: unexpected } },
     );
   }
 }

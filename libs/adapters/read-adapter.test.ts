@@ -85,7 +85,7 @@ test('with the model at hand the layers are those of the model, in its order', a
   expect(new Set(modules.keys())).toEqual(new Set(unordered.keys()));
 });
 
-test('factors in half precision are widened', async () => {
+test('factors in half precision are upcast', async () => {
   const exact = await readAdapter(qv);
   for (const [dtype, precision] of [
     ['BF16', 2 ** -8],
@@ -229,7 +229,7 @@ describe('adapters as people have them are read', () => {
   test('in double precision', async () => {
     const exact = await readAdapter(qv);
     const folder = await adapterOf();
-    await widenFile(path.join(folder, 'adapter_model.safetensors'));
+    await upcastFile(path.join(folder, 'adapter_model.safetensors'));
     const double = await readAdapter(folder, { model: llama });
     for (const [name, { A, B }] of exact.modules) expect(double.modules.get(name)).toMatchObject({ A, B });
   });
@@ -265,7 +265,7 @@ describe('adapters as people have them are read', () => {
 });
 
 /** Makes every F32 tensor of a file F64. */
-async function widenFile(file: string): Promise<void> {
+async function upcastFile(file: string): Promise<void> {
   const bytes = await readFile(file);
   const length = Number(bytes.readBigUInt64LE());
   const header = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<

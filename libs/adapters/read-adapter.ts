@@ -185,12 +185,12 @@ const factorKey = /^base_model\.model\.(.+)\.lora_([AB])(?:\.([^.]+))?\.weight$/
 
 function pairFactors(folder: string, file: SafetensorsFile): Map<string, Pair> {
   const pairs = new Map<string, Pair>();
-  const strangers: string[] = [];
+  const unexpected: string[] = [];
   const adapters = new Set<string>();
   for (const [name, entry] of file.tensors) {
     const [, module, factor, adapter = ''] = factorKey.exec(name) ?? [];
     if (module === undefined) {
-      strangers.push(name);
+      unexpected.push(name);
       continue;
     }
     adapters.add(adapter);
@@ -207,14 +207,14 @@ function pairFactors(folder: string, file: SafetensorsFile): Map<string, Pair> {
       { details: { adapters: [...adapters] } },
     );
   }
-  if (strangers.length > 0 || pairs.size === 0) {
+  if (unexpected.length > 0 || pairs.size === 0) {
     throw new AdapterError(
       'adapter_mismatch',
       folder,
-      strangers.length > 0
-        ? `tensors ${strangers.slice(0, 5).join(', ')} are not named like ${adapterTensorName('MODULE', 'A')}`
+      unexpected.length > 0
+        ? `tensors ${unexpected.slice(0, 5).join(', ')} are not named like ${adapterTensorName('MODULE', 'A')}`
         : 'has no tensors',
-      { details: { extra: strangers } },
+      { details: { extra: unexpected } },
     );
   }
   return pairs;
@@ -226,13 +226,13 @@ function modulesOfFile(folder: string, config: LoraConfig, pairs: ReadonlyMap<st
   const targets = config.target_modules;
   const concrete = { ...config, target_modules: targets === null || isAllLinear(targets) ? paths : targets };
   const verdicts = judgePaths(concrete, paths);
-  const strangers = paths.filter((_, i) => verdicts[i] !== 'targeted');
-  if (strangers.length > 0) {
+  const unexpected = paths.filter((_, i) => verdicts[i] !== 'targeted');
+  if (unexpected.length > 0) {
     throw new AdapterError(
       'adapter_mismatch',
       folder,
-      `has factors for ${strangers.join(', ')}, which the configuration does not name (target_modules ${JSON.stringify(targets)})`,
-      { details: { extra: strangers } },
+      `has factors for ${unexpected.join(', ')}, which the configuration does not name (target_modules ${JSON.stringify(targets)})`,
+      { details: { extra: unexpected } },
     );
   }
   const ranks = rankPaths(config, paths);

@@ -48,7 +48,7 @@ test('singular values that are known come out to the last digits, over forty ord
   const n = 5;
   const known = [1e20, 3, 1e-3, 1e-10, 1e-20];
   const M = new Float64Array(n * n);
-  // Columns in another order, two of them turned by an angle of a 3-4-5 triangle.
+  // Columns in another order, two of them rotated by an angle of a 3-4-5 triangle.
   for (const [i, value] of known.entries()) M[i * n + ((i * 2) % n)] = value;
   const { sigma } = smallSvd(M, n);
   for (const [i, value] of known.entries()) expect(sigma[i]! / value).toBeCloseTo(1, 14);

@@ -13,7 +13,7 @@ const MAX_SWEEPS = 60;
 const NOTHING = 1e-280;
 
 /**
- * The singular value decomposition of a small matrix [n, n] by one-sided Jacobi rotations: the columns are turned
+ * The singular value decomposition of a small matrix [n, n] by one-sided Jacobi rotations: the columns are rotated
  * against each other until they are orthogonal.
  *
  * Slower than bidiagonalisation and more exact: every singular value has nearly full relative precision if the columns

@@ -136,15 +136,15 @@ function configJson(config: LoraConfig): Record<string, unknown> {
 
 function checkTargets(folder: string, config: LoraConfig, paths: readonly string[]): void {
   const verdicts = judgePaths(config, paths);
-  const strangers = paths.filter((_, i) => verdicts[i] !== 'targeted');
-  if (paths.length > 0 && strangers.length === 0) return;
+  const unexpected = paths.filter((_, i) => verdicts[i] !== 'targeted');
+  if (paths.length > 0 && unexpected.length === 0) return;
   throw new AdapterError(
     'adapter_invalid',
     folder,
     paths.length === 0
       ? 'has no factors at all'
-      : `target_modules ${JSON.stringify(config.target_modules)} does not name ${strangers.join(', ')}: a reader would drop these factors`,
-    { details: { modules: strangers } },
+      : `target_modules ${JSON.stringify(config.target_modules)} does not name ${unexpected.join(', ')}: a reader would drop these factors`,
+    { details: { modules: unexpected } },
   );
 }
 

@@ -20,7 +20,7 @@ export class AtomicFile {
 
   /** Begins a file; its folder is made if it is missing. Throws LowrankError `disk_full`. */
   static async create(path: string): Promise<AtomicFile> {
-    return explained(path, async () => {
+    return mapErrors(path, async () => {
       await mkdir(dirname(path), { recursive: true });
       await removeLeftovers(dirname(path));
       const temporary = temporaryNeighbour(path);
@@ -35,18 +35,18 @@ export class AtomicFile {
   }
 
   /** Writes what was taken, once that is a megabyte. Throws LowrankError `disk_full`. */
-  async flush(leastBytes = BUFFERED_BYTES): Promise<void> {
-    if (this.pendingBytes < leastBytes || this.pendingBytes === 0) return;
+  async flush(minBytes = BUFFERED_BYTES): Promise<void> {
+    if (this.pendingBytes < minBytes || this.pendingBytes === 0) return;
     const bytes = Buffer.concat(this.pending);
     this.pending = [];
     this.pendingBytes = 0;
-    await explained(this.path, () => this.file.appendFile(bytes));
+    await mapErrors(this.path, () => this.file.appendFile(bytes));
   }
 
   /** Puts the file under its name, durably. Throws LowrankError `disk_full`. */
   async commit(): Promise<void> {
     await this.flush(1);
-    await explained(this.path, async () => {
+    await mapErrors(this.path, async () => {
       await this.file.sync();
       await this.file.close();
       await rename(this.temporary, this.path);
@@ -61,7 +61,7 @@ export class AtomicFile {
   }
 }
 
-async function explained<T>(path: string, action: () => Promise<T>): Promise<T> {
+async function mapErrors<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {

@@ -23,10 +23,10 @@ test('a state that does not allow it is a conflict for scripts, though HTTP says
 });
 
 test('an error crosses the border of a process with code, kind and details', () => {
-  const told: unknown = JSON.parse(
+  const sent: unknown = JSON.parse(
     JSON.stringify(factsOf(new LowrankError('disk_full', 'no room', { details: { file: 'a' } }))),
   );
-  const error = errorOf(told as ReturnType<typeof factsOf>);
+  const error = errorOf(sent as ReturnType<typeof factsOf>);
   expect(error).toMatchObject({
     code: 'disk_full',
     kind: 'machine',

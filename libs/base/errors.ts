@@ -64,13 +64,13 @@ export function isFileError(error: unknown): boolean {
   return error instanceof Error && 'errno' in error && 'path' in error;
 }
 
-/** The error that another process told of. */
-export function errorOf(told: {
+/** The error that another process reports. */
+export function errorOf(facts: {
   code: string;
   message: string;
   details?: Record<string, unknown>;
 }): LowrankError {
-  return new LowrankError(errorCodeOf(told.code), told.message, { details: told.details });
+  return new LowrankError(errorCodeOf(facts.code), facts.message, { details: facts.details });
 }
 
 /** Whose trouble anything that was thrown is. */

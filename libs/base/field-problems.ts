@@ -5,8 +5,8 @@ import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { cut, listed, quote } from '#base/quote.js';
 
 /** Problems that one answer names, and those that its message says in words. */
-const mostProblems = 50;
-const mostInWords = 10;
+const maxProblems = 50;
+const maxInWords = 10;
 const longestPath = 200;
 
 /** What is wrong with one field and what to write instead. */
@@ -24,17 +24,15 @@ export class OptionsError extends LowrankError {
     readonly problems: readonly OptionProblem[],
   ) {
     super(code, `${what} cannot be used: ${inWords(problems)}`, {
-      details: { problems: problems.slice(0, mostProblems) },
+      details: { problems: problems.slice(0, maxProblems) },
     });
   }
 }
 
 /** Problems as a message says them: the first ones, and how many more there are. */
 export function inWords(problems: readonly OptionProblem[]): string {
-  const said = problems
-    .slice(0, mostInWords)
-    .map(({ field, problem, fix }) => `${field}: ${problem}; ${fix}`);
-  const more = problems.length > mostInWords ? `. And ${problems.length - mostInWords} more` : '';
+  const said = problems.slice(0, maxInWords).map(({ field, problem, fix }) => `${field}: ${problem}; ${fix}`);
+  const more = problems.length > maxInWords ? `. And ${problems.length - maxInWords} more` : '';
   return `${said.join('. ')}${more}`;
 }
 
@@ -63,9 +61,9 @@ export interface Findings {
 export function findProblems(error: z.ZodError, input: unknown, guide: FieldGuide): Findings {
   const problems: OptionProblem[] = [];
   const refused: string[] = [];
-  for (const issue of error.issues.slice(0, mostProblems)) {
+  for (const issue of error.issues.slice(0, maxProblems)) {
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys.slice(0, mostProblems)) {
+      for (const key of issue.keys.slice(0, maxProblems)) {
         const field = fieldOf([...issue.path, key]);
         if (issue.path.length === 0 && guide.unsupported.includes(key)) refused.push(field);
         else problems.push(unknownField(field, key, guide));
@@ -91,7 +89,7 @@ export function findProblems(error: z.ZodError, input: unknown, guide: FieldGuid
 export function throwFindings(code: ErrorCode, what: string, { problems, refused }: Findings): never {
   if (problems.length > 0) throw new OptionsError(code, what, problems);
   throw new UnsupportedError(
-    `${what} asks for what is not supported: ${listed(refused, mostInWords)}; leave these fields out`,
+    `${what} asks for what is not supported: ${listed(refused, maxInWords)}; leave these fields out`,
     { options: refused },
   );
 }

@@ -14,16 +14,16 @@ export function editDistance(a: string, b: string): number {
 
 /** Longer texts are no typing errors, and comparing them would take long. */
 const longestName = 100;
-const mostCandidates = 5000;
+const maxCandidates = 5000;
 /** Names that suggestions are looked for. */
-const mostNames = 5;
-const mostMilliseconds = 50;
+const maxNames = 5;
+const maxMilliseconds = 50;
 
 /** What a few mistyped names most likely meant, as far as that is found in a moment. */
 export function nearestOf(names: readonly string[], candidates: readonly string[]): string[] {
-  const end = performance.now() + mostMilliseconds;
+  const end = performance.now() + maxMilliseconds;
   const nearest = new Set<string>();
-  for (const name of names.slice(0, mostNames)) {
+  for (const name of names.slice(0, maxNames)) {
     if (performance.now() > end) break;
     for (const candidate of nearestNames(name, candidates)) nearest.add(candidate);
   }
@@ -35,7 +35,7 @@ export function nearestNames(name: string, candidates: Iterable<string>, limit =
   if (name.length > longestName) return [];
   let best = Number.POSITIVE_INFINITY;
   let nearest: string[] = [];
-  for (const candidate of [...new Set(candidates)].slice(0, mostCandidates)) {
+  for (const candidate of [...new Set(candidates)].slice(0, maxCandidates)) {
     const near = Math.max(2, Math.min(name.length, candidate.length) / 2);
     // At least as many edits as one text is longer than the other.
     if (Math.abs(name.length - candidate.length) > Math.min(near, best)) continue;

@@ -149,18 +149,18 @@ test('what makes something has a key of its own, the same in every try', async (
   expect(keys[3]).toBe('mine');
 });
 
-test('the key is looked up for each request, and refusals are told', async () => {
+test('the key is looked up for each request, and refusals are sent', async () => {
   const { url } = await serve(({ headers }, response) => {
     if (headers.authorization === 'Bearer lr-new') sendJson(response, body);
     else sendError(response, 401, { message: 'no', code: 'invalid_api_key' });
   });
   let key: string | undefined;
-  const told: number[] = [];
-  const connection = new Connection({ url, key: () => key, onError: ({ status }) => told.push(status) });
+  const sent: number[] = [];
+  const connection = new Connection({ url, key: () => key, onError: ({ status }) => sent.push(status) });
   await expect(connection.json('GET', '/', ok)).rejects.toMatchObject({ status: 401 });
   key = 'lr-new';
   expect(await connection.json('GET', '/', ok)).toEqual(body);
-  expect(told).toEqual([401]);
+  expect(sent).toEqual([401]);
 });
 
 test('a key that cannot be sent is an error that says so', async () => {

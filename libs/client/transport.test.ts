@@ -41,8 +41,8 @@ test('an upload tells how far it is and says its length beforehand', async () =>
   const { client, seen } = await serve();
   const path = join(folder, 'large.jsonl');
   await writeFile(path, 'x'.repeat(300_000));
-  const told: UploadProgress[] = [];
-  const options = { onProgress: (progress: UploadProgress) => told.push(progress) };
+  const steps: UploadProgress[] = [];
+  const options = { onProgress: (progress: UploadProgress) => steps.push(progress) };
   expect(await client.files.upload(await openAsBlob(path), 'a "b".jsonl', options)).toEqual(file);
   const { headers, body } = seen[0]!;
   expect(headers['content-length']).toBe(String(body.length));
@@ -54,8 +54,8 @@ test('an upload tells how far it is and says its length beforehand', async () =>
   const sentFile = sent.get('file') as File;
   expect(sentFile.name).toBe('a "b".jsonl');
   expect(sentFile.size).toBe(300_000);
-  expect(told.length).toBeGreaterThan(2);
-  expect(told.at(-1)).toEqual({ sentBytes: body.length, totalBytes: body.length });
+  expect(steps.length).toBeGreaterThan(2);
+  expect(steps.at(-1)).toEqual({ sentBytes: body.length, totalBytes: body.length });
 });
 
 test.each([[true], [false]])(

@@ -32,15 +32,15 @@ const begun: CompositionObject = {
   error: null,
 };
 
-test('work is looked at until it is done, and each look is told', async () => {
+test('work is looked at until it is done, and each look is sent', async () => {
   const states = ['queued', 'running', 'succeeded'];
   const { compositions, seen } = await serve((_, response, count) =>
     sendJson(response, { ...begun, status: states[count - 1] }),
   );
-  const told: string[] = [];
-  const done = await compositions.wait(begun, { onProgress: ({ status }) => told.push(status) });
+  const sent: string[] = [];
+  const done = await compositions.wait(begun, { onProgress: ({ status }) => sent.push(status) });
   expect(done.status).toBe('succeeded');
-  expect(told).toEqual(['queued', 'queued', 'running']);
+  expect(sent).toEqual(['queued', 'queued', 'running']);
   expect(seen).toHaveLength(3);
 });
 

@@ -50,12 +50,12 @@ afterEach(() => {
   channel.removeAllListeners();
 });
 
-const hear = (message: unknown) => channel.emit('message', message);
+const receive = (message: unknown) => channel.emit('message', message);
 
 test('a call is answered with its updates, its result or its error', async () => {
-  hear({ call: 1, method: 'double', input: 4 });
-  hear({ call: 2, method: 'double', input: -1 });
-  hear({ call: 3, method: 'double', input: 0 });
+  receive({ call: 1, method: 'double', input: 4 });
+  receive({ call: 2, method: 'double', input: -1 });
+  receive({ call: 3, method: 'double', input: 0 });
   await server.close();
   expect(said).toEqual([
     { call: 1, update: 'half way' },
@@ -70,7 +70,7 @@ test.each([
   ['an input of another kind', { call: 1, method: 'double', input: 'four' }, 'the input of double'],
   ['no method at all', { call: 1, input: 4 }, 'a request'],
 ])('%s is answered with an error', async (_, message, text) => {
-  hear(message);
+  receive(message);
   await server.close();
   expect(said).toEqual([
     {
@@ -81,17 +81,17 @@ test.each([
 });
 
 test('messages of others are passed over', async () => {
-  hear({ type: 'ready' });
-  hear('text');
-  hear({ call: 9, cancel: true });
+  receive({ type: 'ready' });
+  receive('text');
+  receive({ call: 9, cancel: true });
   await server.close();
   expect(said).toEqual([]);
 });
 
 test('a cancelled call ends, and all do when the parent is gone', async () => {
-  hear({ call: 1, method: 'wait', input: null });
-  hear({ call: 2, method: 'wait', input: null });
-  hear({ call: 1, cancel: true });
+  receive({ call: 1, method: 'wait', input: null });
+  receive({ call: 2, method: 'wait', input: null });
+  receive({ call: 1, cancel: true });
   await vi.waitFor(() => expect(said).toHaveLength(1));
   expect(said[0]).toMatchObject({ call: 1, error: { code: 'cancelled' } });
   channel.emit('disconnect');

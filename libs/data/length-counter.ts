@@ -33,10 +33,10 @@ export class LengthCounter {
     return { min: quantile(0), median: quantile(0.5), p90: quantile(0.9), max: quantile(1) };
   }
 
-  /** At most `mostBins` ranges up to the greatest length, of a width that is 1, 2 or 5 times a power of ten. */
-  histogram(mostBins: number): LengthHistogram {
+  /** At most `maxBins` ranges up to the greatest length, of a width that is 1, 2 or 5 times a power of ten. */
+  histogram(maxBins: number): LengthHistogram {
     const { max } = this.statistics();
-    const width = roundWidth(max / mostBins);
+    const width = roundWidth(max / maxBins);
     const counts = Array.from({ length: Math.ceil(max / width) }, () => 0);
     for (const [length, count] of this.counts) {
       const bin = Math.max(0, Math.ceil(length / width) - 1);

@@ -151,12 +151,12 @@ class BlockSequence implements TokenSequence {
 
   async extend(tokens: readonly number[]): Promise<Float32Array> {
     const { vocabSize } = this;
-    const stranger = tokens.find((token) => !(token >= 0 && token < vocabSize));
-    if (stranger !== undefined) {
+    const unexpected = tokens.find((token) => !(token >= 0 && token < vocabSize));
+    if (unexpected !== undefined) {
       throw new LowrankError(
         'token_out_of_range',
-        `the token ${stranger} is not in the model's vocabulary of ${vocabSize} tokens`,
-        { details: { token: stranger, vocabSize } },
+        `the token ${unexpected} is not in the model's vocabulary of ${vocabSize} tokens`,
+        { details: { token: unexpected, vocabSize } },
       );
     }
     if (!this.cache) return this.prefill(tokens);

@@ -2,7 +2,7 @@
 import { type DataHead, type HeadSource, readHead, type TextCodec } from '#training/data-head.js';
 
 /** Tokens that are kept in all; each takes some ten bytes. */
-const mostTokens = 4_000_000;
+const maxTokens = 4_000_000;
 
 export class DataHeads {
   /** By file and what encodes it, the last used at the end. */
@@ -25,7 +25,7 @@ export class DataHeads {
     let total = 0;
     for (const { tokens } of this.kept.values()) total += tokens;
     for (const [key, { tokens }] of this.kept) {
-      if (total <= mostTokens) break;
+      if (total <= maxTokens) break;
       this.kept.delete(key);
       total -= tokens;
     }

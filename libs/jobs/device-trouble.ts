@@ -4,7 +4,7 @@ import type { JobDevice } from '#jobs/devices.js';
 import { type GpuMaker } from '#runtime/gpu-drivers.js';
 
 /** The oldest drivers that know the CUDA of each engine. */
-export const leastDriver = { cuda: 580, 'tfjs-node-gpu': 525 } as const;
+export const minDriver = { cuda: 580, 'tfjs-node-gpu': 525 } as const;
 
 export interface DeviceTrouble {
   readonly code: ErrorCode;
@@ -48,7 +48,7 @@ export function deviceTrouble(device: JobDevice, trial: FailedTrial): DeviceTrou
 }
 
 const driverFix = (device: JobDevice) => {
-  const least = device === 'tfjs-node-gpu' ? leastDriver['tfjs-node-gpu'] : leastDriver.cuda;
+  const least = device === 'tfjs-node-gpu' ? minDriver['tfjs-node-gpu'] : minDriver.cuda;
   return `install NVIDIA's driver, ${least} or newer; in a container also start it with the GPU (docker run --gpus all)`;
 };
 
@@ -196,7 +196,7 @@ function libraryFix(device: JobDevice): string {
 
 /** TensorFlow does not say why. */
 function noTensorflowGpu({ nvidiaDriver = '' }: FailedTrial): DeviceTrouble {
-  if (Number.parseInt(nvidiaDriver) < leastDriver['tfjs-node-gpu'])
+  if (Number.parseInt(nvidiaDriver) < minDriver['tfjs-node-gpu'])
     return oldDriver('tfjs-node-gpu', nvidiaDriver);
   return { code: 'device_missing', reason: 'TensorFlow finds no GPU', fix: noDeviceFix };
 }

@@ -10,7 +10,7 @@ export interface KnownModel {
   codec(): Promise<{ readonly tokenizer: Tokenizer; readonly template: ChatTemplate }>;
 }
 
-const mostKept = 4;
+const maxKept = 4;
 const kept = new Map<string, Promise<KnownModel>>();
 
 /** Opens the folder of a base model, or gives what was read of it before. Throws the errors of `openModelFolder`. */
@@ -20,7 +20,7 @@ export async function knownModel(folder: string, identity: string): Promise<Know
   // The last used is the last to go.
   kept.delete(key);
   kept.set(key, known);
-  for (const oldest of [...kept.keys()].slice(0, -mostKept)) kept.delete(oldest);
+  for (const oldest of [...kept.keys()].slice(0, -maxKept)) kept.delete(oldest);
   try {
     return await known;
   } catch (error) {

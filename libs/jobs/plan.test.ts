@@ -163,7 +163,7 @@ test('a large file is judged by its beginning', async () => {
   expect(plan.data?.training.examples).toBeLessThan(15_100);
 });
 
-test('names that hit nothing are a warning', async () => {
+test('names that match nothing are a warning', async () => {
   const plan = await planJob(asking({ lora: { target_modules: ['q_proj', 'qproj'] } }));
   expect(plan.warnings).toEqual([
     { code: 'unmatched_names', message: 'lora.target_modules: qproj matches nothing in this model' },

@@ -26,7 +26,7 @@ export interface TimeEstimate {
 
 /** Reading the data, compiling the step, writing the adapter. */
 const startSeconds = { low: 2, high: 20 };
-const mostJobs = 5;
+const maxJobs = 5;
 /** Equal jobs differ by so much: a machine has other things to do. */
 const usualSpread = 1.25;
 /** The further a job is from those that were measured, the less is known: the ratio of operations to this power. */
@@ -42,7 +42,7 @@ export function estimateTime(
 ): TimeEstimate | null {
   const operations = run.steps * run.stepOperations + run.evaluationOperations;
   const distance = (steps: MeasuredSteps) => Math.abs(Math.log(steps.operations / run.stepOperations));
-  const alike = measured.toSorted((a, b) => distance(a) - distance(b)).slice(0, mostJobs);
+  const alike = measured.toSorted((a, b) => distance(a) - distance(b)).slice(0, maxJobs);
   if (alike.length > 0) {
     const guesses = alike.map((steps) => {
       const spread = usualSpread * Math.exp(distance(steps) * distancePower);

@@ -6,12 +6,12 @@ import { nearestNames } from '#base/nearest-names.js';
 import { listed, quote } from '#base/quote.js';
 
 /** Problems that one error lists. */
-const mostProblems = 50;
+const maxProblems = 50;
 /** Sizes that no configuration of a real model comes near: names are paths of modules or regular expressions. */
 const longestName = 500;
 const longestExpression = 20_000;
-const mostNames = 10_000;
-const mostPatterns = 2000;
+const maxNames = 10_000;
+const maxPatterns = 2000;
 
 /** What is wrong with one field of a LoRA configuration and what to write instead. */
 export interface LoraConfigProblem {
@@ -24,7 +24,7 @@ export interface LoraConfigProblem {
 export class LoraConfigError extends LowrankError {
   constructor(readonly problems: readonly LoraConfigProblem[]) {
     super('lora_config_invalid', `the LoRA configuration cannot be used: ${inWords(problems)}`, {
-      details: { problems: problems.slice(0, mostProblems) },
+      details: { problems: problems.slice(0, maxProblems) },
     });
   }
 }
@@ -95,7 +95,7 @@ const expression = z.string().max(longestExpression);
 const label = z.string().max(longestName).nullable().default(null);
 /** An empty text or list names nothing, as null does. */
 const names = z
-  .union([expression, boundedArray(name, { most: mostNames })])
+  .union([expression, boundedArray(name, { max: maxNames })])
   .nullable()
   .default(null);
 const layer = z.int().nonnegative();
@@ -103,7 +103,7 @@ const rank = z.int().positive();
 const alpha = z.number().positive();
 /** JSON null stands for an empty object, as some writers have it. */
 const pattern = <T extends z.ZodType>(value: T) =>
-  boundedRecord(z.string().min(1).max(longestExpression), value, mostPatterns)
+  boundedRecord(z.string().min(1).max(longestExpression), value, maxPatterns)
     .nullish()
     .transform((entries): Record<string, z.output<T>> => entries ?? {});
 
@@ -112,12 +112,12 @@ const fields = {
   lora_alpha: alpha.default(8),
   lora_dropout: z.number().min(0).lt(1).default(0),
   target_modules: z
-    .union([expression.min(1), boundedArray(name, { least: 1, most: mostNames })])
+    .union([expression.min(1), boundedArray(name, { min: 1, max: maxNames })])
     .nullable()
     .default(null),
   exclude_modules: names,
   layers_to_transform: z
-    .union([layer, boundedArray(layer, { most: mostNames })])
+    .union([layer, boundedArray(layer, { max: maxNames })])
     .nullable()
     .default(null),
   layers_pattern: names,
@@ -235,7 +235,7 @@ export function parseLoraConfig(input: unknown): LoraConfig {
   if (parsed.success) return parsed.data;
   const refused: string[] = [];
   const problems: LoraConfigProblem[] = [];
-  for (const issue of parsed.error.issues.slice(0, mostProblems)) {
+  for (const issue of parsed.error.issues.slice(0, maxProblems)) {
     const params = (issue.code === 'custom' ? (issue.params ?? {}) : {}) as {
       unsupported?: true;
       fix?: string;
@@ -243,7 +243,7 @@ export function parseLoraConfig(input: unknown): LoraConfig {
     const field = fieldOf(issue.path);
     if (params.unsupported) refused.push(`${field} ${quote(valueAt(input, issue.path))}`);
     else if (issue.code === 'unrecognized_keys')
-      problems.push(...issue.keys.slice(0, mostProblems).map(unknownField));
+      problems.push(...issue.keys.slice(0, maxProblems).map(unknownField));
     else problems.push(problemOf(field, issue.message, valueAt(input, issue.path), params.fix));
   }
   if (problems.length > 0) throw new LoraConfigError(problems);

@@ -84,7 +84,7 @@ describe('the trainings of the fixtures adapt the tensors that PEFT saved, in fi
   });
 });
 
-describe('names that hit nothing get the nearest ones', () => {
+describe('names that match nothing get the nearest ones', () => {
   test.each<[why: string, config: LoraConfigInput, message: RegExp]>([
     ['a typing error', { target_modules: ['q_prj'] }, /did you mean q_proj\?/],
     ['another family', { target_modules: ['c_attn'] }, /known names: q_proj, k_proj, v_proj/],
@@ -157,7 +157,7 @@ describe('the configuration of the adapter is concrete', () => {
   });
 });
 
-test('names and patterns that hit nothing are reported', () => {
+test('names and patterns that match nothing are reported', () => {
   const { unmatched } = resolve({
     target_modules: ['q_proj', 'query'],
     exclude_modules: ['q_proj.x'],

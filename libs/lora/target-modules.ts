@@ -32,7 +32,7 @@ export interface TargetPlan {
   readonly trainableParameters: number;
   /** Size of the adapter's weight file in float32. */
   readonly adapterBytes: number;
-  /** Names and patterns that hit nothing. PEFT takes no notice of them; they are often typing errors. */
+  /** Names and patterns that match nothing. PEFT takes no notice of them; they are often typing errors. */
   readonly unmatched: {
     readonly target_modules: readonly string[];
     readonly exclude_modules: readonly string[];

@@ -15,7 +15,7 @@ export function frozenWeights(parameters: ReadonlyMap<string, StoredParameter>):
 
 const dtypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
 
-/** The numbers of a frozen weight, widened to float32. Throws SafetensorsError if the file has become shorter. */
+/** The numbers of a frozen weight, upcast to float32. Throws SafetensorsError if the file has become shorter. */
 export function readFrozenWeight({ file, offset, byteLength, storage }: WeightSource): Promise<Float32Array> {
   return readTensorF32({ path: file }, { dtype: dtypes[storage], shape: [], offset, byteLength });
 }

@@ -9,7 +9,7 @@ export interface ModelOrigin {
   readonly revision: string | null;
 }
 
-const mostBytes = 1 << 16;
+const maxBytes = 1 << 16;
 const longest = 200;
 const licenceFiles = ['LICENSE', 'LICENSE.txt', 'LICENSE.md', 'LICENCE'];
 const commitSyntax = /^[0-9a-f]{40}$/;
@@ -62,7 +62,7 @@ async function commitOf(folder: string, branch: string): Promise<string> {
 async function beginning(file: string): Promise<string | null> {
   try {
     await using handle = await open(file);
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(mostBytes), 0, mostBytes, 0);
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(maxBytes), 0, maxBytes, 0);
     return buffer.subarray(0, bytesRead).toString('utf8');
   } catch {
     return null;

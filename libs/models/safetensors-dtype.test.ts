@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { roundToBfloat16, roundToFloat16, widenBfloat16, widenFloat16 } from '#models/safetensors-dtype.js';
+import { roundToBfloat16, roundToFloat16, upcastBfloat16, upcastFloat16 } from '#models/safetensors-dtype.js';
 
 const everyHalf = Uint16Array.from({ length: 0x10000 }, (_, i) => i);
 const bitsOf = (values: Float32Array) => new Uint32Array(values.buffer);
@@ -7,21 +7,21 @@ const float16 = (value: number) => roundToFloat16(Float32Array.of(value))[0];
 /** Puts one NaN for all of them: which one a conversion gives does not matter. */
 const oneNaN = (infinity: number) => (half: number) => ((half & 0x7fff) > infinity ? infinity + 1 : half);
 
-test('widening and rounding back is the identity for every bfloat16 and float16', () => {
+test('upcasting and rounding back is the identity for every bfloat16 and float16', () => {
   const wide = new Float32Array(0x10000);
-  widenBfloat16(everyHalf, wide);
+  upcastBfloat16(everyHalf, wide);
   expect(roundToBfloat16(wide).map(oneNaN(0x7f80))).toEqual(everyHalf.map(oneNaN(0x7f80)));
-  widenFloat16(everyHalf, wide);
+  upcastFloat16(everyHalf, wide);
   expect(roundToFloat16(wide).map(oneNaN(0x7c00))).toEqual(everyHalf.map(oneNaN(0x7c00)));
 });
 
 test('halfway between two neighbours the even one wins, just off it the nearer one', () => {
   const wide = new Float32Array(0x10000);
-  for (const [widen, round, last] of [
-    [widenBfloat16, roundToBfloat16, 0x7f7f],
-    [widenFloat16, roundToFloat16, 0x7bff],
+  for (const [upcast, round, last] of [
+    [upcastBfloat16, roundToBfloat16, 0x7f7f],
+    [upcastFloat16, roundToFloat16, 0x7bff],
   ] as const) {
-    widen(everyHalf, wide);
+    upcast(everyHalf, wide);
     for (let half = 0; half < last; half += 37) {
       const middle = Float32Array.of((wide[half]! + wide[half + 1]!) / 2);
       const bits = bitsOf(middle)[0]!;
@@ -46,7 +46,7 @@ test('what is too large becomes infinity, what is too small becomes zero', () =>
 
 test('numbers are written from the given index on', () => {
   const target = new Float32Array(3);
-  widenBfloat16(Uint16Array.of(0x3f80), target, 1);
-  widenFloat16(Uint16Array.of(0x4000), target, 2);
+  upcastBfloat16(Uint16Array.of(0x3f80), target, 1);
+  upcastFloat16(Uint16Array.of(0x4000), target, 2);
   expect([...target]).toEqual([0, 1, 2]);
 });

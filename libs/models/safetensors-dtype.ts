@@ -48,7 +48,7 @@ export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
 }
 
 /** Writes bfloat16 numbers as float32, exactly, to `target` from index `at` on. */
-export function widenBfloat16(source: Uint16Array, target: Float32Array, at = 0): void {
+export function upcastBfloat16(source: Uint16Array, target: Float32Array, at = 0): void {
   const bits = new Uint32Array(target.buffer, target.byteOffset, target.length);
   for (let i = 0; i < source.length; i++) bits[at + i] = source[i]! << 16;
 }
@@ -56,7 +56,7 @@ export function widenBfloat16(source: Uint16Array, target: Float32Array, at = 0)
 let float16Table: Float32Array | undefined;
 
 /** Writes IEEE float16 numbers as float32, exactly, to `target` from index `at` on. */
-export function widenFloat16(source: Uint16Array, target: Float32Array, at = 0): void {
+export function upcastFloat16(source: Uint16Array, target: Float32Array, at = 0): void {
   float16Table ??= Float32Array.from({ length: 0x10000 }, (_, half) => float16Value(half));
   for (let i = 0; i < source.length; i++) target[at + i] = float16Table[source[i]!]!;
 }

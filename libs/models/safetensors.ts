@@ -10,7 +10,7 @@ import { gitLfsPointer, isGitLfsPointer } from '#base/git-lfs.js';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { parseSafetensorsHeader, SafetensorsError } from '#models/safetensors-header.js';
 import type { SafetensorsLimits, TensorEntry } from '#models/safetensors-header.js';
-import { DTYPE_BITS, isFloatDtype, widenBfloat16, widenFloat16 } from '#models/safetensors-dtype.js';
+import { DTYPE_BITS, isFloatDtype, upcastBfloat16, upcastFloat16 } from '#models/safetensors-dtype.js';
 
 export { SafetensorsError };
 export type { SafetensorsLimits, TensorEntry };
@@ -27,7 +27,7 @@ export interface SafetensorsFile {
 
 /** For the weights of a model: the format's own limit. */
 export const MODEL_LIMITS: SafetensorsLimits = { maxHeaderBytes: 100_000_000, maxTensors: 200_000 };
-/** For adapters, which strangers upload. */
+/** For adapters, which anybody uploads. */
 export const ADAPTER_LIMITS: SafetensorsLimits = { maxHeaderBytes: 1 << 20, maxTensors: 4096 };
 
 /**
@@ -84,7 +84,7 @@ export async function readSafetensorsHeader(
 }
 
 /**
- * Reads one tensor as float32; bfloat16 and float16 are widened, which is exact, and float64 is rounded to nearest.
+ * Reads one tensor as float32; bfloat16 and float16 are upcast, which is exact, and float64 is rounded to nearest.
  *
  * Throws UnsupportedError for other dtypes and SafetensorsError if the file has become shorter.
  */
@@ -114,8 +114,8 @@ export async function readTensorF32(
       const length = Math.min(CHUNK, entry.byteLength - done);
       const { buffer } = await readBytes(handle, file.path, entry.offset + done, length);
       if (dtype === 'F64') result.set(new Float64Array(buffer), done / width);
-      else if (dtype === 'BF16') widenBfloat16(new Uint16Array(buffer), result, done / width);
-      else widenFloat16(new Uint16Array(buffer), result, done / width);
+      else if (dtype === 'BF16') upcastBfloat16(new Uint16Array(buffer), result, done / width);
+      else upcastFloat16(new Uint16Array(buffer), result, done / width);
     }
     return result;
   });

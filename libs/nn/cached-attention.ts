@@ -13,7 +13,7 @@ import {
   type Tensor,
 } from '#jit/ops.js';
 
-/** What a layer keeps of the tokens so far, room for L of them: keys with their positions turned in, and values. */
+/** What a layer keeps of the tokens so far, room for L of them: keys with their rotary positions applied, and values. */
 export interface PastTokens {
   /** [KV, L, D] */
   readonly keys: Tensor;

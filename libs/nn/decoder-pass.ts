@@ -27,7 +27,7 @@ export interface AttentionShape {
   readonly window: number | null;
 }
 
-/** The attention of one layer, positions turned in: q [B, KV, L, G, D], k and v [B, KV, L, D]. */
+/** The attention of one layer, rotary positions applied: q [B, KV, L, G, D], k and v [B, KV, L, D]. */
 export interface AttentionCall {
   /** Index of the layer. */
   readonly layer: number;

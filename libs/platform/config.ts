@@ -63,12 +63,12 @@ export interface Configuration {
 export function parseConfiguration(env: Readonly<Record<string, string | undefined>>): Configuration {
   const variables = new Variables(env);
   const home = path.resolve(expanded(variables.text('LOWRANK_HOME') ?? '~/.lowrank'));
-  const heartbeat = variables.number('WORKER_HEARTBEAT_SECONDS', 5, { least: 0.1, most: 600 });
+  const heartbeat = variables.number('WORKER_HEARTBEAT_SECONDS', 5, { min: 0.1, max: 600 });
   const configuration: Configuration = {
     home,
     cudaFolder: path.resolve(expanded(variables.text('CUDA_FOLDER') ?? path.join(home, 'cuda'))),
     host: variables.text('HOST') ?? '127.0.0.1',
-    port: variables.number('PORT', 8010, { least: 0, most: 65_535, whole: true }),
+    port: variables.number('PORT', 8010, { min: 0, max: 65_535, whole: true }),
     pathPrefix: variables.pathPrefix('LOWRANK_PATH_PREFIX'),
     corsOrigins: variables.origins('LOWRANK_CORS_ORIGINS'),
     modelRoots: variables.folders('LOWRANK_MODEL_ROOTS'),
@@ -76,22 +76,22 @@ export function parseConfiguration(env: Readonly<Record<string, string | undefin
     redisUrl: variables.url('REDIS_URL', ['redis:', 'rediss:']),
     s3: s3Configuration(variables),
     logLevel: variables.oneOf('LOG_LEVEL', logLevels, 'info'),
-    maxFileBytes: variables.number('MAX_FILE_BYTES', 2 ** 30, { least: 1, most: 2 ** 50, whole: true }),
-    generationQueue: variables.number('GENERATION_QUEUE', 32, { least: 0, most: 10_000, whole: true }),
+    maxFileBytes: variables.number('MAX_FILE_BYTES', 2 ** 30, { min: 1, max: 2 ** 50, whole: true }),
+    generationQueue: variables.number('GENERATION_QUEUE', 32, { min: 0, max: 10_000, whole: true }),
     generationMemoryBytes: variables.number('GENERATION_MEMORY_BYTES', 2 ** 31, {
-      least: 0,
-      most: 2 ** 50,
+      min: 0,
+      max: 2 ** 50,
       whole: true,
     }),
-    generationIdleSeconds: variables.number('GENERATION_IDLE_SECONDS', 300, { least: 0, most: 1e6 }),
+    generationIdleSeconds: variables.number('GENERATION_IDLE_SECONDS', 300, { min: 0, max: 1e6 }),
     generationCacheBytes: variables.number('GENERATION_CACHE_BYTES', 2 ** 32, {
-      least: 0,
-      most: 2 ** 50,
+      min: 0,
+      max: 2 ** 50,
       whole: true,
     }),
     workerHeartbeatSeconds: heartbeat,
-    workerLostSeconds: variables.number('WORKER_LOST_SECONDS', 20, { least: 0.2, most: 3600 }),
-    shutdownGraceSeconds: variables.number('SHUTDOWN_GRACE_SECONDS', 30, { least: 1, most: 3600 }),
+    workerLostSeconds: variables.number('WORKER_LOST_SECONDS', 20, { min: 0.2, max: 3600 }),
+    shutdownGraceSeconds: variables.number('SHUTDOWN_GRACE_SECONDS', 30, { min: 1, max: 3600 }),
     workerDevices: variables.list('WORKER_DEVICES') ?? 'auto',
   };
   if (configuration.workerLostSeconds < 2 * heartbeat) {
@@ -159,20 +159,15 @@ class Variables {
   number(
     name: string,
     fallback: number,
-    { least, most, whole = false }: { least: number; most: number; whole?: boolean },
+    { min, max, whole = false }: { min: number; max: number; whole?: boolean },
   ): number {
     const text = this.text(name);
     if (text === null) return fallback;
     const value = Number(text);
-    if (
-      /^\d+(\.\d+)?$/.test(text) &&
-      value >= least &&
-      value <= most &&
-      (!whole || Number.isInteger(value))
-    ) {
+    if (/^\d+(\.\d+)?$/.test(text) && value >= min && value <= max && (!whole || Number.isInteger(value))) {
       return value;
     }
-    this.problem(name, `must be a ${whole ? 'whole ' : ''}number from ${least} to ${most}`);
+    this.problem(name, `must be a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
     return fallback;
   }
 

@@ -19,31 +19,31 @@ const methods = {
 
 /** A child that speaks the protocol by itself, so that it can break it. */
 const program = `
-const tell = (message) => process.send(message);
+const send = (message) => process.send(message);
 const deaf = new Set();
 process.on('message', ({ call, method, input, cancel }) => {
   if (cancel) {
-    if (!deaf.has(call)) tell({ call, error: { code: 'cancelled', message: 'as asked', details: {} } });
+    if (!deaf.has(call)) send({ call, error: { code: 'cancelled', message: 'as asked', details: {} } });
     return;
   }
   if (method === 'count') {
-    for (let i = 1; i <= input.to; i++) tell({ call, update: i });
-    tell({ call, result: { counted: input.to } });
+    for (let i = 1; i <= input.to; i++) send({ call, update: i });
+    send({ call, result: { counted: input.to } });
   }
   if (method === 'refuse')
-    tell({ call, error: { code: 'disk_full', message: 'no room', details: { file: 'a' } } });
+    send({ call, error: { code: 'disk_full', message: 'no room', details: { file: 'a' } } });
   if (method === 'garble') {
-    if (input === 'update') tell({ call, update: 'one' });
-    if (input === 'result') tell({ call, result: 'one' });
-    if (input === 'shape') tell({ call, reslut: 1 });
+    if (input === 'update') send({ call, update: 'one' });
+    if (input === 'result') send({ call, result: 'one' });
+    if (input === 'shape') send({ call, reslut: 1 });
   }
   if (method === 'wait') {
     if (input.deaf) deaf.add(call);
-    tell({ call, update: null });
+    send({ call, update: null });
   }
   if (method === 'die') {
     console.error('out of luck');
-    tell({ call, update: 1 });
+    send({ call, update: 1 });
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50);
   }
   if (method === 'exit') {
@@ -85,12 +85,12 @@ function start(main?: string): ProcessClient<typeof methods> {
 
 test('calls give updates in order and one result, several at a time', async () => {
   const client = start();
-  const told: number[][] = [[], []];
+  const updates: number[][] = [[], []];
   const results = await Promise.all(
-    [3, 5].map((to, i) => client.call('count', { to }, { onUpdate: (n) => told[i]!.push(n) })),
+    [3, 5].map((to, i) => client.call('count', { to }, { onUpdate: (n) => updates[i]!.push(n) })),
   );
   expect(results).toEqual([{ counted: 3 }, { counted: 5 }]);
-  expect(told).toEqual([
+  expect(updates).toEqual([
     [1, 2, 3],
     [1, 2, 3, 4, 5],
   ]);
@@ -118,12 +118,12 @@ test.each(['update', 'result', 'shape'] as const)(
   },
 );
 
-test('a process that dies fails its calls with how it ended and what it wrote, after what it had told', async () => {
+test('a process that dies fails its calls with how it ended and what it wrote, after what it had updates', async () => {
   const client = start();
-  const told: number[] = [];
-  const call = client.call('die', null, { onUpdate: (n) => told.push(n) });
+  const updates: number[] = [];
+  const call = client.call('die', null, { onUpdate: (n) => updates.push(n) });
   await expect(call).rejects.toMatchObject({ code: 'task_died', message: 'ended by SIGKILL: out of luck' });
-  expect(told).toEqual([1]);
+  expect(updates).toEqual([1]);
   expect(client.isAlive).toBe(false);
   await expect(client.call('count', { to: 1 })).rejects.toMatchObject({ code: 'task_died' });
 });

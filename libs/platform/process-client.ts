@@ -74,7 +74,7 @@ const loopDelays = new Map<string, LoopDelay>();
 export const childLoopDelays: ReadonlyMap<string, LoopDelay> = loopDelays;
 
 export class ProcessClient<M extends Methods> {
-  /** Resolves when the process has ended and everything that it said was heard. */
+  /** Resolves when the process has ended and everything that it sent was read. */
   readonly ended: Promise<ProcessExit>;
   private readonly process: ComputingProcess;
   private readonly waiting = new Map<number, Waiting>();
@@ -145,11 +145,11 @@ export class ProcessClient<M extends Methods> {
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       const result = await new Promise((resolve, reject) => {
-        const heard = (update: unknown) => {
-          watch?.heard();
+        const take = (update: unknown) => {
+          watch?.reset();
           onUpdate?.(update as Update<M, K>);
         };
-        this.waiting.set(call, { method, onUpdate: heard, resolve, reject });
+        this.waiting.set(call, { method, onUpdate: take, resolve, reject });
         if (this.hasEnded) void this.ended.then((exit) => reject(this.settings.died(exit)));
         else this.send({ call, method, input });
       });

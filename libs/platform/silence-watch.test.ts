@@ -12,7 +12,7 @@ test('silence is noticed after its limit and a second look', () => {
   const onSilent = vi.fn<(seconds: number) => void>();
   const watch = new SilenceWatch(() => 10, onSilent);
   vi.advanceTimersByTime(9000);
-  watch.heard();
+  watch.reset();
   vi.advanceTimersByTime(10_000);
   expect(onSilent).not.toHaveBeenCalled();
   vi.advanceTimersByTime(500);
@@ -23,7 +23,7 @@ test('a word between the two looks is enough', () => {
   const onSilent = vi.fn<(seconds: number) => void>();
   const watch = new SilenceWatch(() => 10, onSilent);
   vi.advanceTimersByTime(10_200);
-  watch.heard();
+  watch.reset();
   vi.advanceTimersByTime(10_200);
   expect(onSilent).not.toHaveBeenCalled();
 });
@@ -32,7 +32,7 @@ test('nothing is noticed any more once it is stopped', () => {
   const onSilent = vi.fn<(seconds: number) => void>();
   const watch = new SilenceWatch(() => 1, onSilent);
   watch.stop();
-  watch.heard();
+  watch.reset();
   vi.advanceTimersByTime(60_000);
   expect(onSilent).not.toHaveBeenCalled();
 });

@@ -5,7 +5,7 @@ const secondLook = 0.05;
 
 export class SilenceWatch {
   private timer: NodeJS.Timeout | undefined;
-  private heardAt = performance.now();
+  private resetAt = performance.now();
   private isStopped = false;
 
   constructor(
@@ -16,8 +16,8 @@ export class SilenceWatch {
     this.arm();
   }
 
-  heard(): void {
-    this.heardAt = performance.now();
+  reset(): void {
+    this.resetAt = performance.now();
     this.arm();
   }
 
@@ -33,7 +33,7 @@ export class SilenceWatch {
     this.timer = setTimeout(() => {
       // Messages that wait in the pipe are read before this second timer.
       this.timer = setTimeout(
-        () => this.onSilent((performance.now() - this.heardAt) / 1000),
+        () => this.onSilent((performance.now() - this.resetAt) / 1000),
         Math.max(50, 1000 * secondLook * limit),
       );
     }, 1000 * limit);

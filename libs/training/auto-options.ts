@@ -72,7 +72,7 @@ export function chooseBlockLength(
 /** Tokens of a micro-batch at which the arithmetic is no longer slowed by being small. */
 const microBatchTokens = 1024;
 /** Updates that an epoch should have at least, if the data allow. */
-const leastUpdates = 16;
+const minUpdates = 16;
 
 /** As many blocks as make 1,024 tokens, fewer if an epoch would have less than 16 steps. */
 export function chooseBatchSize(
@@ -83,7 +83,7 @@ export function chooseBatchSize(
 ): number {
   return book.pick('batch_size', () => {
     const forSpeed = Math.max(1, Math.floor(microBatchTokens / blockLength));
-    const forUpdates = Math.max(1, Math.floor(blocks / (leastUpdates * accumulation)));
+    const forUpdates = Math.max(1, Math.floor(blocks / (minUpdates * accumulation)));
     const value = Math.min(forSpeed, forUpdates, 256);
     return {
       value,

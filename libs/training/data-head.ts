@@ -50,14 +50,14 @@ const sliceMilliseconds = 10;
 export interface HeadOptions {
   readonly signal?: AbortSignal;
   /** Examples after which reading stops; what comes after is not checked. */
-  readonly mostExamples?: number;
+  readonly maxExamples?: number;
 }
 
 /** Reads and encodes the whole lines of a head. Throws DataError with the problems in it, and the signal's reason. */
 export async function readHead(
   { name, bytes, head }: HeadSource,
   { tokenizer, template }: TextCodec,
-  { signal, mostExamples = Infinity }: HeadOptions = {},
+  { signal, maxExamples = Infinity }: HeadOptions = {},
 ): Promise<DataHead> {
   const isPart = bytes > head.length;
   const content = isPart ? wholeLines(head) : head;
@@ -73,7 +73,7 @@ export async function readHead(
   const pause = pauses(signal);
   for await (const rows of reader.batches()) {
     for (const { row, line } of rows) {
-      if (problems.isFull || examples.length >= mostExamples) break;
+      if (problems.isFull || examples.length >= maxExamples) break;
       await pause();
       maySplit = row.kind === 'text';
       const example = encodeNumberedRow({ row, line }, { tokenizer, template }, problems);
@@ -82,7 +82,7 @@ export async function readHead(
       if (examples.push(example) <= shownExamples) firstLines.push(line);
     }
   }
-  if (examples.length < mostExamples) problems.throwIfAny();
+  if (examples.length < maxExamples) problems.throwIfAny();
   const warnings = [
     ...notes.warnings(examples.length, { isPart }),
     ...warnOfUnknownFields(problems.isEmpty ? reader.summary().unknownFields : {}),

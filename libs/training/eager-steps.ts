@@ -27,7 +27,7 @@ export async function openEagerBackend(device: EagerDevice, tfjsNodeFolder: stri
   return backend;
 }
 
-/** A runner on the given TensorFlow.js backend; frozen weights are widened to float32 in its memory. */
+/** A runner on the given TensorFlow.js backend; frozen weights are upcast to float32 in its memory. */
 export function createEagerRunner(source: StepSource, initial: InitialState, backend: string): Runner {
   return new EagerRunner({ ...createStepPrograms(source) }, initial, readFrozenWeight, backend);
 }

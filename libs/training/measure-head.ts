@@ -35,7 +35,7 @@ export interface MeasureOptions {
 }
 
 /** Ranges of a histogram of lengths. */
-const mostBins = 40;
+const maxBins = 40;
 
 /** Lengths of the examples of a head, in tokens, before anything is cut. */
 export function lengthsOf({ examples }: DataHead): LengthCounter {
@@ -50,7 +50,7 @@ export function measureHead(
   { blockLength, packing }: { readonly blockLength: number; readonly packing: boolean },
 ): DataMeasure {
   const lengths = lengthsOf(head);
-  const histogram = lengths.histogram(mostBins);
+  const histogram = lengths.histogram(maxBins);
   const packer = new BlockPacker({ blockLength, packing }, () => undefined);
   for (const example of head.examples) packer.add(example, { maySplit: head.maySplit });
   const report = packer.finish();
@@ -68,11 +68,11 @@ export function measureHead(
   };
 }
 
-/** The first examples as the model reads them, each up to `mostTokens`. */
-export function showExamples(head: DataHead, tokenizer: Tokenizer, mostTokens: number): ShownExample[] {
+/** The first examples as the model reads them, each up to `maxTokens`. */
+export function showExamples(head: DataHead, tokenizer: Tokenizer, maxTokens: number): ShownExample[] {
   return head.firstLines.map((line, i) => {
     const { ids, trained } = head.examples[i]!;
-    const kept = { ids: ids.slice(0, mostTokens), trained: trained.slice(0, mostTokens) };
+    const kept = { ids: ids.slice(0, maxTokens), trained: trained.slice(0, maxTokens) };
     return {
       line,
       tokens: ids.length,

@@ -19,7 +19,7 @@ const text = z.string().max(1_048_576);
 const message = z.object({ role: z.string().min(1).max(100), content: text }).catchall(anyValue(65_536));
 
 /** A prompt that the model answers while it is trained: plain text to continue, or chat messages to answer. */
-export const samplePrompt = z.union([text.min(1), boundedArray(message, { least: 1, most: 256 })]);
+export const samplePrompt = z.union([text.min(1), boundedArray(message, { min: 1, max: 256 })]);
 export type SamplePrompt = z.output<typeof samplePrompt>;
 
 const fields = {
@@ -58,7 +58,7 @@ const fields = {
   /** Steps between evaluations, null for those at the start and the end only; default 'auto'. */
   eval_steps: auto(count).nullable().default('auto'),
   /** Prompts that the model answers now and then, 16 at most; default none. */
-  sample_prompts: boundedArray(samplePrompt, { most: 16 }).default([]),
+  sample_prompts: boundedArray(samplePrompt, { max: 16 }).default([]),
   /** Steps between sample answers, null for those at the start and the end only; default 'auto'. */
   sample_steps: auto(count).nullable().default('auto'),
   /** Longest sample answer in tokens; default 64. */

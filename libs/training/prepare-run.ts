@@ -186,12 +186,12 @@ function warnOfUnmatched({ plan }: StartingAdapter, warn: (code: string, message
 function requireKnownTokens(store: BlockStore, known: number, rows: number): void {
   if (known <= rows) return;
   for (let index = 0; index < store.blockCount; index++) {
-    const stranger = store.readBlock(index).tokens.find((token) => token >= rows);
-    if (stranger === undefined) continue;
+    const unexpected = store.readBlock(index).tokens.find((token) => token >= rows);
+    if (unexpected === undefined) continue;
     throw new LowrankError(
       'tokenizer_mismatch',
-      `the data contain token ${stranger}, but the model has only ${rows} tokens: the tokenizer belongs to another model`,
-      { details: { token: stranger, modelTokens: rows, tokenizerTokens: known } },
+      `the data contain token ${unexpected}, but the model has only ${rows} tokens: the tokenizer belongs to another model`,
+      { details: { token: unexpected, modelTokens: rows, tokenizerTokens: known } },
     );
   }
 }

@@ -69,7 +69,7 @@ export class StepEngine {
     return { loss, accuracy, gradNorm: numberOf(out, 'gradNorm') };
   }
 
-  /** The sums of loss and hits over the targets of a batch, with the adapter as it is. */
+  /** The sums of loss and correct over the targets of a batch, with the adapter as it is. */
   async evaluate(batch: Batch, signal?: AbortSignal): Promise<LossResult> {
     await setImmediate();
     signal?.throwIfAborted();

@@ -70,7 +70,7 @@ export async function surveyDataset(
 
 /** The first example of a data set in pieces; empty if the file begins with something else. */
 export async function firstExample(file: string, codec: TextCodec): Promise<readonly ExamplePiece[]> {
-  const head = await soundHead(await fileHead(file), codec, { mostExamples: 1 });
+  const head = await soundHead(await fileHead(file), codec, { maxExamples: 1 });
   return exampleOf(head, codec);
 }
 

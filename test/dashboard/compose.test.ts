@@ -20,7 +20,7 @@ const question = 'What is 3 plus 4?';
 beforeAll(async () => {
   [stack, browser] = await Promise.all([startTestStack(), launchBrowser()]);
   const job = await prepareTinyJob(stack);
-  const stranger = await prepareTinyJob(stack, 'stranger');
+  const unrelated = await prepareTinyJob(stack, 'unrelated');
   const sample_prompts = [[{ role: 'user', content: question }]];
   const train = async (body: typeof job) => {
     const { id } = await stack.client.jobs.create(body);
@@ -28,7 +28,7 @@ beforeAll(async () => {
   };
   verse = await train({ ...job, suffix: 'verse', training: { ...job.training, sample_prompts } });
   law = await train({ ...job, suffix: 'law', seed: 11, lora: { ...job.lora, r: 3 } });
-  await train({ ...stranger, suffix: 'stranger', training: { ...job.training, max_steps: 2 } });
+  await train({ ...unrelated, suffix: 'unrelated', training: { ...job.training, max_steps: 2 } });
   watched = await openPage(browser, stack.url);
   ({ page } = watched);
 }, 240_000);
@@ -65,10 +65,10 @@ async function expectReport(members: object, form: object = {}): Promise<Composi
 
 test('members are chosen, and those of another base are not offered once there is one', async () => {
   await page.goto('/compose');
-  await page.getByRole('button', { name: 'Add stranger', exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Add unrelated', exact: true }).waitFor();
   await page.getByRole('button', { name: 'Add verse', exact: true }).click();
   await page.getByText('Only adapters of tiny are offered').waitFor();
-  await expect.poll(() => page.getByRole('button', { name: 'Add stranger' }).count()).toBe(0);
+  await expect.poll(() => page.getByRole('button', { name: 'Add unrelated' }).count()).toBe(0);
   await page.getByRole('button', { name: 'Add law', exact: true }).click();
   await expect.poll(() => new URL(page.url()).search).toBe(`?${verse}=1&${law}=1`);
   const report = await expectReport([

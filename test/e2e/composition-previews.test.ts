@@ -12,7 +12,7 @@ import { isAlive } from './worker-stack.js';
 let api: ApiServer;
 let a: string;
 let b: string;
-let stranger: string;
+let unrelated: string;
 /** Members that take seconds to measure. */
 let large: string[];
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   await api.smallJob();
   a = await storeAdapter(api.platform, { seed: 1, r: 4 });
   b = await storeAdapter(api.platform, { seed: 2, r: 3 });
-  stranger = await storeAdapter(api.platform, { seed: 3, r: 3, baseIdentity: 'sha256:other' });
+  unrelated = await storeAdapter(api.platform, { seed: 3, r: 3, baseIdentity: 'sha256:other' });
   large = [];
   for (const seed of [4, 5, 6])
     large.push(await storeAdapter(api.platform, { seed, r: 16, shapes: manyLayers }));
@@ -87,7 +87,7 @@ test('one adapter with opposite weights adds up to exactly nothing', async () =>
 test.each(refusedCompositions)(
   'a preview with %s is refused with the field',
   async (_, body, param, code) => {
-    const { status, body: answer } = await preview(body({ a, b, stranger }));
+    const { status, body: answer } = await preview(body({ a, b, unrelated }));
     expect({ status, param: answer.error.param, code: answer.error.code }).toEqual({
       status: 400,
       param,

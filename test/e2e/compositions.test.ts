@@ -88,7 +88,7 @@ test('the command lists, cancels and deletes what was asked for', async () => {
   expect((await run(['exports', '--adapter', b], { url: api.url })).stdout).toBe('No exports.\n');
 });
 
-test('deleting a member while its composition waits or bakes harms nothing', async () => {
+test('deleting a member while its composition waits or runs harms nothing', async () => {
   const doomed = await storeAdapter(api.platform, { seed: 9, r: 2 });
   const made = cli('compose', `${doomed}=1`, `${a}=1`);
   await expect.poll(async () => (await api.call('GET', '/v1/compositions')).text).toContain(doomed);

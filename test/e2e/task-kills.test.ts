@@ -102,15 +102,15 @@ async function forget(): Promise<void> {
 interface Caught {
   readonly id: string;
   /** Number of the process that works on it, which is frozen. */
-  readonly bake: number;
+  readonly pid: number;
 }
 
 /** Submits a task and freezes its process when it has written something; one that was too quick is done again. */
 async function caughtInTheMiddle(kind: Kind, worker: WorkerProcess, body?: object): Promise<Caught> {
   for (let tries = 0; tries < 10; tries++) {
     const id = await submit(kind, body);
-    const bake = await freezeInTheMiddle(worker, id);
-    if (bake !== undefined) return { id, bake };
+    const pid = await freezeInTheMiddle(worker, id);
+    if (pid !== undefined) return { id, pid };
     await untilOver(kind, id);
     await forget();
   }
@@ -120,16 +120,16 @@ async function caughtInTheMiddle(kind: Kind, worker: WorkerProcess, body?: objec
 /** The number of the process, or undefined if it has ended before. */
 async function freezeInTheMiddle(worker: WorkerProcess, id: string): Promise<number | undefined> {
   const folder = join(api.home, 'tasks', id, 'attempt-1');
-  let bake: number | undefined;
-  while (bake === undefined) {
-    [bake] = await childrenOf(worker.child.pid!, 'task-main');
+  let pid: number | undefined;
+  while (pid === undefined) {
+    [pid] = await childrenOf(worker.child.pid!, 'task-main');
     const { state } = await api.platform.database.manager.findOneByOrFail(Task, { id });
     if (state !== 'queued' && state !== 'running') return undefined;
   }
   // In steps of some milliseconds, looking at it while it stands still.
-  while (freeze(bake)) {
-    if (hasWritten(folder)) return bake;
-    process.kill(bake, 'SIGCONT');
+  while (freeze(pid)) {
+    if (hasWritten(folder)) return pid;
+    process.kill(pid, 'SIGCONT');
     await sleep(5);
   }
   return undefined;
@@ -176,21 +176,21 @@ function undisturbed(kind: Kind, attempt: number, failures: number): Awaited<Ret
 describe.each(kinds)('%s', (kind) => {
   test('whose process is killed are done again by the same worker', async () => {
     const worker = await startWorker();
-    const { id, bake } = await caughtInTheMiddle(kind, worker);
-    process.kill(bake, 'SIGKILL');
+    const { id, pid } = await caughtInTheMiddle(kind, worker);
+    process.kill(pid, 'SIGKILL');
     expect(await endOf(kind, id)).toEqual(undisturbed(kind, 2, 1));
   });
 
   test('whose worker is killed are taken over by the next', async () => {
     const worker = await startWorker();
-    const { id, bake } = await caughtInTheMiddle(kind, worker);
+    const { id, pid } = await caughtInTheMiddle(kind, worker);
     worker.child.kill('SIGKILL');
     await worker.ended;
-    process.kill(bake, 'SIGCONT');
+    process.kill(pid, 'SIGCONT');
     await startWorker();
     expect(await endOf(kind, id)).toEqual(undisturbed(kind, 2, 1));
     // It ends when its parent has.
-    await expect.poll(() => isAlive(bake), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
   });
 
   test('whose worker stops are handed to another one', async () => {
@@ -204,22 +204,22 @@ describe.each(kinds)('%s', (kind) => {
 
   test('whose worker was frozen for so long that another one took over end once', async () => {
     const worker = await startWorker();
-    const { id, bake } = await caughtInTheMiddle(kind, worker);
+    const { id, pid } = await caughtInTheMiddle(kind, worker);
     freeze(worker.child.pid!);
     await startWorker();
     const attempt = async () => (await api.platform.database.manager.findOneByOrFail(Task, { id })).attempt;
     await expect.poll(attempt, { timeout: 30_000 }).toBe(2);
-    for (const pid of [bake, worker.child.pid!]) process.kill(pid, 'SIGCONT');
+    for (const one of [pid, worker.child.pid!]) process.kill(one, 'SIGCONT');
     expect(await endOf(kind, id)).toEqual(undisturbed(kind, 2, 1));
   });
 });
 
-test('deleting a member while its composition is baked harms nothing', async () => {
+test('deleting a member while its composition is made harms nothing', async () => {
   const doomed = await storeAdapter(api.platform, { seed: 9, r: 4, shapes: manyLayers });
   const worker = await startWorker();
   const { members } = bodies.compositions as { members: object[] };
   const body = { members: [...members, { adapter: doomed, weight: 1 }], rank: 2 };
-  const { id, bake } = await caughtInTheMiddle('compositions', worker, body);
+  const { id, pid } = await caughtInTheMiddle('compositions', worker, body);
   expect((await api.call('DELETE', `/v1/adapters/${doomed}`)).status).toBe(200);
   // Long after its bytes would have been removed, and its process begins again.
   await api.platform.database.query(
@@ -227,7 +227,7 @@ test('deleting a member while its composition is baked harms nothing', async () 
     [doomed],
   );
   await sweep(api.platform, api.platform.log);
-  process.kill(bake, 'SIGKILL');
+  process.kill(pid, 'SIGKILL');
   expect(await untilOver('compositions', id)).toMatchObject({ state: 'succeeded', attempt: 2 });
   await sweep(api.platform, api.platform.log);
   const gone = await api.platform.database.manager.findOneByOrFail(Adapter, { id: doomed });

@@ -51,7 +51,7 @@ export async function runByHand(
 /** What a test may do with a trainer while it trains. */
 export interface RunningTrainer {
   readonly child: ChildProcess;
-  stop(wish: { checkpoint: boolean }): void;
+  stop(how: { checkpoint: boolean }): void;
   requestCheckpoint(): void;
 }
 
@@ -71,7 +71,7 @@ export async function runForked(
     child.send({ call, method, input } satisfies Request);
   const trainer = {
     child,
-    stop: (wish: { checkpoint: boolean }) => ask(2, 'stop', wish),
+    stop: (how: { checkpoint: boolean }) => ask(2, 'stop', how),
     requestCheckpoint: () => ask(3, 'checkpoint', null),
   };
   const messages: TrainerMessage[] = [];

@@ -24,7 +24,7 @@ afterAll(() => api[Symbol.asyncDispose]());
 const complete = (prompt: string, stream = false) =>
   api.call('POST', '/v1/completions', { model: 'tiny', prompt, stream });
 
-const figuresShape = z.object({ cancelled: z.int(), mostAtOnce: z.int(), pid: z.int() });
+const figuresShape = z.object({ cancelled: z.int(), maxAtOnce: z.int(), pid: z.int() });
 
 /** What the process counted so far. */
 async function figures() {
@@ -112,7 +112,7 @@ test('only so many prompts are at work and wait, more are refused with Retry-Aft
   expect(refused.body.error).toMatchObject({ type: 'rate_limit_error', code: 'too_many_prompts' });
   release();
   for (const { status } of await Promise.all(waiting)) expect(status).toBe(200);
-  expect((await figures()).mostAtOnce).toBe(atOnce);
+  expect((await figures()).maxAtOnce).toBe(atOnce);
 });
 
 describe('a process that dies', () => {

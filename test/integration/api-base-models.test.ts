@@ -163,8 +163,8 @@ describe('a registration in progress', () => {
     };
     const sound: Pick<Planner, 'checkModel'> = { checkModel: () => Promise.resolve() };
     const stopped = new RegistrationsService(api.platform, never as BaseModels, sound as Planner);
-    const wish = { folder, name: 'handed-over', replace: false };
-    const { id, status } = await stopped.register(wish, { hasKey: false });
+    const request = { folder, name: 'handed-over', replace: false };
+    const { id, status } = await stopped.register(request, { hasKey: false });
     expect(status).toBe('running');
     await stopped.onModuleDestroy();
     expect(await until(id, 'done')).toMatchObject({ folder, model: { id: 'handed-over' }, error: null });

@@ -14,7 +14,7 @@ let api: ApiServer;
 let a: string;
 let b: string;
 /** On a base model that is not registered. */
-let stranger: string;
+let unrelated: string;
 /** Imported, without a word of its base model. */
 let orphan: string;
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
   await api.smallJob();
   a = await storeAdapter(api.platform, { seed: 1, r: 4 });
   b = await storeAdapter(api.platform, { seed: 2, r: 3 });
-  stranger = await storeAdapter(api.platform, { seed: 3, r: 3, baseIdentity: 'sha256:other' });
+  unrelated = await storeAdapter(api.platform, { seed: 3, r: 3, baseIdentity: 'sha256:other' });
   orphan = await storeAdapter(api.platform, { seed: 4, r: 3 });
   await api.platform.database.manager.update(Adapter, { id: orphan }, { baseIdentity: null });
 }, 120_000);
@@ -171,7 +171,7 @@ test.each([
     'model',
     'model_not_found',
   ],
-  ['an adapter without its base', () => ({ model: stranger }), 400, 'model', 'base_changed'],
+  ['an adapter without its base', () => ({ model: unrelated }), 400, 'model', 'base_changed'],
   ['an adapter of a base that is not known', () => ({ model: orphan }), 400, 'model', 'base_unknown'],
   ['no model', () => ({ model: undefined }), 400, 'model', 'invalid_request'],
   ['no members', () => members(), 400, 'members', 'invalid_request'],
@@ -187,7 +187,7 @@ test.each([
   ['a member without an id', () => members({}), 400, 'members.0', 'invalid_request'],
   [
     'a member of another base',
-    () => members({ adapter: stranger }),
+    () => members({ adapter: unrelated }),
     400,
     'members.0.adapter',
     'base_mismatch',

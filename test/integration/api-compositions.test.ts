@@ -7,14 +7,14 @@ import { refusedCompositions, storeAdapter } from './composed-adapters.js';
 let api: ApiServer;
 let a: string;
 let b: string;
-let stranger: string;
+let unrelated: string;
 
 beforeAll(async () => {
   api = await startApi();
   await api.smallJob();
   a = await storeAdapter(api.platform, { seed: 1, r: 4 });
   b = await storeAdapter(api.platform, { seed: 2, r: 3 });
-  stranger = await storeAdapter(api.platform, { seed: 3, r: 3, baseIdentity: 'sha256:other' });
+  unrelated = await storeAdapter(api.platform, { seed: 3, r: 3, baseIdentity: 'sha256:other' });
 }, 120_000);
 afterAll(() => api[Symbol.asyncDispose]());
 
@@ -25,7 +25,7 @@ const both = () => [
 ];
 
 test.each(refusedCompositions)('%s is refused with the field', async (_, body, param, code) => {
-  const answer = await compose(body({ a, b, stranger }));
+  const answer = await compose(body({ a, b, unrelated }));
   const { error } = answer.body;
   expect({ status: answer.status, param: error.param, code: error.code }).toEqual({
     status: 400,
@@ -35,8 +35,8 @@ test.each(refusedCompositions)('%s is refused with the field', async (_, body, p
 });
 
 test('both base models are named, and a weight that no number can hold is refused', async () => {
-  const { body } = await compose({ members: [...both(), { adapter: stranger, weight: 1 }] });
-  for (const name of [a, stranger, 'sha256:other']) expect(body.error.message).toContain(name);
+  const { body } = await compose({ members: [...both(), { adapter: unrelated, weight: 1 }] });
+  for (const name of [a, unrelated, 'sha256:other']) expect(body.error.message).toContain(name);
   const raw = await fetch(`${api.url}/v1/compositions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -139,7 +139,7 @@ test('the same Idempotency-Key makes one export', async () => {
 });
 
 test('an export needs the base model that the adapter was trained on', async () => {
-  const { status, body } = await api.call('POST', '/v1/exports', { adapter: stranger });
+  const { status, body } = await api.call('POST', '/v1/exports', { adapter: unrelated });
   expect({ status, param: body.error.param, code: body.error.code }).toEqual({
     status: 400,
     param: 'adapter',

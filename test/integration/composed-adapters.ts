@@ -81,7 +81,7 @@ export const manyLayers: LayerShapes = Object.fromEntries(
 export interface ComposedAdapters {
   readonly a: string;
   readonly b: string;
-  readonly stranger: string;
+  readonly unrelated: string;
 }
 
 const bothOf = ({ a, b }: ComposedAdapters) => [
@@ -126,7 +126,7 @@ export const refusedCompositions: readonly [
   ['rank and energy', (all) => ({ members: bothOf(all), energy: 0.5, rank: 2 }), 'energy', 'invalid_request'],
   [
     'another base model',
-    (all) => ({ members: [...bothOf(all), { adapter: all.stranger, weight: 1 }] }),
+    (all) => ({ members: [...bothOf(all), { adapter: all.unrelated, weight: 1 }] }),
     'members',
     'base_mismatch',
   ],

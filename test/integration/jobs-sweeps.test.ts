@@ -64,8 +64,8 @@ test('of a job stay the objects that rows name and those of a running attempt', 
   await claims.finish({ jobId: id, attempt: 1 }, { end: 'handed_over' });
   await claims.claimJob(id, 'worker-b', 'cpu');
   const beingWritten = await put(2, 'adapter/adapter_model.safetensors');
-  const stranger = 'jobs/ftjob-unknown/attempts/1/adapter/adapter_config.json';
-  await objects.put(stranger, content);
+  const unrelated = 'jobs/ftjob-unknown/attempts/1/adapter/adapter_config.json';
+  await objects.put(unrelated, content);
   expect((await sweepNow()).objects).toBe(2);
   expect(await keys()).toEqual([beingWritten, named].toSorted());
   expect(await keys()).not.toContain(cutOff);

@@ -3,7 +3,7 @@ import { getPriority } from 'node:os';
 
 const waiting = new Set();
 let cancelled = 0;
-let mostAtOnce = 0;
+let maxAtOnce = 0;
 
 const tell = (message) => process.send(message);
 const write = (call, text) => tell({ call, update: text });
@@ -26,7 +26,7 @@ process.on('message', ({ call, cancel, input }) => {
   const text = typeof prompt === 'string' ? prompt : isTokens ? 'task' : prompt.at(-1).content;
   const [word, argument] = text.split(' ');
   waiting.add(call);
-  mostAtOnce = Math.max(mostAtOnce, waiting.size);
+  maxAtOnce = Math.max(maxAtOnce, waiting.size);
   if (word === 'wait') write(call, 'begun');
   if (word === 'wait' || word === 'silent') return;
   if (word === 'die') {
@@ -48,7 +48,7 @@ process.on('message', ({ call, cancel, input }) => {
     answer(call, [
       JSON.stringify({ pid: process.pid, priority: getPriority(), names, arguments: process.argv.slice(2) }),
     ]);
-  } else if (word === 'figures') answer(call, [JSON.stringify({ cancelled, mostAtOnce, pid: process.pid })]);
+  } else if (word === 'figures') answer(call, [JSON.stringify({ cancelled, maxAtOnce, pid: process.pid })]);
   else answer(call, ['Well, ', 'yes.']);
 });
 process.once('disconnect', () => process.exit());

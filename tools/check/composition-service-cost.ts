@@ -141,7 +141,7 @@ async function watched<T>(parent: number, main: string, work: () => Promise<T>):
 }
 
 /** What the process takes that has loaded its program and has nothing to do. */
-async function idleBake(): Promise<number> {
+async function idleTask(): Promise<number> {
   const child = fork(taskMain, ['/nowhere'], { execArgv: [], stdio: 'ignore' });
   const exited = once(child, 'exit').then(() => 'exit');
   let peak = 0;
@@ -194,12 +194,12 @@ async function measureComposition(stack: RunningStack, client: LowrankClient, ho
     const { seconds } = await watched(api!, 'preview-main', preview(body));
     console.log(`preview, ${what}: ${(1000 * seconds).toFixed(0)} ms`);
   }
-  const baked = await watched(workers[0]!, 'task-main', async () =>
+  const composed = await watched(workers[0]!, 'task-main', async () =>
     client.compositions.wait(await client.compositions.create({ members, rank: 16 })),
   );
-  const adapter = await client.adapters.get(baked.result.adapter!);
+  const adapter = await client.adapters.get(composed.result.adapter!);
   console.log(
-    `3 adapters of rank 16 to rank 16 over HTTP: ${baked.seconds.toFixed(1)} s, peak ${megabytes(baked.peak)}, sha256 ${adapter.sha256}`,
+    `3 adapters of rank 16 to rank 16 over HTTP: ${composed.seconds.toFixed(1)} s, peak ${megabytes(composed.peak)}, sha256 ${adapter.sha256}`,
   );
 }
 
@@ -212,7 +212,7 @@ async function measureExport(
   await client.models.add({ folder: model, name: 'exported' });
   const adapter = await importAdapter(stack.url, 'exported', model, 1);
   const worker = stack.pids().workers[0]!;
-  const idle = await idleBake();
+  const idle = await idleTask();
   const workerBefore = memoryOf(worker, 'VmRSS');
   const { result, seconds, peak } = await watched(worker, 'task-main', async () =>
     client.exports.wait(await client.exports.create({ adapter, dtype })),

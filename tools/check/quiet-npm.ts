@@ -80,7 +80,7 @@ async function problemsOf(combination: string, folder: string): Promise<string[]
     const start = Date.now();
     const { code, output } = await run(command, clone, environment);
     const lines = output.split('\n');
-    const told = lines.filter((line) => telling.test(line) && !line.startsWith('npm http fetch '));
+    const notices = lines.filter((line) => telling.test(line) && !line.startsWith('npm http fetch '));
     const hosts = new Set(
       lines.flatMap((line) => /^npm http fetch \w+ \d+ https?:\/\/([^/\s]+)/.exec(line)?.[1] ?? []),
     );
@@ -88,7 +88,7 @@ async function problemsOf(combination: string, folder: string): Promise<string[]
     console.log(`  ${about}${hosts.size > 0 ? `, requests to ${[...hosts].join(', ')}` : ''}`);
     if (code !== 0) problems.push(`${command.join(' ')} ended with ${code}:\n${lines.slice(-20).join('\n')}`);
     if (hosts.size > 1) problems.push(`${command.join(' ')} asked ${[...hosts].join(', ')}`);
-    problems.push(...told.map((line) => `${command.join(' ')}: ${line}`));
+    problems.push(...notices.map((line) => `${command.join(' ')}: ${line}`));
   }
   return problems;
 }

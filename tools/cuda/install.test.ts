@@ -28,7 +28,7 @@ beforeEach(async () => {
     wheels: [provider, blas],
     libraries: ['libonnxruntime_providers_cuda.so', 'libcublas.so.13'],
     installedBytes: 1000,
-    leastDriver: '580',
+    minDriver: '580',
   };
 });
 afterEach(() => rm(root, { recursive: true }));

@@ -13,7 +13,7 @@ export interface CudaRecipe {
   readonly libraries: readonly string[];
   readonly installedBytes: number;
   /** The oldest driver that knows this CUDA. */
-  readonly leastDriver: string;
+  readonly minDriver: string;
 }
 
 /** CUDA 13.0, the first that the provider works with, and so the one that asks least of the driver. */
@@ -76,7 +76,7 @@ export const cudaRecipe: CudaRecipe = {
     'libonnxruntime_providers_shared.so',
   ],
   installedBytes: 1_620_000_000,
-  leastDriver: '580',
+  minDriver: '580',
 };
 
 /** Raised when the same files are laid out in another way. */

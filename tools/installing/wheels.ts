@@ -128,12 +128,12 @@ async function download(
     });
   } catch (error) {
     options.signal?.throwIfAborted();
-    throw explained(wheel, error);
+    throw mapError(wheel, error);
   }
 }
 
 /** What pip says in many lines, in one. */
-function explained(wheel: Wheel, cause: unknown): unknown {
+function mapError(wheel: Wheel, cause: unknown): unknown {
   if (!(cause instanceof LowrankError)) return cause;
   const said = cause.message;
   const { name, version } = wheel;

@@ -59,10 +59,14 @@ export async function probeTfjsNode({
   if (answer?.ok) return { tensorflow: answer.tensorflow, gpu: answer.gpu };
   if (answer) throw errorOf(answer);
   // A library that needs instructions the processor lacks ends the process without a word to JavaScript.
-  const told = errors.trim().split('\n').slice(-5).join('\n');
-  throw new LowrankError('tfjs_node_broken', `${kind} ended its process (${end})${told && `:\n${told}`}`, {
-    details: { kind, end },
-  });
+  const lastLines = errors.trim().split('\n').slice(-5).join('\n');
+  throw new LowrankError(
+    'tfjs_node_broken',
+    `${kind} ended its process (${end})${lastLines && `:\n${lastLines}`}`,
+    {
+      details: { kind, end },
+    },
+  );
 }
 
 function parseAnswer(output: string): ProbeAnswer | undefined {

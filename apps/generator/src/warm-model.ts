@@ -11,7 +11,7 @@ import { createGenerator, type Generator } from '#generation/generator.js';
 import { LowrankError } from '#base/errors.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 
-const mostThreads = 8;
+const maxThreads = 8;
 
 /** What all models on one base share. */
 export interface Base {
@@ -55,7 +55,7 @@ export class WarmModel {
       runner: {
         kind: 'compiled',
         device: 'cpu',
-        threads: Math.min(availableParallelism(), mostThreads),
+        threads: Math.min(availableParallelism(), maxThreads),
         spin: true,
         cacheFolder,
       },

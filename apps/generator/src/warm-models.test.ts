@@ -109,11 +109,11 @@ test('a member that does not fit the base is refused by name', async () => {
     { r: 2, target_modules: ['q_proj'], layers_to_transform: [0] },
     { [path]: [32, 16] },
   );
-  const place = join(scratch, 'stranger');
+  const place = join(scratch, 'unrelated');
   await writeAdapter(place, { config, factors: modules });
-  const stranger = { name: 'stranger', folder: place, digest: 'x', weight: 1, base: identity };
-  await expect(get(models, { base: base(), members: [stranger] })).rejects.toMatchObject({
+  const unrelated = { name: 'unrelated', folder: place, digest: 'x', weight: 1, base: identity };
+  await expect(get(models, { base: base(), members: [unrelated] })).rejects.toMatchObject({
     code: 'adapter_mismatch',
-    message: expect.stringMatching(/^adapter stranger: /) as string,
+    message: expect.stringMatching(/^adapter unrelated: /) as string,
   });
 });

@@ -5,7 +5,7 @@ import type { GeneratorTask } from '#contracts/generator-calls.js';
 import { identifyBase } from '#hub/identify-base.js';
 import { type Base, openBase, WarmModel } from './warm-model.js';
 
-const mostKept = 8;
+const maxKept = 8;
 
 export type Wanted = Pick<GeneratorTask, 'base' | 'members'>;
 
@@ -82,7 +82,7 @@ export class WarmModels {
 
   /** Lets go of one model where memory is short: how much that gives back shows only after a while. */
   private async makeRoom(): Promise<void> {
-    const isFull = this.kept.size > mostKept || (await ownMemory()) > this.memoryBytes;
+    const isFull = this.kept.size > maxKept || (await ownMemory()) > this.memoryBytes;
     const oldest = [...this.kept].find(([, { uses }]) => uses === 0);
     if (!isFull || !oldest) return;
     const [key, { model }] = oldest;

@@ -34,8 +34,8 @@ export async function serveParent(control: RunControl): Promise<number> {
           throw error;
         }
       },
-      stop(wish) {
-        control.stop(wish);
+      stop(how) {
+        control.stop(how);
         return null;
       },
       checkpoint() {

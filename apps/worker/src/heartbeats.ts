@@ -65,11 +65,11 @@ export class Heartbeats {
         answerMilliseconds,
         Promise.all([...beats, this.workers.heartbeat(this.options.workerId, this.options.figures())]),
       );
-      if (this.isFailing) this.log.info({}, 'the database has heard the heartbeats again');
+      if (this.isFailing) this.log.info({}, 'heartbeats reach the database again');
       this.isFailing = false;
       return true;
     } catch (err) {
-      if (!this.isFailing) this.log.warn({ err }, 'the database does not hear the heartbeats');
+      if (!this.isFailing) this.log.warn({ err }, 'heartbeats do not reach the database; will retry');
       this.isFailing = true;
       return false;
     }

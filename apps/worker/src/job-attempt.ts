@@ -22,9 +22,9 @@ import {
   outcomeOfEnd,
   outcomeOfError,
   outcomeOfMemory,
-  outcomeOfWish,
-  type Wish,
-  wishes,
+  outcomeOfAction,
+  type AttemptAction,
+  attemptActions,
 } from './outcomes.js';
 import { ProgressWriter } from './progress-writer.js';
 import { missingMetrics } from './replay-metrics.js';
@@ -39,7 +39,7 @@ const cancelSeconds = 3;
 const pauseSeconds = 900;
 
 export class JobAttempt {
-  private wish: Wish = 'go on';
+  private requested: AttemptAction = 'go on';
   private trainer: TrainerRun | undefined;
   private writer: ProgressWriter | undefined;
   private uploader: CheckpointUploader | undefined;
@@ -49,7 +49,7 @@ export class JobAttempt {
   /** Bytes that the run would need, if that is more than the machine has. */
   private tooLarge: number | undefined;
   private failure: unknown;
-  /** Aborted by every wish: nothing is to be started any more. */
+  /** Aborted by every requested action: nothing is to be started any more. */
   private readonly starting = new AbortController();
   /** Aborted when results are not wanted, or there is no time left for them. */
   private readonly saving = new AbortController();
@@ -85,26 +85,28 @@ export class JobAttempt {
       outcome = this.outcomeOfFailure(error);
     }
     this.writer?.stop();
-    if (this.wish === 'lost') return;
+    if (this.requested === 'lost') return;
     await this.finish(outcome);
   }
 
   /** Does what the job's owner has requested. */
   apply({ cancel, pause }: RequestedActions): void {
-    if (cancel) this.want('cancel', () => this.trainer?.stop({ checkpoint: false, seconds: cancelSeconds }));
-    else if (pause) this.want('pause', () => this.trainer?.stop({ checkpoint: true, seconds: pauseSeconds }));
+    if (cancel)
+      this.request('cancel', () => this.trainer?.stop({ checkpoint: false, seconds: cancelSeconds }));
+    else if (pause)
+      this.request('pause', () => this.trainer?.stop({ checkpoint: true, seconds: pauseSeconds }));
   }
 
   /** Stops at a checkpoint and gives the job back. `seconds` are left for training to stop. */
   handOver(seconds: number): void {
-    this.want('hand over', () => this.trainer?.stop({ checkpoint: true, seconds }));
+    this.request('hand over', () => this.trainer?.stop({ checkpoint: true, seconds }));
   }
 
   /** Another worker has the job, or nobody may have it: nothing more is written. */
   lose(): void {
-    if (this.wish !== 'lost')
+    if (this.requested !== 'lost')
       this.log.warn({ job: this.job.id, attempt: this.attempt }, 'an attempt has lost its job');
-    this.want('lost', () => this.trainer?.kill());
+    this.request('lost', () => this.trainer?.kill());
     this.writer?.stop();
   }
 
@@ -120,13 +122,13 @@ export class JobAttempt {
     this.ending.abort(new LowrankError('attempt_stopped', 'there was no time left to wait for the database'));
   }
 
-  private want(wish: Wish, stop: () => void): void {
-    if (wishes.indexOf(wish) <= wishes.indexOf(this.wish)) return;
-    this.wish = wish;
-    const reason = new LowrankError('attempt_stopped', `the attempt was stopped: ${wish}`);
+  private request(action: AttemptAction, stop: () => void): void {
+    if (attemptActions.indexOf(action) <= attemptActions.indexOf(this.requested)) return;
+    this.requested = action;
+    const reason = new LowrankError('attempt_stopped', `the attempt was stopped: ${action}`);
     this.starting.abort(reason);
-    if (wish === 'cancel' || wish === 'lost') this.saving.abort(reason);
-    if (wish === 'lost') this.ending.abort(reason);
+    if (action === 'cancel' || action === 'lost') this.saving.abort(reason);
+    if (action === 'lost') this.ending.abort(reason);
     stop();
   }
 
@@ -147,7 +149,7 @@ export class JobAttempt {
     const stored = await this.restore(work, writer);
     const { device } = this.slot;
     const inputParts = { ...parts, signal, storeWait: this.storeWait };
-    const input = await this.reaching(() =>
+    const input = await this.withRetry(() =>
       prepareInputs(job, work, device, join(parts.home, 'cache'), inputParts),
     );
     await work.writeJob(input);
@@ -173,7 +175,7 @@ export class JobAttempt {
     const { database, objects } = this.parts;
     const { signal } = this.starting;
     const { jobId } = this.claim;
-    const stored = await this.reaching(() =>
+    const stored = await this.withRetry(() =>
       database.manager.find(Checkpoint, { where: { jobId }, order: { step: 'DESC' } }),
     );
     const steps = new Set(stored.map(({ step }) => step));
@@ -183,14 +185,14 @@ export class JobAttempt {
       signal,
       storeWait: this.storeWait,
       onCorrupt: async ({ id, step }, error) => {
-        await this.reaching(() => database.manager.delete(Checkpoint, { id, jobId }));
+        await this.withRetry(() => database.manager.delete(Checkpoint, { id, jobId }));
         steps.delete(step);
         const message = `The checkpoint of step ${step} is damaged and is not used: ${error.message}`;
         writer.add({ events: [{ level: 'warn', code: 'checkpoint.corrupt', message, at: new Date() }] });
       },
     });
     this.log.info({ job: jobId, attempt: this.attempt, step, from }, 'an attempt begins');
-    writer.add({ metrics: await this.reaching(() => missingMetrics(database, jobId, work.out, step)) });
+    writer.add({ metrics: await this.withRetry(() => missingMetrics(database, jobId, work.out, step)) });
     return steps;
   }
 
@@ -201,7 +203,7 @@ export class JobAttempt {
     try {
       if (process.pid !== undefined) await work.noteTrainer(process.pid);
       // Long preparations may have cost the claim; what follows is expensive, and writes to the work folder.
-      const answer = await this.reaching(() => claims.heartbeat(this.claim));
+      const answer = await this.withRetry(() => claims.heartbeat(this.claim));
       if (answer === 'lost') this.lose();
       else this.apply(answer);
       signal.throwIfAborted();
@@ -211,7 +213,7 @@ export class JobAttempt {
     }
     this.trainer = new TrainerRun(
       process,
-      (message) => this.hear(message),
+      (message) => this.onUpdate(message),
       silence ?? silenceLimits(resolvedOf(this.job).training),
     );
     const end = await this.trainer.run(work.jobFile);
@@ -220,7 +222,7 @@ export class JobAttempt {
     return end;
   }
 
-  private hear(message: TrainerUpdate): void {
+  private onUpdate(message: TrainerUpdate): void {
     const isFirstStep = message.type === 'step' && this.accuracy === undefined;
     if (message.type === 'step') {
       this.accuracy = message.accuracy;
@@ -247,24 +249,24 @@ export class JobAttempt {
     const { signal } = this.saving;
     const adapter = await uploadAdapter(objects, this.claim, summary, signal, this.storeWait);
     this.writer!.add({
-      metrics: await this.reaching(() => missingMetrics(database, jobId, work.out, summary.steps)),
+      metrics: await this.withRetry(() => missingMetrics(database, jobId, work.out, summary.steps)),
     });
     await this.writer!.flush();
     return { end: 'succeeded', adapter, trainedTokens: summary.trained_tokens };
   }
 
   private async outcomeOf(end: Exclude<RunEnd, { kind: 'finished' }>): Promise<AttemptOutcome> {
-    const { tooLarge, wish, parts } = this;
-    if (tooLarge === undefined || wish !== 'go on') return outcomeOfEnd(end, wish);
+    const { tooLarge, requested, parts } = this;
+    if (tooLarge === undefined || requested !== 'go on') return outcomeOfEnd(end, requested);
     // Before its first step it may still go to another kind of device.
     const needs = { device: this.job.device, memoryBytes: tooLarge };
-    const hasPlace = await this.reaching(() => parts.fitsElsewhere(needs));
+    const hasPlace = await this.withRetry(() => parts.fitsElsewhere(needs));
     return hasPlace ? { end: 'handed_over' } : outcomeOfMemory(tooLarge, parts.memoryBytes);
   }
 
   private outcomeOfFailure(error: unknown): AttemptOutcome {
-    const wished = outcomeOfWish(this.wish);
-    if (wished) return wished;
+    const outcome = outcomeOfAction(this.requested);
+    if (outcome) return outcome;
     const fields = { err: error, job: this.job.id, attempt: this.attempt };
     if (error instanceof LowrankError && error.code === 'claim_lost') this.lose();
     else if (error instanceof InputError) this.log.warn(fields, 'a job cannot be run');
@@ -282,7 +284,7 @@ export class JobAttempt {
     const { claims, home } = this.parts;
     const fields = { job: this.job.id, attempt: this.attempt, end: outcome.end };
     try {
-      const ended = await this.reaching(() => claims.finish(this.claim, outcome));
+      const ended = await this.withRetry(() => claims.finish(this.claim, outcome));
       if (ended === 'lost') {
         this.log.warn(fields, 'an attempt ended that had lost its job');
         return;
@@ -297,7 +299,7 @@ export class JobAttempt {
   }
 
   /** Database calls wait for the database. */
-  private reaching<T>(work: () => Promise<T>): Promise<T> {
+  private withRetry<T>(work: () => Promise<T>): Promise<T> {
     return whenReachable(work, {
       seconds: Infinity,
       signal: this.ending.signal,

@@ -126,12 +126,14 @@ export class JobRunner {
     const takes = this.slots.takes(slot);
     while (!this.stopping.signal.aborted) {
       const except = { jobs: [...this.running.keys()], models: this.missingModels() };
-      const next = await this.reaching(() => nextJob(this.platform.database, { takes, memoryBytes, except }));
+      const next = await this.withRetry(() =>
+        nextJob(this.platform.database, { takes, memoryBytes, except }),
+      );
       if (!next) return;
       if (await this.misses(next.job)) continue;
       const taken = this.slots.take(slot, next.wanted);
       const claim = () => claims.claimJob(next.job.id, workerId, taken.device);
-      const claimed = await this.reaching(claim).catch((error: unknown) => {
+      const claimed = await this.withRetry(claim).catch((error: unknown) => {
         taken.release();
         throw error;
       });
@@ -162,13 +164,13 @@ export class JobRunner {
     if (!reason) return false;
     this.missing.set(versionKey(model, baseIdentity), performance.now() + 1000 * leaveSeconds);
     const version = { name: model, identity: baseIdentity };
-    await this.reaching(() => holdJobsOn(this.platform.database, version, reason, holdSeconds));
+    await this.withRetry(() => holdJobsOn(this.platform.database, version, reason, holdSeconds));
     return true;
   }
 
   private async lackOf(model: string, identity: string): Promise<Reason | null> {
     const { manager } = this.platform.database;
-    const base = await this.reaching(() => versionOf(manager, { name: model, identity }));
+    const base = await this.withRetry(() => versionOf(manager, { name: model, identity }));
     if (!base) {
       const message = `the base model ${model} is not registered any more: register it again`;
       return { code: 'base_model_missing', message };
@@ -193,11 +195,11 @@ export class JobRunner {
   private async explain(jobId: string): Promise<void> {
     const { database, configuration, notifications } = this.platform;
     const lostSeconds = configuration.workerLostSeconds;
-    const canRun = await this.reaching(() => refreshReasons(database, { lostSeconds, jobId }));
+    const canRun = await this.withRetry(() => refreshReasons(database, { lostSeconds, jobId }));
     if (canRun) await notifications.notify(database.manager, 'lowrank_work', jobId);
   }
 
-  private reaching<T>(work: () => Promise<T>): Promise<T> {
+  private withRetry<T>(work: () => Promise<T>): Promise<T> {
     return whenReachable(work, { seconds: databaseSeconds });
   }
 }

@@ -15,7 +15,7 @@ describe('the end of a trainer', () => {
     ['that had to be killed to cancel it', { kind: 'killed', error }, 'cancel', 'cancelled'],
     ['that had to be killed because the worker stops', { kind: 'killed', error }, 'hand over', 'handed_over'],
     ['that somebody killed', { kind: 'killed', error }, 'go on', 'lost'],
-  ] as const)('%s', (_, end, wish, expected) => expect(outcomeOfEnd(end, wish).end).toBe(expected));
+  ] as const)('%s', (_, end, action, expected) => expect(outcomeOfEnd(end, action).end).toBe(expected));
 });
 
 test('what the job names and is not there is named with its field; anything else is a bug', () => {

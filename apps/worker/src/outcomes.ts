@@ -1,29 +1,32 @@
-/** What an attempt's end means for its job, given what was wanted of it. */
+/** What an attempt's end means for its job, given what was requested. */
 import { factsOf } from '#base/errors.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
 import { InputError } from './input-files.js';
 import { shownText } from './run-records.js';
 import type { RunEnd } from './trainer-run.js';
 
-/** What is to become of a running attempt; a later one in this list replaces an earlier one. */
-export const wishes = ['go on', 'pause', 'hand over', 'cancel', 'lost'] as const;
-export type Wish = (typeof wishes)[number];
+/** What is requested of a running attempt; a later one in this list replaces an earlier one. */
+export const attemptActions = ['go on', 'pause', 'hand over', 'cancel', 'lost'] as const;
+export type AttemptAction = (typeof attemptActions)[number];
 
-/** The outcome of an attempt that was stopped as wished; undefined if it was not to be stopped. */
-export function outcomeOfWish(wish: Wish): AttemptOutcome | undefined {
-  if (wish === 'cancel') return { end: 'cancelled' };
-  if (wish === 'pause') return { end: 'paused' };
-  return wish === 'go on' ? undefined : { end: 'handed_over' };
+/** The outcome of an attempt that was stopped by this action; undefined if it was not to be stopped. */
+export function outcomeOfAction(action: AttemptAction): AttemptOutcome | undefined {
+  if (action === 'cancel') return { end: 'cancelled' };
+  if (action === 'pause') return { end: 'paused' };
+  return action === 'go on' ? undefined : { end: 'handed_over' };
 }
 
 /** The outcome of a trainer's end that is no success. */
-export function outcomeOfEnd(end: Exclude<RunEnd, { kind: 'finished' }>, wish: Wish): AttemptOutcome {
+export function outcomeOfEnd(
+  end: Exclude<RunEnd, { kind: 'finished' }>,
+  action: AttemptAction,
+): AttemptOutcome {
   if (end.kind === 'failed') {
     const { code, message } = end.error;
     return { end: 'failed', error: { code, message: shownText(message) } };
   }
-  const wished = outcomeOfWish(wish);
-  if (wished) return wished;
+  const outcome = outcomeOfAction(action);
+  if (outcome) return outcome;
   // Somebody asked the trainer itself to stop, or killed it.
   return end.kind === 'cancelled' ? { end: 'handed_over' } : { end: 'lost', error: end.error, killed: true };
 }

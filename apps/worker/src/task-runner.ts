@@ -173,10 +173,10 @@ export class TaskRunner {
       base_folder: base,
       output,
     };
-    let toldAt = -Infinity;
+    let sentAt = -Infinity;
     const onProgress = (progress: TaskProgress) => {
-      if (performance.now() - toldAt < progressMilliseconds) return;
-      toldAt = performance.now();
+      if (performance.now() - sentAt < progressMilliseconds) return;
+      sentAt = performance.now();
       this.tasks.beat(claim, progress).catch((err: unknown) => {
         this.platform.log.debug({ err, task: task.id }, 'progress was not written');
       });

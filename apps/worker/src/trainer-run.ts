@@ -84,7 +84,7 @@ export class TrainerRun {
       const end = await this.trainer.call(
         'train',
         { job_file: jobFile, resume: true },
-        { onUpdate: (update) => this.hear(update), silenceSeconds: () => this.silenceLimit() },
+        { onUpdate: (update) => this.receive(update), silenceSeconds: () => this.silenceLimit() },
       );
       return end.type === 'finished' ? { kind: 'finished', summary: end.summary } : { kind: 'cancelled' };
     } catch (error) {
@@ -92,7 +92,7 @@ export class TrainerRun {
     }
   }
 
-  private hear(update: TrainerUpdate): void {
+  private receive(update: TrainerUpdate): void {
     const now = performance.now();
     if (update.type === 'step') {
       this.longestStep = Math.max(this.longestStep, (now - this.stepStart) / 1000);

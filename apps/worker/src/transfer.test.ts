@@ -82,11 +82,11 @@ describe('a store that is away', () => {
 
   test('is waited for', async () => {
     let tries = 0;
-    const told: string[] = [];
+    const sent: string[] = [];
     const work = () => (++tries < 2 ? Promise.reject(away()) : Promise.resolve('there'));
-    const storeWait = { waits: ({ code }: LowrankError) => told.push(code), goesOn: () => told.push('on') };
+    const storeWait = { waits: ({ code }: LowrankError) => sent.push(code), goesOn: () => sent.push('on') };
     expect(await whenStoreAnswers(work, signal, storeWait)).toBe('there');
-    expect(told).toEqual(['store_unavailable', 'on']);
+    expect(sent).toEqual(['store_unavailable', 'on']);
   });
 
   test('is not waited for when nobody wants the result', async () => {

@@ -4,12 +4,12 @@ import { boundedArray } from '#base/bounded-schemas.js';
 
 /** No longer than a whole body may be. */
 const text = z.string().max(1_048_576);
-const mostParts = 1000;
+const maxParts = 1000;
 const textPart = z.object({ type: z.literal('text'), text });
 const refusalPart = z.object({ type: z.literal('refusal'), refusal: text });
 
 const noText = { error: 'is neither a text nor a list of parts of the type "text"' };
-const content = z.union([text, boundedArray(textPart, { least: 1, most: mostParts })], noText);
+const content = z.union([text, boundedArray(textPart, { min: 1, max: maxParts })], noText);
 const name = z.string().max(200).nullish();
 
 const called = z.object({ name: z.string().min(1).max(200), arguments: text });
@@ -26,12 +26,12 @@ const fromAssistant = z
   .object({
     role: z.literal('assistant'),
     content: z
-      .union([text, boundedArray(z.union([textPart, refusalPart]), { least: 1, most: mostParts })], noText)
+      .union([text, boundedArray(z.union([textPart, refusalPart]), { min: 1, max: maxParts })], noText)
       .nullish(),
     /** What the assistant said where it refused to answer. */
     refusal: text.nullish(),
     name,
-    tool_calls: boundedArray(toolCall, { most: 128 }).nullish(),
+    tool_calls: boundedArray(toolCall, { max: 128 }).nullish(),
     /** The older form of one of `tool_calls`. */
     function_call: called.nullish(),
     /** Our own: what the assistant thought, under any of the names that clients give it. */

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { chatMessage } from '#contracts/http/chat-messages.js';
-import { memberFields, mostMembers } from '#contracts/http/compositions.js';
+import { memberFields, maxMembers } from '#contracts/http/compositions.js';
 import { objectId } from '#contracts/http/pages.js';
 import { anyValue, boundedArray, boundedRecord } from '#base/bounded-schemas.js';
 import { quote } from '#base/quote.js';
@@ -95,7 +95,7 @@ const ofBoth = {
       .nullish(),
   ),
   /** Our own: adapters to add to the base model `model`; all weights 0 = the base model itself. */
-  members: honoured(z.array(member).min(1).max(mostMembers).nullish()),
+  members: honoured(z.array(member).min(1).max(maxMembers).nullish()),
   frequency_penalty: neutral(penalties, 0),
   presence_penalty: neutral(penalties, 0),
   logit_bias: neutral('the probabilities of single tokens cannot be changed', {}),
@@ -104,7 +104,7 @@ const ofBoth = {
 
 const ofChats = {
   ...ofBoth,
-  messages: honoured(boundedArray(chatMessage, { least: 1, most: 4096 })),
+  messages: honoured(boundedArray(chatMessage, { min: 1, max: 4096 })),
   /** The newer name of `max_tokens`, which it wins over. */
   max_completion_tokens: honoured(count.nullish()),
   audio: neutral('the models here write text only'),
@@ -135,14 +135,14 @@ const ofChats = {
 type Prompt = string | string[] | number[] | number[][];
 
 const longestText = 1_048_576;
-const mostPrompts = 128;
-const mostTokens = 524_288;
+const maxPrompts = 128;
+const maxTokens = 524_288;
 const largestToken = 2 ** 31;
 const tokenList = {
   type: 'array',
   items: { type: 'integer', minimum: 0, maximum: largestToken },
   minItems: 1,
-  maxItems: mostTokens,
+  maxItems: maxTokens,
 };
 
 /** By hand: zod would keep an issue for each of a million entries that are wrong. */
@@ -152,11 +152,11 @@ function isPrompt(value: unknown): boolean {
   if (isTokens(value)) return true;
   const isTextOrTokens =
     typeof value[0] === 'string' ? (each: unknown) => typeof each === 'string' : isTokens;
-  return value.length <= mostPrompts && value.every(isTextOrTokens);
+  return value.length <= maxPrompts && value.every(isTextOrTokens);
 }
 
 function isTokens(value: unknown): boolean {
-  if (!Array.isArray(value) || value.length === 0 || value.length > mostTokens) return false;
+  if (!Array.isArray(value) || value.length === 0 || value.length > maxTokens) return false;
   return value.every(
     (token: unknown) =>
       Number.isInteger(token) && (token as number) >= 0 && (token as number) <= largestToken,
@@ -179,10 +179,10 @@ const ofTexts = {
             type: 'array',
             items: { type: 'string', maxLength: longestText },
             minItems: 1,
-            maxItems: mostPrompts,
+            maxItems: maxPrompts,
           },
           tokenList,
-          { type: 'array', items: tokenList, minItems: 1, maxItems: mostPrompts },
+          { type: 'array', items: tokenList, minItems: 1, maxItems: maxPrompts },
         ],
       })
       .nullable(),

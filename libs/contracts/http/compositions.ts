@@ -12,7 +12,7 @@ export const taskWaiting = z
 export const taskError = z.object({ code: z.string(), message: z.string() }).nullable();
 
 export const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-export const mostMembers = 64;
+export const maxMembers = 64;
 
 export const memberFields = {
   /** Id of an adapter; or `checkpoint`. */
@@ -32,7 +32,7 @@ export const compositionCreate = z
         }),
       )
       .min(1)
-      .max(mostMembers),
+      .max(maxMembers),
     /** The best of this rank in every layer. Without `rank` and `energy` the sum is stacked, which is exact. */
     rank: z.int().min(1).max(1_000_000).optional(),
     /** The smallest ranks that keep this share of every layer's squared norm. */

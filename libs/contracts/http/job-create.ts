@@ -21,7 +21,7 @@ import type { RequestedOptions } from '#training/resolved-options.js';
 export const jobDevices = ['auto', 'cpu', 'webgpu', 'cuda', 'eager', 'tfjs-node', 'tfjs-node-gpu'] as const;
 export type JobDevice = (typeof jobDevices)[number];
 
-const mostSeed = Number.MAX_SAFE_INTEGER;
+const maxSeed = Number.MAX_SAFE_INTEGER;
 
 const fields = {
   /** Name of a base model, or of a fine-tuned one to go on training. */
@@ -32,7 +32,7 @@ const fields = {
   validation_file: objectId.nullish(),
   /** Part of the fine-tuned model's name. */
   suffix: z.string().regex(suffixSyntax).max(64).nullish(),
-  seed: z.int().min(0).max(mostSeed).nullish(),
+  seed: z.int().min(0).max(maxSeed).nullish(),
   metadata: boundedRecord(z.string().min(1).max(64), z.string().max(512), 16).nullish(),
   method: supervisedMethod.nullish(),
   /** As in `method`; OpenAI calls it deprecated. */
@@ -80,7 +80,7 @@ const guide: FieldGuide = {
     training_file: id('file'),
     validation_file: `${id('file')}, or null`,
     suffix: 'give at most 64 letters, digits, ".", "_" or "-", the first a letter or digit',
-    seed: `give a whole number from 0 to ${mostSeed}`,
+    seed: `give a whole number from 0 to ${maxSeed}`,
     metadata: 'give at most 16 texts of at most 512 characters under names of at most 64',
     method: `give {"type": "supervised", "supervised": {"hyperparameters": {...}}}; as hyperparameters ${hyper}`,
     hyperparameters: hyper,

@@ -128,8 +128,9 @@ export const jobListQuery = z
   .object(listFields)
   .catchall(z.string().max(512))
   .superRefine((query, context) => {
-    const strangers = Object.keys(query).filter((name) => !(name in listFields) && !metadataKey.test(name));
-    if (strangers.length > 0) context.addIssue({ code: 'unrecognized_keys', keys: strangers, input: query });
+    const unexpected = Object.keys(query).filter((name) => !(name in listFields) && !metadataKey.test(name));
+    if (unexpected.length > 0)
+      context.addIssue({ code: 'unrecognized_keys', keys: unexpected, input: query });
   });
 
 /** The metadata that a query asks for; undefined where it asks for none, null where it asks for jobs without. */

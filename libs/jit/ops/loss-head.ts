@@ -60,12 +60,16 @@ export interface LossHeadInputs {
 }
 
 /** Cross entropy of each row, and whether its target has the largest logit. */
-function rowLosses(logits: Tensor, probabilities: Tensor, targets: Tensor): { losses: Tensor; hits: Tensor } {
+function rowLosses(
+  logits: Tensor,
+  probabilities: Tensor,
+  targets: Tensor,
+): { losses: Tensor; correctRows: Tensor } {
   const best = max(logits, 1);
   const target = pickColumn(logits, targets);
   // The largest probability is exp(0) / sum, so the log of the sum comes without another pass of exponentials.
   const logSumExp = sub(best, log(max(probabilities, 1)));
-  return { losses: sub(logSumExp, target), hits: cast(equal(target, best), 'float32') };
+  return { losses: sub(logSumExp, target), correctRows: cast(equal(target, best), 'float32') };
 }
 
 /**
@@ -91,10 +95,10 @@ export function lossHead({ hidden, head, targets, weights, chunks, chunkSize }: 
       const [x, target, w] = [chunk(h, i, [size]), chunk(targets, i, []), chunk(weights, i, [])];
       const logits = headLogits(x, head);
       const p = softmax(logits);
-      const { losses, hits } = rowLosses(logits, p, target);
+      const { losses, correctRows } = rowLosses(logits, p, target);
       const dx = softcap === undefined ? straight(p, target) : bent(p, target, logits, softcap);
       return {
-        carried: [add(loss!, sum(mul(losses, w))), add(correct!, sum(mul(hits, w)))],
+        carried: [add(loss!, sum(mul(losses, w))), add(correct!, sum(mul(correctRows, w)))],
         stacked: [mul(dx, reshape(w, [chunkSize, 1]))],
       };
     });
@@ -115,10 +119,10 @@ export function crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor): 
   const [rows, vocabulary] = logits.shape as [number, number];
   return withGradient(logits, (x) => {
     const p = softmax(x);
-    const { losses, hits } = rowLosses(x, p, targets);
+    const { losses, correctRows } = rowLosses(x, p, targets);
     const total = (each: Tensor) => reshape(sum(mul(each, weights)), [1]);
     return {
-      value: concat([total(losses), total(hits)]),
+      value: concat([total(losses), total(correctRows)]),
       saved: [p, targets, weights],
       gradient: (dy, [p, targets, weights]) => {
         const target = cast(oneHot(targets!, vocabulary), 'float32');

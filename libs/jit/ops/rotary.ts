@@ -13,8 +13,8 @@ export const rotaryKernel: OwnKernel<RotaryAttributes> = defineKernel<RotaryAttr
     const [first, second] = split(reshape(x!, [rows, heads, width / heads]), 2, 2) as [Tensor, Tensor];
     const c = reshape(cos!, [rows, 1, -1]);
     const s = reshape(inverse ? neg(sin!) : sin!, [rows, 1, -1]);
-    const turned = concat([sub(mul(first, c), mul(second, s)), add(mul(second, c), mul(first, s))], 2);
-    return [reshape(turned, [rows, width])];
+    const rotated = concat([sub(mul(first, c), mul(second, s)), add(mul(second, c), mul(first, s))], 2);
+    return [reshape(rotated, [rows, width])];
   },
   gradient: {
     saveInputs: ['cos', 'sin'],

@@ -13,15 +13,15 @@ export async function runTask(
   onProgress: (progress: TaskProgress) => void,
 ): Promise<unknown> {
   const kind = kinds.of(job.kind);
-  let toldAt = -Infinity;
+  let sentAt = -Infinity;
   return kind.run({
     input: kind.input.parse(job.input),
     members: await openMembers(job.members),
     baseFolder: job.base_folder ?? '',
     output: job.output,
     onProgress: (progress) => {
-      if (progress.done < progress.total && performance.now() - toldAt < progressMilliseconds) return;
-      toldAt = performance.now();
+      if (progress.done < progress.total && performance.now() - sentAt < progressMilliseconds) return;
+      sentAt = performance.now();
       onProgress(progress);
     },
   });

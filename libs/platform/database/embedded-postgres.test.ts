@@ -162,15 +162,15 @@ describe('after a crash', () => {
     const file = path.join(await dataFolder(), 'postmaster.pid');
     // A program of the same account, so that Postgres alone would take it for a server.
     const { account } = await openPlace(home);
-    const stranger = spawn('/bin/sleep', ['60'], { ...asAccount(account), stdio: 'ignore' });
-    await once(stranger, 'spawn');
+    const unrelated = spawn('/bin/sleep', ['60'], { ...asAccount(account), stdio: 'ignore' });
+    await once(unrelated, 'spawn');
     try {
       const lines = (await readFile(file, 'utf8')).split('\n');
-      await writeFile(file, [stranger.pid, ...lines.slice(1)].join('\n'));
+      await writeFile(file, [unrelated.pid, ...lines.slice(1)].join('\n'));
       await start();
-      expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
+      expect(unrelated.exitCode ?? unrelated.signalCode).toBeNull();
     } finally {
-      stranger.kill('SIGKILL');
+      unrelated.kill('SIGKILL');
     }
   });
 

@@ -120,18 +120,18 @@ export async function embeddedPostgresUrl(home: string): Promise<string> {
   }
 }
 
-/** A server whose starter was killed ends by itself; one that does not is told to. */
+/** A server whose starter was killed ends by itself; one that does not is signalled. */
 async function waitForOrphan(home: string, place: PostgresPlace): Promise<void> {
   const begin = Date.now();
-  for (let told = 0; ;) {
+  for (let signals = 0; ;) {
     await refuseIfUsed(home, place, { orphans: false });
     const pid = await livePostmaster(place.data);
     if (pid === null) return;
     const waited = Date.now() - begin;
-    if (waited > (told + 1) * ORPHAN_MS) {
-      if (told === 2) throw inUse(home, pid, pid);
-      process.kill(pid, told === 0 ? 'SIGINT' : 'SIGQUIT');
-      told += 1;
+    if (waited > (signals + 1) * ORPHAN_MS) {
+      if (signals === 2) throw inUse(home, pid, pid);
+      process.kill(pid, signals === 0 ? 'SIGINT' : 'SIGQUIT');
+      signals += 1;
     }
     await delay(50);
   }

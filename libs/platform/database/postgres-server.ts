@@ -121,19 +121,19 @@ export async function stop({ child, exited, pid }: PostgresServer): Promise<void
   await exited;
 }
 
-/** The wished port if nobody has it, otherwise another one. */
-export async function freePort(wish: number | null): Promise<number> {
+/** The preferred port if nobody has it, otherwise another one. */
+export async function freePort(preferred: number | null): Promise<number> {
   const server = createServer();
   try {
     return await new Promise<number>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(wish ?? 0, HOST, () => {
+      server.listen(preferred ?? 0, HOST, () => {
         const address = server.address();
         resolve(typeof address === 'object' && address !== null ? address.port : 0);
       });
     });
   } catch (error) {
-    if (wish === null) throw error;
+    if (preferred === null) throw error;
     return await freePort(null);
   } finally {
     server.close();

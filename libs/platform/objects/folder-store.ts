@@ -27,7 +27,7 @@ export class FolderStore implements ObjectStore {
   /** Opens a folder, made if it is missing. Throws LowrankError `store_unavailable`. */
   static async open(folder: string): Promise<FolderStore> {
     const store = new FolderStore(path.resolve(folder));
-    await store.explained(async () => {
+    await store.mapErrors(async () => {
       await mkdir(store.objects, { recursive: true });
       await mkdir(store.partial, { recursive: true });
       await store.removeAbandoned();
@@ -49,7 +49,7 @@ export class FolderStore implements ObjectStore {
     try {
       // Soon, rather than after many bytes; the link below is what decides.
       if (await this.isThere(file)) throw objectExists(key);
-      await this.explained(async () => {
+      await this.mapErrors(async () => {
         const sink = createWriteStream(temporary, { flags: 'wx', flush: true });
         await pipeline(source, hashing, sink, { signal });
         await this.publish(key, temporary, file);
@@ -66,7 +66,7 @@ export class FolderStore implements ObjectStore {
 
   async get(key: string, range: { start: number; length?: number } = { start: 0 }): Promise<Readable> {
     const file = this.fileOf(key);
-    return this.explained(async () => {
+    return this.mapErrors(async () => {
       const handle = await this.existing(key, open(file, 'r'));
       try {
         if (!(await handle.stat()).isFile()) throw objectMissing(key);
@@ -87,7 +87,7 @@ export class FolderStore implements ObjectStore {
 
   async head(key: string): Promise<StoredObject> {
     const file = this.fileOf(key);
-    return this.explained(async () => {
+    return this.mapErrors(async () => {
       const status = await this.existing(key, stat(file));
       if (!status.isFile()) throw objectMissing(key);
       return { key, bytes: status.size, modifiedAt: status.mtime };
@@ -96,7 +96,7 @@ export class FolderStore implements ObjectStore {
 
   async delete(key: string): Promise<void> {
     const file = this.fileOf(key);
-    await this.explained(async () => {
+    await this.mapErrors(async () => {
       await rm(file, { force: true });
       for (let folder = path.dirname(file); folder !== this.objects; folder = path.dirname(folder)) {
         // Not empty, or gone already.
@@ -113,7 +113,7 @@ export class FolderStore implements ObjectStore {
 
   /** Writes, reads and removes a small file. */
   async ping(): Promise<void> {
-    await this.explained(async () => {
+    await this.mapErrors(async () => {
       const file = path.join(this.partial, randomUUID());
       const handle = await open(file, 'wx');
       try {
@@ -165,7 +165,7 @@ export class FolderStore implements ObjectStore {
   }
 
   private async *walk(parent: string, prefix: string): AsyncIterable<StoredObject> {
-    const entries = await this.explained(async () => {
+    const entries = await this.mapErrors(async () => {
       const folder = path.join(this.objects, parent);
       return readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
@@ -201,7 +201,7 @@ export class FolderStore implements ObjectStore {
     }
   }
 
-  private async explained<T>(action: () => Promise<T>): Promise<T> {
+  private async mapErrors<T>(action: () => Promise<T>): Promise<T> {
     try {
       return await action();
     } catch (cause) {

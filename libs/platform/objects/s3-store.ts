@@ -37,7 +37,7 @@ export class S3Store implements ObjectStore {
     const { bucket, endpoint } = configuration;
     const s3 = createS3Client(configuration, PART_BYTES);
     const store = new S3Store(s3, bucket, endpoint);
-    await store.explained('', async () => {
+    await store.mapErrors('', async () => {
       if (!(await s3.client.bucketExists(bucket))) await s3.client.makeBucket(bucket, configuration.region);
     });
     return store;
@@ -79,7 +79,7 @@ export class S3Store implements ObjectStore {
       return Readable.from([]);
     }
     try {
-      return await this.patiently(key, () =>
+      return await this.withRetry(key, () =>
         this.client.getPartialObject(this.bucket, key, range.start, range.length ?? 0),
       );
     } catch (error) {
@@ -91,13 +91,13 @@ export class S3Store implements ObjectStore {
 
   async head(key: string): Promise<StoredObject> {
     checkKey(key);
-    const { size, lastModified } = await this.patiently(key, () => this.client.statObject(this.bucket, key));
+    const { size, lastModified } = await this.withRetry(key, () => this.client.statObject(this.bucket, key));
     return { key, bytes: size, modifiedAt: lastModified };
   }
 
   async delete(key: string): Promise<void> {
     checkKey(key);
-    await this.patiently(key, () => this.client.removeObject(this.bucket, key));
+    await this.withRetry(key, () => this.client.removeObject(this.bucket, key));
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
@@ -115,7 +115,7 @@ export class S3Store implements ObjectStore {
   /** Writes a small object and removes it. */
   async ping(): Promise<void> {
     const key = 'health/ping';
-    await this.explained(key, async () => {
+    await this.mapErrors(key, async () => {
       await this.client.putObject(this.bucket, key, 'ping');
       await this.client.removeObject(this.bucket, key);
     });
@@ -124,7 +124,7 @@ export class S3Store implements ObjectStore {
   private async putWhole(key: string, content: Buffer): Promise<void> {
     const sha256 = createHash('sha256').update(content).digest('hex');
     let tries = 0;
-    await this.patiently(key, async () => {
+    await this.withRetry(key, async () => {
       tries += 1;
       try {
         await this.client.putObject(this.bucket, key, content, content.length, {
@@ -147,7 +147,7 @@ export class S3Store implements ObjectStore {
     next: () => Promise<Buffer | null>,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const upload = await this.explained(key, () =>
+    const upload = await this.mapErrors(key, () =>
       this.client.initiateNewMultipartUpload(this.bucket, key, {}),
     );
     try {
@@ -163,7 +163,7 @@ export class S3Store implements ObjectStore {
         tags.push(await this.putPart(key, upload, tags.length + 1, part));
       }
       signal?.throwIfAborted();
-      await this.explained(key, () => this.complete(key, upload, tags));
+      await this.mapErrors(key, () => this.complete(key, upload, tags));
     } catch (error) {
       // What cannot be taken back now, a rule of the bucket should remove later.
       await this.client.abortMultipartUpload(this.bucket, key, upload).catch(() => undefined);
@@ -177,7 +177,7 @@ export class S3Store implements ObjectStore {
     const query = { partNumber: String(number), uploadId: upload };
     // So that the server notices bytes that changed on the way.
     const headers = { 'content-md5': createHash('md5').update(content).digest('base64') };
-    return this.patiently(key, async () => {
+    return this.withRetry(key, async () => {
       const answer = await this.s3.send({ method: 'PUT', bucket, key, query, headers, body: content });
       return String(answer.headers.etag);
     });
@@ -213,7 +213,7 @@ export class S3Store implements ObjectStore {
   }
 
   /** For requests that may be made twice: a server that is busy or restarts is asked again. */
-  private async patiently<T>(key: string, action: () => Promise<T>): Promise<T> {
+  private async withRetry<T>(key: string, action: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
         return await action();
@@ -227,7 +227,7 @@ export class S3Store implements ObjectStore {
     }
   }
 
-  private async explained<T>(key: string, action: () => Promise<T>): Promise<T> {
+  private async mapErrors<T>(key: string, action: () => Promise<T>): Promise<T> {
     try {
       return await action();
     } catch (cause) {

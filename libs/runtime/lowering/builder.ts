@@ -26,7 +26,7 @@ export class OnnxBuilder {
   private count = 0;
   private readonly constants = new Map<string, OnnxValue>();
   private readonly memo = new Map<string, OnnxValue>();
-  private readonly widened = new Map<string, OnnxValue>();
+  private readonly upcast = new Map<string, OnnxValue>();
   private readonly results = new Map<string, unknown>();
 
   constructor(readonly device: Device) {}
@@ -173,22 +173,22 @@ export class OnnxBuilder {
   }
 
   /**
-   * A frozen weight as float32. A half-precision weight is widened next to each use and freed after it; inside a
-   * loop it is widened once, outside.
+   * A frozen weight as float32. A half-precision weight is upcast next to each use and freed after it; inside a
+   * loop it is upcast once, outside.
    */
   weight(weight: FrozenWeight): OnnxValue {
     const stored = this.stored(weight);
     if (stored.type === 'float32') return stored;
-    const widen = () =>
+    const upcast = () =>
       this.emit('Cast', [stored], stored.shape, { to: onnxTypeNumber.float32 }, { type: 'float32' });
-    if (this.list === this.nodes) return widen();
-    const known = this.widened.get(stored.name);
+    if (this.list === this.nodes) return upcast();
+    const known = this.upcast.get(stored.name);
     if (known) return known;
     const inner = this.list;
     this.list = this.nodes;
-    const value = widen();
+    const value = upcast();
     this.list = inner;
-    this.widened.set(stored.name, value);
+    this.upcast.set(stored.name, value);
     return value;
   }
 

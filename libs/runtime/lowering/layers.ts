@@ -113,8 +113,8 @@ const rotary: Lowering = ({ builder, inputs, attributes }) => {
   // One sequence of all rows whose angles are given row by row: position i reads line i of the two tables.
   const start = builder.constant(BigInt64Array.of(0n), [1]);
   const sequence = builder.reshape(x, [1, rows, width]);
-  const turned = builder.emitMicrosoft('RotaryEmbedding', [sequence, start, cos, turn], sequence.shape);
-  return builder.reshape(turned, x.shape);
+  const rotated = builder.emitMicrosoft('RotaryEmbedding', [sequence, start, cos, turn], sequence.shape);
+  return builder.reshape(rotated, x.shape);
 };
 
 /** lowbias32 of index * multiplier + offset; ONNX multiplies int32 and shifts uint32. */

@@ -37,8 +37,8 @@ export const layoutRules = {
       ),
     );
     const rows = builder.reshape(indices, [...indices.shape, 1]);
-    const hits = builder.emit('Equal', [rows, columns], resultShape(call), {}, { type: 'bool' });
-    return builder.cast(hits, node.outputs[0]!.dtype);
+    const matches = builder.emit('Equal', [rows, columns], resultShape(call), {}, { type: 'bool' });
+    return builder.cast(matches, node.outputs[0]!.dtype);
   },
   Pack: (call) => {
     const { builder, inputs, attributes } = call;

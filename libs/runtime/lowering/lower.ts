@@ -56,7 +56,7 @@ class GraphLowering {
     if (!(node.kernel in loweringTable)) throw new UnknownLoweringError(node);
     const rule = loweringTable[node.kernel as keyof typeof loweringTable];
     const [table] = node.inputs;
-    // Rows are picked from a weight as it is stored and only those are widened.
+    // Rows are picked from a weight as it is stored and only those are upcast.
     const picksRows = node.kernel === 'GatherV2' && table?.kind === 'weight';
     const inputs = node.inputs.map((input, i) =>
       picksRows && i === 0 ? this.builder.stored(table) : this.valueOf(input),

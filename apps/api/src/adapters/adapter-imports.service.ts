@@ -133,13 +133,13 @@ function checkField(name: string, value: string): void {
   throw new ApiError('invalid_request', message, { param: 'suffix' });
 }
 
-const mostConfigBytes = 1 << 20;
+const maxConfigBytes = 1 << 20;
 
 async function readConfig(folder: string): Promise<Record<string, unknown>> {
   const content = await readFile(path.join(folder, ADAPTER_FILES.config));
   const refuse = (problem: string) =>
     new ApiError('adapter_config_invalid', `${ADAPTER_FILES.config} ${problem}`, { param: 'file' });
-  if (content.length > mostConfigBytes) throw refuse(`has more than ${mostConfigBytes} bytes`);
+  if (content.length > maxConfigBytes) throw refuse(`has more than ${maxConfigBytes} bytes`);
   let config: unknown;
   try {
     config = JSON.parse(content.toString('utf8'));

@@ -23,9 +23,9 @@ export type EntryGate = (
 const wanted: readonly string[] = Object.values(ADAPTER_FILES);
 const needed = [ADAPTER_FILES.config, ADAPTER_FILES.weights];
 /** A training's folder with its repository, and far from what would keep a server busy. */
-const mostEntries = 10_000;
+const maxEntries = 10_000;
 /** Folders with a file of a wanted name; READMEs stand in many. */
-const mostFolders = 100;
+const maxFolders = 100;
 
 /**
  * The gate for one archive: the files of one adapter are written into a folder, everything else is passed over without
@@ -44,7 +44,7 @@ export class AdapterGate {
   ) {}
 
   readonly admit: EntryGate = ({ path: name, kind, bytes }) => {
-    if (++this.entries > mostEntries) throw refusal(`the archive has more than ${mostEntries} entries`);
+    if (++this.entries > maxEntries) throw refusal(`the archive has more than ${maxEntries} entries`);
     const shown = JSON.stringify(name.slice(0, 200));
     const parts = name.split('/').filter((part) => part !== '' && part !== '.');
     if (/[\\\0]|^[A-Za-z]:|^\//.test(name) || parts.includes('..')) {
@@ -92,8 +92,8 @@ export class AdapterGate {
 
   private placeFor(folder: string, file: string, shown: string): string {
     const { number, names } = this.taken.get(folder) ?? { number: this.taken.size, names: new Set<string>() };
-    if (number >= mostFolders)
-      throw refusal(`the archive has more than ${mostFolders} folders with files of adapters`);
+    if (number >= maxFolders)
+      throw refusal(`the archive has more than ${maxFolders} folders with files of adapters`);
     if (names.has(file)) throw refusal(`the archive has ${shown} twice`);
     names.add(file);
     this.taken.set(folder, { number, names });

@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 import { Parser, type ReadEntry } from 'tar';
 import type { EntryGate } from './entry-gate.js';
 
-const mostMetaBytes = 64 * 1024;
+const maxMetaBytes = 64 * 1024;
 /** Weights hardly shrink; text shrinks some tenfold. */
-const mostRatio = 200;
+const maxRatio = 200;
 
 /** Hands every entry to the gate; throws what it throws, and an error for what is no whole archive. */
 export async function unpackTar(file: string, gate: EntryGate): Promise<void> {
@@ -34,8 +34,8 @@ class TarReader {
     this.source = createReadStream(file);
     const parser = new Parser({
       strict: true,
-      maxMetaEntrySize: mostMetaBytes,
-      maxDecompressionRatio: mostRatio,
+      maxMetaEntrySize: maxMetaBytes,
+      maxDecompressionRatio: maxRatio,
       onReadEntry: (entry) => this.take(entry),
     });
     this.ended = new Promise((resolve, reject) => {

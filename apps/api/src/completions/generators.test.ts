@@ -105,13 +105,13 @@ test('four prompts are at work at a time, in the order in which they came', asyn
   const later = [0, 1].map(async (i) => {
     const text = await ask(generators, 'figures');
     order.push(i);
-    return z.object({ cancelled: z.int(), mostAtOnce: z.int() }).parse(JSON.parse(text));
+    return z.object({ cancelled: z.int(), maxAtOnce: z.int() }).parse(JSON.parse(text));
   });
   abort.abort(new Error('gone'));
   for (const one of first) await expect(one).rejects.toThrow('gone');
   // Each began when one of the first four was over for the process too.
   for (const figures of await Promise.all(later)) expect(figures.cancelled).toBeGreaterThan(0);
-  expect((await later[1]!).mostAtOnce).toBe(4);
+  expect((await later[1]!).maxAtOnce).toBe(4);
   expect(order).toEqual([0, 1]);
 });
 

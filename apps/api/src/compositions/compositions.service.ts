@@ -17,7 +17,7 @@ import { ApiError } from '../errors/api-error.js';
 import { PLATFORM } from '../tokens.js';
 import { type FoundMember, Members } from './members.service.js';
 import { Previews } from './previews.service.js';
-import { refusing } from './refusals.js';
+import { mapErrors } from './refusals.js';
 import { TaskResource } from '../tasks/task-resource.js';
 import { viewMember, viewTask } from '../tasks/task-view.js';
 
@@ -51,7 +51,7 @@ export class CompositionsService {
       members.push(await this.members.find(projectId, member, `members.${index}`));
     }
     if (request.preview) return this.preview(members, form, untilGone);
-    await refusing(() => this.check(members, form));
+    await mapErrors(() => this.check(members, form));
     const [{ model, baseIdentity }] = members as [FoundMember];
     const input = {
       model,
@@ -69,7 +69,7 @@ export class CompositionsService {
     untilGone: AbortSignal,
   ): Promise<CompositionPreview> {
     const weights = members.map(({ weight }) => weight);
-    const report = await refusing(() => {
+    const report = await mapErrors(() => {
       requireWeight(weights);
       checkWeights(
         weights,

@@ -9,7 +9,7 @@ import { previewMethods } from '#contracts/preview-calls.js';
 import { serveCalls } from '#contracts/serve-calls.js';
 
 /** Measured sums that are kept; each is two small triangles a layer. */
-const mostKept = 8;
+const maxKept = 8;
 
 /** By the key of the members, the one that was asked for last at the end. */
 const kept = new Map<string, Composition>();
@@ -17,7 +17,7 @@ const kept = new Map<string, Composition>();
 function keep(key: string, composition: Composition): void {
   kept.delete(key);
   kept.set(key, composition);
-  for (const oldest of [...kept.keys()].slice(0, -mostKept)) kept.delete(oldest);
+  for (const oldest of [...kept.keys()].slice(0, -maxKept)) kept.delete(oldest);
 }
 
 serveCalls(previewMethods, {

@@ -8,7 +8,7 @@ const fields: Readonly<Record<string, string>> = {
 };
 
 /** Runs what composes members; a refusal then names the field. */
-export async function refusing<T>(work: () => T | Promise<T>): Promise<T> {
+export async function mapErrors<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

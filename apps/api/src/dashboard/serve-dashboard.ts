@@ -68,6 +68,6 @@ function under(prefix: string, page: string): string {
 }
 
 function refuse(response: Response, error: ApiError): void {
-  const { status, headers: told, body } = answerFor(error);
-  response.status(status).set(told).json(body);
+  const { status, headers, body } = answerFor(error);
+  response.status(status).set(headers).json(body);
 }

@@ -23,9 +23,9 @@ const params: Partial<Readonly<Record<ErrorCode, string>>> = {
   invalid_data: 'file',
 };
 
-const mostShown = 5;
-const mostProblems = 50;
-const mostMessage = 4000;
+const maxShown = 5;
+const maxProblems = 50;
+const maxMessage = 4000;
 
 /** Refusals that clients may send again as they are. */
 const worthRetrying = [408, 409, 425, 429];
@@ -43,12 +43,12 @@ export function answerFor(error: unknown, { showsPaths = false } = {}): ErrorAns
     headers,
     body: {
       error: {
-        message: shown(message).slice(0, mostMessage),
+        message: shown(message).slice(0, maxMessage),
         type: typeOf(status),
         param: param?.slice(0, 200) ?? null,
         code,
         ...(problems
-          ? { problems: problems.slice(0, mostProblems).map((problem) => short(problem, shown)) }
+          ? { problems: problems.slice(0, maxProblems).map((problem) => short(problem, shown)) }
           : {}),
       },
     },
@@ -131,8 +131,8 @@ function dataMessage(details: LowrankError['details']): string {
     readonly problems: readonly DataProblem[];
     readonly isComplete: boolean;
   };
-  const shown = problems.slice(0, mostShown).map(describeProblem).join('; ');
-  const hidden = problems.length - mostShown;
+  const shown = problems.slice(0, maxShown).map(describeProblem).join('; ');
+  const hidden = problems.length - maxShown;
   const more =
     hidden > 0 || !isComplete ? ` (and ${Math.max(hidden, 0)}${isComplete ? '' : ' or'} more)` : '';
   return `${shown}${more}`;

@@ -11,7 +11,7 @@ import { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Platform } from '#platform/platform.js';
 import { PLATFORM } from '../tokens.js';
 
-export interface RegisterWish extends HashOptions {
+export interface RegisterRequest extends HashOptions {
   readonly name?: string;
   readonly replace?: boolean;
 }
@@ -31,7 +31,7 @@ export class BaseModels {
    * `describeModel` and `saveModel`, LowrankError `model_name_taken` if the name stands for another model and `replace`
    * does not say so.
    */
-  async register(folder: string, { name, replace = false, ...options }: RegisterWish): Promise<BaseModel> {
+  async register(folder: string, { name, replace = false, ...options }: RegisterRequest): Promise<BaseModel> {
     return this.write(await describeModel(folder, { ...options, name }), { bundled: false, replace });
   }
 

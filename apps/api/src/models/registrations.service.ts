@@ -62,10 +62,10 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
 
   /** Throws ApiError 400 about the field `folder`: what `requireUnderRoots` and `checkModel` of the planner throw. */
   async register(
-    wish: z.output<typeof baseModelRegister>,
+    request: z.output<typeof baseModelRegister>,
     { hasKey }: { hasKey: boolean },
   ): Promise<BaseModelRegistration> {
-    const { folder, name = null, replace } = wish;
+    const { folder, name = null, replace } = request;
     if (!path.isAbsolute(folder)) {
       throw new ApiError('invalid_request', 'folder: must be a whole path on the server, from its root', {
         param: 'folder',
@@ -162,7 +162,7 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
     if (end.status === 'failed' && signal.aborted) return;
     try {
       const outcome =
-        end.status === 'done' ? end : { status: end.status, error: this.told(end.error, folder) };
+        end.status === 'done' ? end : { status: end.status, error: this.publicError(end.error, folder) };
       await this.rows.update({ id }, { ...this.progress.get(id), ...outcome });
     } catch (error) {
       this.platform.log.warn(
@@ -172,7 +172,7 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
     }
   }
 
-  private told(error: unknown, folder: string): { code: string; message: string } {
+  private publicError(error: unknown, folder: string): { code: string; message: string } {
     if (kindOf(error) === 'bug')
       this.platform.log.error({ err: error, folder }, 'a base model was not registered');
     const { code, message } = answerFor(error, { showsPaths: true }).body.error;

@@ -8,8 +8,8 @@ import type { Platform } from '#platform/platform.js';
 import { unixSeconds } from '../http/unix-seconds.js';
 import { PLATFORM } from '../tokens.js';
 
-const mostWorkers = 1000;
-const mostNext = 100;
+const maxWorkers = 1000;
+const maxNext = 100;
 
 /** Who works, and what waits. */
 @Injectable()
@@ -18,7 +18,7 @@ export class WorkersService {
 
   async workers(projectId: string): Promise<{ object: 'list'; data: WorkerObject[] }> {
     const { manager } = this.platform.database;
-    const workers = await manager.find(Worker, { order: { startedAt: 'DESC' }, take: mostWorkers });
+    const workers = await manager.find(Worker, { order: { startedAt: 'DESC' }, take: maxWorkers });
     const running = await manager.find(Job, {
       select: { id: true, workerId: true },
       where: { projectId, state: 'running', workerId: In(workers.map(({ id }) => id)) },
@@ -47,7 +47,7 @@ export class WorkersService {
       select: { id: true },
       where: { projectId, state: 'queued' },
       order: { queuedAt: 'ASC', id: 'ASC' },
-      take: mostNext,
+      take: maxNext,
     });
     // Entries of the queue name no project; each of a project's jobs has one at most.
     const entries = isAdmin

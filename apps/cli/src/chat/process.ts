@@ -12,7 +12,7 @@ import { LowrankError } from '#base/errors.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { type ChatAnswer, chatMethods, type ChatTask } from './calls.js';
 
-const mostThreads = 8;
+const maxThreads = 8;
 
 async function answer(
   task: ChatTask,
@@ -31,7 +31,7 @@ async function answer(
     runner: {
       kind: 'compiled',
       device: 'cpu',
-      threads: Math.min(availableParallelism(), mostThreads),
+      threads: Math.min(availableParallelism(), maxThreads),
       spin: true,
       cacheFolder: task.cache,
     },

@@ -48,10 +48,10 @@ async function start(context: CommandContext, _: readonly string[], options: Sta
 /** A full disk under the log is no reason to stop what runs. */
 function printerOn(
   stderr: TextStream & { readonly fd?: number },
-  wish: { readonly json: boolean; readonly colour: boolean },
+  asked: { readonly json: boolean; readonly colour: boolean },
 ): LogPrinter {
   const isTerminal = stderr.isTTY === true;
-  const options = { json: wish.json || !isTerminal, colour: wish.colour && isTerminal };
+  const options = { json: asked.json || !isTerminal, colour: asked.colour && isTerminal };
   if (stderr.fd === undefined) {
     return new LogPrinter({ ...options, write: (line) => stderr.write(`${line}\n`) });
   }

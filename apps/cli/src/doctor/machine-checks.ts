@@ -8,7 +8,7 @@ import { findHolder } from '../launcher/home-lock.js';
 import { requirePort } from '../launcher/port.js';
 import type { Check } from './device-checks.js';
 
-const leastFreeBytes = 2e9;
+const minFreeBytes = 2e9;
 
 export async function checkMachine(configuration: Configuration): Promise<Check[]> {
   const { home } = configuration;
@@ -37,7 +37,7 @@ async function checkHome(home: string): Promise<Check> {
     const { bavail, bsize } = await statfs(home);
     const free = bavail * bsize;
     const about = `${home}, ${byteSize(free)} free`;
-    if (free >= leastFreeBytes) return { name: 'home', ok: true, about };
+    if (free >= minFreeBytes) return { name: 'home', ok: true, about };
     const fix =
       'free some space ("lowrank prune" removes caches), or set LOWRANK_HOME to a folder on another disk';
     return { name: 'home', ok: false, about, code: 'disk_full', fix };

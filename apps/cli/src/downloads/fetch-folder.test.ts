@@ -70,11 +70,11 @@ test('all files come into a new folder, also if the connection breaks in the mid
     response.write('xxx', () => response.destroy());
   });
   const out = join(folder, 'deep', 'new');
-  const told: [number, number][] = [];
-  await fetchAdapter(client, adapter, out, { onProgress: (_, done, total) => told.push([done, total]) });
+  const sent: [number, number][] = [];
+  await fetchAdapter(client, adapter, out, { onProgress: (_, done, total) => sent.push([done, total]) });
   for (const [name, text] of Object.entries(contents))
     expect(await readFile(join(out, name), 'utf8')).toBe(text);
-  expect(told.at(-1)).toEqual([100_002, 100_002]);
+  expect(sent.at(-1)).toEqual([100_002, 100_002]);
   expect(seen).toHaveLength(3);
   expect(await readdir(join(folder, 'deep'))).toEqual(['new']);
 });
@@ -131,10 +131,10 @@ test('a merged model goes on where an earlier try stopped', async () => {
   const out = join(folder, 'merged');
   await mkdir(partialExport(merged, out));
   await writeFile(join(partialExport(merged, out), file.name), 'abcd');
-  const told: number[] = [];
-  await fetchExport(client, merged, out, { onProgress: (_, done) => told.push(done) });
+  const sent: number[] = [];
+  await fetchExport(client, merged, out, { onProgress: (_, done) => sent.push(done) });
   expect(await readFile(join(out, file.name), 'utf8')).toBe('abcdef');
-  expect(told).toEqual([4, 6]);
+  expect(sent).toEqual([4, 6]);
   expect(seen).toHaveLength(1);
 });
 

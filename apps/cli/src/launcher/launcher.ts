@@ -105,10 +105,10 @@ class Stack implements RunningStack {
       i === 0 ? 'worker' : `worker-${i + 1}`,
     );
     this.workers = names.map((name) => this.supervise(name, main, environment, grace));
-    const told = this.workers.map((worker) => hasTold(worker));
+    const ready = this.workers.map((worker) => isReadyOf(worker));
     await Promise.all([
       this.ready('api', this.api, () => isReady(this.url)),
-      ...this.workers.map((worker, i) => this.ready(names[i]!, worker, () => Promise.resolve(told[i]!()))),
+      ...this.workers.map((worker, i) => this.ready(names[i]!, worker, () => Promise.resolve(ready[i]!()))),
     ]);
     await lock.note(this.url);
   }
@@ -176,10 +176,10 @@ class Stack implements RunningStack {
 }
 
 /** Whether the process has sent the message `ready`. */
-function hasTold(child: SupervisedProcess): () => boolean {
-  let told = false;
-  child.once('ready', () => (told = true));
-  return () => told;
+function isReadyOf(child: SupervisedProcess): () => boolean {
+  let ready = false;
+  child.once('ready', () => (ready = true));
+  return () => ready;
 }
 
 /** The host under which this machine itself reaches what listens on a host. */

@@ -29,7 +29,7 @@ export interface JobListener {
 export type JobAction = 'pause' | 'resume' | 'cancel';
 
 /** A few updates a second are enough to watch, and leave the processor to the training. */
-const tellEveryMs = 200;
+const emitEveryMs = 200;
 const retryEveryMs = 2_000;
 /** Few requests for a long history, and none that holds up the page while it is parsed. */
 const metricsAtOnce = 5_000;
@@ -48,7 +48,7 @@ export class JobFeed {
   private readonly listeners = new Set<() => void>();
   private stopping = new AbortController();
   private job: JobObject | null = null;
-  private toldJob: JobObject | null = null;
+  private emittedJob: JobObject | null = null;
   /** How often the stream has told of the job itself. */
   private jobMessages = 0;
   private hasNewCheckpoints = false;
@@ -99,13 +99,13 @@ export class JobFeed {
         this.error = error as Error;
         if (!isTemporary(error)) break;
         this.connection = 'lost';
-        this.tell();
+        this.emit();
       }
       await waitFor(retryEveryMs, signal).catch(() => undefined);
       if (signal.aborted) return;
     }
     this.connection = 'ended';
-    this.tell();
+    this.emit();
   }
 
   private async follow(signal: AbortSignal): Promise<void> {
@@ -118,7 +118,7 @@ export class JobFeed {
       patienceSeconds: Infinity,
       onBreak: () => {
         this.connection = 'lost';
-        this.tell();
+        this.emit();
       },
     });
     for await (const message of stream) {
@@ -133,7 +133,7 @@ export class JobFeed {
   private async readHistory(signal: AbortSignal): Promise<void> {
     const page = (after: string) =>
       client.jobs.metricsPage(this.id, { limit: metricsAtOnce, ...(after && { after }) }, { signal });
-    this.tell();
+    this.emit();
     let coming = page(this.lastMetric.id);
     for (let hasMore = true; hasMore;) {
       const { data, has_more, last_id } = await coming;
@@ -144,7 +144,7 @@ export class JobFeed {
         coming.catch(() => undefined);
       }
       for (const metric of data) this.takeMetric(metric);
-      this.tell();
+      this.emit();
     }
     this.hasHistory = true;
   }
@@ -152,7 +152,7 @@ export class JobFeed {
   private show(job: JobObject): void {
     this.job = job;
     this.error = null;
-    this.tell();
+    this.emit();
   }
 
   private take(message: JobStreamMessage): void {
@@ -168,7 +168,7 @@ export class JobFeed {
       this.newEvents.push(message.data);
       this.hasNewCheckpoints ||= message.data.code.startsWith('checkpoint.');
     }
-    this.tell();
+    this.emit();
   }
 
   private takeMetric(metric: MetricObject): void {
@@ -179,28 +179,28 @@ export class JobFeed {
     else this.curves.add(metric);
   }
 
-  private tell(): void {
+  private emit(): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       if (this.newEvents.length > 0) this.events = [...this.events, ...this.newEvents];
       this.newEvents = [];
-      this.tellListener();
+      this.emitToListener();
       const { job, events, samples, curves, version, connection, error } = this;
       const total = job?.progress.step ?? 0;
       const reading =
         this.hasHistory || !job ? null : { done: Math.min(curves.training.length, total), total };
       this.state = { events, samples, curves, version, reading, connection, error };
       for (const listener of this.listeners) listener();
-    }, tellEveryMs);
+    }, emitEveryMs);
   }
 
-  private tellListener(): void {
-    const { job, toldJob } = this;
+  private emitToListener(): void {
+    const { job, emittedJob } = this;
     // Old checkpoints may go when a job ends.
-    const isAtEnd = toldJob !== null && toldJob.status !== job?.status;
+    const isAtEnd = emittedJob !== null && emittedJob.status !== job?.status;
     if (this.hasNewCheckpoints || isAtEnd) this.listener.onCheckpoints();
     this.hasNewCheckpoints = false;
-    if (job && job !== toldJob) this.listener.onJob(job);
-    this.toldJob = job;
+    if (job && job !== emittedJob) this.listener.onJob(job);
+    this.emittedJob = job;
   }
 }

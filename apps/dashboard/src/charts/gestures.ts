@@ -10,7 +10,7 @@ export interface GestureTarget {
   readonly mark: (stretch: { readonly from: number; readonly to: number } | null) => void;
 }
 
-const leastDragPixels = 4;
+const minDragPixels = 4;
 const wheelZoom = 0.002;
 
 /** Follows the pointer until the signal aborts. */
@@ -68,7 +68,7 @@ class Gestures {
     if (!this.pointers.has(event.pointerId)) return;
     this.cancel(event);
     if (!start) return;
-    const isClick = Math.abs(x - start.x) < leastDragPixels;
+    const isClick = Math.abs(x - start.x) < minDragPixels;
     if (isClick) this.target.viewport.point(this.stepAt(x));
     else if (start.kind === 'zoom') {
       const [from, to] = [Math.min(start.x, x), Math.max(start.x, x)];

@@ -41,15 +41,15 @@ test('zooming keeps the step under the pointer in its place, and ends with all',
 
 test('listeners hear of changes only', () => {
   const view = viewport();
-  let told = 0;
-  const stop = view.subscribe(() => told++);
+  let notified = 0;
+  const stop = view.subscribe(() => notified++);
   view.point(5);
   view.point(5);
   view.showAll();
   view.setExtent(1, 1001);
-  expect(told).toBe(1);
+  expect(notified).toBe(1);
   expect(view.pointed()).toBe(5);
   stop();
   view.point(null);
-  expect(told).toBe(1);
+  expect(notified).toBe(1);
 });

@@ -6,7 +6,7 @@ export interface Range {
 }
 
 /** Steps that are shown at least. */
-const leastWidth = 4;
+const minWidth = 4;
 
 export class Viewport {
   /** Null for all steps, which goes on as the curve grows. */
@@ -34,19 +34,19 @@ export class Viewport {
     const extent = { min, max: Math.max(max, min + 1) };
     if (extent.min === this.extent.min && extent.max === this.extent.max) return;
     this.extent = extent;
-    this.tell();
+    this.emit();
   }
 
   showAll(): void {
     if (this.zoom === null) return;
     this.zoom = null;
-    this.tell();
+    this.emit();
   }
 
   /** Shows these steps, as far as there are some; all if that is no part of them. */
   show({ min, max }: Range): void {
     const { extent } = this;
-    const width = Math.max(max - min, leastWidth);
+    const width = Math.max(max - min, minWidth);
     if (width >= extent.max - extent.min) {
       this.showAll();
       return;
@@ -56,7 +56,7 @@ export class Viewport {
     const zoom = { min: from, max: from + width };
     if (this.zoom?.min === zoom.min && this.zoom.max === zoom.max) return;
     this.zoom = zoom;
-    this.tell();
+    this.emit();
   }
 
   /** Moves by a number of steps, as far as there are some. */
@@ -75,10 +75,10 @@ export class Viewport {
   point(step: number | null): void {
     if (step === this.pointedStep) return;
     this.pointedStep = step;
-    this.tell();
+    this.emit();
   }
 
-  private tell(): void {
+  private emit(): void {
     for (const listener of this.listeners) listener();
   }
 }

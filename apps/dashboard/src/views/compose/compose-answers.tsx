@@ -20,7 +20,7 @@ interface AnswersProps {
 /** A prompt survives a reload, but does not travel with the address. */
 const keptPrompt = 'lowrank-prompt';
 const usualTokens = 60;
-const mostTokens = 1000;
+const tokenLimit = 1000;
 
 export function ComposeAnswers({ members, labels, facts, model, form, onChange }: AnswersProps) {
   const [asked, setAsked] = useState<Prompt | null>(null);
@@ -142,7 +142,7 @@ function Question({ model, prompts, onAsk }: QuestionProps) {
             type="number"
             className="number"
             min={1}
-            max={mostTokens}
+            max={tokenLimit}
             required
             value={maxTokens}
             onChange={({ target }) => setMaxTokens(target.valueAsNumber)}
@@ -157,7 +157,7 @@ function Question({ model, prompts, onAsk }: QuestionProps) {
   );
 }
 
-const mostOffered = 6;
+const maxOffered = 6;
 
 /** Sample prompts are texts to go on with, or conversations. */
 function uniquePrompts(prompts: readonly unknown[]): (string | readonly Turn[])[] {
@@ -168,7 +168,7 @@ function uniquePrompts(prompts: readonly unknown[]): (string | readonly Turn[])[
       found.set(JSON.stringify(prompt), prompt);
     }
   }
-  return [...found.values()].slice(0, mostOffered);
+  return [...found.values()].slice(0, maxOffered);
 }
 
 function isTurn(value: unknown): value is Turn {

@@ -7,7 +7,7 @@ import { type Pages, usePages } from '../../api/use-pages.js';
 import { number, time } from '../../format.js';
 import { Link } from '../../router.js';
 import { Problem, ShowMore } from '../parts/common.js';
-import { type Member, mostMembers } from './compose-recipe.js';
+import { type Member, maxMembers } from './compose-recipe.js';
 import { labelOf } from './use-members.js';
 
 interface PickerProps {
@@ -24,9 +24,9 @@ export function ComposePicker({ members, model, onAdd }: PickerProps) {
   const isTaken = (id: string) => members.some((member) => member.id === id);
   const isWanted = (...texts: (string | null)[]) =>
     texts.some((text) => text?.toLowerCase().includes(wanted.trim().toLowerCase()));
-  if (members.length >= mostMembers)
+  if (members.length >= maxMembers)
     return (
-      <p className="muted">{mostMembers} members are the most that fit here. Remove one to add another.</p>
+      <p className="muted">{maxMembers} members are the most that fit here. Remove one to add another.</p>
     );
   return (
     <div className="picker">

@@ -20,7 +20,7 @@ export interface Recipe {
   readonly form: Form;
 }
 
-export const mostMembers = 16;
+export const maxMembers = 16;
 const memberName = /^(?:(ftjob-[A-Za-z0-9]+)\.)?((?:adapter-|ftckpt_)[A-Za-z0-9]+)$/;
 
 /** Reads the query of an address; what it does not understand is left out. */
@@ -30,7 +30,7 @@ export function parseRecipe(query: string): Recipe {
   for (const [name, value] of new URLSearchParams(query)) {
     const number = value.trim() === '' ? Number.NaN : Number(value);
     const [, job = null, id] = memberName.exec(name) ?? [];
-    if (id !== undefined && members.length < mostMembers && !members.some((member) => member.id === id)) {
+    if (id !== undefined && members.length < maxMembers && !members.some((member) => member.id === id)) {
       members.push({ id, job, weight: Number.isFinite(number) ? number : 1 });
     } else if (name === 'rank' && Number.isInteger(number) && number >= 1) {
       form = { kind: 'rank', rank: number };

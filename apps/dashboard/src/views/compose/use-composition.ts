@@ -24,8 +24,8 @@ export function useStack(recipe: Recipe): {
 } {
   const { members } = recipe;
   // Powers of two tell which of the report's members is which: it has them by digest, equal ones as one.
-  const told = membersOf(members.map((member, i) => ({ ...member, weight: 2 ** i })));
-  const { report, error, isOld } = usePreview(members.length === 0 ? null : { members: told });
+  const distinct = membersOf(members.map((member, i) => ({ ...member, weight: 2 ** i })));
+  const { report, error, isOld } = usePreview(members.length === 0 ? null : { members: distinct });
   const stack = useMemo(
     () => (report === null || isOld ? null : stackOf(report, members.length)),
     [report, isOld, members.length],

@@ -7,7 +7,7 @@ import { Link } from '../../router.js';
 import { Facts, Progress, Status, Waiting } from '../parts/common.js';
 
 const lookEveryMs = 3000;
-const mostShown = 20;
+const maxShown = 20;
 
 export function QueueView({
   queue,
@@ -36,12 +36,12 @@ export function QueueView({
       )}
       {next.length > 0 && (
         <ol aria-label="Jobs that wait, the next first">
-          {next.slice(0, mostShown).map((id) => (
+          {next.slice(0, maxShown).map((id) => (
             <JobLine key={id} id={id} job={queued.find((job) => job.id === id)} />
           ))}
         </ol>
       )}
-      {next.length > mostShown && <p className="muted">and {next.length - mostShown} more</p>}
+      {next.length > maxShown && <p className="muted">and {next.length - maxShown} more</p>}
     </section>
   );
 }
