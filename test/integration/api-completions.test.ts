@@ -279,8 +279,9 @@ describe('a base model', () => {
     const folder = join(api.home, 'models-of-tests', 'garbled');
     await writeTinyModel(folder);
     await rm(join(folder, 'tokenizer_config.json'));
-    await writeFile(join(folder, 'chat_template.json'), '{"chat_template": 5}');
     await api.register(folder);
+    // As damaged after it was registered: registering refuses it.
+    await writeFile(join(folder, 'chat_template.json'), '{"chat_template": 5}');
     const { status, body } = await chat('x', { model: 'garbled' });
     expect({ status, code: body.error.code }).toEqual({ status: 400, code: 'chat_template_unreadable' });
   });
