@@ -7,13 +7,13 @@ import { type FieldGuide, findProblems, type OptionProblem, throwFindings } from
 import { chosenOptions } from '#training/chosen-options.js';
 import { checkTrainingOptions, trainingOptionsSchema } from '#training/options.js';
 
-const place = z.string().min(1);
+const nonEmpty = z.string().min(1);
 
 const fields = {
   /** Folder of the base model in Hugging Face's format. */
-  base_model: place,
+  base_model: nonEmpty,
   /** What the adapter calls its base model; default: the folder. */
-  base_model_name: place.nullable().default(null),
+  base_model_name: nonEmpty.nullable().default(null),
   /** Digest that the base model must have, `sha256:` and 64 hexadecimal digits; default null, any. */
   base_identity: z
     .string()
@@ -21,9 +21,9 @@ const fields = {
     .nullable()
     .default(null),
   /** JSON lines to learn from. */
-  training_file: place,
+  training_file: nonEmpty,
   /** JSON lines to measure the loss on; default null, none. */
-  validation_file: place.nullable().default(null),
+  validation_file: nonEmpty.nullable().default(null),
   /** PEFT's LoraConfig; default null, PEFT's defaults or what the initial adapter has. */
   lora: loraConfigSchema.nullable().default(null),
   /** Training options; default: all defaults. */
@@ -31,11 +31,11 @@ const fields = {
   /** What an earlier attempt of the same run chose, which is kept; default null, nothing. */
   chosen: chosenOptions.nullable().default(null),
   /** Folder of an adapter to go on training; default null, a new one. */
-  init_adapter: place.nullable().default(null),
+  init_adapter: nonEmpty.nullable().default(null),
   /** Folder for everything that the run yields. */
-  output_folder: place,
+  output_folder: nonEmpty,
   /** Folder for what other runs can use again; default: `cache` in the output folder. */
-  cache_folder: place.nullable().default(null),
+  cache_folder: nonEmpty.nullable().default(null),
   /** Whether the machine is this run's alone: idle threads then wait busily, which is faster; default false. */
   exclusive: z.boolean().default(false),
   /** Whether to go on from the newest checkpoint in the output folder; default false. */

@@ -43,7 +43,7 @@ describe.each(names)('%s', (name) => {
   });
 });
 
-/** The tokenizer of the fixtures has its byte tokens as special ones, which real ones have not: none is skipped. */
+/** The tokenizer of the fixtures has its byte tokens as special ones, unlike real ones: none is skipped. */
 const decoderOf = (tokenizer: Tokenizer) => ({ decode: (ids: readonly number[]) => tokenizer.decode(ids) });
 
 describe('characters of several tokens', () => {

@@ -73,15 +73,15 @@ export async function describeModel(
   folder: string,
   options: Omit<RegisterOptions, 'replace'> = {},
 ): Promise<ModelRecord> {
-  const place = path.resolve(folder);
-  const name = options.name ?? path.basename(place);
+  const absolute = path.resolve(folder);
+  const name = options.name ?? path.basename(absolute);
   requireName(name);
-  const { config, tree } = await openModelFolder(place, { tokenizer: options.tokenizer ?? 'required' });
-  const files = await hashFiles(place, await modelFileNames(place), options);
+  const { config, tree } = await openModelFolder(absolute, { tokenizer: options.tokenizer ?? 'required' });
+  const files = await hashFiles(absolute, await modelFileNames(absolute), options);
   return {
     format: 1,
     name,
-    folder: place,
+    folder: absolute,
     architecture: config.architecture,
     parameterCount: tree.parameterCount,
     identity: modelIdentity(files),

@@ -171,7 +171,7 @@ test('names that match nothing are a warning', async () => {
 });
 
 describe('a job that cannot be', () => {
-  test('is refused for modules that the model has not, and blocks that it cannot read', async () => {
+  test('is refused for modules that the model does not have, and blocks that it cannot read', async () => {
     const problems = await problemsOf(
       asking({ lora: { target_modules: ['wq'] }, training: { block_length: 256 } }),
     );

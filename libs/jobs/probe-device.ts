@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { JobDevice } from '#jobs/devices.js';
 import { deviceTrouble, type DeviceTrouble } from '#jobs/device-trouble.js';
-import { cudaEnvironment, installedCuda } from '#runtime/cuda-place.js';
+import { cudaEnvironment, installedCuda } from '#runtime/cuda-paths.js';
 import { gpusOnBus, nvidiaDriverVersion } from '#runtime/gpu-drivers.js';
 import { tfjsNodeEnvironment, trainingEnvironment } from '#runtime/process-environment.js';
 

@@ -63,7 +63,10 @@ export function layersModelFolder(folder: string) {
       const path = join(folder, modelFile);
       const { weightsManifest, ...rest } = JSON.parse(await readFile(path, 'utf8')) as ModelJson;
       if (!weightsManifest || !rest.modelTopology) {
-        throw new LowrankError('model_json_invalid', `${path} is no model of TensorFlow.js' layers format`);
+        throw new LowrankError(
+          'model_json_invalid',
+          `${path} is not a model of TensorFlow.js' layers format`,
+        );
       }
       const files = weightsManifest.flatMap(({ paths }) => paths).map((name) => fileInside(folder, name));
       const parts = await Promise.all(files.map((file) => readFile(file)));

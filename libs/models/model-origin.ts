@@ -42,12 +42,12 @@ async function licenceOf(folder: string): Promise<string | null> {
 }
 
 async function revisionOf(folder: string): Promise<string | null> {
-  const place = await realpath(folder).catch(() => folder);
-  const name = path.basename(place);
-  if (path.basename(path.dirname(place)) === 'snapshots' && commitSyntax.test(name)) return name;
-  const head = (await beginning(path.join(place, '.git', 'HEAD')))?.trim() ?? '';
+  const realFolder = await realpath(folder).catch(() => folder);
+  const name = path.basename(realFolder);
+  if (path.basename(path.dirname(realFolder)) === 'snapshots' && commitSyntax.test(name)) return name;
+  const head = (await beginning(path.join(realFolder, '.git', 'HEAD')))?.trim() ?? '';
   const [, branch] = /^ref: (refs\/heads\/[\w./-]+)$/.exec(head) ?? [];
-  const commit = branch?.includes('..') === false ? await commitOf(place, branch) : head;
+  const commit = branch?.includes('..') === false ? await commitOf(realFolder, branch) : head;
   return commitSyntax.test(commit) ? commit : null;
 }
 

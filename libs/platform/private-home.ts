@@ -37,20 +37,20 @@ export async function closeContents(home: string): Promise<number> {
   let closed = 0;
   const walk = async (folder: string): Promise<void> => {
     for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
-      const place = path.join(folder, entry.name);
+      const entryPath = path.join(folder, entry.name);
       if (!entry.isDirectory() && !entry.isFile()) continue;
-      const found = await lstat(place).catch(() => null);
+      const found = await lstat(entryPath).catch(() => null);
       // Postgres looks after its own.
       if (found === null || found.uid !== process.getuid?.()) continue;
-      const wanted = place === passed ? (found.mode & 0o700) | 0o010 : found.mode & 0o700;
+      const wanted = entryPath === passed ? (found.mode & 0o700) | 0o010 : found.mode & 0o700;
       if ((found.mode & others & ~wanted) !== 0) {
         // A file that goes away meanwhile needs no closing.
-        await chmod(place, wanted).then(
+        await chmod(entryPath, wanted).then(
           () => (closed += 1),
           () => undefined,
         );
       }
-      if (entry.isDirectory()) await walk(place);
+      if (entry.isDirectory()) await walk(entryPath);
     }
   };
   await walk(home);

@@ -85,8 +85,8 @@ test('a folder that cannot be written costs the shortcut and nothing else', asyn
   const file = join(folder, 'file');
   await writeFile(file, '');
   const counted = compiler();
-  for (const place of [join(file, 'below'), '/dev/null/x', file]) {
-    expect(await cachedGraph(place, 'key', counted.compile)).toEqual({ graph, cached: false });
+  for (const cacheFolder of [join(file, 'below'), '/dev/null/x', file]) {
+    expect(await cachedGraph(cacheFolder, 'key', counted.compile)).toEqual({ graph, cached: false });
   }
   expect(counted.count).toBe(3);
 });

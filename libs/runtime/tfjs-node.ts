@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import { type KernelBackend, tensorflow } from '#jit/door.js';
 import type { TfjsNodeKind } from '#runtime/device.js';
-import { type TfjsNodePlace, tfjsNodePlace } from '#runtime/tfjs-node-place.js';
+import { type TfjsNodePaths, tfjsNodePaths } from '#runtime/tfjs-node-paths.js';
 
 /** A backend that is registered in this process. */
 export interface TfjsNode {
@@ -49,8 +49,8 @@ export function loadTfjsNode(kind: TfjsNodeKind, root: string): TfjsNode {
       `this process has loaded ${loaded.kind}: ${kind} needs another`,
     );
   }
-  const place = tfjsNodePlace(kind, root);
-  const parts = existsSync(place.built) ? place : npmPackage(kind, root);
+  const paths = tfjsNodePaths(kind, root);
+  const parts = existsSync(paths.built) ? paths : npmPackage(kind, root);
   try {
     const node = openBackend(kind, parts);
     tensorflow().registerBackend(backend, () => node);
@@ -62,7 +62,7 @@ export function loadTfjsNode(kind: TfjsNodeKind, root: string): TfjsNode {
 }
 
 /** The package's folder and its addon. */
-type Parts = Pick<TfjsNodePlace, 'package' | 'addon'>;
+type Parts = Pick<TfjsNodePaths, 'package' | 'addon'>;
 
 function openBackend(kind: TfjsNodeKind, { package: folder, addon }: Parts): NodeBackend {
   const require = createRequire(join(folder, 'package.json'));

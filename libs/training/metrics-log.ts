@@ -70,7 +70,7 @@ interface Line {
   readonly end: number;
 }
 
-/** The whole lines of a file; stops at the first that is no JSON object. */
+/** The whole lines of a file; stops at the first that is not a JSON object. */
 async function readLines(path: string): Promise<Line[]> {
   const content = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return Buffer.alloc(0);

@@ -176,7 +176,7 @@ function createRunner(
 ): Runner {
   const initial = {
     ...run.vectors,
-    ...(plan.steps.includes('apply') ? { accumulator: new Float32Array(run.layout.size) } : {}),
+    ...(plan.steps.includes('optimizerStep') ? { accumulator: new Float32Array(run.layout.size) } : {}),
   };
   const { graphs, steps, chosen } = plan;
   const { device } = job.options;

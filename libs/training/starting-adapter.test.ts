@@ -32,30 +32,30 @@ test('a new adapter follows from the seed', async () => {
 });
 
 test('another adapter is gone on with as it is, under its own configuration unless one is given', async () => {
-  const place = join(folder, 'a');
+  const initAdapter = join(folder, 'a');
   const parameters = (await fresh(3)).map((value, i) => value + i);
   const { plan } = await startingAdapter(model, lora, null, 3);
   const layout = adapterLayout(plan.modules);
-  await writeAdapter(place, { config: plan.config, factors: unflattenFactors(layout, parameters) });
+  await writeAdapter(initAdapter, { config: plan.config, factors: unflattenFactors(layout, parameters) });
 
-  const own = await startingAdapter(model, null, place, 1);
+  const own = await startingAdapter(model, null, initAdapter, 1);
   expect(own.parameters(layout)).toEqual(parameters);
   expect(own.digest).toMatch(/^[0-9a-f]{64}$/);
-  const withDropout = await startingAdapter(model, { ...lora, lora_dropout: 0.1 }, place, 1);
+  const withDropout = await startingAdapter(model, { ...lora, lora_dropout: 0.1 }, initAdapter, 1);
   expect(withDropout.plan.config.lora_dropout).toBe(0.1);
 
-  await expect(startingAdapter(model, { ...lora, r: 8 }, place, 1)).rejects.toMatchObject({
+  await expect(startingAdapter(model, { ...lora, r: 8 }, initAdapter, 1)).rejects.toMatchObject({
     code: 'init_adapter_mismatch',
     message: expect.stringContaining('q_proj has r 4, not 8') as unknown,
   });
   const others = { ...lora, target_modules: ['v_proj'] };
-  await expect(startingAdapter(model, others, place, 1)).rejects.toMatchObject({
+  await expect(startingAdapter(model, others, initAdapter, 1)).rejects.toMatchObject({
     code: 'init_adapter_mismatch',
   });
 });
 
 test('layers without factors start as in a new adapter, and it is said so', async () => {
-  const place = join(folder, 'a');
+  const initAdapter = join(folder, 'a');
   const { plan } = await startingAdapter(model, lora, null, 3);
   const layout = adapterLayout(plan.modules);
   const parameters = (await fresh(3)).map((value, i) => value + i);
@@ -65,16 +65,16 @@ test('layers without factors start as in a new adapter, and it is said so', asyn
     ...plan.config,
     target_modules: plan.modules.map(({ path }) => path).filter((path) => path !== last),
   };
-  await writeAdapter(place, {
+  await writeAdapter(initAdapter, {
     config: without,
     factors: new Map([...factors].filter(([path]) => path !== last)),
   });
   // As if training had touched the other layers alone.
-  const file = join(place, 'adapter_config.json');
+  const file = join(initAdapter, 'adapter_config.json');
   const config = JSON.parse(await readFile(file, 'utf8')) as object;
   await writeFile(file, JSON.stringify({ ...config, target_modules: ['q_proj'] }));
 
-  const started = await startingAdapter(model, null, place, 3);
+  const started = await startingAdapter(model, null, initAdapter, 3);
   expect(started.notes).toEqual([expect.stringContaining(last)]);
   const found = unflattenFactors(layout, started.parameters(layout));
   const untouched = unflattenFactors(layout, await fresh(3));

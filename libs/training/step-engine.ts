@@ -60,12 +60,12 @@ export class StepEngine {
       signal?.throwIfAborted();
       const data = { ...stepInputs(batch, shape, lossCount), ...this.dropoutKeys(microStep + i) };
       const fused = batches.length === 1;
-      const out = await this.runner.run(fused ? 'train' : 'micro', fused ? { data, scalars } : { data });
+      const out = await this.runner.run(fused ? 'train' : 'accumulate', fused ? { data, scalars } : { data });
       loss += numberOf(out, 'loss');
       accuracy += numberOf(out, 'accuracy');
       if (fused) return { loss, accuracy, gradNorm: numberOf(out, 'gradNorm') };
     }
-    const out = await this.runner.run('apply', { scalars });
+    const out = await this.runner.run('optimizerStep', { scalars });
     return { loss, accuracy, gradNorm: numberOf(out, 'gradNorm') };
   }
 

@@ -70,7 +70,7 @@ export class StepGraphs {
       inFeatures,
       outFeatures,
     }));
-    if (name === 'apply') return { ...common, layers, optimizer };
+    if (name === 'optimizerStep') return { ...common, layers, optimizer };
     const model = { config: base.config, weights: frozenWeights(base.parameters), layers, shape };
     if (name === 'evaluate') return { ...common, ...model };
     return { ...common, ...model, dropout, recompute, ...(name === 'train' ? { optimizer } : {}) };
@@ -78,5 +78,5 @@ export class StepGraphs {
 }
 
 function hasBackwardPass(name: StepName): boolean {
-  return name === 'train' || name === 'micro';
+  return name === 'train' || name === 'accumulate';
 }

@@ -83,9 +83,9 @@ export interface StepPrograms {
   /** Forward, backward, clipping and update in one. */
   readonly train: StepProgram;
   /** Forward and backward; adds the gradient to the accumulator. */
-  readonly micro: StepProgram;
+  readonly accumulate: StepProgram;
   /** Clips and applies what was accumulated, and empties the accumulator. */
-  readonly apply: StepProgram;
+  readonly optimizerStep: StepProgram;
   /** Forward only, without dropout. */
   readonly evaluate: StepProgram;
 }
@@ -110,7 +110,7 @@ export function stepPrograms(
         return { outputs: { ...pairOutputs(pair), gradNorm: norm }, state };
       },
     },
-    micro: {
+    accumulate: {
       spec: { data, scalars: [], state: { parameters: vector, accumulator: vector }, weights },
       program: (inputs) => {
         const { pair, flat } = gradient(model, inputs, chunkSize);
@@ -120,7 +120,7 @@ export function stepPrograms(
         };
       },
     },
-    apply: {
+    optimizerStep: {
       spec: { data: {}, scalars: [...adamWNames], state: { ...optimizer, accumulator: vector }, weights: {} },
       program: (inputs) => {
         const flat = inputs.state['accumulator']!;
@@ -140,7 +140,7 @@ export function stepPrograms(
 }
 
 /** See `StepPrograms`. */
-export type StepName = 'train' | 'micro' | 'apply' | 'evaluate';
+export type StepName = 'train' | 'accumulate' | 'optimizerStep' | 'evaluate';
 
 /** Everything that the step functions are made from. */
 export interface StepSource {
@@ -153,7 +153,7 @@ export interface StepSource {
 
 /** The steps that a run needs: one for everything, or two where gradients are accumulated, and evaluation. */
 export function stepsOf(accumulation: number, evaluates: boolean): StepName[] {
-  const training: StepName[] = accumulation === 1 ? ['train'] : ['micro', 'apply'];
+  const training: StepName[] = accumulation === 1 ? ['train'] : ['accumulate', 'optimizerStep'];
   return evaluates ? [...training, 'evaluate'] : training;
 }
 

@@ -151,7 +151,7 @@ test('an evaluation that is the best writes a checkpoint, and the last step does
 
 describe('a run that is cancelled', () => {
   test('in the middle of a step keeps the steps before it', async () => {
-    const { end, checkpoints } = await attempt(abortedAt('micro', 5, true));
+    const { end, checkpoints } = await attempt(abortedAt('accumulate', 5, true));
     expect(end).toBeInstanceOf(CancelRequest);
     expect(checkpoints).toMatchObject([{ step: 2, micro_step: 4 }]);
   });
@@ -166,7 +166,7 @@ describe('a run that is cancelled', () => {
   });
 
   test('without keeping a checkpoint writes none', async () => {
-    expect((await attempt(abortedAt('apply', 2, false))).checkpoints).toEqual([]);
+    expect((await attempt(abortedAt('optimizerStep', 2, false))).checkpoints).toEqual([]);
   });
 });
 
@@ -184,11 +184,11 @@ test('a loss that is not finite before anything was learned is laid to the weigh
 });
 
 test.each([
-  ['loss', 'micro'],
-  ['gradient', 'apply'],
+  ['loss', 'accumulate'],
+  ['gradient', 'optimizerStep'],
 ])('a %s that is not finite ends the run at its step', async (what, program) => {
   const runner = new FakeRunner();
-  const isThirdStep = () => runner.runs.filter((name) => name === 'apply').length >= 2;
+  const isThirdStep = () => runner.runs.filter((name) => name === 'optimizerStep').length >= 2;
   const run = runner.run.bind(runner);
   runner.run = async (name) => {
     const broken = name === program && isThirdStep();

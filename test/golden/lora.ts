@@ -153,13 +153,13 @@ async function checkFirstGradients(
   meter: ErrorMeter,
   runner: CompiledRunner,
   model: LoraModel,
-  micro: readonly Batch[],
+  batches: readonly Batch[],
   shape: StepShape,
   count: number,
   golden: LoraCase,
   folder: string,
 ): Promise<void> {
-  for (const batch of micro) await runner.run('micro', { data: stepInputs(batch, shape, count) });
+  for (const batch of batches) await runner.run('accumulate', { data: stepInputs(batch, shape, count) });
   const factor = Math.min(1, (golden.clip_grad_norm ?? Infinity) / (golden.steps[0]!.grad_norm + 1e-6));
   const clipped = runner.readState('accumulator').map((value) => value * factor);
   const expected = await readTensors(join(folder, 'first-step-gradients.safetensors'));
@@ -204,26 +204,26 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
   const meter = new ErrorMeter();
 
   for (const [i, expected] of golden.steps.entries()) {
-    const micro = Array.from({ length: golden.accumulate }, (_, j) =>
+    const microBatches = Array.from({ length: golden.accumulate }, (_, j) =>
       toBatch(batches.get(`${i}.${j}.input_ids`)!, batches.get(`${i}.${j}.labels`)!),
     );
-    const count = micro.reduce((sum, batch) => sum + batch.lossCount, 0);
+    const count = microBatches.reduce((sum, batch) => sum + batch.lossCount, 0);
     const scalars = adamWScalars(options, lr * learningRateAt(schedule, i), i + 1) as unknown as Record<
       string,
       number
     >;
-    if (i === 0) await checkFirstGradients(meter, runner, model, micro, shape, count, golden, folder);
+    if (i === 0) await checkFirstGradients(meter, runner, model, microBatches, shape, count, golden, folder);
     let loss = 0;
     let norm: number;
     if (golden.accumulate === 1) {
-      const out = await runner.run('train', { data: stepInputs(micro[0]!, shape, count), scalars });
+      const out = await runner.run('train', { data: stepInputs(microBatches[0]!, shape, count), scalars });
       loss = out['loss']![0]!;
       norm = out['gradNorm']![0]!;
     } else {
-      for (const batch of micro) {
-        loss += (await runner.run('micro', { data: stepInputs(batch, shape, count) }))['loss']![0]!;
+      for (const batch of microBatches) {
+        loss += (await runner.run('accumulate', { data: stepInputs(batch, shape, count) }))['loss']![0]!;
       }
-      norm = (await runner.run('apply', { scalars }))['gradNorm']![0]!;
+      norm = (await runner.run('optimizerStep', { scalars }))['gradNorm']![0]!;
     }
     meter.record(`loss of step ${i}`, Math.abs(loss - expected.loss), tolerances.loss);
     meter.record(`gradient norm of step ${i}`, Math.abs(norm - expected.grad_norm), tolerances.loss);

@@ -52,13 +52,13 @@ async function train(runner: Runner, vocabulary: number, sites: number): Promise
     const count = batches.reduce((sum, { lossCount }) => sum + lossCount, 0);
     for (const [j, batch] of batches.entries()) {
       const dropoutKeys = streamKeys(5, step * accumulate + j, names);
-      const { loss } = await runner.run('micro', {
+      const { loss } = await runner.run('accumulate', {
         data: { ...stepInputs(batch, shape, count), dropoutKeys },
       });
       losses[step]! += loss![0]!;
     }
     const scalars = { ...adamWScalars(options, 5e-3, step + 1) };
-    norms[step] = (await runner.run('apply', { scalars }))['gradNorm']![0]!;
+    norms[step] = (await runner.run('optimizerStep', { scalars }))['gradNorm']![0]!;
   }
   const parameters = runner.readState('parameters');
   await runner.close();
@@ -78,19 +78,19 @@ export async function runTinyTraining(
   const parameters = flattenFactors(model.layout, start.modules);
   const zeros = () => new Float32Array(parameters.length);
   const initial = { parameters, moment1: zeros(), moment2: zeros(), accumulator: zeros() };
-  const { micro, apply } = programs;
+  const { accumulate, optimizerStep } = programs;
   if ('backend' in on) {
     const file = await readSafetensorsHeader(base.weightFiles[0]!.realPath);
     const byOffset = new Map([...file.tensors.values()].map((entry) => [entry.offset, entry]));
     const read = ({ offset }: { offset: number }) => readTensorF32(file, byOffset.get(offset)!);
     return train(
-      new EagerRunner({ micro, apply }, initial, read, on.backend),
+      new EagerRunner({ accumulate, optimizerStep }, initial, read, on.backend),
       base.config.vocabSize,
       modules.length,
     );
   }
   const { device, recomputedBlocks = 0 } = on;
-  const compilable = Object.entries({ micro, apply }).map(([name, { program, spec }]) => {
+  const compilable = Object.entries({ accumulate, optimizerStep }).map(([name, { program, spec }]) => {
     const compile = () => compileProgram(program, spec, { device, recomputedBlocks });
     return [name, { key: name, compile }] as const;
   });

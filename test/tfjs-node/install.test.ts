@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { tfjsNodePlace } from '#runtime/tfjs-node-place.js';
+import { tfjsNodePaths } from '#runtime/tfjs-node-paths.js';
 import { tfjsNodeFolder, tfjsNodeHome } from './places.js';
 
 const main = join(import.meta.dirname, '../../dist/tools/tfjs-node/main.js');
@@ -23,8 +23,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 /** The installation of these tests in another place, its libraries as links. */
-async function copyInstallation(): Promise<ReturnType<typeof tfjsNodePlace>> {
-  const [from, to] = [tfjsNodePlace('tfjs-node', tfjsNodeFolder()), tfjsNodePlace('tfjs-node', folder)];
+async function copyInstallation(): Promise<ReturnType<typeof tfjsNodePaths>> {
+  const [from, to] = [tfjsNodePaths('tfjs-node', tfjsNodeFolder()), tfjsNodePaths('tfjs-node', folder)];
   await mkdir(to.folder);
   for (const name of await readdir(from.folder)) {
     if (name === 'lib') await symlink(join(from.folder, name), join(to.folder, name));

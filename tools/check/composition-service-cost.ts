@@ -70,22 +70,22 @@ async function importAdapter(url: string, model: string, folder: string, seed: n
   const config = parseLoraConfig({ ...lora, base_model_name_or_path: model });
   const { modules } = resolveTargetModules(tree, config);
   const random = { uniform: (site: string, at: number) => uniformAt(streamKey(seed, 0, site), at) };
-  const place = await mkdtemp(join(tmpdir(), 'imported-'));
+  const scratch = await mkdtemp(join(tmpdir(), 'imported-'));
   try {
-    await writeAdapter(join(place, 'adapter'), {
+    await writeAdapter(join(scratch, 'adapter'), {
       config,
       factors: initialiseAdapter(modules, false, random),
     });
-    await create({ file: join(place, 'adapter.tar'), cwd: join(place, 'adapter') }, ['.']);
+    await create({ file: join(scratch, 'adapter.tar'), cwd: join(scratch, 'adapter') }, ['.']);
     const form = new FormData();
     form.set('model', model);
-    form.set('file', new Blob([await readFile(join(place, 'adapter.tar'))]), 'adapter.tar');
+    form.set('file', new Blob([await readFile(join(scratch, 'adapter.tar'))]), 'adapter.tar');
     const response = await fetch(`${url}/v1/adapters`, { method: 'POST', body: form });
     const body = (await response.json()) as { id?: string };
     if (body.id === undefined) throw new Error(JSON.stringify(body));
     return body.id;
   } finally {
-    await rm(place, { recursive: true });
+    await rm(scratch, { recursive: true });
   }
 }
 

@@ -2,7 +2,7 @@ import { lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { cudaEnvironment, onnxRuntimePackage } from '#runtime/cuda-place.js';
+import { cudaEnvironment, onnxRuntimePackage } from '#runtime/cuda-paths.js';
 import { type FakeIndex, fakeIndex } from '../installing/fake-python.js';
 import type { FetchProgress, Wheel } from '../installing/wheels.js';
 import { installCuda } from './install.js';

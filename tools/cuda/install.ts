@@ -6,7 +6,7 @@ import { copyFile, lstat, mkdir, readdir, rename, rm, symlink, writeFile } from 
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { LowrankError } from '#base/errors.js';
-import { cudaPlace, onnxRuntimePackage } from '#runtime/cuda-place.js';
+import { cudaPaths, onnxRuntimePackage } from '#runtime/cuda-paths.js';
 import {
   readRecord,
   removeLeftovers,
@@ -47,7 +47,7 @@ const mainLibrary = 'libonnxruntime.so.1';
  */
 export async function installCuda(options: CudaInstallOptions): Promise<CudaInstallation> {
   const { say, onProgress, environment, signal, recipe = cudaRecipe } = options;
-  const place = cudaPlace(resolve(options.folder));
+  const paths = cudaPaths(resolve(options.folder));
   const runtime = onnxRuntimePackage();
   if (runtime.version !== recipe.onnxruntime) {
     throw new LowrankError(
@@ -56,39 +56,39 @@ export async function installCuda(options: CudaInstallOptions): Promise<CudaInst
       { details: { installed: runtime.version, known: recipe.onnxruntime } },
     );
   }
-  if (await isWhole(place.folder, recipe)) return { folder: place.folder, isNew: false };
+  if (await isWhole(paths.folder, recipe)) return { folder: paths.folder, isNew: false };
   requireWheelPlatform('the libraries of CUDA');
   await requirePrograms(['python3', 'pip for python3'], {
     task: 'installing the libraries of CUDA',
     environment,
   });
-  const downloads = join(place.folder, '.downloads');
-  await mkdir(place.folder, { recursive: true });
-  await removeLeftovers(place.folder);
-  await requireRoom(place.folder, recipe.installedBytes + bytesOf(recipe.wheels) - (await sizeOf(downloads)));
+  const downloads = join(paths.folder, '.downloads');
+  await mkdir(paths.folder, { recursive: true });
+  await removeLeftovers(paths.folder);
+  await requireRoom(paths.folder, recipe.installedBytes + bytesOf(recipe.wheels) - (await sizeOf(downloads)));
   say(
     `fetching the libraries of CUDA 13 and ONNX Runtime's provider from PyPI (${(bytesOf(recipe.wheels) / 1e9).toFixed(1)} GB)`,
   );
   const wheels = await fetchWheels(recipe.wheels, { folder: downloads, environment, signal, onProgress });
   say('unpacking');
-  const staging = join(place.folder, `.building-${process.pid}`);
+  const staging = join(paths.folder, `.building-${process.pid}`);
   try {
     await layOut(wheels, staging, options, recipe);
     // Without its record an installation does not count.
-    await rm(place.record, { force: true });
-    await replaceFolder(staging, place.libraries);
+    await rm(paths.record, { force: true });
+    await replaceFolder(staging, paths.libraries);
     const record = {
       recipe: cudaRecipeDigest(recipe),
       onnxruntime: runtime.version,
-      bytes: await sizesIn(place.libraries),
+      bytes: await sizesIn(paths.libraries),
     };
     await writeFile(`${staging}.json`, `${JSON.stringify(record)}\n`);
-    await rename(`${staging}.json`, place.record);
+    await rename(`${staging}.json`, paths.record);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
   await rm(downloads, { recursive: true, force: true });
-  return { folder: place.folder, isNew: true };
+  return { folder: paths.folder, isNew: true };
 }
 
 /** Makes the folder of libraries. */
@@ -116,10 +116,10 @@ async function layOut(
 
 /** Whether everything is there in its size, as an installation of this recipe left it. */
 async function isWhole(folder: string, recipe: CudaRecipe): Promise<boolean> {
-  const place = cudaPlace(folder);
-  const record = await readRecord(place.record);
+  const paths = cudaPaths(folder);
+  const record = await readRecord(paths.record);
   if (record?.['recipe'] !== cudaRecipeDigest(recipe)) return false;
-  return isDeepStrictEqual(record['bytes'], await sizesIn(place.libraries));
+  return isDeepStrictEqual(record['bytes'], await sizesIn(paths.libraries));
 }
 
 /** Of every file by its name; none if the folder is not there. */

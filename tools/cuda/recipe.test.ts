@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { onnxRuntimePackage } from '#runtime/cuda-place.js';
+import { onnxRuntimePackage } from '#runtime/cuda-paths.js';
 import { bytesOf } from '../installing/wheels.js';
 import { cudaRecipe, cudaRecipeDigest } from './recipe.js';
 

@@ -48,14 +48,14 @@ function isAlive(pid: number): boolean {
 }
 
 /** Puts a folder in the place of another, which processes that have loaded it can go on using. */
-export async function replaceFolder(made: string, place: string): Promise<void> {
-  const old = join(place, '..', `.old-${process.pid}`);
-  const isThere = await access(place).then(
+export async function replaceFolder(made: string, target: string): Promise<void> {
+  const old = join(target, '..', `.old-${process.pid}`);
+  const isThere = await access(target).then(
     () => true,
     () => false,
   );
-  if (isThere) await rename(place, old);
-  await rename(made, place);
+  if (isThere) await rename(target, old);
+  await rename(made, target);
   await rm(old, { recursive: true, force: true });
 }
 

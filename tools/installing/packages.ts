@@ -24,14 +24,14 @@ export async function fetchPackage(
   scratch: string,
   options: Options,
 ): Promise<void> {
-  const place = join(scratch, name.replaceAll('/', '-'));
-  await mkdir(place, { recursive: true });
+  const packageFolder = join(scratch, name.replaceAll('/', '-'));
+  await mkdir(packageFolder, { recursive: true });
   await runProgram('npm', ['pack', '--silent', '--ignore-scripts', `${name}@${version}`], {
     ...options,
     task: `fetching ${name} with npm`,
-    folder: place,
+    folder: packageFolder,
   });
-  const tarball = join(place, await onlyFile(place, '.tgz'));
+  const tarball = join(packageFolder, await onlyFile(packageFolder, '.tgz'));
   const hash = createHash('sha512');
   await pipeline(createReadStream(tarball), hash);
   if (`sha512-${hash.digest('base64')}` !== integrity) {

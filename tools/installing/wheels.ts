@@ -118,9 +118,9 @@ async function download(
   const requirements = join(scratch, 'requirements.txt');
   await writeFile(requirements, `${name}==${version} --hash=sha256:${sha256}\n`);
   const args = ['-m', 'pip', '--disable-pip-version-check', '--no-input', 'download', '--progress-bar=off'];
-  const place = ['--no-cache-dir', '--require-hashes', `--dest=${scratch}`, '-r', requirements];
+  const source = ['--no-cache-dir', '--require-hashes', `--dest=${scratch}`, '-r', requirements];
   try {
-    await runProgram('python3', [...args, ...target, ...place], {
+    await runProgram('python3', [...args, ...target, ...source], {
       ...options,
       // /tmp may be small.
       environment: { ...options.environment, TMPDIR: scratch },

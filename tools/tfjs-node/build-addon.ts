@@ -36,7 +36,7 @@ export async function buildAddon(
   const files = (await readdir(binding)).filter((name) => /^tfjs_.*\.cc$/.test(name)).toSorted();
   const cuda = withCuda ? await cudaLibraries(join(folder, 'nvidia')) : [];
   const searched = ['lib', ...cuda.map(({ folder }) => `nvidia/${folder}`)];
-  const rpath = [...new Set(searched)].map((place) => `$ORIGIN/${place}`).join(':');
+  const rpath = [...new Set(searched)].map((folder) => `$ORIGIN/${folder}`).join(':');
   const args = [
     '-std=c++17',
     '-O2',

@@ -6,7 +6,7 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { TfjsNodeKind } from '#runtime/device.js';
-import { tfjsNodePlace } from '#runtime/tfjs-node-place.js';
+import { tfjsNodePaths } from '#runtime/tfjs-node-paths.js';
 import { buildAddon } from './build-addon.js';
 import {
   readRecord,
@@ -50,14 +50,14 @@ export async function installTfjsNode(options: InstallOptions): Promise<TfjsNode
   const { kind, say, environment, signal } = options;
   const recipe = recipes[kind];
   const root = resolve(options.folder);
-  const place = tfjsNodePlace(kind, root);
-  if ((await readRecord(place.built))?.['recipe'] === recipeDigest(recipe)) {
+  const paths = tfjsNodePaths(kind, root);
+  if ((await readRecord(paths.built))?.['recipe'] === recipeDigest(recipe)) {
     try {
       const probe = await probeTfjsNode({ kind, folder: root, environment, signal });
-      return { ...probe, folder: place.folder, isNew: false };
+      return { ...probe, folder: paths.folder, isNew: false };
     } catch (error) {
       signal?.throwIfAborted();
-      say(`${place.folder} is there but does not work, so it is built again: ${(error as Error).message}`);
+      say(`${paths.folder} is there but does not work, so it is built again: ${(error as Error).message}`);
     }
   }
   requireWheelPlatform(kind);
@@ -74,9 +74,9 @@ export async function installTfjsNode(options: InstallOptions): Promise<TfjsNode
     await build(kind, recipe, staging, options);
     say('trying it out');
     const probe = await probeTfjsNode({ kind, folder: staging, environment, signal });
-    await replaceFolder(tfjsNodePlace(kind, staging).folder, place.folder);
+    await replaceFolder(tfjsNodePaths(kind, staging).folder, paths.folder);
     await rm(downloads(kind, root), { recursive: true, force: true });
-    return { ...probe, folder: place.folder, isNew: true };
+    return { ...probe, folder: paths.folder, isNew: true };
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
@@ -101,7 +101,7 @@ async function build(
   const scratch = join(root, 'scratch');
   // pip and the compiler would fill /tmp, which may be small.
   const run = { environment: { ...environment, TMPDIR: scratch }, signal };
-  const { folder, built, package: backend, addon, tensorflowShim } = tfjsNodePlace(kind, root);
+  const { folder, built, package: backend, addon, tensorflowShim } = tfjsNodePaths(kind, root);
   const headers = join(scratch, 'headers');
   await mkdir(folder, { recursive: true });
   await mkdir(scratch, { recursive: true });

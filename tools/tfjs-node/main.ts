@@ -32,8 +32,8 @@ async function main(): Promise<number> {
     environment: process.env,
     signal: abort.signal,
   });
-  const place = isNew ? `${kind} is installed in ${folder}` : `${kind} is in ${folder} already`;
-  console.log(`${place} and works: TensorFlow ${tensorflow}, ${gpu ? 'on a GPU' : 'on the CPU'}`);
+  const outcome = isNew ? `${kind} is installed in ${folder}` : `${kind} is in ${folder} already`;
+  console.log(`${outcome} and works: TensorFlow ${tensorflow}, ${gpu ? 'on a GPU' : 'on the CPU'}`);
   if (kind === 'tfjs-node-gpu' && !gpu) {
     console.log(
       'TensorFlow finds no GPU here: look for one with nvidia-smi, and at the driver (525 or newer)',

@@ -30,9 +30,9 @@ async function member(seed: number): Promise<MemberFolder> {
   const path = 'model.layers.0.self_attn.q_proj';
   const config = { r: 2, lora_alpha: 4, target_modules: ['q_proj'], layers_to_transform: [0] };
   const { config: written, modules } = randomAdapter(seed, config, { [path]: [32, 32] });
-  const place = join(scratch, `adapter-${seed}`);
-  await writeAdapter(place, { config: written, factors: modules });
-  return { name: `adapter-${seed}`, folder: place, digest: String(seed), weight: 1, base: identity };
+  const adapterFolder = join(scratch, `adapter-${seed}`);
+  await writeAdapter(adapterFolder, { config: written, factors: modules });
+  return { name: `adapter-${seed}`, folder: adapterFolder, digest: String(seed), weight: 1, base: identity };
 }
 
 const get = (models: WarmModels, wanted: Wanted) =>
@@ -109,9 +109,9 @@ test('a member that does not fit the base is refused by name', async () => {
     { r: 2, target_modules: ['q_proj'], layers_to_transform: [0] },
     { [path]: [32, 16] },
   );
-  const place = join(scratch, 'unrelated');
-  await writeAdapter(place, { config, factors: modules });
-  const unrelated = { name: 'unrelated', folder: place, digest: 'x', weight: 1, base: identity };
+  const adapterFolder = join(scratch, 'unrelated');
+  await writeAdapter(adapterFolder, { config, factors: modules });
+  const unrelated = { name: 'unrelated', folder: adapterFolder, digest: 'x', weight: 1, base: identity };
   await expect(get(models, { base: base(), members: [unrelated] })).rejects.toMatchObject({
     code: 'adapter_mismatch',
     message: expect.stringMatching(/^adapter unrelated: /) as string,

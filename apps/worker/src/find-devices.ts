@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import type { JobDevice } from '#jobs/devices.js';
 import type { Log } from '#jobs/parts.js';
 import { type DevicePlaces, probeDevice } from '#jobs/probe-device.js';
-import { cudaEnvironment } from '#runtime/cuda-place.js';
+import { cudaEnvironment } from '#runtime/cuda-paths.js';
 import type { UnusableDevice } from '#platform/database/entities/worker.js';
 import type { DeviceSlot } from './device-slots.js';
 

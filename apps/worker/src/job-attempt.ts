@@ -102,7 +102,7 @@ export class JobAttempt {
     this.request('hand over', () => this.trainer?.stop({ checkpoint: true, seconds }));
   }
 
-  /** Another worker has the job, or nobody may have it: nothing more is written. */
+  /** The job belongs to another worker or to none: nothing more is written. */
   lose(): void {
     if (this.requested !== 'lost')
       this.log.warn({ job: this.job.id, attempt: this.attempt }, 'an attempt has lost its job');

@@ -91,7 +91,7 @@ export class WorkFolder {
     const note = await older.readNote();
     if (note?.trainer) await killNoted(note.trainer);
     if (note?.device === this.device) {
-      // An even older attempt has nothing that this one had not.
+      // An even older attempt has nothing that this one lacked.
       await rename(older.out, this.out).catch(ignoreTaken);
     }
     await rm(older.own, { recursive: true, force: true });

@@ -109,7 +109,7 @@ describe("OpenAI's hyperparameters", () => {
     });
   });
 
-  test('may be said twice if they are the same', () => {
+  test('may be given twice if they are equal', () => {
     const body = {
       ...inMethod({ n_epochs: 2 }),
       hyperparameters: { n_epochs: 2 },

@@ -49,7 +49,7 @@ export const gemma2 = defineFamily<Gemma2Config>({
     });
     const { layers, hiddenSize, heads } = fields;
     if (hiddenSize % heads !== 0) {
-      reader.report('hidden_size', `${hiddenSize} is no multiple of num_attention_heads ${heads}`);
+      reader.report('hidden_size', `${hiddenSize} is not a multiple of num_attention_heads ${heads}`);
     }
     const window = readWindow(reader, 4096);
     const types = readLayerTypes(reader, layers, attentionTypes, (layer) =>

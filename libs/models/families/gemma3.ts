@@ -51,7 +51,7 @@ export const gemma3 = defineFamily<Gemma3Config>({
     });
     const { layers, hiddenSize, heads } = fields;
     if (hiddenSize % heads !== 0) {
-      reader.report('hidden_size', `${hiddenSize} is no multiple of num_attention_heads ${heads}`);
+      reader.report('hidden_size', `${hiddenSize} is not a multiple of num_attention_heads ${heads}`);
     }
     const file = reader.fields({
       attention_bias: z.boolean().default(false),

@@ -30,7 +30,7 @@ export const llama = defineFamily<LlamaConfig>({
     });
     const { hiddenSize, heads } = fields;
     if (hiddenSize % heads !== 0) {
-      reader.report('hidden_size', `${hiddenSize} is no multiple of num_attention_heads ${heads}`);
+      reader.report('hidden_size', `${hiddenSize} is not a multiple of num_attention_heads ${heads}`);
     }
     const { attention_bias: attentionBias, mlp_bias: mlpBias } = reader.fields({
       attention_bias: z.boolean().default(false),

@@ -10,7 +10,7 @@ import {
   startEmbeddedPostgres,
 } from '#platform/database/embedded-postgres.js';
 import { asAccount, postgresEnvironment } from '#platform/database/postgres-cluster.js';
-import { openPlace } from '#platform/database/postgres-place.js';
+import { openPostgresPaths } from '#platform/database/postgres-paths.js';
 import { LAUNCH } from '#platform/database/postgres-server.js';
 import { postgresSoftware } from '#platform/database/postgres-software.js';
 import { isAlive, livePostmaster } from '#platform/database/postmaster.js';
@@ -47,7 +47,7 @@ async function ask<T extends QueryResultRow>(url: string, text: string): Promise
   }
 }
 
-const dataFolder = async (): Promise<string> => (await openPlace(home)).data;
+const dataFolder = async (): Promise<string> => (await openPostgresPaths(home)).data;
 
 describe('starting', () => {
   test('makes a database at the first start, and finds it again under the same url at the next', async () => {
@@ -161,7 +161,7 @@ describe('after a crash', () => {
     await first.exited;
     const file = path.join(await dataFolder(), 'postmaster.pid');
     // A program of the same account, so that Postgres alone would take it for a server.
-    const { account } = await openPlace(home);
+    const { account } = await openPostgresPaths(home);
     const unrelated = spawn('/bin/sleep', ['60'], { ...asAccount(account), stdio: 'ignore' });
     await once(unrelated, 'spawn');
     try {
@@ -192,7 +192,7 @@ describe('after a crash', () => {
   });
 
   async function startInAnotherProcess(): Promise<ChildProcess> {
-    const { data, folder, account } = await openPlace(home);
+    const { data, folder, account } = await openPostgresPaths(home);
     const { postgres } = await postgresSoftware(account, folder);
     // Without any socket it would not start.
     const flags = ['-c', 'listen_addresses=', '-c', `unix_socket_directories=${data}`];
@@ -240,10 +240,10 @@ describe('what cannot be used', () => {
     await closeHome(home);
     const { url } = await start();
     expect(await ask(url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
-    const { folder, notes } = await openPlace(home);
+    const { folder, notes } = await openPostgresPaths(home);
     expect(folder).toBe(notes);
-    for (const place of [home, notes]) {
-      expect((await stat(place)).mode & 0o777, place).toBe(isRoot ? 0o710 : 0o700);
+    for (const folder of [home, notes]) {
+      expect((await stat(folder)).mode & 0o777, folder).toBe(isRoot ? 0o710 : 0o700);
     }
   });
 
@@ -252,7 +252,7 @@ describe('what cannot be used', () => {
     const { url } = await start();
     expect(await ask(url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     expect(await embeddedPostgresUrl(home)).toBe(url);
-    const { folder, notes } = await openPlace(home);
+    const { folder, notes } = await openPostgresPaths(home);
     // Only root lends Postgres another account than its own.
     expect(folder !== notes).toBe(isRoot);
     await running.pop()!.stop();

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LowrankError } from '#base/errors.js';
 import { DATABASE_USER, postgresFailed, prepareCluster } from '#platform/database/postgres-cluster.js';
-import { openPlace, type PostgresPlace, writeNote } from '#platform/database/postgres-place.js';
+import { openPostgresPaths, type PostgresPaths, writeNote } from '#platform/database/postgres-paths.js';
 import { answers, freePort, HOST, launch, stop } from '#platform/database/postgres-server.js';
 import { postgresSoftware } from '#platform/database/postgres-software.js';
 import { isAlive, livePostmaster } from '#platform/database/postmaster.js';
@@ -60,38 +60,38 @@ export async function startEmbeddedPostgres(
   home: string,
   options: EmbeddedPostgresOptions = {},
 ): Promise<EmbeddedPostgres> {
-  const place = await openPlace(home);
-  await waitForOrphan(home, place);
-  const software = await postgresSoftware(place.account, place.notes);
+  const paths = await openPostgresPaths(home);
+  await waitForOrphan(home, paths);
+  const software = await postgresSoftware(paths.account, paths.notes);
   const durable = options.settings?.['fsync'] !== 'off';
-  const password = await prepareCluster(place, software, { durable });
-  await forgetForeignPid(place);
+  const password = await prepareCluster(paths, software, { durable });
+  await forgetForeignPid(paths);
   const deadline = Date.now() + START_MS;
-  for (let port = await freePort(await lastPort(place)); ;) {
+  for (let port = await freePort(await lastPort(paths)); ;) {
     const url = `postgres://${DATABASE_USER}:${password}@${HOST}:${port}/postgres`;
-    const server = await launch(place, software.postgres, {
+    const server = await launch(paths, software.postgres, {
       ...settings,
       ...options.settings,
       port: String(port),
     });
     const failure = await answers(server, url, deadline);
     // The server of another start at the same moment may have answered.
-    if (failure === null && (await livePostmaster(place.data)) === server.pid) {
-      await writeNote(path.join(place.notes, 'owner'), `${process.pid}\n`);
-      await writeNote(path.join(place.notes, 'url'), `${url}\n`);
+    if (failure === null && (await livePostmaster(paths.data)) === server.pid) {
+      await writeNote(path.join(paths.notes, 'owner'), `${process.pid}\n`);
+      await writeNote(path.join(paths.notes, 'url'), `${url}\n`);
       return {
         url,
         pid: server.pid,
         exited: server.exited,
         stop: async () => {
           await stop(server);
-          await rm(path.join(place.notes, 'owner'), { force: true });
+          await rm(path.join(paths.notes, 'owner'), { force: true });
         },
       };
     }
     await stop(server);
     const output = await server.output();
-    await refuseIfUsed(home, place);
+    await refuseIfUsed(home, paths);
     const again = /Address already in use|could not create any TCP\/IP sockets/.test(output)
       ? 'port'
       : // Processes of a server that was killed have not noticed yet.
@@ -99,7 +99,7 @@ export async function startEmbeddedPostgres(
         ? 'wait'
         : null;
     if (again === null || Date.now() > deadline) {
-      throw postgresFailed('Postgres did not start', output.trim() || String(failure), place);
+      throw postgresFailed('Postgres did not start', output.trim() || String(failure), paths);
     }
     if (again === 'port') port = await freePort(null);
     else await delay(200);
@@ -121,11 +121,11 @@ export async function embeddedPostgresUrl(home: string): Promise<string> {
 }
 
 /** A server whose starter was killed ends by itself; one that does not is signalled. */
-async function waitForOrphan(home: string, place: PostgresPlace): Promise<void> {
+async function waitForOrphan(home: string, paths: PostgresPaths): Promise<void> {
   const begin = Date.now();
   for (let signals = 0; ;) {
-    await refuseIfUsed(home, place, { orphans: false });
-    const pid = await livePostmaster(place.data);
+    await refuseIfUsed(home, paths, { orphans: false });
+    const pid = await livePostmaster(paths.data);
     if (pid === null) return;
     const waited = Date.now() - begin;
     if (waited > (signals + 1) * ORPHAN_MS) {
@@ -137,10 +137,10 @@ async function waitForOrphan(home: string, place: PostgresPlace): Promise<void> 
   }
 }
 
-async function refuseIfUsed(home: string, place: PostgresPlace, { orphans = true } = {}): Promise<void> {
-  const postmaster = await livePostmaster(place.data);
+async function refuseIfUsed(home: string, paths: PostgresPaths, { orphans = true } = {}): Promise<void> {
+  const postmaster = await livePostmaster(paths.data);
   if (postmaster === null) return;
-  const owner = Number(await readFile(path.join(place.notes, 'owner'), 'utf8').catch(() => ''));
+  const owner = Number(await readFile(path.join(paths.notes, 'owner'), 'utf8').catch(() => ''));
   if (owner > 1 && isAlive(owner)) throw inUse(home, owner, postmaster);
   if (orphans) throw inUse(home, postmaster, postmaster);
 }
@@ -158,13 +158,13 @@ function inUse(home: string, pid: number, postmaster: number): LowrankError {
  * After a crash another program may have got the number in `postmaster.pid`, and Postgres would take it for a server.
  * Two servers on one data folder stay impossible: they also find each other by shared memory.
  */
-async function forgetForeignPid(place: PostgresPlace): Promise<void> {
-  const file = path.join(place.data, 'postmaster.pid');
+async function forgetForeignPid(paths: PostgresPaths): Promise<void> {
+  const file = path.join(paths.data, 'postmaster.pid');
   const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''), 10);
-  if (pid > 1 && isAlive(pid) && (await livePostmaster(place.data)) === null) await rm(file, { force: true });
+  if (pid > 1 && isAlive(pid) && (await livePostmaster(paths.data)) === null) await rm(file, { force: true });
 }
 
-async function lastPort(place: PostgresPlace): Promise<number | null> {
-  const url = await readFile(path.join(place.notes, 'url'), 'utf8').catch(() => '');
+async function lastPort(paths: PostgresPaths): Promise<number | null> {
+  const url = await readFile(path.join(paths.notes, 'url'), 'utf8').catch(() => '');
   return URL.canParse(url.trim()) ? Number(new URL(url.trim()).port) : null;
 }

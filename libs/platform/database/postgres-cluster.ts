@@ -5,7 +5,7 @@ import { chmod, chown, readdir, readFile, rename, rm, stat } from 'node:fs/promi
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { LowrankError } from '#base/errors.js';
-import { makeOwnFolder, type PostgresPlace, writeNote } from '#platform/database/postgres-place.js';
+import { makeOwnFolder, type PostgresPaths, writeNote } from '#platform/database/postgres-paths.js';
 import type { Account, PostgresSoftware } from '#platform/database/postgres-software.js';
 import { randomText } from '#platform/ids.js';
 
@@ -34,28 +34,28 @@ export function asAccount(account: Account | null): { uid?: number; gid?: number
  * Throws LowrankError `postgres_failed`, `postgres_version` if another major version wrote the data, or `disk_full`.
  */
 export async function prepareCluster(
-  place: PostgresPlace,
+  paths: PostgresPaths,
   software: PostgresSoftware,
   { durable }: { readonly durable: boolean },
 ): Promise<string> {
-  const version = await versionOf(place.data);
-  if (version === null) await createCluster(place, software, durable);
+  const version = await versionOf(paths.data);
+  if (version === null) await createCluster(paths, software, durable);
   else if (version !== software.version.split('.')[0]) {
     throw new LowrankError(
       'postgres_version',
-      `${place.data} was written by Postgres ${version}, and this program brings ${software.version}: ` +
+      `${paths.data} was written by Postgres ${version}, and this program brings ${software.version}: ` +
         'start the version of the program that made it, dump the database, and load it into a new LOWRANK_HOME',
-      { details: { folder: place.data, version } },
+      { details: { folder: paths.data, version } },
     );
   }
-  const passwordFile = path.join(place.data, PASSWORD_FILE);
+  const passwordFile = path.join(paths.data, PASSWORD_FILE);
   try {
     await makePrivate(passwordFile);
     return (await readFile(passwordFile, 'utf8')).trim();
   } catch (cause) {
     throw new LowrankError(
       'postgres_failed',
-      `the password of the database in ${place.data} cannot be read: restore its file ${PASSWORD_FILE} from a backup`,
+      `the password of the database in ${paths.data} cannot be read: restore its file ${PASSWORD_FILE} from a backup`,
       { cause },
     );
   }
@@ -77,25 +77,25 @@ async function versionOf(data: string): Promise<string | null> {
 }
 
 async function createCluster(
-  place: PostgresPlace,
+  paths: PostgresPaths,
   software: PostgresSoftware,
   durable: boolean,
 ): Promise<void> {
-  await removeAbandoned(place.folder);
+  await removeAbandoned(paths.folder);
   const password = randomText(32);
   const id = randomUUID();
-  const temporary = path.join(place.folder, `data.${id}.partial`);
-  const passwordFile = path.join(place.folder, `password.${id}.partial`);
+  const temporary = path.join(paths.folder, `data.${id}.partial`);
+  const passwordFile = path.join(paths.folder, `password.${id}.partial`);
   try {
-    await makeOwnFolder(temporary, place.account);
-    await writeNote(passwordFile, password, place.account);
-    await initialise(place, software, temporary, passwordFile, durable ? [] : ['--no-sync']);
+    await makeOwnFolder(temporary, paths.account);
+    await writeNote(passwordFile, password, paths.account);
+    await initialise(paths, software, temporary, passwordFile, durable ? [] : ['--no-sync']);
     // Of this account: Postgres itself never reads it, and others may share the account that it runs under.
     await writeNote(path.join(temporary, PASSWORD_FILE), `${password}\n`);
-    await rename(temporary, place.data);
+    await rename(temporary, paths.data);
   } catch (error) {
     // Another process may have been faster; then its data are used.
-    if ((await versionOf(place.data)) === null) throw error;
+    if ((await versionOf(paths.data)) === null) throw error;
   } finally {
     await rm(passwordFile, { force: true });
     await rm(temporary, { recursive: true, force: true });
@@ -103,7 +103,7 @@ async function createCluster(
 }
 
 async function initialise(
-  place: PostgresPlace,
+  paths: PostgresPaths,
   software: PostgresSoftware,
   folder: string,
   passwordFile: string,
@@ -124,8 +124,8 @@ async function initialise(
       ...flags,
     ],
     {
-      ...asAccount(place.account),
-      cwd: place.folder,
+      ...asAccount(paths.account),
+      cwd: paths.folder,
       env: postgresEnvironment,
       stdio: ['ignore', 'ignore', 'pipe'],
     },
@@ -140,32 +140,32 @@ async function initialise(
     if (status === 0) return;
     output = errors.trim() || `initdb ended with ${String(status)}`;
   } catch (cause) {
-    throw postgresFailed('a database could not be made', (cause as Error).message, place, cause);
+    throw postgresFailed('a database could not be made', (cause as Error).message, paths, cause);
   }
-  throw postgresFailed('a database could not be made', output, place);
+  throw postgresFailed('a database could not be made', output, paths);
 }
 
 /** An error of Postgres in its own words; a full disk is told apart. */
 export function postgresFailed(
   what: string,
   output: string,
-  place: PostgresPlace,
+  paths: PostgresPaths,
   cause?: unknown,
 ): LowrankError {
   if (/No space left on device|Disk quota exceeded/.test(output)) {
     return new LowrankError(
       'disk_full',
-      `the disk is full: free some space for ${place.folder} and start again`,
+      `the disk is full: free some space for ${paths.folder} and start again`,
       {
         cause,
-        details: { folder: place.folder },
+        details: { folder: paths.folder },
       },
     );
   }
   return new LowrankError(
     'postgres_failed',
-    `${what} in ${place.data}: ${output.slice(-2000)} (see ${path.join(place.notes, 'postgres.log')}, or set DATABASE_URL to use another Postgres)`,
-    { cause, details: { folder: place.data } },
+    `${what} in ${paths.data}: ${output.slice(-2000)} (see ${path.join(paths.notes, 'postgres.log')}, or set DATABASE_URL to use another Postgres)`,
+    { cause, details: { folder: paths.data } },
   );
 }
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { asAccount, postgresEnvironment, postgresFailed } from '#platform/database/postgres-cluster.js';
-import type { PostgresPlace } from '#platform/database/postgres-place.js';
+import type { PostgresPaths } from '#platform/database/postgres-paths.js';
 import { isAlive } from '#platform/database/postmaster.js';
 
 /** Where it listens: nobody else's machine can reach it. */
@@ -32,19 +32,19 @@ export interface PostgresServer {
 
 /** Starts the program on a data folder that is ready; throws LowrankError `postgres_failed`. */
 export async function launch(
-  place: PostgresPlace,
+  paths: PostgresPaths,
   program: string,
   settings: Readonly<Record<string, string>>,
 ): Promise<PostgresServer> {
-  const logFile = path.join(place.notes, 'postgres.log');
+  const logFile = path.join(paths.notes, 'postgres.log');
   await rotate(logFile);
   const log = await open(logFile, 'a', 0o600);
   const { size: begin } = await log.stat();
   try {
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const child = spawn('/bin/sh', ['-c', LAUNCH, 'sh', program, '-D', place.data, ...flags], {
-      ...asAccount(place.account),
-      cwd: place.folder,
+    const child = spawn('/bin/sh', ['-c', LAUNCH, 'sh', program, '-D', paths.data, ...flags], {
+      ...asAccount(paths.account),
+      cwd: paths.folder,
       env: postgresEnvironment,
       detached: true,
       stdio: ['pipe', log.fd, log.fd],
@@ -66,7 +66,7 @@ export async function launch(
     const output = async (): Promise<string> => (await readFile(logFile)).subarray(begin).toString();
     return { pid: child.pid!, child, exited, output };
   } catch (cause) {
-    throw postgresFailed('Postgres did not start', (cause as Error).message, place, cause);
+    throw postgresFailed('Postgres did not start', (cause as Error).message, paths, cause);
   } finally {
     await log.close();
   }

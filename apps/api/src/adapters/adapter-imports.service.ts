@@ -147,7 +147,7 @@ async function readConfig(folder: string): Promise<Record<string, unknown>> {
     throw refuse(jsonFileProblem(cause, content));
   }
   if (typeof config !== 'object' || config === null || Array.isArray(config))
-    throw refuse('is no JSON object');
+    throw refuse('is not a JSON object');
   const unsound = findUnsound(config);
   if (unsound) throw refuse(`: ${unsound.field} ${unsound.problem}`);
   return config as Record<string, unknown>;

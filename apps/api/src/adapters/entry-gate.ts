@@ -58,10 +58,10 @@ export class AdapterGate {
     const file = parts.at(-1) ?? '';
     this.hasPickle ||= file === 'adapter_model.bin';
     if (kind === 'folder' || !wanted.includes(file)) return undefined;
-    const place = this.placeFor(parts.slice(0, -1).join('/'), file, shown);
+    const target = this.placeFor(parts.slice(0, -1).join('/'), file, shown);
     if (this.bytes + bytes > this.maxBytes) throw tooLarge(this.maxBytes);
     return async (content) => {
-      await pipeline(content, this.meter(), createWriteStream(place, { flags: 'wx', mode: 0o600 }));
+      await pipeline(content, this.meter(), createWriteStream(target, { flags: 'wx', mode: 0o600 }));
     };
   };
 

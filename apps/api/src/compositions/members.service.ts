@@ -55,7 +55,7 @@ export class Members {
     }
     const used = files.filter(({ path }) => usedFiles.includes(path));
     if (!neededFiles.every((needed) => used.some(({ path }) => path === needed))) {
-      throw refusal('adapter_incomplete', param, `${id} has not the files ${neededFiles.join(' and ')}`);
+      throw refusal('adapter_incomplete', param, `${id} lacks ${neededFiles.join(' and ')}`);
     }
     return { id, kind, weight, files: used, model, baseIdentity };
   }

@@ -41,7 +41,7 @@ export async function goOnAfter<T extends ObjectLiteral>(
   if (!(await owned.andWhere(`${owned.alias}.id = :after`, { after }).getExists())) throw unknownAfter(after);
   const last = query.connection.getMetadata(query.expressionMap.mainAlias!.target).tableName;
   const comparison = order === 'asc' ? '>' : '<';
-  // In SQL, since a Date has not all the digits of the column.
+  // In SQL, since a Date has fewer digits than the column.
   query.andWhere(
     `(${query.alias}.createdAt, ${query.alias}.id) ${comparison} (SELECT last.created_at, last.id FROM ${last} last WHERE last.id = :after)`,
     { after },

@@ -1,4 +1,4 @@
-/** Fields that a request has and its schema has not: where such fields are no reason to refuse, they are told of. */
+/** Fields of a request that its schema does not know, where the answer warns of them instead of refusing. */
 import type { Response } from 'express';
 import { warn } from './warning.js';
 

@@ -25,30 +25,30 @@ export function modelRoots(
  */
 export async function requireUnderRoots(folder: string, roots: readonly string[]): Promise<void> {
   const real = (await Promise.all(roots.map((root) => realpath(root).catch(() => [])))).flat();
-  const isUnder = (place: string) => real.some((root) => isInside(place, root));
-  const place = await realpath(folder).catch(() => null);
+  const isUnder = (target: string) => real.some((root) => isInside(target, root));
+  const realFolder = await realpath(folder).catch(() => null);
   // What is missing is for the reader of the folder to say.
-  if (place === null && [...real, ...roots].some((root) => isInside(path.resolve(folder), root))) return;
-  if (place === null || !isUnder(place)) throw notAllowed(folder, roots);
+  if (realFolder === null && [...real, ...roots].some((root) => isInside(path.resolve(folder), root))) return;
+  if (realFolder === null || !isUnder(realFolder)) throw notAllowed(folder, roots);
   // Snapshots in the cache of Hugging Face are links to files beside them.
-  const links = (await readdir(place, { withFileTypes: true }).catch(() => [])).filter((entry) =>
+  const links = (await readdir(realFolder, { withFileTypes: true }).catch(() => [])).filter((entry) =>
     entry.isSymbolicLink(),
   );
   for (const { name } of links) {
-    const target = await realpath(path.join(place, name)).catch(() => null);
+    const target = await realpath(path.join(realFolder, name)).catch(() => null);
     if (target !== null && !isUnder(target)) throw notAllowed(path.join(folder, name), roots);
   }
 }
 
-function isInside(place: string, root: string): boolean {
-  const relative = path.relative(root, place);
+function isInside(target: string, root: string): boolean {
+  const relative = path.relative(root, target);
   return relative === '' || (relative.split(path.sep)[0] !== '..' && !path.isAbsolute(relative));
 }
 
-function notAllowed(place: string, roots: readonly string[]): LowrankError {
+function notAllowed(folder: string, roots: readonly string[]): LowrankError {
   return new LowrankError(
     'model_folder_not_allowed',
-    `folder: ${place} does not lie under a folder for base models (${roots.join(', ')}): move it there, or name its ` +
+    `folder: ${folder} does not lie under a folder for base models (${roots.join(', ')}): move it there, or name its ` +
       'folder in LOWRANK_MODEL_ROOTS and start the server again',
     { details: { roots } },
   );

@@ -158,15 +158,15 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async fetchHead(
     { objectKey, bytes }: StoredFile,
-    place: string,
+    file: string,
     signal: AbortSignal,
   ): Promise<string> {
     const content = await this.platform.objects.get(objectKey, {
       start: 0,
       length: Math.min(bytes, headBytes),
     });
-    await pipeline(content, createWriteStream(place), { signal });
-    return place;
+    await pipeline(content, createWriteStream(file), { signal });
+    return file;
   }
 }
 

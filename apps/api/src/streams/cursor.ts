@@ -20,7 +20,7 @@ export function readCursor(kind: StreamKind, id: string | undefined): Cursor {
   const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(id ?? (kind === 'all' ? '0-0' : '0'));
   const [, first, second] = match ?? [];
   if (first === undefined || (second !== undefined) !== (kind === 'all')) {
-    const message = 'Last-Event-ID: is no id of this stream; leave it out to begin at the beginning';
+    const message = 'Last-Event-ID: is not an id of this stream; leave it out to begin at the beginning';
     throw new ApiError('invalid_request', message, { param: 'Last-Event-ID' });
   }
   if (kind === 'all') return { event: Number(first), metric: Number(second) };

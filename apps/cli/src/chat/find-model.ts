@@ -63,9 +63,9 @@ async function baseFolder(name: string, options: FindOptions): Promise<string> {
   const { base, environment } = options;
   if (base !== undefined) return resolve(base);
   const bundled = join(programRoot, 'models', name);
-  const places = name === '' ? [] : [name, bundled];
-  const place = places.find((folder) => existsSync(join(folder, configFile)));
-  if (place !== undefined) return resolve(place);
+  const candidates = name === '' ? [] : [name, bundled];
+  const found = candidates.find((folder) => existsSync(join(folder, configFile)));
+  if (found !== undefined) return resolve(found);
   const registered = await registeredFolder(name, environment);
   if (registered !== undefined && existsSync(join(registered, configFile))) return registered;
   throw new LowrankError(

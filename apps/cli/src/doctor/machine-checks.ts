@@ -67,10 +67,10 @@ async function checkPort({ host, port }: Configuration): Promise<Check> {
 
 async function checkPostgres({ databaseUrl, home }: Configuration): Promise<Check> {
   if (databaseUrl !== null) return { name: 'database', ok: true, about: 'DATABASE_URL names it' };
-  const { openPlace } = await import('#platform/database/postgres-place.js');
+  const { openPostgresPaths } = await import('#platform/database/postgres-paths.js');
   const { postgresSoftware } = await import('#platform/database/postgres-software.js');
   try {
-    const { account, notes } = await openPlace(home);
+    const { account, notes } = await openPostgresPaths(home);
     const { version } = await postgresSoftware(account, notes);
     return { name: 'database', ok: true, about: `Postgres ${version} comes with the program` };
   } catch (error) {

@@ -35,7 +35,7 @@ function portError(cause: NodeJS.ErrnoException, host: string, port: number): un
     return new LowrankError('port_forbidden', message, { cause, details });
   }
   if (cause.code === 'EADDRNOTAVAIL' || cause.code === 'ENOTFOUND') {
-    const message = `${host} is no address of this machine: set HOST to 127.0.0.1, 0.0.0.0 or one that it has`;
+    const message = `${host} is not an address of this machine: set HOST to 127.0.0.1, 0.0.0.0 or one that it has`;
     return new LowrankError('host_unusable', message, { cause, details });
   }
   return cause;

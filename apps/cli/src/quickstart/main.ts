@@ -73,19 +73,23 @@ async function train(
   const adapter = await client.adapters.get(job.adapter!);
   const folder = resolve('.lowrank/quickstart', job.id);
   await mkdir(folder, { recursive: true });
-  const place = join(folder, 'adapter');
-  await fetchAdapter(client, adapter, place, { signal });
+  const adapterFolder = join(folder, 'adapter');
+  await fetchAdapter(client, adapter, adapterFolder, { signal });
   const { before, after } = validationLosses(metrics);
   const result: QuickstartResult = {
     ok: true,
     validation_loss_before: before,
     validation_loss_after: after,
-    adapter_path: place,
+    adapter_path: adapterFolder,
     adapter_bytes: adapter.bytes,
     steps: job.progress.step,
     seconds: Math.round(performance.now() / 100) / 10,
   };
-  const looks = { width: Math.max(output.width, 80), folder: relative(process.cwd(), place), job: job.id };
+  const looks = {
+    width: Math.max(output.width, 80),
+    folder: relative(process.cwd(), adapterFolder),
+    job: job.id,
+  };
   output.say(reportText(result, answers(metrics), looks));
   return result;
 }

@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { cudaEnvironment, installedCuda, onnxRuntimePackage } from './cuda-place.js';
+import { cudaEnvironment, installedCuda, onnxRuntimePackage } from './cuda-paths.js';
 
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'cuda-place-'));
+  folder = await mkdtemp(join(tmpdir(), 'cuda-paths-'));
 });
 afterEach(() => rm(folder, { recursive: true }));
 

@@ -26,7 +26,7 @@ import { livePostmaster } from '#platform/database/postmaster.js';
 /** In a folder outside its home: whose it is. */
 const HOME_NOTE = 'home';
 
-export interface PostgresPlace {
+export interface PostgresPaths {
   /** `HOME/postgres`: url, log, and who started it. */
   readonly notes: string;
   /** The folder that holds `data`: that of the notes, unless the account of Postgres cannot walk into the home. */
@@ -35,12 +35,12 @@ export interface PostgresPlace {
   readonly account: Account | null;
 }
 
-/** Finds or makes the place for a home. Throws LowrankError `home_unusable` or `postgres_account`. */
-export async function openPlace(home: string): Promise<PostgresPlace> {
+/** Finds or makes the folders for a home. Throws LowrankError `home_unusable` or `postgres_account`. */
+export async function openPostgresPaths(home: string): Promise<PostgresPaths> {
   const notes = path.join(home, 'postgres');
   try {
     await mkdir(notes, { recursive: true, mode: 0o700 });
-    const folder = await dataPlace(notes);
+    const folder = await dataFolder(notes);
     const data = path.join(folder, 'data');
     return { notes, folder, data, account: await postgresAccount(data) };
   } catch (cause) {
@@ -54,7 +54,7 @@ export async function openPlace(home: string): Promise<PostgresPlace> {
 }
 
 /** Written down at the first start, so that a home whose modes change later keeps its data. */
-async function dataPlace(notes: string): Promise<string> {
+async function dataFolder(notes: string): Promise<string> {
   const note = path.join(notes, 'folder');
   const known = await readFile(note, 'utf8').catch(() => '');
   if (known !== '') return known.trim();

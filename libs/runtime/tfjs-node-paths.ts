@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { TfjsNodeKind } from '#runtime/device.js';
 
 /** Where the parts of an installation lie. */
-export interface TfjsNodePlace {
+export interface TfjsNodePaths {
   /** Everything of this kind; it may be moved as a whole. */
   readonly folder: string;
   /** Written last: what was built. */
@@ -15,8 +15,8 @@ export interface TfjsNodePlace {
   readonly tensorflowShim: string;
 }
 
-/** The place of a kind in the folder of all installations. */
-export function tfjsNodePlace(kind: TfjsNodeKind, root: string): TfjsNodePlace {
+/** The paths of a kind in the folder of all installations. */
+export function tfjsNodePaths(kind: TfjsNodeKind, root: string): TfjsNodePaths {
   const folder = join(root, kind);
   return {
     folder,

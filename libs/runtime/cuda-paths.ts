@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-export interface CudaPlace {
+export interface CudaPaths {
   readonly folder: string;
   /** Written last: what was installed. */
   readonly record: string;
@@ -11,7 +11,7 @@ export interface CudaPlace {
   readonly libraries: string;
 }
 
-export function cudaPlace(folder: string): CudaPlace {
+export function cudaPaths(folder: string): CudaPaths {
   return { folder, record: join(folder, 'installed.json'), libraries: join(folder, 'lib') };
 }
 
@@ -31,7 +31,7 @@ export function onnxRuntimePackage(): OnnxRuntimePackage {
 /** Version of ONNX Runtime that a folder's libraries belong to; undefined if nothing is installed there. */
 export function installedCuda(folder: string): string | undefined {
   try {
-    const record = JSON.parse(readFileSync(cudaPlace(folder).record, 'utf8')) as { onnxruntime?: string };
+    const record = JSON.parse(readFileSync(cudaPaths(folder).record, 'utf8')) as { onnxruntime?: string };
     return record.onnxruntime;
   } catch {
     return undefined;
@@ -54,6 +54,6 @@ export function cudaEnvironment(
     CUDA_CACHE_MAXSIZE: environment['CUDA_CACHE_MAXSIZE'] ?? String(4 * 2 ** 30),
   };
   if (installedCuda(folder) !== onnxRuntimePackage().version) return variables;
-  const path = [cudaPlace(folder).libraries, environment['LD_LIBRARY_PATH']].filter(Boolean).join(':');
+  const path = [cudaPaths(folder).libraries, environment['LD_LIBRARY_PATH']].filter(Boolean).join(':');
   return { ...variables, LD_LIBRARY_PATH: path };
 }
