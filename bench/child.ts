@@ -42,7 +42,7 @@ const fill = (value: OnnxValue): NumericArray => {
 async function prepareBare(unit: WorkUnit, options: BenchOptions): Promise<Prepared> {
   const { program, spec } = createStepPrograms(unit.source).train;
   const model = bareModel(
-    lowerProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 }).model,
+    lowerProgram(program, spec, { device: 'cpu', recomputedSegments: 0 }).model,
     unit.rounds,
   );
   const weightFolder = unit.base.realFolders[0];
@@ -61,10 +61,10 @@ async function prepareBare(unit: WorkUnit, options: BenchOptions): Promise<Prepa
 }
 
 async function prepareStep(unit: WorkUnit, options: BenchOptions): Promise<Prepared> {
-  const recomputedBlocks = options.recompute === 'all' ? unit.base.config.layers : options.recompute;
+  const recomputedSegments = options.recompute === 'all' ? unit.base.config.layers : options.recompute;
   const start = performance.now();
   const { program, spec } = createStepPrograms(unit.source).train;
-  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks });
+  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments });
   const { graph } = await cachedGraph(undefined, undefined, compile);
   const traced = performance.now();
   const baseBytes = process.memoryUsage.rss();

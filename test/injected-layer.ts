@@ -74,7 +74,7 @@ export class LayerRunner {
       layer.bindParameters(({ name }) => scalars[name] ?? data[name]!);
       return { outputs: { y: layer.forward(data['x']!) }, state: {} };
     };
-    const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 });
+    const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
     const settings = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
     const noWeights = () => Promise.reject(new Error('none'));
     this.runner =

@@ -6,7 +6,7 @@ import type { ChatMessage } from '#data/template-messages.js';
 import { findHiddenParts } from '#data/hidden-parts.js';
 import type { ConversationPart } from '#data/message-parts.js';
 import type { Tokenizer } from '#data/tokenizer.js';
-import { BlockModel, type RunnerChoice } from '#generation/block-model.js';
+import { BucketModel, type RunnerChoice } from '#generation/bucket-model.js';
 import { type FinishReason, generateTokens } from '#generation/generate-tokens.js';
 import type { AdapterNumbers, NextTokenModel } from '#generation/next-token-model.js';
 import { greedy, type SamplingOptions } from '#generation/sampling.js';
@@ -76,8 +76,8 @@ export function createGenerator(options: GeneratorOptions): Generator {
   const inUse = adapter ?? composition?.withWeights();
   const modules = inUse?.modules ?? [];
   const selector = inUse?.selector ? 'diagonal' : 'identity';
-  const blocks = BlockModel.create({ model, modules, selector, runner, maxLength });
-  return new Generator(options, inUse, blocks, () => blocks.close());
+  const buckets = BucketModel.create({ model, modules, selector, runner, maxLength });
+  return new Generator(options, inUse, buckets, () => buckets.close());
 }
 
 export class Generator {

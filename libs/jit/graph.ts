@@ -68,14 +68,14 @@ export type Value = DataInput | ScalarInput | StateInput | FrozenWeight | Consta
 export type Attribute = string | number | boolean | readonly number[];
 export type Attributes = Readonly<Record<string, Attribute>>;
 
-/** One kernel call. `scope` names the module that made it, `block` the recomputable piece it belongs to. */
+/** One kernel call. `scope` names the module that made it, `segment` the recomputable piece it belongs to. */
 export interface Node {
   readonly kernel: string;
   readonly inputs: readonly Value[];
   readonly outputs: readonly Intermediate[];
   readonly attributes: Attributes;
   readonly scope: string;
-  readonly block?: number;
+  readonly segment?: number;
   readonly body?: Body;
 }
 
@@ -92,7 +92,7 @@ export interface NamedValue {
 }
 
 /** A recomputable piece of the forward pass; its results are kept, what it made on the way need not be. */
-export interface Block {
+export interface CheckpointSegment {
   readonly index: number;
   readonly results: readonly Value[];
 }
@@ -107,7 +107,7 @@ export interface Graph {
   readonly outputs: readonly NamedValue[];
   /** For each state input, by name, the value that replaces it in the next run. */
   readonly nextState: readonly NamedValue[];
-  readonly blocks: readonly Block[];
+  readonly segments: readonly CheckpointSegment[];
 }
 
 /** Values that a node reads: its inputs, and whatever its body takes from outside. */

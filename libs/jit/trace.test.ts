@@ -128,31 +128,31 @@ describe('a traced step', () => {
     `);
   });
 
-  test('numbers recomputable blocks and names their results', () => {
+  test('numbers recomputable segments and names their results', () => {
     const graph = traceOf([f32(2)], (x) => {
       const first = recomputable(() => mul(x, tf.square(x)));
       return tf.neg(recomputable(() => tf.square(first)));
     });
-    expect(graph.nodes.map(({ kernel, block }) => [kernel, block])).toEqual([
+    expect(graph.nodes.map(({ kernel, segment }) => [kernel, segment])).toEqual([
       ['Square', 0],
       ['Multiply', 0],
       ['Square', 1],
       ['Neg', undefined],
     ]);
-    expect(graph.blocks.map(({ results }) => results)).toEqual([
+    expect(graph.segments.map(({ results }) => results)).toEqual([
       graph.nodes[1]!.outputs,
       graph.nodes[2]!.outputs,
     ]);
   });
 
-  test('gives the gradients of a block’s nodes to no block', () => {
+  test('gives the gradients of a segment’s nodes to no segment', () => {
     const graph = traceOf(
       [f32(2)],
       (x) => valueAndGrads((x: Tensor) => sum(recomputable(() => tf.square(x))))([x]).grads[0]!,
     );
     const [, ...after] = graph.nodes;
     expect(after.length).toBeGreaterThan(1);
-    expect(after.every(({ block }) => block === undefined)).toBe(true);
+    expect(after.every(({ segment }) => segment === undefined)).toBe(true);
   });
 });
 
@@ -242,7 +242,7 @@ describe('afterwards TensorFlow.js is as it was', () => {
       (x) => valueAndGrads((x: Tensor) => sum(mul(x, x.dataSync()[0]!)))([x]).value,
     ],
     [
-      'threw within a module, a block and a loop',
+      'threw within a module, a segment and a loop',
       (x) => inScope('a', () => recomputable(() => loop(tf.cast(sum(x), 'int32'), 2, [], fail).stacked[0]!)),
     ],
   ])('when the step %s', (_, run) => {

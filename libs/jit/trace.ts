@@ -102,7 +102,7 @@ export function trace(program: Program, spec: ProgramSpec): Graph {
         nodes: tracer.nodes,
         outputs: named(result.outputs),
         nextState: named(result.state),
-        blocks: tracer.blocks,
+        segments: tracer.segments,
       };
     });
     return graph as unknown as Graph;

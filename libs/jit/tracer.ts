@@ -1,9 +1,18 @@
 /**
- * The recorder behind a trace: hands out values, appends nodes, keeps track of scopes, blocks and loop bodies.
+ * The recorder behind a trace: hands out values, appends nodes, keeps track of scopes, segments and loop bodies.
  */
 import { LowrankError } from '#base/errors.js';
 import { sizeOf, type Shape } from '#base/shapes.js';
-import type { Attributes, Block, Body, Constant, Intermediate, Node, TensorSpec, Value } from '#jit/graph.js';
+import type {
+  Attributes,
+  CheckpointSegment,
+  Body,
+  Constant,
+  Intermediate,
+  Node,
+  TensorSpec,
+  Value,
+} from '#jit/graph.js';
 
 /** Numbers written into a graph beyond this size belong into an input, a weight file or an operation. */
 export const maxConstantBytes = 64 * 1024;
@@ -25,11 +34,11 @@ type Unnumbered<T> = T extends Value ? Omit<T, 'id'> : never;
 
 export class Tracer {
   readonly nodes: Node[] = [];
-  readonly blocks: Block[] = [];
+  readonly segments: CheckpointSegment[] = [];
   private nextId = 0;
   private nodeList = this.nodes;
   private readonly scopes: string[] = [];
-  private block: number | undefined;
+  private segment: number | undefined;
   /** The innermost module that an error came out of. */
   failedIn: string | undefined;
 
@@ -73,7 +82,7 @@ export class Tracer {
       outputs: results,
       attributes,
       scope: this.scope,
-      ...(this.block === undefined ? {} : { block: this.block }),
+      ...(this.segment === undefined ? {} : { segment: this.segment }),
       ...(body ? { body } : {}),
     });
     return results;
@@ -108,18 +117,18 @@ export class Tracer {
     }
   }
 
-  /** Marks the nodes that `trace` makes as one recomputable block; `resultsOf` names the values to keep. */
-  inBlock<T>(trace: () => T, resultsOf: (result: T) => readonly Value[]): T {
-    const outer = this.block;
-    const index = this.blocks.length;
-    this.blocks.push({ index, results: [] });
-    this.block = index;
+  /** Marks the nodes that `trace` makes as one recomputable segment; `resultsOf` names the values to keep. */
+  inSegment<T>(trace: () => T, resultsOf: (result: T) => readonly Value[]): T {
+    const outer = this.segment;
+    const index = this.segments.length;
+    this.segments.push({ index, results: [] });
+    this.segment = index;
     try {
       const result = trace();
-      this.blocks[index] = { index, results: resultsOf(result) };
+      this.segments[index] = { index, results: resultsOf(result) };
       return result;
     } finally {
-      this.block = outer;
+      this.segment = outer;
     }
   }
 

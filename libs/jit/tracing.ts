@@ -64,7 +64,7 @@ export function inScope<T>(name: string, run: () => T): T {
   return tracer ? tracer.inScope(name, run) : run();
 }
 
-/** Marks what is traced inside as one block that may be recomputed in the backward pass; eagerly it only calls. */
+/** Marks what is traced inside as one segment that may be recomputed in the backward pass; eagerly it only calls. */
 export function recomputable(run: () => Tensor): Tensor {
-  return tracer ? tracer.inBlock(run, (result) => [valueOf(result)]) : run();
+  return tracer ? tracer.inSegment(run, (result) => [valueOf(result)]) : run();
 }

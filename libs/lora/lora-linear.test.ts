@@ -68,7 +68,7 @@ function runnerOf(kind: string, options: Partial<LoraLinearOptions> | undefined)
       'cpu',
     );
   }
-  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 });
+  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
   const settings = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
   return new CompiledRunner({ step: { key: 'lora', compile } }, { factors }, settings);
 }

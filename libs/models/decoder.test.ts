@@ -51,10 +51,10 @@ async function runOnce(
   block: Block,
   {
     state = {},
-    recomputedBlocks = 0,
-  }: { state?: Record<string, Float32Array>; recomputedBlocks?: number } = {},
+    recomputedSegments = 0,
+  }: { state?: Record<string, Float32Array>; recomputedSegments?: number } = {},
 ): Promise<{ results: Record<string, Float32Array>; plan: MemoryPlan }> {
-  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks });
+  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments });
   const options = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
   const runner = new CompiledRunner({ step: { key: 'step', compile } }, state, options);
   const results = await runner.run('step', { data: { ...block } });
@@ -212,8 +212,8 @@ describe.each([...new Set([...oneOfEachFamily, 'llama-untied', 'llama-linear-rop
       const block = blockOf(model.config.vocabSize);
       const state = await weightsOf(model);
       const runs = [];
-      for (let recomputedBlocks = 0; recomputedBlocks <= model.config.layers; recomputedBlocks++) {
-        runs.push(await runOnce(program, spec, block, { state, recomputedBlocks }));
+      for (let recomputedSegments = 0; recomputedSegments <= model.config.layers; recomputedSegments++) {
+        runs.push(await runOnce(program, spec, block, { state, recomputedSegments }));
       }
       const [none] = runs;
       for (const { results } of runs) expect(results).toEqual(none!.results);
@@ -229,7 +229,7 @@ test('the gradient of the embedding is the same in every run, on two threads', a
   const { program, spec } = gradientStep(model);
   // Few different tokens: every row of the table gathers many gradients.
   const block = { ...blockOf(3), positions: blockOf(model.config.vocabSize).positions };
-  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 });
+  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
   const options = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
   const runner = new CompiledRunner({ step: { key: 'step', compile } }, await weightsOf(model), options);
   const gradient = async () => (await runner.run('step', { data: block }))['d model.embed_tokens.weight'];

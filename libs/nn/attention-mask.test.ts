@@ -90,7 +90,7 @@ function attentionStep(L: number, window: number | null): { program: Program; sp
 function runnerOf(kind: 'compiled' | 'eager', L: number, window: number | null): Runner {
   const step = attentionStep(L, window);
   if (kind === 'eager') return new EagerRunner({ step }, {}, () => Promise.reject(new Error('none')), 'cpu');
-  const compile = () => compileProgram(step.program, step.spec, { device: 'cpu', recomputedBlocks: 0 });
+  const compile = () => compileProgram(step.program, step.spec, { device: 'cpu', recomputedSegments: 0 });
   const options = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
   return new CompiledRunner({ step: { key: 'attention', compile } }, {}, options);
 }

@@ -2,7 +2,7 @@
 import type { Graph } from '#jit/graph.js';
 import { accumulateProducts } from '#jit/passes/accumulate.js';
 import { eliminateDeadNodes } from '#jit/passes/dead-nodes.js';
-import { recomputeBlocks } from '#jit/passes/recompute.js';
+import { recomputeSegments } from '#jit/passes/recompute.js';
 import { collapseReshapes } from '#jit/passes/reshape-chains.js';
 import { scalarizeUniformConstants } from '#jit/passes/uniform-constants.js';
 import { type Program, type ProgramSpec, trace } from '#jit/trace.js';
@@ -16,15 +16,15 @@ import { gatherWeightFiles, type WeightLink } from '#runtime/weight-folder.js';
 
 export interface CompileOptions {
   readonly device: Device;
-  /** How many of the model's blocks, from the first, are recomputed in the backward pass. */
-  readonly recomputedBlocks: number;
+  /** How many of the checkpoint segments of the model, from the first, are recomputed in the backward pass. */
+  readonly recomputedSegments: number;
 }
 
 /** The passes that every graph goes through, recomputation after what could remove its copies. */
-export function optimize(graph: Graph, recomputedBlocks: number): Graph {
-  const blocks = new Set(Array.from({ length: recomputedBlocks }, (_, i) => i));
+export function optimize(graph: Graph, recomputedSegments: number): Graph {
+  const segments = new Set(Array.from({ length: recomputedSegments }, (_, i) => i));
   const simplified = eliminateDeadNodes(collapseReshapes(scalarizeUniformConstants(graph)));
-  return accumulateProducts(eliminateDeadNodes(recomputeBlocks(simplified, blocks)));
+  return accumulateProducts(eliminateDeadNodes(recomputeSegments(simplified, segments)));
 }
 
 /** A step function ready for ONNX Runtime: the model's bytes, its inputs and results by name, its plan. */
@@ -45,7 +45,7 @@ export interface GraphManifest {
 
 /** Traces a step function and writes its graph in ONNX operators, nodes in the order that keeps memory low. */
 export function lowerProgram(program: Program, spec: ProgramSpec, options: CompileOptions): LoweredGraph {
-  const lowered = lower(optimize(trace(program, spec), options.recomputedBlocks), options.device);
+  const lowered = lower(optimize(trace(program, spec), options.recomputedSegments), options.device);
   return { ...lowered, model: { ...lowered.model, nodes: arrangeForExecution(lowered.model.nodes) } };
 }
 

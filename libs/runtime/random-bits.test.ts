@@ -24,7 +24,7 @@ async function runBoth(
     weights: {},
   };
   const program: Program = ({ data }) => ({ outputs: { y: run(data['x']!, data['keys']!) }, state: {} });
-  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 });
+  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
   const options = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
   const runners = [
     new EagerRunner({ step: { program, spec } }, {}, () => Promise.reject(new Error('none')), 'cpu'),

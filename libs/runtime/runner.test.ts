@@ -72,7 +72,7 @@ function createRunner(kind: string, state = initial()): Runner {
   if (kind === 'eager') return new EagerRunner(programs, state, () => Promise.resolve(weight), 'cpu');
   const compilable = Object.entries(programs).map(([key, { program, spec }]) => [
     key,
-    { key, compile: () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 }) },
+    { key, compile: () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 }) },
   ]);
   const options = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
   return new CompiledRunner(Object.fromEntries(compilable) as never, state, options);
@@ -197,7 +197,7 @@ test('what failed to compile is tried again, and does not keep a runner from clo
   const { program, spec } = stepFunctions().move;
   const compile = () => {
     if (++attempts === 1) return Promise.reject(new Error('disk full'));
-    return compileProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 });
+    return compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
   };
   const options = { device: 'cpu', threads: 1, spin: false, cacheFolder: undefined } as const;
   const runner = new CompiledRunner({ move: { key: 'move', compile } }, initial(), options);

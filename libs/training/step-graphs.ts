@@ -54,8 +54,8 @@ export class StepGraphs {
     const { graph } = await cachedGraph(cacheFolder, this.keyOf(name, recompute), async () => {
       onCompile(name);
       const { program, spec } = createStepPrograms(this.source)[name];
-      const recomputedBlocks = hasBackwardPass(name) ? recompute : 0;
-      return compileProgram(program, spec, { device, recomputedBlocks }, scratchFolder);
+      const recomputedSegments = hasBackwardPass(name) ? recompute : 0;
+      return compileProgram(program, spec, { device, recomputedSegments }, scratchFolder);
     });
     return graph;
   }

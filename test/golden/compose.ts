@@ -14,7 +14,7 @@ import type { CompositionForm } from '#adapters/composition-recipe.js';
 import { type FlatAdapter, flatAdapter } from '#adapters/flat-factors.js';
 import { LiveComposition } from '#adapters/live-composition.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
-import { BlockModel } from '#generation/block-model.js';
+import { BucketModel } from '#generation/bucket-model.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { absoluteError, tolerances } from '../tolerances.js';
 import { ErrorMeter, type GoldenResult, type GoldenTensor, readJson, readTensors } from './golden-case.js';
@@ -81,7 +81,7 @@ async function checkLogits(
   const expected = golden.get('linear.logits')!;
   const [rows, length] = ids.shape as [number, number];
   const vocabulary = expected.shape[2]!;
-  const model = BlockModel.create({
+  const model = BucketModel.create({
     model: await openModelFolder(familyFolder),
     modules: adapter.modules,
     selector: adapter.selector ? 'diagonal' : 'identity',

@@ -52,7 +52,7 @@ class LogitsRunner {
       weights: frozenWeights(model.parameters),
     };
     const compile = () =>
-      compileProgram(logitsProgram(buildModel(model.config)), spec, { device: 'cpu', recomputedBlocks: 0 });
+      compileProgram(logitsProgram(buildModel(model.config)), spec, { device: 'cpu', recomputedSegments: 0 });
     const options = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
     this.runner = new CompiledRunner({ logits: { key: 'logits', compile } }, {}, options);
   }

@@ -54,7 +54,7 @@ function layerProgram(layer: Injected): Program {
 const gradientName = (name: string): string => `${name.replace(/\.weight$/, '')}.grad`;
 
 function runners(program: Program, spec: ProgramSpec): Readonly<Record<string, Runner>> {
-  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 });
+  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
   const options = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
   const noWeights = () => Promise.reject(new Error('no weights'));
   return {

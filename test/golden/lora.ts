@@ -103,7 +103,7 @@ function createRunner(
         {
           key: name,
           compile: () =>
-            compileProgram(program, spec, { device: 'cpu', recomputedBlocks: base.config.layers }),
+            compileProgram(program, spec, { device: 'cpu', recomputedSegments: base.config.layers }),
         },
       ]),
     ),

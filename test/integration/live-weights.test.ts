@@ -9,7 +9,7 @@ import { LiveComposition } from '#adapters/live-composition.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
 import type { ChatTemplate } from '#data/chat-template.js';
 import type { Tokenizer } from '#data/tokenizer.js';
-import { BlockModel, type RunnerChoice } from '#generation/block-model.js';
+import { BucketModel, type RunnerChoice } from '#generation/bucket-model.js';
 import { type CompletionOptions, createGenerator } from '#generation/generator.js';
 import { generateTokens } from '#generation/generate-tokens.js';
 import { greedy } from '#generation/sampling.js';
@@ -36,7 +36,7 @@ const members = (weights: readonly number[]) =>
 
 async function open(runner: RunnerChoice, modules: readonly TargetModule[], selector = false) {
   const model = await openModelFolder(join(fixtures, 'families/llama'));
-  return BlockModel.create({ model, modules, selector: selector ? 'diagonal' : 'identity', runner });
+  return BucketModel.create({ model, modules, selector: selector ? 'diagonal' : 'identity', runner });
 }
 
 /** Logits of a model made for one adapter. */

@@ -16,9 +16,9 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const setups: StepSetup[] = [
   { folder: join(families, 'llama'), targets: ['q_proj', 'v_proj'], dropout: 0 },
-  { folder: join(families, 'llama'), recomputedBlocks: 2 },
-  { folder: join(families, 'llama-bf16'), recomputedBlocks: 1 },
-  { folder: join(families, 'qwen2'), targets: 'all-linear', recomputedBlocks: 2 },
+  { folder: join(families, 'llama'), recomputedSegments: 2 },
+  { folder: join(families, 'llama-bf16'), recomputedSegments: 1 },
+  { folder: join(families, 'qwen2'), targets: 'all-linear', recomputedSegments: 2 },
 ];
 
 /** Names of a model's own nodes, those of loops' bodies left out, in the order in which ONNX Runtime ran them. */
@@ -78,8 +78,8 @@ describe('recomputation', () => {
     { folder: join(families, 'llama-bf16') },
   ])('of none, some or all blocks gives the same bits, in less memory, $targets', async (setup) => {
     const runs = [];
-    for (const recomputedBlocks of [0, 1, 2]) {
-      const step = await openTrainingStep({ ...setup, recomputedBlocks });
+    for (const recomputedSegments of [0, 1, 2]) {
+      const step = await openTrainingStep({ ...setup, recomputedSegments });
       runs.push({ results: await runSteps(step), plan: await step.runner.plan('train') });
       await step.runner.close();
     }

@@ -7,7 +7,7 @@ import type { FlatAdapter } from '#adapters/flat-factors.js';
 import { flatAdapter } from '#adapters/flat-factors.js';
 import { LiveComposition } from '#adapters/live-composition.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
-import { BlockModel } from '#generation/block-model.js';
+import { BucketModel } from '#generation/bucket-model.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { absoluteError, tolerances } from '../tolerances.js';
 
@@ -19,7 +19,7 @@ afterAll(() => rm(scratch, { recursive: true }));
 
 /** Logits after a few tokens, compiled. */
 async function answer(folder: string, adapter?: FlatAdapter): Promise<Float32Array> {
-  const model = BlockModel.create({
+  const model = BucketModel.create({
     model: await openModelFolder(folder),
     modules: adapter?.modules ?? [],
     selector: adapter?.selector ? 'diagonal' : 'identity',

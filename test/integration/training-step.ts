@@ -22,7 +22,7 @@ export interface StepSetup {
   readonly folder: string;
   readonly targets?: string | string[];
   readonly dropout?: number;
-  readonly recomputedBlocks?: number;
+  readonly recomputedSegments?: number;
   /** Where weights of several folders are linked together. */
   readonly scratch?: string;
 }
@@ -51,7 +51,7 @@ export async function openTrainingStep({
   folder,
   targets = 'all-linear',
   dropout = 0.1,
-  recomputedBlocks = 0,
+  recomputedSegments = 0,
   scratch,
 }: StepSetup): Promise<TrainingStep> {
   const base = await openModelFolder(folder);
@@ -61,7 +61,7 @@ export async function openTrainingStep({
   const { program, spec } = stepPrograms(model, frozenWeights(base.parameters), shape, optimizer).train;
   const { size } = model.layout;
   const key = streamKey(3, 0, 'factors');
-  const options = { device: 'cpu', recomputedBlocks } as const;
+  const options = { device: 'cpu', recomputedSegments } as const;
   const compile = () => compileProgram(program, spec, options, scratch);
   const runner = new CompiledRunner(
     { train: { key: 'train', compile } },

@@ -48,7 +48,7 @@ async function writeModel(name: string, dtype: 'F32' | 'BF16' | 'F16'): Promise<
   return folder;
 }
 
-async function train(folder: string, setup: { recomputedBlocks?: number; scratch?: string } = {}) {
+async function train(folder: string, setup: { recomputedSegments?: number; scratch?: string } = {}) {
   const step = await openTrainingStep({ folder, ...setup });
   const results = await runSteps(step);
   await step.runner.close();
@@ -62,7 +62,7 @@ describe('a training step gives the same to the bit', () => {
     for (const dtype of ['BF16', 'F16'] as const) {
       const folder = await writeModel(dtype, dtype);
       expect(await train(folder), dtype).toEqual(expected);
-      expect(await train(folder, { recomputedBlocks: 2 }), dtype).toEqual(expected);
+      expect(await train(folder, { recomputedSegments: 2 }), dtype).toEqual(expected);
     }
   });
 

@@ -74,7 +74,7 @@ export async function runCompiled(
     {
       step: {
         key: kernelCase.name,
-        compile: () => compileProgram(program, spec, { device, recomputedBlocks: 0 }),
+        compile: () => compileProgram(program, spec, { device, recomputedSegments: 0 }),
       },
     },
     {},

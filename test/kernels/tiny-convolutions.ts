@@ -140,7 +140,7 @@ export async function runTinyConvolutions(
           {
             step: {
               key: 'tiny convolutions',
-              compile: () => compileProgram(program, spec, { device: on.device, recomputedBlocks: 0 }),
+              compile: () => compileProgram(program, spec, { device: on.device, recomputedSegments: 0 }),
             },
           },
           initial,

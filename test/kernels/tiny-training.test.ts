@@ -16,6 +16,6 @@ test('a training run with dropout and accumulation gives the same numbers compil
 
 test('recomputing layers in the backward pass changes no bit of a training run', async () => {
   const kept = await runTinyTraining(fixtures, { device: 'cpu' });
-  const recomputed = await runTinyTraining(fixtures, { device: 'cpu', recomputedBlocks: 2 });
+  const recomputed = await runTinyTraining(fixtures, { device: 'cpu', recomputedSegments: 2 });
   expect(recomputed).toEqual(kept);
 });

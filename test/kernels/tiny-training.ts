@@ -68,7 +68,7 @@ async function train(runner: Runner, vocabulary: number, sites: number): Promise
 /** The run on a compiled graph of a device, or eagerly on a TensorFlow.js backend. */
 export async function runTinyTraining(
   fixtures: string,
-  on: { readonly device: Device; readonly recomputedBlocks?: number } | { readonly backend: string },
+  on: { readonly device: Device; readonly recomputedSegments?: number } | { readonly backend: string },
 ): Promise<TinyRun> {
   const base = await openModelFolder(join(fixtures, 'families/llama'));
   const start = await readAdapter(join(fixtures, 'lora/all-linear-rslora/init'), { model: base.tree });
@@ -89,9 +89,9 @@ export async function runTinyTraining(
       modules.length,
     );
   }
-  const { device, recomputedBlocks = 0 } = on;
+  const { device, recomputedSegments = 0 } = on;
   const compilable = Object.entries({ accumulate, optimizerStep }).map(([name, { program, spec }]) => {
-    const compile = () => compileProgram(program, spec, { device, recomputedBlocks });
+    const compile = () => compileProgram(program, spec, { device, recomputedSegments });
     return [name, { key: name, compile }] as const;
   });
   const runner = new CompiledRunner(Object.fromEntries(compilable), initial, {

@@ -91,7 +91,7 @@ const programs = createStepPrograms({ base, modules, dropout: 0, shape, optimize
 const { program, spec } = programs.train;
 const parameters = flattenFactors(adapterLayout(modules), factors);
 const zeros = () => new Float32Array(parameters.length);
-const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 });
+const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
 const runner = new CompiledRunner(
   { train: { key: 'train', compile } },
   { parameters, moment1: zeros(), moment2: zeros() },

@@ -18,7 +18,7 @@ import { flatAdapter } from '#adapters/flat-factors.js';
 import { initialiseAdapter } from '#adapters/initialise.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
-import { BlockModel } from '#generation/block-model.js';
+import { BucketModel } from '#generation/bucket-model.js';
 import { streamKey, uniformAt } from '#jit/random.js';
 import { type LoraConfigInput, parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
@@ -120,7 +120,7 @@ async function writeMembers(base: ModelFolder, folder: string, { members }: Case
 
 async function logitsWith(base: ModelFolder, adapterFolder: string): Promise<Float32Array[]> {
   const adapter = flatAdapter(await readAdapter(adapterFolder, { model: base.tree }));
-  const model = BlockModel.create({
+  const model = BucketModel.create({
     model: base,
     modules: adapter.modules,
     runner: { kind: 'compiled', device: 'cpu', threads: 2, spin: false, cacheFolder: undefined },

@@ -20,7 +20,7 @@ import { LiveComposition } from '#adapters/live-composition.js';
 import { openAdapter } from '#adapters/read-adapter.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
 import { AdapterFeed } from '#generation/adapter-feed.js';
-import { BlockModel } from '#generation/block-model.js';
+import { BucketModel } from '#generation/bucket-model.js';
 import { streamKey, uniformAt } from '#jit/random.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
@@ -101,7 +101,7 @@ async function changeWeights(live: LiveComposition): Promise<number[]> {
     writeState: unused,
     close: () => Promise.resolve(),
   };
-  const model = new BlockModel(1024, 1, [], runner, new AdapterFeed(live.modules, 'diagonal'));
+  const model = new BucketModel(1024, 1, [], runner, new AdapterFeed(live.modules, 'diagonal'));
   const times: number[] = [];
   for (let i = 0; i < 10; i++) {
     const start = performance.now();

@@ -101,7 +101,7 @@ export class CompiledPretraining implements PretrainingEngine {
     const model = { decoder: baseModel(), layout: this.layout };
     const programs = createPrograms(model, this.shape, this.options);
     const compilable = Object.entries(programs).map(([name, { program, spec }]) => {
-      const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedBlocks: 0 });
+      const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
       return [name, { key: name, compile }] as const;
     });
     const zeros = () => new Float32Array(this.layout.size);

@@ -31,7 +31,7 @@ function program({ data }: { data: Readonly<Record<string, Tensor>> }) {
 }
 
 function compiledRunner(device: Device): Runner {
-  const compile = () => compileProgram(program, spec, { device, recomputedBlocks: 0 });
+  const compile = () => compileProgram(program, spec, { device, recomputedSegments: 0 });
   const options = { device, threads: 1, spin: false, cacheFolder: undefined };
   return new CompiledRunner({ probe: { key: 'probe', compile } }, {}, options);
 }

@@ -65,7 +65,7 @@ describe('a product stays by itself', () => {
     ['when the other addend is a column', (x, w, _, column) => add(product(x, w), column)],
     ['when it is multiplied', (x, w, row) => mul(product(x, w), row)],
     [
-      'when the addition belongs to another block',
+      'when the addition belongs to another segment',
       (x, w, row) =>
         add(
           recomputable(() => product(x, w)),

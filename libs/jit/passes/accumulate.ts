@@ -47,7 +47,7 @@ export function accumulateProducts(graph: Graph): Graph {
           if (!isFlatProduct(product) || joined.has(product) || innerSize(product) < shortestInner)
             return false;
           const [output] = product.outputs as [Value];
-          return uses.get(output) === 1 && product.block === node.block && isAddend(addend, output);
+          return uses.get(output) === 1 && product.segment === node.segment && isAddend(addend, output);
         });
       // The later product is the better one to join: the earlier one, or its own joined form, is the addend.
       const best = candidates.sort((p, q) => order.get(q.product!)! - order.get(p.product!)!)[0];

@@ -4,25 +4,25 @@ import { usedValues } from '#jit/graph.js';
 import { valueAndGrads } from '#jit/differentiate.js';
 import { matMul, mul, sigmoid, square, sum, type Tensor } from '#jit/ops.js';
 import { eliminateDeadNodes } from '#jit/passes/dead-nodes.js';
-import { recomputeBlocks } from '#jit/passes/recompute.js';
+import { recomputeSegments } from '#jit/passes/recompute.js';
 import { printGraph } from '#jit/print.js';
 import { recomputable } from '#jit/tracing.js';
 import { f32, kernelsOf, traceOf } from '../../../test/trace-of.js';
 
-/** Two blocks of the same operations, and the gradient of their sum by x and w. */
+/** Two segments of the same operations, and the gradient of their sum by x and w. */
 const graph = traceOf([f32(2, 2), f32(2, 2)], (x, w) => {
   const { value, grads } = valueAndGrads((x: Tensor, w: Tensor) => {
-    const block = (x: Tensor) => recomputable(() => mul(square(sigmoid(matMul(x, w))), x));
-    return sum(block(block(x)));
+    const segment = (x: Tensor) => recomputable(() => mul(square(sigmoid(matMul(x, w))), x));
+    return sum(segment(segment(x)));
   })([x, w]);
   return [value, ...grads];
 });
 
-const recomputed = (...blocks: number[]) => eliminateDeadNodes(recomputeBlocks(graph, new Set(blocks)));
+const recomputed = (...segments: number[]) => eliminateDeadNodes(recomputeSegments(graph, new Set(segments)));
 
-/** Values that are made in a block of the forward pass and read after the forward pass. */
+/** Values that are made in a segment of the forward pass and read after the forward pass. */
 function crossing({ nodes }: Graph): number {
-  const lastForward = nodes.findLastIndex((node) => node.block !== undefined);
+  const lastForward = nodes.findLastIndex((node) => node.segment !== undefined);
   const made = new Set<Value>(nodes.slice(0, lastForward + 1).flatMap((node) => node.outputs));
   return new Set(
     nodes
@@ -33,11 +33,11 @@ function crossing({ nodes }: Graph): number {
 }
 
 describe('recomputation', () => {
-  test('of no block changes nothing', () => {
-    expect(recomputeBlocks(graph, new Set())).toBe(graph);
+  test('of no segment changes nothing', () => {
+    expect(recomputeSegments(graph, new Set())).toBe(graph);
   });
 
-  test('makes what a block made on the way again, right before the backward pass reads it', () => {
+  test('makes what a segment made on the way again, right before the backward pass reads it', () => {
     expect(printGraph(recomputed(0, 1))).toMatchInlineSnapshot(`
       "data x0: f32[2,2]
       data x1: f32[2,2]
@@ -90,7 +90,7 @@ describe('recomputation', () => {
     `);
   });
 
-  test('leaves only the results of blocks to be kept', () => {
+  test('leaves only the results of segments to be kept', () => {
     expect([
       crossing(graph),
       crossing(recomputed(0)),
@@ -109,12 +109,12 @@ describe('recomputation', () => {
     }
   });
 
-  test('copies no block that the backward pass does not need', () => {
+  test('copies no segment that the backward pass does not need', () => {
     const forward = traceOf([f32(2)], (x) => recomputable(() => square(sigmoid(x))));
-    expect(kernelsOf(recomputeBlocks(forward, new Set([0])))).toEqual(['Sigmoid', 'Square']);
+    expect(kernelsOf(recomputeSegments(forward, new Set([0])))).toEqual(['Sigmoid', 'Square']);
   });
 
-  test('copies each node of a block once', () => {
+  test('copies each node of a segment once', () => {
     const kernels = kernelsOf(recomputed(0, 1));
     expect(kernels.filter((kernel) => kernel === 'Sigmoid')).toHaveLength(4);
   });

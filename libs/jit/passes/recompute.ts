@@ -1,6 +1,6 @@
 /**
- * Recomputation of blocks in the backward pass (gradient checkpointing, Chen et al. 2016): what a block made on the
- * way is made again where the backward pass first needs it, so that only the block's results are kept.
+ * Recomputation of segments in the backward pass (gradient checkpointing, Chen et al. 2016): what a segment made on the
+ * way is made again where the backward pass first needs it, so that only the segment's results are kept.
  */
 import {
   type Graph,
@@ -12,7 +12,7 @@ import {
   withNodes,
 } from '#jit/graph.js';
 
-/** Copies of the nodes that make `wanted` out of values made outside of the block, and the map to the copies. */
+/** Copies of the nodes that make `wanted` out of values made outside of the segment, and the map to the copies. */
 function copyNodes(
   wanted: readonly Value[],
   members: ReadonlyMap<Value, Node>,
@@ -34,50 +34,50 @@ function copyNodes(
     const rewired = rewireNode(node, (value) => copyOf.get(value) ?? value);
     const outputs = node.outputs.map((output): Intermediate => ({ ...output, id: nextId() }));
     node.outputs.forEach((output, i) => copyOf.set(output, outputs[i]!));
-    const { block: _, ...copy } = { ...rewired, outputs };
+    const { segment: _, ...copy } = { ...rewired, outputs };
     copies.push(copy);
   }
   return { copies, copyOf };
 }
 
 /**
- * The graph in which everything after the forward pass reads recomputed values of the given blocks.
+ * The graph in which everything after the forward pass reads recomputed values of the given segments.
  *
  * The copies stand right before their first reader. Values are unchanged to the bit: the same nodes on the same
  * inputs.
  */
-export function recomputeBlocks(graph: Graph, blocks: ReadonlySet<number>): Graph {
-  if (blocks.size === 0) return graph;
+export function recomputeSegments(graph: Graph, segments: ReadonlySet<number>): Graph {
+  if (segments.size === 0) return graph;
   let id = Math.max(0, ...graph.nodes.flatMap((node) => node.outputs.map((output) => output.id))) + 1;
-  const lastForward = graph.nodes.findLastIndex((node) => node.block !== undefined);
-  const kept = new Set(graph.blocks.flatMap((block) => block.results));
+  const lastForward = graph.nodes.findLastIndex((node) => node.segment !== undefined);
+  const kept = new Set(graph.segments.flatMap((segment) => segment.results));
   const membersOf = new Map<number, Map<Value, Node>>();
-  const blockOf = new Map<Value, number>();
+  const segmentOf = new Map<Value, number>();
   for (const node of graph.nodes) {
-    if (node.block === undefined || !blocks.has(node.block)) continue;
-    const members = membersOf.get(node.block) ?? new Map<Value, Node>();
-    membersOf.set(node.block, members);
+    if (node.segment === undefined || !segments.has(node.segment)) continue;
+    const members = membersOf.get(node.segment) ?? new Map<Value, Node>();
+    membersOf.set(node.segment, members);
     for (const output of node.outputs) {
       members.set(output, node);
-      if (!kept.has(output)) blockOf.set(output, node.block);
+      if (!kept.has(output)) segmentOf.set(output, node.segment);
     }
   }
 
   const backward = graph.nodes.slice(lastForward + 1);
   const wantedOf = new Map<number, Set<Value>>();
   for (const value of backward.flatMap(usedValues)) {
-    const block = blockOf.get(value);
-    if (block !== undefined) wantedOf.set(block, (wantedOf.get(block) ?? new Set()).add(value));
+    const segment = segmentOf.get(value);
+    if (segment !== undefined) wantedOf.set(segment, (wantedOf.get(segment) ?? new Set()).add(value));
   }
 
   const copyOf = new Map<Value, Value>();
   const result: Node[] = graph.nodes.slice(0, lastForward + 1);
   for (const node of backward) {
-    for (const block of new Set(usedValues(node).flatMap((value) => blockOf.get(value) ?? []))) {
-      const wanted = wantedOf.get(block);
+    for (const segment of new Set(usedValues(node).flatMap((value) => segmentOf.get(value) ?? []))) {
+      const wanted = wantedOf.get(segment);
       if (!wanted) continue;
-      wantedOf.delete(block);
-      const made = copyNodes([...wanted], membersOf.get(block)!, kept, () => id++);
+      wantedOf.delete(segment);
+      const made = copyNodes([...wanted], membersOf.get(segment)!, kept, () => id++);
       made.copyOf.forEach((copy, value) => copyOf.set(value, copy));
       result.push(...made.copies);
     }

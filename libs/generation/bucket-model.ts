@@ -1,6 +1,6 @@
 /**
- * Next tokens from keys and values that are kept: a prompt lies at the start of a block of fixed length and is read at
- * once, then every token is one short run. What fills a block or a cache up to its length is hidden by masks.
+ * Next tokens from keys and values that are kept: a prompt lies at the start of a bucket of fixed length and is read at
+ * once, then every token is one short run. What fills a bucket or a cache up to its length is hidden by masks.
  */
 import { AdapterFeed } from '#generation/adapter-feed.js';
 import { type CachedLayer, KeyValueCache, keysName, valuesName } from '#generation/key-value-cache.js';
@@ -22,10 +22,10 @@ export type RunnerChoice =
   | ({ readonly kind: 'compiled' } & CompiledRunnerOptions)
   | { readonly kind: 'eager'; readonly backend: string };
 
-const shortestBlock = 64;
+const shortestBucket = 64;
 const shortestCache = 256;
 /** Attention masks grow with the square of the length: beyond this one takes more than a gigabyte. */
-const longestBlock = 16_384;
+const longestBucket = 16_384;
 
 function growingLengths(shortest: number, factor: number, limit: number): number[] {
   const lengths: number[] = [];
@@ -33,8 +33,8 @@ function growingLengths(shortest: number, factor: number, limit: number): number
   return [...lengths, limit];
 }
 
-/** Lengths of blocks of prompts, doubling up to the limit itself. */
-export const blockLengths = (limit: number): number[] => growingLengths(shortestBlock, 2, limit);
+/** Lengths of buckets for prompts, doubling up to the limit itself. */
+export const bucketLengths = (limit: number): number[] => growingLengths(shortestBucket, 2, limit);
 
 /** Lengths of caches: fewer, as room that is not used costs little beside the weights that every token reads. */
 export const cacheLengths = (limit: number): number[] => growingLengths(shortestCache, 4, limit);
@@ -42,7 +42,7 @@ export const cacheLengths = (limit: number): number[] => growingLengths(shortest
 type Phase = 'prefill' | 'decode';
 const programName = (phase: Phase, length: number) => `${phase} of ${length}`;
 
-/** What the step function of a phase reads for blocks or caches of a length, adapter and weights left out. */
+/** What the step function of a phase reads for buckets or caches of a length, adapter and weights left out. */
 function phaseInputs(phase: Phase, length: number, cached: readonly CachedLayer[]): ProgramSpec['data'] {
   const ints = (...shape: number[]) => ({ shape, dtype: 'int32' as const });
   if (phase === 'prefill') {
@@ -56,7 +56,7 @@ function phaseInputs(phase: Phase, length: number, cached: readonly CachedLayer[
   return { token: ints(1), position: ints(1), ...Object.fromEntries(kept) };
 }
 
-export interface BlockModelOptions {
+export interface BucketModelOptions {
   readonly model: ModelFolder;
   /** Layers that an adapter may change; empty = base model only. */
   readonly modules: readonly TargetModule[];
@@ -69,7 +69,7 @@ export interface BlockModelOptions {
 
 /** The step functions of every phase and length, made when they are first needed. */
 function openRunner(
-  { model, modules, selector = 'identity', runner }: BlockModelOptions,
+  { model, modules, selector = 'identity', runner }: BucketModelOptions,
   limit: number,
   adapter: ProgramSpec['data'],
 ): Runner {
@@ -85,7 +85,7 @@ function openRunner(
   const make = { prefill: prefillProgram, decode: decodeProgram };
   const programOf = (phase: Phase): Program => make[phase]({ config, modules, selector });
   const weights = frozenWeights(model.parameters);
-  const lengths = { prefill: blockLengths(limit), decode: cacheLengths(limit) };
+  const lengths = { prefill: bucketLengths(limit), decode: cacheLengths(limit) };
   const phases = (['prefill', 'decode'] as const).flatMap((phase) =>
     lengths[phase].map((length) => {
       const data = { ...phaseInputs(phase, length, model.tree.attentions), ...adapter };
@@ -101,13 +101,13 @@ function openRunner(
   const { device, cacheFolder } = options;
   const named = phases.map(({ phase, name, spec }) => {
     const compile = () =>
-      compileProgram(programOf(phase), spec, { device, recomputedBlocks: 0 }, cacheFolder);
+      compileProgram(programOf(phase), spec, { device, recomputedSegments: 0 }, cacheFolder);
     return [name, { key: { program: phase, config, layers, spec, device }, compile }] as const;
   });
   return new CompiledRunner(Object.fromEntries(named), {}, options);
 }
 
-export class BlockModel implements NextTokenModel {
+export class BucketModel implements NextTokenModel {
   /** `runner` has the step functions of the model for all lengths up to `maxLength`. */
   constructor(
     readonly maxLength: number,
@@ -118,19 +118,19 @@ export class BlockModel implements NextTokenModel {
   ) {}
 
   /** Nothing is compiled or read before it is needed. TensorFlow.js is loaded only to compile or to run eagerly. */
-  static create(options: BlockModelOptions): BlockModel {
+  static create(options: BucketModelOptions): BucketModel {
     const { model, modules, selector = 'identity', maxLength } = options;
     const { config } = model;
-    const limit = Math.min(maxLength ?? Infinity, config.maxPositionEmbeddings, longestBlock);
+    const limit = Math.min(maxLength ?? Infinity, config.maxPositionEmbeddings, longestBucket);
     const feed = new AdapterFeed(modules, selector);
     const runner = openRunner(options, limit, feed.spec);
-    return new BlockModel(limit, config.vocabSize, model.tree.attentions, runner, feed);
+    return new BucketModel(limit, config.vocabSize, model.tree.attentions, runner, feed);
   }
 
   /** Throws `adapter_layout_mismatch` for an adapter of another layout; `extend` throws `token_out_of_range`. */
   open(adapter: AdapterNumbers | undefined): TokenSequence {
     const { runner, vocabSize, cached, maxLength } = this;
-    return new BlockSequence(runner, vocabSize, cached, maxLength, this.feed.inputs(adapter));
+    return new BucketSequence(runner, vocabSize, cached, maxLength, this.feed.inputs(adapter));
   }
 
   close(): Promise<void> {
@@ -138,7 +138,7 @@ export class BlockModel implements NextTokenModel {
   }
 }
 
-class BlockSequence implements TokenSequence {
+class BucketSequence implements TokenSequence {
   private cache: KeyValueCache | undefined;
 
   constructor(
@@ -166,13 +166,13 @@ class BlockSequence implements TokenSequence {
   }
 
   private async prefill(tokens: readonly number[]): Promise<Float32Array> {
-    const length = blockLengths(this.maxLength).find((length) => length >= tokens.length)!;
-    const block = new Int32Array(length);
-    block.set(tokens);
+    const length = bucketLengths(this.maxLength).find((length) => length >= tokens.length)!;
+    const bucket = new Int32Array(length);
+    bucket.set(tokens);
     const { logits, ...kept } = await this.runner.run(programName('prefill', length), {
       data: {
-        tokens: block,
-        positions: Int32Array.from(block, (_, i) => i),
+        tokens: bucket,
+        positions: Int32Array.from(bucket, (_, i) => i),
         segments: new Int32Array(length),
         row: Int32Array.of(tokens.length - 1),
         ...this.adapter,

@@ -5,7 +5,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { flatAdapter } from '#adapters/flat-factors.js';
 import { readAdapter } from '#adapters/read-adapter.js';
-import { BlockModel, blockLengths, cacheLengths, type RunnerChoice } from '#generation/block-model.js';
+import { BucketModel, bucketLengths, cacheLengths, type RunnerChoice } from '#generation/bucket-model.js';
 import { generateTokens } from '#generation/generate-tokens.js';
 import type { AdapterNumbers } from '#generation/next-token-model.js';
 import { greedy } from '#generation/sampling.js';
@@ -42,10 +42,10 @@ async function loadAdapter(name: string) {
   return { model, adapter: flatAdapter(adapter) };
 }
 
-test('lengths of blocks double up to the limit, those of caches are fewer', () => {
-  expect(blockLengths(300)).toEqual([64, 128, 256, 300]);
-  expect(blockLengths(256)).toEqual([64, 128, 256]);
-  expect(blockLengths(20)).toEqual([20]);
+test('lengths of buckets double up to the limit, those of caches are fewer', () => {
+  expect(bucketLengths(300)).toEqual([64, 128, 256, 300]);
+  expect(bucketLengths(256)).toEqual([64, 128, 256]);
+  expect(bucketLengths(20)).toEqual([20]);
   expect(cacheLengths(2000)).toEqual([256, 1024, 2000]);
   expect(cacheLengths(20)).toEqual([20]);
 });
@@ -61,25 +61,25 @@ describe('greedy tokens are those of transformers', () => {
     const golden = await readSafetensorsHeader(join(model.folder, 'expected.safetensors'));
     const expected = await readTensorI32(golden, golden.tensors.get('greedy')!);
     const prompt = [...expected.subarray(0, expected.length - 10)];
-    const blocks = BlockModel.create({ model, modules: [], runner });
+    const buckets = BucketModel.create({ model, modules: [], runner });
     const tokens = [...prompt];
     const options = { sampling: greedy, request: 0, maxTokens: 10, stopIds: [], adapter: undefined };
-    for await (const { token } of generateTokens(blocks, prompt, options)) tokens.push(token);
+    for await (const { token } of generateTokens(buckets, prompt, options)) tokens.push(token);
     expect(tokens).toEqual([...expected]);
-    await blocks.close();
+    await buckets.close();
   });
 });
 
-test('a sequence gives the same logits in blocks of different length', async () => {
+test('a sequence gives the same logits in buckets of different length', async () => {
   const model = await openFamily('llama');
   const long = { ...model, config: { ...model.config, maxPositionEmbeddings: 200 } };
   const tokens = someTokens(70, model.config.vocabSize);
   const results = [];
   for (const maxLength of [70, 100, undefined]) {
-    const blocks = BlockModel.create({ model: long, modules: [], runner: compiled, maxLength });
-    expect(blocks.maxLength).toBe(maxLength ?? 200);
-    results.push(await blocks.open(undefined).extend(tokens));
-    await blocks.close();
+    const buckets = BucketModel.create({ model: long, modules: [], runner: compiled, maxLength });
+    expect(buckets.maxLength).toBe(maxLength ?? 200);
+    results.push(await buckets.open(undefined).extend(tokens));
+    await buckets.close();
   }
   for (const other of results.slice(1))
     expect(absoluteError(other, results[0]!)).toBeLessThan(tolerances.logits);
@@ -93,20 +93,20 @@ describe('one token after the other', () => {
     const model = await openFamily(family);
     const long = { ...model, config: { ...model.config, maxPositionEmbeddings: 300 } };
     const tokens = someTokens(260, model.config.vocabSize);
-    const blocks = BlockModel.create({ model: long, modules: [], runner });
-    // Three sequences in turn: with a block shorter than the cache, within a cache and filling it.
+    const buckets = BucketModel.create({ model: long, modules: [], runner });
+    // Three sequences in turn: with a bucket shorter than the cache, within a cache and filling it.
     const starts = [60, 250, 256];
-    const sequences = starts.map(() => blocks.open(undefined));
+    const sequences = starts.map(() => buckets.open(undefined));
     for (const [i, start] of starts.entries()) await sequences[i]!.extend(tokens.slice(0, start));
     for (const length of [257, 258, 260]) {
-      const expected = await blocks.open(undefined).extend(tokens.slice(0, length));
+      const expected = await buckets.open(undefined).extend(tokens.slice(0, length));
       for (const [i, start] of starts.entries()) {
         const logits = await sequences[i]!.extend(tokens.slice(start, length));
         expect(absoluteError(logits, expected)).toBeLessThan(tolerances.logits);
         starts[i] = length;
       }
     }
-    await blocks.close();
+    await buckets.close();
   });
 });
 
@@ -116,10 +116,10 @@ describe('with an adapter', () => {
     async (runner) => {
       const { model, adapter } = await loadAdapter('all-linear-rslora');
       const tokens = someTokens(9, model.config.vocabSize);
-      const base = BlockModel.create({ model, modules: [], runner });
-      const adapted = BlockModel.create({ model, modules: adapter.modules, runner });
-      const logitsOf = async (blocks: BlockModel, adapter: AdapterNumbers | undefined) => {
-        const sequence = blocks.open(adapter);
+      const base = BucketModel.create({ model, modules: [], runner });
+      const adapted = BucketModel.create({ model, modules: adapter.modules, runner });
+      const logitsOf = async (buckets: BucketModel, adapter: AdapterNumbers | undefined) => {
+        const sequence = buckets.open(adapter);
         return [await sequence.extend(tokens), await sequence.extend([1])];
       };
       const expected = await logitsOf(base, undefined);
@@ -134,12 +134,12 @@ describe('with an adapter', () => {
   test('answers that alternate between two adapters are what each gives alone', async () => {
     const { model, adapter } = await loadAdapter('qv');
     const other = { parameters: adapter.parameters.map((value) => -2 * value) };
-    const blocks = BlockModel.create({ model, modules: adapter.modules, runner: compiled });
+    const buckets = BucketModel.create({ model, modules: adapter.modules, runner: compiled });
     const options = { sampling: greedy, request: 0, maxTokens: 12, stopIds: [] };
     const run = async (adapter: AdapterNumbers | undefined) => {
       const tokens: number[] = [];
       const prompt = someTokens(5, model.config.vocabSize);
-      for await (const { token } of generateTokens(blocks, prompt, { ...options, adapter })) {
+      for await (const { token } of generateTokens(buckets, prompt, { ...options, adapter })) {
         tokens.push(token);
       }
       return tokens;
@@ -149,7 +149,7 @@ describe('with an adapter', () => {
     for (const one of all) alone.push(await run(one));
     expect(new Set(alone.map(String)).size).toBeGreaterThan(1);
     expect(await Promise.all(all.map(run))).toEqual(alone);
-    await blocks.close();
+    await buckets.close();
   });
 });
 
@@ -159,36 +159,36 @@ test('adapters of one layout share one graph', async () => {
   const others = adapter.modules.map((module) => ({ ...module, A: new Float32Array(3) }));
   for (const layers of [adapter.modules, others]) {
     const runner = { ...compiled, cacheFolder };
-    const blocks = BlockModel.create({ model, modules: layers, runner });
-    const sequence = blocks.open(adapter);
+    const buckets = BucketModel.create({ model, modules: layers, runner });
+    const sequence = buckets.open(adapter);
     await sequence.extend([1, 2, 3]);
     await sequence.extend([4]);
-    await blocks.close();
+    await buckets.close();
   }
   expect(await readdir(cacheFolder)).toHaveLength(2);
 });
 
 test('a token outside of the vocabulary is refused', async () => {
   const model = await openFamily('llama');
-  const blocks = BlockModel.create({ model, modules: [], runner: compiled });
-  await expect(blocks.open(undefined).extend([1, 96])).rejects.toMatchObject({
+  const buckets = BucketModel.create({ model, modules: [], runner: compiled });
+  await expect(buckets.open(undefined).extend([1, 96])).rejects.toMatchObject({
     code: 'token_out_of_range',
     details: { token: 96, vocabSize: 96 },
   });
-  await blocks.close();
+  await buckets.close();
 });
 
 test('a graph from the cache answers without TensorFlow.js', async () => {
   const cacheFolder = join(scratch, 'cache');
   const answerWith = async (cacheFolder: string) => {
-    const { BlockModel } = await import('#generation/block-model.js');
+    const { BucketModel } = await import('#generation/bucket-model.js');
     const model = await openFamily('llama');
     const runner = { ...compiled, cacheFolder };
-    const blocks = BlockModel.create({ model, modules: [], runner });
-    const sequence = blocks.open(undefined);
+    const buckets = BucketModel.create({ model, modules: [], runner });
+    const sequence = buckets.open(undefined);
     await sequence.extend([1, 2, 3]);
     const logits = await sequence.extend([4]);
-    await blocks.close();
+    await buckets.close();
     return logits;
   };
   const first = await answerWith(cacheFolder);
