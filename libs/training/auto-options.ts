@@ -61,10 +61,10 @@ export function chooseBlockLength(
   return book.pick('block_length', () => {
     const wanted = Math.max(lengths.longest, packing ? 4 * lengths.median : 0, shortestAutoBlock);
     const value = Math.min(2 ** Math.ceil(Math.log2(wanted)), longestAutoBlock, contextLength);
-    const limit = value < lengths.longest ? ', the most that is chosen without being asked,' : '';
+    const limit = value < lengths.longest ? ', the most that is chosen by itself' : '';
     return {
       value,
-      reason: `${value} tokens${limit} for examples of ${lengths.median} tokens in the middle and ${lengths.longest} at most`,
+      reason: `${value} tokens${limit}: median length ${lengths.median}, longest ${lengths.longest}`,
     };
   });
 }
