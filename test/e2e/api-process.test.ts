@@ -1,16 +1,14 @@
 /** The API as a process: what it loads, when it refuses to start, how it ends. */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { isAlive } from '#platform/process-identity.js';
 import { eventually } from '../contract/waiting.js';
 import { startTestPostgres, type TestPostgres } from '../embedded-postgres.js';
+import { type ApiProcess, startApiProcess } from './api-process.js';
 import { writeTinyJob } from './tiny-job.js';
 
-const main = join(import.meta.dirname, '../../dist/apps/api/src/main.js');
 let postgres: TestPostgres;
 let children: ChildProcess[] = [];
 beforeAll(async () => {
@@ -22,54 +20,13 @@ afterEach(() => {
   children = [];
 });
 
-interface Api {
-  readonly child: ChildProcess;
-  readonly url: string;
-  /** What it wrote. */
-  readonly log: () => string;
-  readonly exited: Promise<object>;
-}
-
-/** Resolves when it is ready or has ended. */
 async function startApi(
   environment: Readonly<Record<string, string>>,
   execArgv: string[] = [],
-): Promise<Api> {
-  const port = await freePort();
-  const child = fork(main, {
-    env: {
-      PATH: process.env['PATH'],
-      LOWRANK_HOME: postgres.home,
-      DATABASE_URL: postgres.url,
-      PORT: String(port),
-      ...environment,
-    },
-    execArgv,
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  });
-  children.push(child);
-  let log = '';
-  for (const stream of [child.stdout!, child.stderr!]) {
-    stream.setEncoding('utf8');
-    stream.on('data', (text: string) => (log += text));
-  }
-  const ended = [child.stdout!, child.stderr!].map((stream) => once(stream, 'close'));
-  const exited = once(child, 'exit').then(async ([code, signal]: (number | string | null)[]) => {
-    await Promise.all(ended);
-    return { code, signal };
-  });
-  await Promise.race([exited, new Promise((resolve) => child.once('message', resolve))]);
-  return { child, url: `http://127.0.0.1:${port}`, log: () => log, exited };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+): Promise<ApiProcess> {
+  const api = await startApiProcess(postgres, environment, execArgv);
+  children.push(api.child);
+  return api;
 }
 
 /** Makes any attempt to load the engine fail, however it is tried. */

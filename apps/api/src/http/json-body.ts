@@ -10,28 +10,54 @@ import {
 import { Reflector } from '@nestjs/core';
 import express, { type Request, type Response } from 'express';
 import { ApiError } from '../errors/api-error.js';
+import { projectOf } from '../keys/caller.js';
+import { BodyTurns, largeBody } from './body-turns.js';
 import { letBodyCome } from './expectations.js';
+import { findOversized } from '#base/json-size.js';
+import { refuse } from './refuse-field.js';
 import { IS_UPLOAD } from './upload-body.js';
 
 /** Jobs with at most 16 sample prompts; conversations. */
 const maxJsonBytes = 1024 * 1024;
 
-const parse = promisify(express.json({ limit: maxJsonBytes, strict: false }));
+const readText = promisify(express.text({ limit: maxJsonBytes, type: () => true }));
 
 @Injectable()
 export class JsonBodies implements NestInterceptor {
+  private readonly turns = new BodyTurns();
+
   constructor(@Inject(Reflector) private readonly reflector: Reflector) {}
 
   async intercept(context: ExecutionContext, handler: CallHandler) {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
     const isUpload = this.reflector.get<boolean | undefined>(IS_UPLOAD, context.getHandler());
-    if (!isUpload && request.is('json')) await read(request, http.getResponse<Response>());
+    if (!isUpload && request.is('json')) {
+      await read(request, http.getResponse<Response>());
+      await this.parse(request);
+    }
     return handler.handle();
+  }
+
+  private async parse(request: Request): Promise<void> {
+    const text = request.body as unknown;
+    if (typeof text !== 'string') return;
+    if (text.length > largeBody) await this.turns.next(projectOf(request));
+    refuse(findOversized(text), 'body');
+    request.body = text === '' ? {} : parseJson(text);
   }
 }
 
-/** Throws ApiError `body_too_large` as soon as that is known, by what is declared or by what comes. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new ApiError('invalid_request', `the body is not JSON: ${message.slice(0, 200)}`, { cause });
+  }
+}
+
+/** Reads the text of the body. Throws ApiError `body_too_large` as soon as that is known, by what is declared or by what comes. */
 async function read(request: Request, response: Response): Promise<void> {
   if (Number(request.headers['content-length'] ?? 0) > maxJsonBytes) throw tooLarge();
   letBodyCome(request);
@@ -42,7 +68,7 @@ async function read(request: Request, response: Response): Promise<void> {
       if (seen > maxJsonBytes) reject(tooLarge());
     };
     request.on('data', count);
-    parse(request, response)
+    readText(request, response)
       .finally(() => request.off('data', count))
       .then(resolve, reject);
   });

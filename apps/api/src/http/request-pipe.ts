@@ -5,7 +5,8 @@ import { ApiError } from '../errors/api-error.js';
 import { type FieldGuide, findProblems, throwFindings } from '#base/field-problems.js';
 import { jobCreate, parseJobCreate } from '#contracts/http/job-create.js';
 import { findExcess } from './request-bounds.js';
-import { findUnsound } from './sound-values.js';
+import { refuse } from './refuse-field.js';
+import { findUnsound } from '#base/sound-values.js';
 import { noteUnknownFields } from './unknown-fields.js';
 
 /** Bodies with a reader of their own, which knows more than the schema. */
@@ -35,17 +36,6 @@ export class RequestPipe implements PipeTransform {
     const read = readers.get(schema);
     return read ? read(value) : readBySchema(schema, value, type);
   }
-}
-
-/** Throws ApiError for the first thing that makes a value not worth reading. */
-function refuse(found: { field: string; problem: string; fix: string } | undefined, name: string): void {
-  if (!found) return;
-  const { problem, fix } = found;
-  const field = found.field || name;
-  throw new ApiError('invalid_request', `${field}: ${problem}; ${fix}`, {
-    param: field,
-    problems: [{ field, message: problem, fix }],
-  });
 }
 
 function readBySchema(schema: z.ZodType, value: unknown, type: ArgumentMetadata['type']): unknown {

@@ -14,6 +14,11 @@ export function isAdministrators(request: object): boolean {
   return callers.get(request)?.role === 'admin';
 }
 
+/** The id of the project that asks; empty where a route asks nobody for a key. */
+export function projectOf(request: object): string {
+  return callers.get(request)?.projectId ?? '';
+}
+
 /** Who asks; the guard has seen to it. */
 export const RequestCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller =>
   callerOf(context),

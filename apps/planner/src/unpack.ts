@@ -1,6 +1,6 @@
 /** Takes the files of an adapter out of an archive that somebody sent, and nothing else. */
 import { open } from 'node:fs/promises';
-import { ApiError } from '../errors/api-error.js';
+import { LowrankError } from '#base/errors.js';
 import { AdapterGate, refusal } from './entry-gate.js';
 import { unpackTar } from './unpack-tar.js';
 import { unpackZip } from './unpack-zip.js';
@@ -10,7 +10,7 @@ import { unpackZip } from './unpack-zip.js';
  * whichever folder of the archive has them. Names come from that list, never from the archive; other files are passed
  * over and never opened.
  *
- * Throws ApiError 400 for an archive with none or several adapters, paths that lead out, links, too many entries and
+ * Throws LowrankError `archive_refused` for an archive with none or several adapters, paths that lead out, links, too many entries and
  * content that is larger than `maxBytes` when it is unpacked.
  */
 export async function unpackAdapter(archive: string, folder: string, maxBytes: number): Promise<void> {
@@ -19,7 +19,7 @@ export async function unpackAdapter(archive: string, folder: string, maxBytes: n
   try {
     await unpack(archive, gate.admit);
   } catch (cause) {
-    if (cause instanceof ApiError) throw cause;
+    if (cause instanceof LowrankError) throw cause;
     const { code, syscall } = cause as NodeJS.ErrnoException;
     if (syscall !== undefined && code !== undefined && code !== 'ENOENT') throw cause;
     throw refusal(

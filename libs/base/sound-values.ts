@@ -1,14 +1,15 @@
 /** Values that are refused in any field, whatever its schema says. */
 import { cut } from '#base/quote.js';
 
-const maxDepth = 32;
+export const maxDepth = 32;
 /** Values beside numbers: the longest conversations have some thousands. */
-const maxValues = 50_000;
+export const maxValues = 50_000;
 /** Of one object. */
-const maxFields = 4000;
+export const maxFields = 4000;
 const longestPath = 200;
 
-interface Found {
+/** What makes a value not worth reading. */
+export interface Found {
   readonly field: string;
   readonly problem: string;
   readonly fix: string;
@@ -32,19 +33,11 @@ export function findUnsound(value: unknown): Found | undefined {
   /** Looks at a value, or keeps it for later. */
   const look = (value: unknown, key: string, parent: Place | undefined): Found | undefined => {
     if (typeof value === 'number') return undefined;
-    if (++values > maxValues) {
-      return { field: '', problem: `has more than ${maxValues} values`, fix: 'send fewer at a time' };
-    }
+    if (++values > maxValues) return tooManyValues();
     if (typeof value === 'string') return textProblem(value, () => pathOf(key, parent));
     if (typeof value !== 'object' || value === null) return undefined;
     const depth = parent ? parent.depth + 1 : 0;
-    if (depth === maxDepth) {
-      return {
-        field: pathOf(key, parent),
-        problem: `is nested more than ${maxDepth} deep`,
-        fix: 'leave it out',
-      };
-    }
+    if (depth === maxDepth) return tooDeep(pathOf(key, parent));
     stack.push({ value, depth, key, parent });
     return undefined;
   };
@@ -70,10 +63,7 @@ function lookInto(
     return undefined;
   }
   const keys = Object.keys(value);
-  if (keys.length > maxFields) {
-    const problem = `has ${keys.length} fields`;
-    return { field: pathOf('', place), problem, fix: `give at most ${maxFields}` };
-  }
+  if (keys.length > maxFields) return tooManyFields(pathOf('', place));
   for (const key of keys) {
     const name = textProblem(key, () => pathOf('', place));
     if (name) return { ...name, problem: `has a field whose name ${name.problem}` };
@@ -86,13 +76,25 @@ function lookInto(
 function pathOf(key: string, parent: Place | undefined): string {
   const parts = [key];
   for (let place = parent; place; place = place.parent) parts.unshift(place.key);
-  return cut(
-    parts
-      .filter((part) => part !== '')
-      .map((part) => cut(part))
-      .join('.'),
-    longestPath,
-  );
+  return shownPath(parts);
+}
+
+/** The names that lead to a value, as messages show them. */
+export function shownPath(parts: readonly string[]): string {
+  const shown = parts.filter((part) => part !== '').map((part) => cut(part));
+  return cut(shown.join('.'), longestPath);
+}
+
+export function tooDeep(field: string): Found {
+  return { field, problem: `is nested more than ${maxDepth} deep`, fix: 'leave it out' };
+}
+
+export function tooManyFields(field: string): Found {
+  return { field, problem: `has more than ${maxFields} fields`, fix: `give at most ${maxFields}` };
+}
+
+export function tooManyValues(): Found {
+  return { field: '', problem: `has more than ${maxValues} values`, fix: 'send fewer at a time' };
 }
 
 function textProblem(text: string, field: () => string): Found | undefined {

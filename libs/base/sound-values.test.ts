@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findUnsound } from './sound-values.js';
+import { findUnsound } from '#base/sound-values.js';
 
 test.each([
   [null],

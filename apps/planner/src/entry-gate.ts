@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
-import { ApiError } from '../errors/api-error.js';
+import { LowrankError } from '#base/errors.js';
 
 /** What an archive tells of an entry before its content is read. */
 export interface EntryFacts {
@@ -65,7 +65,7 @@ export class AdapterGate {
     };
   };
 
-  /** Puts the files of the adapter into the folder itself; throws ApiError if the archive has none or several. */
+  /** Puts the files of the adapter into the folder itself; throws LowrankError if the archive has none or several. */
   async finish(): Promise<void> {
     // A trainer's folder has its result at the top and checkpoints below.
     const folders = [...this.taken].toSorted(([a], [b]) => depth(a) - depth(b));
@@ -122,10 +122,10 @@ export class AdapterGate {
 
 const depth = (folder: string): number => (folder === '' ? 0 : folder.split('/').length);
 
-function tooLarge(maxBytes: number): ApiError {
+function tooLarge(maxBytes: number): LowrankError {
   return refusal(`the archive holds more than ${maxBytes} bytes when it is unpacked`);
 }
 
-export function refusal(message: string, cause?: unknown): ApiError {
-  return new ApiError('archive_refused', message, { param: 'file', cause });
+export function refusal(message: string, cause?: unknown): LowrankError {
+  return new LowrankError('archive_refused', message, { details: { field: 'file' }, cause });
 }
