@@ -64,6 +64,19 @@ export default {
       },
     },
     {
+      name: 'the-api-opens-no-callers-files',
+      comment:
+        'archives and weights keep whoever opens them busy: that is for the processes that the API starts',
+      severity: 'error',
+      from: { path: '^apps/api/', pathNot: '(preview-main|\\.test)\\.ts$' },
+      to: {
+        path:
+          '(node_modules/yauzl/|^libs/adapters/(read-adapter|open-members|adapter-digest)\\.ts$' +
+          '|^libs/data/dataset\\.ts$|^libs/models/safetensors\\.ts$)',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'the-client-is-for-those-who-call-the-api',
       severity: 'error',
       from: { path: '^(libs|apps)/', pathNot: '^(libs/client|apps/(cli|dashboard))/' },

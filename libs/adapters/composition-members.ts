@@ -104,6 +104,9 @@ export async function stackMembers(
   return { base, members, places, modules: stackModules(members.map(({ adapter }) => adapter)) };
 }
 
+/** Squares of sums of what is so much larger than any float32 still are numbers of float64. */
+const largestWeight = 1e60;
+
 /** Throws CompositionError `weights_miscounted` and, naming the adapter, `weight_not_finite`. */
 export function checkWeights(weights: readonly number[], names: readonly string[]): void {
   if (weights.length !== names.length) {
@@ -114,7 +117,7 @@ export function checkWeights(weights: readonly number[], names: readonly string[
     );
   }
   for (const [i, weight] of weights.entries()) {
-    if (Number.isFinite(weight)) continue;
+    if (Math.abs(weight) <= largestWeight) continue;
     throw new CompositionError(
       'weight_not_finite',
       `the weight of ${names[i]} is ${weight}: give a number such as 0.7`,

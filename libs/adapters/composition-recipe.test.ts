@@ -99,6 +99,15 @@ describe('refused', () => {
     expect(await readdir(scratch)).toEqual([]);
   });
 
+  test.each([[[1e308, 1e308, 1]], [[1e308, -1, 1]]])(
+    'weights %j, whose sum no number holds',
+    async (weights) => {
+      await expect(compose(members, { kind: 'rank', rank: 2 }, weights)).rejects.toMatchObject({
+        code: 'weight_not_finite',
+      });
+    },
+  );
+
   test('fewer weights than members', async () => {
     await expect(compose(members, { kind: 'stacked' }, [1])).rejects.toMatchObject({
       code: 'weights_miscounted',

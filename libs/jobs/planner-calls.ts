@@ -3,6 +3,8 @@
  * process has no secrets, and may be killed at any time.
  */
 import { z } from 'zod';
+import { compositionForm } from '#contracts/composition-form.js';
+import { memberFolder } from '#contracts/member-folder.js';
 import type { Methods } from '#contracts/process-calls.js';
 import type { DatasetSummary } from '#data/dataset.js';
 import { wantedDevices } from '#jobs/devices.js';
@@ -104,6 +106,21 @@ export const plannerMethods = {
    * `openModelFolder`, `loadTokenizer` and `readTemplateSources`.
    */
   checkModel: { input: z.object({ folder: z.string() }), update: z.never(), result: z.null() },
+  /**
+   * Takes the files of an adapter out of an archive; yields the base model that they name, if they do. Throws LowrankError
+   * `archive_refused` and `adapter_config_invalid`.
+   */
+  openArchive: {
+    input: z.object({ archive: z.string(), folder: z.string(), maxBytes: z.number() }),
+    update: z.never(),
+    result: z.object({ base: z.unknown() }),
+  },
+  /** Whether members make a composition of a form. Throws what `openMembers`, `stackMembers` and `checkForm` throw. */
+  checkMembers: {
+    input: z.object({ members: z.array(memberFolder), form: compositionForm }),
+    update: z.never(),
+    result: z.null(),
+  },
   /**
    * Holds the folder of an adapter against its base model, and writes the base's name and licence into it. Throws what
    * `readAdapter` throws.

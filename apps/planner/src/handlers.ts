@@ -1,4 +1,7 @@
 import { open } from 'node:fs/promises';
+import { stackMembers } from '#adapters/composition-members.js';
+import { checkForm } from '#adapters/composition-recipe.js';
+import { openMembers } from '#adapters/open-members.js';
 import type { Handlers } from '#contracts/serve-calls.js';
 import { validateDataset } from '#data/dataset.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
@@ -9,6 +12,7 @@ import { openModelFolder } from '#models/model-folder.js';
 import { headBytes, checkHead } from '#training/data-head.js';
 import { checkAdapter } from './check-adapter.js';
 import { answerPlan } from './answer-plan.js';
+import { openArchive } from './open-archive.js';
 
 /** What the process does, by method. */
 export function plannerHandlers(): Handlers<typeof plannerMethods> {
@@ -24,6 +28,12 @@ export function plannerHandlers(): Handlers<typeof plannerMethods> {
       await openModelFolder(folder, { tokenizer: 'required' });
       await loadTokenizer(folder);
       await readTemplateSources(folder);
+      return null;
+    },
+    openArchive: ({ archive, folder, maxBytes }) => openArchive(archive, folder, maxBytes),
+    async checkMembers({ members, form }, { signal }) {
+      const { modules } = await stackMembers(await openMembers(members), signal);
+      checkForm(form, Math.max(...modules.map(({ rank }) => rank)));
       return null;
     },
     checkAdapter: ({ folder, base }) => checkAdapter(folder, base),

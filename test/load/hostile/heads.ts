@@ -1,5 +1,5 @@
 /** Paths, queries and headers that are made to keep a server busy, for routes whatever their body. */
-import type { HostileRequest } from './requests.js';
+import type { HostileRequest } from './hostile-request.js';
 import { pathOf, type Route, type World } from './routes.js';
 
 const odd = encodeURIComponent;

@@ -1,22 +1,11 @@
 /** Forty requests or more to every route, each made to keep the server busy or to break it. */
 import { gzipSync } from 'node:zlib';
 import { hostileHeads } from './heads.js';
+import type { HostileRequest } from './hostile-request.js';
 import { hostilePrompts, hostileCompositions, hostileFolders, hostileJobs } from './of-routes.js';
 import { pathOf, type Route, soundBody, type World } from './routes.js';
 import { hostileUploads } from './uploads.js';
 import { hostileValues } from './values.js';
-
-export interface HostileRequest {
-  /** What is odd about it. */
-  readonly what: string;
-  readonly method: string;
-  /** With the query. */
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
-  /** Bytes that are declared beyond those that come; the connection is then closed. */
-  readonly missingBytes?: number;
-}
 
 export function hostileRequests(route: Route, world: World): HostileRequest[] {
   const { contentType } = route;

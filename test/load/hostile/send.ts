@@ -1,6 +1,6 @@
 /** Sends a request as it stands, whatever sense it makes. */
 import { Agent, request } from 'node:http';
-import type { HostileRequest } from './requests.js';
+import type { HostileRequest } from './hostile-request.js';
 
 /** A server that closes a connection while the body still comes has answered; one that says nothing has not. */
 export interface HostileAnswer {

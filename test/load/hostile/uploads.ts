@@ -1,7 +1,7 @@
 /** Uploads that are made to keep a server busy: forms, data sets and archives of adapters. */
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import { zipOf } from '../../integration/zip-of.js';
-import type { HostileRequest } from './requests.js';
+import type { HostileRequest } from './hostile-request.js';
 import { hostileHeads } from './heads.js';
 import type { Route, World } from './routes.js';
 import { hostileExpressions, hostileValues } from './values.js';

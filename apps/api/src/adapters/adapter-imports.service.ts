@@ -1,12 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
 import type { AdapterObject } from '#contracts/http/adapters.js';
 import { adapterName } from '#jobs/endings.js';
-import { jsonFileProblem } from '#base/json-problem.js';
 import type { CheckedFolder } from '#jobs/planner-calls.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
@@ -16,11 +15,9 @@ import type { Platform } from '#platform/platform.js';
 import { ApiError, isCallers } from '../errors/api-error.js';
 import { Planner } from '../planner/planner.service.js';
 import { PLATFORM } from '../tokens.js';
-import { findUnsound } from '../http/sound-values.js';
 import { receiveUpload } from '../uploads/receive-upload.js';
 import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
 import { viewAdapter } from './adapter-view.js';
-import { unpackAdapter } from './unpack.js';
 
 const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -44,9 +41,9 @@ export class AdapterImports {
     });
     const folder = spool.file('adapter');
     await mkdir(folder);
-    await unpackAdapter(archive, folder, maxFileBytes);
-    const written = await readConfig(folder);
-    const base = await this.findBase(fields.get('model') ?? written['base_model_name_or_path']);
+    const opened = { archive, folder, maxBytes: maxFileBytes };
+    const named = await this.planner.openArchive(projectId, opened, signal);
+    const base = await this.findBase(fields.get('model') ?? named);
     const { config, notes } = await this.check(projectId, folder, base, signal);
     // Before the folder goes.
     return await this.keep(projectId, { folder, config, notes, base, suffix: fields.get('suffix') ?? null });
@@ -131,24 +128,4 @@ function checkField(name: string, value: string): void {
   if (name !== 'suffix' || suffixSyntax.test(value)) return;
   const message = 'suffix: give at most 64 letters, digits, ".", "_" or "-", the first a letter or digit';
   throw new ApiError('invalid_request', message, { param: 'suffix' });
-}
-
-const maxConfigBytes = 1 << 20;
-
-async function readConfig(folder: string): Promise<Record<string, unknown>> {
-  const content = await readFile(path.join(folder, ADAPTER_FILES.config));
-  const refuse = (problem: string) =>
-    new ApiError('adapter_config_invalid', `${ADAPTER_FILES.config} ${problem}`, { param: 'file' });
-  if (content.length > maxConfigBytes) throw refuse(`has more than ${maxConfigBytes} bytes`);
-  let config: unknown;
-  try {
-    config = JSON.parse(content.toString('utf8'));
-  } catch (cause) {
-    throw refuse(jsonFileProblem(cause, content));
-  }
-  if (typeof config !== 'object' || config === null || Array.isArray(config))
-    throw refuse('is not a JSON object');
-  const unsound = findUnsound(config);
-  if (unsound) throw refuse(`: ${unsound.field} ${unsound.problem}`);
-  return config as Record<string, unknown>;
 }

@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
-import { checkForm } from '#adapters/composition-recipe.js';
-import { checkWeights, CompositionError, stackMembers } from '#adapters/composition-members.js';
+import { checkWeights, CompositionError } from '#adapters/composition-members.js';
 import type {
   CompositionObject,
   CompositionPreview,
@@ -14,6 +13,7 @@ import { Tasks } from '#jobs/tasks.js';
 import type { Task } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
 import { ApiError } from '../errors/api-error.js';
+import { Planner } from '../planner/planner.service.js';
 import { PLATFORM } from '../tokens.js';
 import { type FoundMember, Members } from './members.service.js';
 import { Previews } from './previews.service.js';
@@ -31,6 +31,7 @@ export class CompositionsService {
     @Inject(Tasks) tasks: Tasks,
     @Inject(Members) private readonly members: Members,
     @Inject(Previews) private readonly previews: Previews,
+    @Inject(Planner) private readonly planner: Planner,
   ) {
     this.resource = new TaskResource(platform, tasks, composition, {
       view: viewComposition,
@@ -51,7 +52,7 @@ export class CompositionsService {
       members.push(await this.members.find(projectId, member, `members.${index}`));
     }
     if (request.preview) return this.preview(members, form, untilGone);
-    await mapErrors(() => this.check(members, form));
+    await mapErrors(() => this.check(projectId, members, form, untilGone));
     const [{ model, baseIdentity }] = members as [FoundMember];
     const input = {
       model,
@@ -86,11 +87,15 @@ export class CompositionsService {
   }
 
   /** What a worker would refuse is refused now. */
-  private async check(members: readonly FoundMember[], form: CompositionForm): Promise<void> {
-    await this.members.withFiles(members, async (opened) => {
-      const { modules } = await stackMembers(opened);
-      checkForm(form, Math.max(...modules.map(({ rank }) => rank)));
-    });
+  private async check(
+    projectId: string,
+    members: readonly FoundMember[],
+    form: CompositionForm,
+    untilGone: AbortSignal,
+  ): Promise<void> {
+    await this.members.withFolders(members, untilGone, (folders) =>
+      this.planner.checkMembers(projectId, folders, form, untilGone),
+    );
   }
 }
 

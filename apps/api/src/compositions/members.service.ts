@@ -1,8 +1,6 @@
 import type { ErrorCode } from '#base/error-codes.js';
 import { Inject, Injectable } from '@nestjs/common';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
-import type { CompositionMember } from '#adapters/composition-members.js';
-import { openMembers } from '#adapters/open-members.js';
 import type { MemberFolder } from '#contracts/member-folder.js';
 import { MemberFiles } from '#jobs/member-files.js';
 import type { TaskMember } from '#jobs/task-kinds/task-kind.js';
@@ -58,16 +56,6 @@ export class Members {
       throw refusal('adapter_incomplete', param, `${id} lacks ${neededFiles.join(' and ')}`);
     }
     return { id, kind, weight, files: used, model, baseIdentity };
-  }
-
-  /** Does something with members whose files lie on this machine for as long as that takes. */
-  async withFiles<T>(
-    members: readonly FoundMember[],
-    work: (members: CompositionMember[]) => Promise<T>,
-  ): Promise<T> {
-    return this.withFolders(members, new AbortController().signal, async (folders) =>
-      work(await openMembers(folders)),
-    );
   }
 
   /** Does something with the folders of members, in their order, which are there for as long as that takes. */

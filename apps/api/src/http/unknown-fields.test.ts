@@ -23,6 +23,15 @@ test('says nothing of what has no content, or is there', () => {
   expect(warningOf({ a: { b: 1 } }, { a: { b: 1 } })).toBeUndefined();
 });
 
+test('does not look through what was passed on as it is', () => {
+  const tokens = new Proxy([1, 2], {
+    ownKeys() {
+      throw new Error('every entry was looked at');
+    },
+  });
+  expect(warningOf({ tokens }, { tokens })).toBeUndefined();
+});
+
 test('is a sound header whatever the names are, and no endless one', () => {
   const names = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${'é"\r\n'.repeat(100)}${i}`, 1]));
   const warning = warningOf(names, {})!;

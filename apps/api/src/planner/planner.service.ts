@@ -2,6 +2,8 @@ import { createWriteStream } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { CompositionForm } from '#adapters/composition-recipe.js';
+import type { MemberFolder } from '#contracts/member-folder.js';
 import type { DatasetSummary } from '#data/dataset.js';
 import type { CheckedFolder, Planned, PlannedFile, plannerMethods, PlanTask } from '#jobs/planner-calls.js';
 import type { BaseModel } from '#platform/database/entities/base-model.js';
@@ -111,6 +113,29 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
   async checkModel(folder: string): Promise<void> {
     const { signal } = new AbortController();
     await this.check('base models', signal, () => this.checker.client().call('checkModel', { folder }));
+  }
+
+  /** Unpacks an adapter into a folder; yields the base model that it names, which may be anything. */
+  async openArchive(
+    projectId: string,
+    input: { readonly archive: string; readonly folder: string; readonly maxBytes: number },
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const opened = await this.check(projectId, signal, () =>
+      this.checker.client().call('openArchive', input, { signal }),
+    );
+    return opened.base;
+  }
+
+  /** Checks whether members make a composition of a form. */
+  async checkMembers(
+    projectId: string,
+    members: readonly MemberFolder[],
+    form: CompositionForm,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const input = { members: [...members], form };
+    await this.check(projectId, signal, () => this.checker.client().call('checkMembers', input, { signal }));
   }
 
   /** Checks the folder of an adapter and completes it. */
