@@ -1,46 +1,11 @@
 /** Jobs as their owners see and steer them. */
 import type { EntityManager } from 'typeorm';
 import { LowrankError } from '#base/errors.js';
+import { findAnswer } from '#jobs/idempotency.js';
+import { type KeyedAnswer, type MadeJob, makeJob, type NewJob } from '#jobs/new-job.js';
 import type { Log, QueueParts } from '#jobs/parts.js';
-import { filesOf } from '#jobs/stored-files.js';
-import { Placement } from '#jobs/placement.js';
-import { reasonFromNow, staysOutOfQueue } from '#jobs/waiting.js';
-import {
-  addToOutbox,
-  appendEvents,
-  changeJob,
-  isTerminal,
-  type JobChange,
-  type NewEvent,
-} from '#jobs/transitions.js';
-import { Job } from '#platform/database/entities/job.js';
-import type { Choice } from '#training/events.js';
-import type { RequestedOptions, ResolvedOptions } from '#training/resolved-options.js';
-import { newId } from '#platform/ids.js';
-
-/** A job before it is made: checked by `planJob`, files and adapter of the same project. */
-export interface NewJob {
-  /** Name of the base model. */
-  readonly model: string;
-  /** Digest of the base model. */
-  readonly baseIdentity: string;
-  readonly trainingFileId: string;
-  readonly validationFileId: string | null;
-  readonly initAdapterId: string | null;
-  /** PEFT's LoraConfig as it was asked for. */
-  readonly lora: Record<string, unknown> | null;
-  /** Training options as they were asked for, without `seed` and `device`, which stand on the job. */
-  readonly training: Record<string, unknown>;
-  /** All that was asked for, and what it means. */
-  readonly requested?: RequestedOptions | null;
-  readonly resolved?: ResolvedOptions | null;
-  /** Values that were chosen for `auto`, as far as they are known. */
-  readonly choices?: readonly Choice[] | null;
-  readonly device: string;
-  readonly suffix: string | null;
-  readonly metadata: Record<string, string> | null;
-  readonly seed: number;
-}
+import { changeJob, isTerminal, type JobChange } from '#jobs/transitions.js';
+import type { Job } from '#platform/database/entities/job.js';
 
 const defaultLostSeconds = 20;
 
@@ -53,35 +18,32 @@ export class JobStore {
   ) {}
 
   /**
-   * Makes a job that waits for a worker, in the given transaction or one of its own; one that no worker could take waits
-   * outside the queue. The caller wakes the outbox relay after the commit. Throws LowrankError `file_not_found`
-   * (details.field) if a file is gone.
+   * Makes a job that waits for a worker, in the given transaction or by one statement of its own; one that no worker could
+   * take waits outside the queue. The caller wakes the outbox relay after the commit. Throws LowrankError
+   * `file_not_found` (details.field) if a file is gone.
    */
-  async createJob(projectId: string, input: NewJob, within?: EntityManager): Promise<Job> {
-    const create = async (manager: EntityManager): Promise<Job> => {
-      await requireFile(manager, projectId, 'training_file', input.trainingFileId);
-      if (input.validationFileId !== null) {
-        await requireFile(manager, projectId, 'validation_file', input.validationFileId);
-      }
-      const id = newId('ftjob');
-      const placement = await Placement.read(manager, this.lostSeconds);
-      const reason = placement.reasonFor({ device: input.device, memoryBytes: 0 });
-      const isOutside = staysOutOfQueue(reason);
-      const events: NewEvent[] = [
-        { level: 'info', code: 'job.created', message: `Created fine-tuning job: ${id}` },
-        { level: 'info', code: 'job.queued', message: 'Waiting for a worker' },
-      ];
-      if (isOutside)
-        events.push({ level: 'warn', code: 'job.waiting', message: `Waiting: ${reason!.message}` });
-      const row = { ...input, id, projectId, state: 'queued' as const, eventCount: events.length };
-      const waiting = reasonFromNow(reason);
-      await manager.insert(Job, { ...row, waiting, queuedAt: () => 'now()' } as never);
-      await appendEvents(manager, { id, eventCount: 0 }, events);
-      if (!isOutside) await addToOutbox(manager, id);
-      await this.parts.notifications.notify(manager, 'lowrank_job', id);
-      return manager.findOneByOrFail(Job, { id });
-    };
-    return within ? create(within) : this.parts.database.transaction(create);
+  async createJob(projectId: string, input: NewJob, within?: EntityManager): Promise<MadeJob> {
+    const manager = within ?? this.parts.database.manager;
+    return (await makeJob(manager, projectId, input, { lostSeconds: this.lostSeconds }))!;
+  }
+
+  /** The same once for a key; yields the answer that is kept with it. Throws `idempotency_mismatch` too. */
+  async createJobOnce(
+    projectId: string,
+    input: NewJob,
+    keyed: KeyedAnswer,
+  ): Promise<Record<string, unknown>> {
+    const { database } = this.parts;
+    for (;;) {
+      const made = await makeJob(database.manager, projectId, input, {
+        lostSeconds: this.lostSeconds,
+        keyed,
+      });
+      if (made) return keyed.view(made);
+      const kept = await findAnswer(database, keyed.request);
+      if (kept) return kept.body;
+      // The key was given up in between.
+    }
   }
 
   /**
@@ -181,22 +143,5 @@ function requireUnfinished({ id, state }: Readonly<Job>, action: string): void {
   if (!isTerminal(state)) return;
   throw new LowrankError('job_finished', `job ${id} is ${state} and cannot be ${action} any more`, {
     details: { job: id, state },
-  });
-}
-
-/** The lock keeps the file's row until the job is there. */
-async function requireFile(
-  manager: EntityManager,
-  projectId: string,
-  field: string,
-  fileId: string,
-): Promise<void> {
-  const file = await filesOf(manager, projectId)
-    .andWhere('file.id = :fileId', { fileId })
-    .setLock('pessimistic_read')
-    .getOne();
-  if (file) return;
-  throw new LowrankError('file_not_found', `${field}: there is no file ${fileId}`, {
-    details: { field, file: fileId },
   });
 }

@@ -25,28 +25,44 @@ export interface PlacedWorker {
   readonly slots: readonly WorkerSlot[];
   readonly unusable: readonly UnusableDevice[];
   readonly trouble: WorkerTrouble | null;
-  /** Devices of the jobs that run on it. */
-  readonly running: readonly string[];
+  /** The jobs that run on it, the oldest first. */
+  readonly running: readonly { readonly id: string; readonly project: string; readonly device: string }[];
 }
 
 /** A reason without its time. */
 export type Reason = Omit<WaitingReason, 'since' | 'code'> & { readonly code: ErrorCode };
 
+/** Three are enough to look at. */
+const shownJobs = 3;
+
 export class Placement {
+  /** Rows for `of`: the workers that gave a sign of life within `$1` seconds, and what they run. */
+  static readonly query = `SELECT worker.id, worker.host, worker.devices, worker.unusable_devices AS unusable, worker.trouble,
+      (SELECT coalesce(json_agg(json_build_object('id', job.id, 'project', job.project_id, 'device', attempt.device)
+         ORDER BY job.started_at), '[]')
+       FROM job JOIN attempt ON attempt.job_id = job.id AND attempt.attempt = job.attempt
+       WHERE job.state = 'running' AND job.worker_id = worker.id) AS running
+    FROM worker WHERE stopped_at IS NULL AND heartbeat_at > now() - make_interval(secs => $1)
+    ORDER BY started_at, id`;
+
   constructor(readonly workers: readonly PlacedWorker[]) {}
+
+  static of(rows: readonly WorkerRow[]): Placement {
+    return new Placement(rows.map(({ devices, ...row }) => ({ ...row, slots: devices.map(slotOf) })));
+  }
 
   /** The workers that gave a sign of life within `lostSeconds`, and what they run. */
   static async read(manager: EntityManager | DataSource, lostSeconds: number): Promise<Placement> {
-    const rows = await manager.query<WorkerRow[]>(
-      `SELECT worker.id, worker.host, worker.devices, worker.unusable_devices AS unusable, worker.trouble,
-         (SELECT coalesce(json_agg(attempt.device), '[]') FROM job JOIN attempt
-            ON attempt.job_id = job.id AND attempt.attempt = job.attempt
-          WHERE job.state = 'running' AND job.worker_id = worker.id) AS running
-       FROM worker WHERE stopped_at IS NULL AND heartbeat_at > now() - make_interval(secs => $1)
-       ORDER BY started_at, id`,
-      [lostSeconds],
-    );
-    return new Placement(rows.map(({ devices, ...row }) => ({ ...row, slots: devices.map(slotOf) })));
+    return Placement.of(await manager.query<WorkerRow[]>(Placement.query, [lostSeconds]));
+  }
+
+  /** Ids of a project's jobs that keep these devices busy, the oldest first; few, to be shown. */
+  busyWith(projectId: string, devices: readonly string[]): readonly string[] {
+    return this.workers
+      .flatMap(({ running }) => running)
+      .filter(({ project, device }) => project === projectId && devices.includes(device))
+      .slice(0, shownJobs)
+      .map(({ id }) => id);
   }
 
   /** Whether a worker that is alive could run the job, now or when its turn comes. */
@@ -96,7 +112,7 @@ export class Placement {
   }
 }
 
-interface WorkerRow extends Omit<PlacedWorker, 'slots'> {
+export interface WorkerRow extends Omit<PlacedWorker, 'slots'> {
   readonly devices: readonly Record<string, unknown>[];
 }
 
@@ -115,7 +131,7 @@ function suits({ takes, memoryBytes }: WorkerSlot, needs: JobNeeds): boolean {
 /** The slots of a worker less one for each job that it runs. */
 function freeSlots({ slots, running }: PlacedWorker): readonly WorkerSlot[] {
   const free = [...slots];
-  for (const device of running) {
+  for (const { device } of running) {
     const taken = free.findIndex(({ takes }) => takes.includes(device));
     if (taken >= 0) free.splice(taken, 1);
   }

@@ -4,18 +4,25 @@ import { isDue, neededBytes, wantedDevice } from '#jobs/needs.js';
 import { type JobNeeds, Placement, type Reason } from '#jobs/placement.js';
 import type { WaitingReason } from '#platform/database/entities/waiting-reason.js';
 
+/** Reasons of jobs that wait for nothing but their turn. */
+const turnCodes = ['device_busy', 'worker_missing'] as const;
+
 /** A reason that begins now, as a row keeps it. */
 export function reasonFromNow(reason: Reason | null): WaitingReason | null {
   return reason && { ...reason, since: new Date().toISOString() };
 }
 
 /**
- * Whether a job that waits for this reason stays out of the queue: the workers that are there could only put it back. One
- * that waits for its turn, or for any worker at all, stays in it.
+ * Whether a job waits for its turn, or for any worker at all, and so stands in the queue. One that waits for something else
+ * stays out of it, in nobody's way: the workers that are there could only put it back.
  */
-export function staysOutOfQueue(reason: Reason | null): boolean {
-  return reason !== null && reason.code !== 'device_busy' && reason.code !== 'worker_missing';
+export function isInLine(reason: Pick<Reason, 'code'> | null): boolean {
+  return reason === null || turnCodes.some((code) => code === reason.code);
 }
+
+/** The same of a row. */
+export const inLine = (job: string): string =>
+  `${job}.state = 'queued' AND coalesce(${job}.waiting->>'code', '${turnCodes[0]}') IN (${turnCodes.map((code) => `'${code}'`).join(', ')})`;
 
 /** Gives every job that may be taken now, or only the one with `jobId`, its reason; yields whether one could run now. */
 export async function refreshReasons(

@@ -88,6 +88,16 @@ export function describeJobQueue(title: string, start: () => Promise<QueueBacken
       expect(await queue.waiting(10)).toEqual([stays]);
     });
 
+    test('takes many ids at once, in their order, those that are known already too', async () => {
+      const ids = Array.from({ length: 12 }, () => newId('ftjob'));
+      await queue.add(ids[3]!);
+      await other.add(...ids, ids[5]!);
+      expect(await queue.waiting(20)).toEqual([ids[3], ...ids.filter((_, i) => i !== 3)]);
+      const seen: string[] = [];
+      consume(async (id) => void seen.push(id));
+      await eventually(() => expect(seen.toSorted()).toEqual(ids.toSorted()));
+    });
+
     test('does not take out an id that a consumer has', async () => {
       const id = newId('ftjob');
       const [begun, end] = [new Gate(), new Gate()];

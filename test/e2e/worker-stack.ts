@@ -6,7 +6,8 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
 import { registerModel } from '#hub/model-registry.js';
-import { JobStore, type NewJob } from '#jobs/job-store.js';
+import { JobStore } from '#jobs/job-store.js';
+import type { NewJob } from '#jobs/new-job.js';
 import { isTerminal } from '#jobs/transitions.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
@@ -110,7 +111,7 @@ export class WorkerStack {
 
   /** Makes a job and wakes the workers, as the API does. */
   async submit(changes: Partial<NewJob> = {}): Promise<Job> {
-    const job = await this.store.createJob(project, {
+    const { job } = await this.store.createJob(project, {
       model: 'tiny',
       baseIdentity: this.baseIdentity,
       trainingFileId: this.files.training,

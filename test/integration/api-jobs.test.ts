@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { jobObject } from '#contracts/http/jobs.js';
 import { planObject } from '#contracts/http/plans.js';
 import { Claims } from '#jobs/claims.js';
@@ -7,6 +8,8 @@ import { type ApiServer, fileForm, type AnswerBody, startApi, sums } from './api
 import { chosenValues } from './chosen-values.js';
 
 const jobs = '/v1/fine_tuning/jobs';
+/** Statements of a look into the outbox, which may come at any time. */
+const relayed = 4;
 let api: ApiServer;
 let job: { model: string; training_file: string };
 let claims: Claims;
@@ -409,6 +412,18 @@ describe('an Idempotency-Key', () => {
     const listed = await api.call('GET', `${jobs}?limit=100&metadata[once]=yes`);
     expect(listed.body.data.length).toBe(10);
     expect((await send(3)).body).toEqual(answers[3]!.body);
+  });
+
+  test('costs few statements, and the answer is what is read afterwards', async () => {
+    const send = (key: string) => api.call('POST', jobs, job, { 'idempotency-key': key });
+    await send('costs-1');
+    const query = vi.spyOn(Client.prototype, 'query');
+    const { body } = await send('costs-2');
+    const statements = query.mock.calls.length;
+    query.mockRestore();
+    // Who asks, the answer kept, what is named, how things stand, and all that is written.
+    expect(statements).toBeLessThanOrEqual(5 + relayed);
+    expect((await api.call('GET', `${jobs}/${body.id}`)).body).toEqual(body);
   });
 
   test('with another body is refused for good', async () => {

@@ -64,7 +64,9 @@ describe('a new job', () => {
       [1, 'job.created'],
       [2, 'job.queued'],
     ]);
-    expect(jobs.sent).toContain(`lowrank_job ${job.id}`);
+    expect(await jobs.read(job.id)).toEqual(job);
+    // Nobody can follow it before its id is known.
+    expect(jobs.sent.filter((message) => message.includes(job.id))).toEqual([]);
   });
 
   test('is not made for a file that is missing, deleted or of another project', async () => {

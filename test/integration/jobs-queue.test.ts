@@ -69,6 +69,21 @@ describe('the outbox', () => {
     await own.stop();
   });
 
+  test('brings what many make at once to the queue together', async () => {
+    const own = new OutboxRelay(jobs.parts, silentLog, { everySeconds: 60 });
+    own.start();
+    const before = jobs.queue.calls;
+    const begun = performance.now();
+    for (let i = 0; i < 40; i++) {
+      await jobs.create();
+      own.wake();
+    }
+    await expect.poll(() => jobs.queue.ids.length).toBe(40);
+    const rounds = (performance.now() - begun) / 50;
+    expect(jobs.queue.calls - before).toBeLessThanOrEqual(Math.ceil(rounds) + 1);
+    await own.stop();
+  });
+
   test('of a transaction that is rolled back has nothing', async () => {
     const input = await jobs.newJob();
     const doomed = jobs.database.transaction(async (manager) => {
@@ -165,8 +180,8 @@ describe('an Idempotency-Key', () => {
     const ask = () =>
       answerOnce(jobs.database, request('key-1'), async (manager) => {
         made++;
-        const { id } = await jobs.store.createJob(project, input, manager);
-        return { status: 200, body: { id } };
+        const { job } = await jobs.store.createJob(project, input, manager);
+        return { status: 200, body: { id: job.id } };
       });
     const answers = await Promise.all(Array.from({ length: 50 }, ask));
     expect(made).toBe(1);

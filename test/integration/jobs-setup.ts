@@ -1,6 +1,6 @@
 /** A database for tests of libs/jobs, and what jobs need around them. */
 import type { DataSource } from 'typeorm';
-import type { NewJob } from '#jobs/job-store.js';
+import type { NewJob } from '#jobs/new-job.js';
 import { JobStore } from '#jobs/job-store.js';
 import type { Log, QueueParts } from '#jobs/parts.js';
 import { createDataSource } from '#platform/database/data-source.js';
@@ -18,14 +18,17 @@ export const project = 'default';
 /** A queue that only remembers; adding fails as often as `failures` says. */
 export class MemoryQueue implements JobQueue {
   readonly ids: string[] = [];
+  /** How often something was added. */
+  calls = 0;
   failures = 0;
 
-  add(jobId: string): Promise<void> {
+  add(...jobIds: readonly string[]): Promise<void> {
     if (this.failures > 0) {
       this.failures--;
       return Promise.reject(new Error('the queue is away'));
     }
-    this.ids.push(jobId);
+    this.calls++;
+    this.ids.push(...jobIds);
     return Promise.resolve();
   }
 
@@ -124,7 +127,7 @@ export class JobsDatabase {
   }
 
   async create(changes: Partial<NewJob> = {}): Promise<Job> {
-    return this.store.createJob(project, await this.newJob(changes));
+    return (await this.store.createJob(project, await this.newJob(changes))).job;
   }
 
   read(jobId: string): Promise<Job> {

@@ -45,25 +45,37 @@ export async function openBullQueue<B extends IQueueBackend, C>(
   }
 
   /**
-   * True once a delivery of this place is sure to begin after this call began; false if a consumer holds the place.
-   * Whatever others do between the two questions is a delivery that begins now, too.
+   * Whether a place of an id has to be filled for a delivery that is sure to begin after this call began; null if a
+   * consumer holds the place. Whatever others do after the question is a delivery that begins now, too.
    */
-  async function take(jobId: string, place: number): Promise<boolean> {
-    const id = deliveryId(jobId, place);
+  async function isFree(id: string): Promise<boolean | null> {
     const state = await queue.getJobState(id);
-    if (state === 'active') return false;
+    if (state === 'active') return null;
     if (state === 'delayed') {
       // It failed a moment ago and would come again after its pause.
       const job = await queue.getJob(id);
       await job?.promote().catch(() => undefined);
-    } else if (state !== 'waiting' && state !== 'prioritized') {
-      await queue.add('job', { jobId }, { ...deliveryOptions, jobId: id });
+      return false;
     }
-    return true;
+    return state !== 'waiting' && state !== 'prioritized';
   }
 
-  async function add(jobId: string): Promise<void> {
-    for (let place = 0; place < PLACES; place++) if (await take(jobId, place)) return;
+  /** One round for each place, of all the ids whose place before is held. */
+  async function add(...jobIds: readonly string[]): Promise<void> {
+    let left = [...new Set(jobIds)];
+    for (let place = 0; place < PLACES && left.length > 0; place++) {
+      const found = await Promise.all(left.map((jobId) => isFree(deliveryId(jobId, place))));
+      const free = left.filter((_, i) => found[i]);
+      const entries = free.map((jobId) => ({
+        name: 'job',
+        data: { jobId },
+        opts: { ...deliveryOptions, jobId: deliveryId(jobId, place) },
+      }));
+      if (entries.length > 0) await queue.addBulk(entries);
+      left = left.filter((_, i) => found[i] === null);
+    }
+    const [jobId] = left;
+    if (jobId === undefined) return;
     throw new LowrankError('queue_crowded', `job ${jobId} is being delivered ${PLACES} times at once`, {
       details: { jobId },
     });
@@ -122,7 +134,7 @@ export async function openBullQueue<B extends IQueueBackend, C>(
     throw unavailable(title, cause);
   }
   return {
-    add: (jobId) => asking(() => add(jobId)),
+    add: (...jobIds) => asking(() => add(...jobIds)),
     remove: (jobId) => asking(() => remove(jobId)),
     waiting: (limit) => asking(() => waiting(limit)),
     counts: () => asking(counts),

@@ -10,8 +10,8 @@ export interface Consumer {
 
 /** At-least-once delivery of job ids. */
 export interface JobQueue {
-  /** Makes sure that the id is delivered at least once from now on; one that waits already is not doubled. */
-  add(jobId: string): Promise<void>;
+  /** Makes sure that each id is delivered at least once from now on; one that waits already is not doubled. */
+  add(...jobIds: readonly string[]): Promise<void>;
   /** Takes an id out that no consumer has yet; false if it was not waiting. */
   remove(jobId: string): Promise<boolean>;
   /** Ids that wait, first to be delivered first. */

@@ -1,21 +1,14 @@
 /** Jobs with what can only be told by looking at others or at the clock: one query for each answer. */
 import type { DataSource, EntityManager, SelectQueryBuilder } from 'typeorm';
+import type { MadeJob } from '#jobs/new-job.js';
+import { inLine } from '#jobs/waiting.js';
 import { Job } from '#platform/database/entities/job.js';
 
 /** A job, its place among those that wait and its speed. */
-export interface JobReading {
-  readonly job: Job;
-  /** 1 is the next; null for a job that does not wait. */
-  readonly position: number | null;
-  /** Ids of this project's jobs that keep the devices busy for which the job waits. */
-  readonly busyWith: readonly string[];
+export interface JobReading extends MadeJob {
   /** Of the last steps, pauses for evaluation and checkpoints included; null for a job that does not run. */
   readonly secondsPerStep: number | null;
 }
-
-/** Whether only its turn keeps a job from running; the others are not in anybody's way. */
-const inLine = (job: string) =>
-  `${job}.state = 'queued' AND coalesce(${job}.waiting->>'code', 'device_busy') IN ('device_busy', 'worker_missing')`;
 
 const position = `CASE WHEN ${inLine('job')} THEN 1 + (SELECT count(*) FROM job ahead
   WHERE ${inLine('ahead')} AND (ahead.queued_at, ahead.id) < (job.queued_at, job.id)) END`;

@@ -1,13 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
 import type { JobRequest } from '#contracts/http/job-create.js';
 import { type JobObject, type jobListQuery, metadataFilter } from '#contracts/http/jobs.js';
 import type { Page } from '#contracts/http/pages.js';
-import { answerOnce } from '#jobs/idempotency.js';
-import { JobStore, type NewJob } from '#jobs/job-store.js';
+import { findAnswer } from '#jobs/idempotency.js';
+import { JobStore } from '#jobs/job-store.js';
+import type { MadeJob } from '#jobs/new-job.js';
 import { OutboxRelay } from '#jobs/outbox.js';
-import { IdempotencyKey } from '#platform/database/entities/idempotency-key.js';
 import { Job } from '#platform/database/entities/job.js';
 import type { Platform } from '#platform/platform.js';
 import { notFound } from '../errors/api-error.js';
@@ -36,7 +35,9 @@ export class JobsService {
   ): Promise<JobObject> {
     const answer =
       idempotencyKey === undefined
-        ? await this.createNew(projectId, request, signal)
+        ? viewNewJob(
+            await this.store.createJob(projectId, await this.requests.check(projectId, request, signal)),
+          )
         : await this.createOnce(projectId, request, signal, idempotencyKey);
     this.relay.wake();
     return answer;
@@ -90,31 +91,22 @@ export class JobsService {
     return this.get(projectId, id);
   }
 
-  private async createNew(projectId: string, request: JobRequest, signal: AbortSignal): Promise<JobObject> {
-    const job = await this.requests.check(projectId, request, signal);
-    return this.platform.database.transaction((manager) => this.insert(manager, projectId, job));
-  }
-
   private async createOnce(
     projectId: string,
     request: JobRequest,
     signal: AbortSignal,
     key: string,
   ): Promise<JobObject> {
-    const { database } = this.platform;
-    const digest = digestOfRequest('POST /v1/fine_tuning/jobs', request);
-    // What was answered stays so, whatever became of its files since; and checking takes longer than a lock should.
-    const isKnown = await database.manager.existsBy(IdempotencyKey, { projectId, key });
-    const checked = isKnown ? undefined : await this.requests.check(projectId, request, signal);
-    const answer = await answerOnce(database, { projectId, key, digest }, async (manager) => {
-      const job = checked ?? (await this.requests.check(projectId, request, signal));
-      return { status: 200, body: await this.insert(manager, projectId, job) };
-    });
-    return answer.body as unknown as JobObject;
-  }
-
-  private async insert(manager: EntityManager, projectId: string, job: NewJob): Promise<JobObject> {
-    const { id } = await this.store.createJob(projectId, job, manager);
-    return viewJob((await readJob(manager, projectId, id))!);
+    const asked = { projectId, key, digest: digestOfRequest('POST /v1/fine_tuning/jobs', request) };
+    // What was answered stays so, whatever became of its files since.
+    const kept = await findAnswer(this.platform.database, asked);
+    if (kept) return kept.body as unknown as JobObject;
+    const job = await this.requests.check(projectId, request, signal);
+    const view = (made: MadeJob) => ({ ...viewNewJob(made) });
+    const answer = await this.store.createJobOnce(projectId, job, { request: asked, view });
+    return answer as unknown as JobObject;
   }
 }
+
+/** It has run no step that would tell how fast it is. */
+const viewNewJob = (made: MadeJob): JobObject => viewJob({ ...made, secondsPerStep: null });

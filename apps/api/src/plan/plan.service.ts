@@ -4,7 +4,7 @@ import type { PlannedTime, PlanObject } from '#contracts/http/plans.js';
 import { Placement } from '#jobs/placement.js';
 import type { Planned } from '#jobs/planner-calls.js';
 import { estimateTime } from '#jobs/time-estimate.js';
-import { staysOutOfQueue } from '#jobs/waiting.js';
+import { isInLine } from '#jobs/waiting.js';
 import type { Platform } from '#platform/platform.js';
 import { JobRequests } from '../jobs/job-request.service.js';
 import { PLATFORM } from '../tokens.js';
@@ -36,8 +36,8 @@ export class PlanService {
     const { database, configuration } = this.platform;
     const placement = await Placement.read(database, configuration.workerLostSeconds);
     const reason = placement.reasonFor({ device, memoryBytes: 0 });
-    if (!staysOutOfQueue(reason)) return null;
-    return { code: reason!.code, message: `the job would wait: ${reason!.message}` };
+    if (reason === null || isInLine(reason)) return null;
+    return { code: reason.code, message: `the job would wait: ${reason.message}` };
   }
 
   private async time(

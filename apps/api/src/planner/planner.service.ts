@@ -5,14 +5,15 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import type { MemberFolder } from '#contracts/member-folder.js';
 import type { DatasetSummary } from '#data/dataset.js';
-import type { CheckedFolder, Planned, PlannedFile, plannerMethods, PlanTask } from '#jobs/planner-calls.js';
+import type { CheckedFolder, Planned, PlannedFile, plannerMethods } from '#jobs/planner-calls.js';
 import type { BaseModel } from '#platform/database/entities/base-model.js';
-import type { StoredFile } from '#platform/database/entities/stored-file.js';
 import { FairQueue } from '#platform/fair-queue.js';
 import type { Platform } from '#platform/platform.js';
 import { headBytes } from '#training/data-head.js';
 import { PLANNER, PLATFORM } from '../tokens.js';
 import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
+import { KnownPlans } from './known-plans.js';
+import type { DataFile, PlanOrder } from './plan-order.js';
 import type { OnDemand, StartPlanner } from './planner-process.js';
 
 type PlannerProcess = OnDemand<typeof plannerMethods>;
@@ -29,12 +30,6 @@ const checkerIdleMilliseconds = 30_000;
 const planSeconds = 60;
 const graceSeconds = 1;
 
-/** A plan to be made, its files as they are stored. */
-export interface PlanOrder extends Omit<PlanTask, 'trainingFile' | 'validationFile'> {
-  readonly trainingFile: StoredFile;
-  readonly validationFile: StoredFile | null;
-}
-
 /**
  * What takes long on texts and files that callers wrote, done in other processes: this one serves everybody. Projects take
  * turns, and a plan whose client is gone is ended.
@@ -43,6 +38,7 @@ export interface PlanOrder extends Omit<PlanTask, 'trainingFile' | 'validationFi
 export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly plans = new FairQueue({ atOnce: plansAtOnce, ...waitingPlans, what: 'plans' });
   private readonly checks = new FairQueue({ atOnce: checksAtOnce, ...waitingChecks, what: 'uploads' });
+  private readonly known = new KnownPlans(plannerIdleMilliseconds);
   /** Those that plan nothing now. */
   private readonly free: PlannerProcess[];
   private readonly planners: readonly PlannerProcess[];
@@ -75,18 +71,20 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Throws what `planJob` throws, LowrankError `queue_full`, `planner_died`, `call_timeout`, and the signal's reason. */
   async plan(projectId: string, order: PlanOrder, signal: AbortSignal): Promise<Planned> {
-    return this.plans.run(
-      projectId,
-      async () => {
-        const planner = this.free.pop()!;
-        try {
-          return await this.planWith(planner, order, signal);
-        } finally {
-          this.free.push(planner);
-        }
-      },
-      signal,
-    );
+    const make = (signal: AbortSignal) =>
+      this.plans.run(
+        projectId,
+        async () => {
+          const planner = this.free.pop()!;
+          try {
+            return await this.planWith(planner, order, signal);
+          } finally {
+            this.free.push(planner);
+          }
+        },
+        signal,
+      );
+    return this.known.find(projectId, order, make, signal);
   }
 
   /** Checks all of an uploaded file. Throws DataError's facts as a LowrankError, and the signal's reason. */
@@ -169,7 +167,7 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
     const answer = await planner.client().call('plan', task, options);
     if ('planned' in answer) return answer.planned;
     await using spool = await SpoolFolder.make(spoolRoot(this.platform.configuration.home));
-    const fetched = async (name: 'training' | 'validation', file: StoredFile | null) =>
+    const fetched = async (name: 'training' | 'validation', file: DataFile | null) =>
       file && { ...facts(file), head: await this.fetchHead(file, spool.file(name), signal) };
     const complete = {
       ...task,
@@ -182,7 +180,7 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async fetchHead(
-    { objectKey, bytes }: StoredFile,
+    { objectKey, bytes }: DataFile,
     file: string,
     signal: AbortSignal,
   ): Promise<string> {
@@ -195,6 +193,6 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-function facts({ filename: name, bytes, sha256 }: StoredFile): PlannedFile {
+function facts({ filename: name, bytes, sha256 }: DataFile): PlannedFile {
   return { name, bytes, sha256, head: null };
 }

@@ -1,0 +1,55 @@
+/** Plans that were made lately or are being made: jobs that are alike are planned once. */
+import { createHash } from 'node:crypto';
+import type { Planned } from '#jobs/planner-calls.js';
+import { SharedWork } from '../http/shared-work.js';
+import type { PlanOrder } from './plan-order.js';
+
+const mostKept = 100;
+
+type MakePlan = (signal: AbortSignal) => Promise<Planned>;
+
+export class KnownPlans {
+  /** By what they are plans of, the last used at the end. */
+  private readonly kept = new Map<string, { readonly planned: Planned; readonly until: number }>();
+  private readonly running = new Map<string, SharedWork<Planned>>();
+
+  /** Not kept for long: the folder of a base model may go. */
+  constructor(private readonly keptMilliseconds: number) {}
+
+  /** The plan of a project's job, made if it is not known. Throws what `make` throws, and the signal's reason. */
+  async find(projectId: string, order: PlanOrder, make: MakePlan, signal: AbortSignal): Promise<Planned> {
+    // Examples and earlier jobs are for one who looks at a plan, and takes time for that.
+    if (order.examples || order.earlier.length > 0) return make(signal);
+    const key = keyOf(projectId, order);
+    const known = this.kept.get(key);
+    this.kept.delete(key);
+    if (known && performance.now() < known.until) {
+      this.kept.set(key, known);
+      return known.planned;
+    }
+    const running = this.running.get(key);
+    return (running && !running.isStopped ? running : this.begin(key, make)).wait(signal);
+  }
+
+  private begin(key: string, make: MakePlan): SharedWork<Planned> {
+    const work: SharedWork<Planned> = new SharedWork(async (signal) => {
+      try {
+        const planned = await make(signal);
+        this.kept.set(key, { planned, until: performance.now() + this.keptMilliseconds });
+        for (const oldest of [...this.kept.keys()].slice(0, -mostKept)) this.kept.delete(oldest);
+        return planned;
+      } finally {
+        if (this.running.get(key) === work) this.running.delete(key);
+      }
+    }, 0);
+    this.running.set(key, work);
+    return work;
+  }
+}
+
+/** Files are known by their contents; warnings call them by their names. */
+function keyOf(projectId: string, { trainingFile, validationFile, ...order }: PlanOrder): string {
+  const facts = (file: PlanOrder['validationFile']) => file && [file.filename, file.bytes, file.sha256];
+  const text = JSON.stringify([projectId, order, facts(trainingFile), facts(validationFile)]);
+  return createHash('sha256').update(text).digest('base64');
+}
