@@ -48,17 +48,27 @@ export async function startService(
 
 /** A process and all that it started, and what those started. */
 export function familyOf(root: number): number[] {
-  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
-  const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
-  const found = [root];
-  for (const parent of found) found.push(...pairs.filter(([, of]) => of === parent).map(([pid]) => pid));
-  return found.filter((pid) => isAlive(pid));
+  return processesOf(root).map(({ pid }) => pid);
 }
 
 /** Numbers of the processes in a family whose command line has this in it. */
 export function membersOf(root: number, part: string): number[] {
-  return familyOf(root).filter((pid) => {
-    const args = execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
-    return args.includes(part);
-  });
+  return processesOf(root)
+    .filter(({ args }) => args.includes(part))
+    .map(({ pid }) => pid);
+}
+
+/** By one listing: any of them may end at any time. */
+function processesOf(root: number): { readonly pid: number; readonly args: string }[] {
+  const listing = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
+  const all = listing
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [, pid, parent, args] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line)!;
+      return { pid: Number(pid), parent: Number(parent), args: args! };
+    });
+  const found = all.filter(({ pid }) => pid === root);
+  for (const { pid } of found) found.push(...all.filter(({ parent }) => parent === pid));
+  return found.filter(({ pid }) => isAlive(pid));
 }
