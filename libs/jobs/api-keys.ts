@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type DataSource, type EntityManager, IsNull } from 'typeorm';
 import { LowrankError } from '#base/errors.js';
+import { gathered } from '#base/gather.js';
 import type { KeyRole } from '#contracts/http/keys.js';
 import { ApiKey } from '#platform/database/entities/api-key.js';
 import { Project } from '#platform/database/entities/project.js';
@@ -32,7 +33,11 @@ export interface RemainingKeys {
 
 /** The keys of a server; each belongs to a project, which is made when it is first named. */
 export class ApiKeys {
-  constructor(private readonly database: DataSource) {}
+  private readonly find: (digest: string) => Promise<FoundKey>;
+
+  constructor(private readonly database: DataSource) {
+    this.find = gathered((digests) => findKeys(database, digests));
+  }
 
   /**
    * Makes a key. `name` says whose it is, 1 to 100 characters; `project` is the name of a project, `default` unless given.
@@ -100,23 +105,31 @@ export class ApiKeys {
   }
 
   /**
-   * Who asks, by one query: whom the key stands for; an administrator of the default project if the server never had a
+   * Who asks, by one query for all who ask at the same time: whom the key stands for; an administrator of the default project if the server never had a
    * key and `isOpen` says that it may do without; null if the request must be refused. Revoked keys stay in the table, so
    * a server that had a key is never open again.
    */
   async identify(secret: string | null, { isOpen }: { isOpen: boolean }): Promise<Caller | null> {
-    const [row] = await this.database.query<
-      ({ id: string; project: string; role: KeyRole; had: boolean } | { id: null; had: boolean })[]
-    >(
-      `SELECT key.id, key.project_id AS project, key.role, EXISTS (SELECT 1 FROM api_key) AS had
-       FROM (SELECT $1 AS digest) AS asked
-       LEFT JOIN api_key AS key ON key.digest = asked.digest AND key.revoked_at IS NULL`,
-      [secret === null ? '' : digestOf(secret)],
-    );
-    const found = row!;
+    const found = await this.find(secret === null ? '' : digestOf(secret));
     if (found.id !== null) return { projectId: found.project, role: found.role, keyId: found.id };
     return found.had || !isOpen ? null : { projectId: DEFAULT_PROJECT, role: 'admin', keyId: null };
   }
+}
+
+/** A key that is valid, or none; `had`: whether the server ever had one. */
+type FoundKey =
+  | { readonly id: string; readonly project: string; readonly role: KeyRole; readonly had: boolean }
+  | { readonly id: null; readonly had: boolean };
+
+async function findKeys(database: DataSource, digests: readonly string[]): Promise<FoundKey[]> {
+  const rows = await database.query<(FoundKey & { readonly digest: string })[]>(
+    `SELECT asked.digest, key.id, key.project_id AS project, key.role, EXISTS (SELECT 1 FROM api_key) AS had
+     FROM unnest($1::text[]) AS asked(digest)
+     LEFT JOIN api_key AS key ON key.digest = asked.digest AND key.revoked_at IS NULL`,
+    [[...new Set(digests)]],
+  );
+  const byDigest = new Map(rows.map((row) => [row.digest, row]));
+  return digests.map((digest) => byDigest.get(digest)!);
 }
 
 function lastAdminKey(id: string): LowrankError {

@@ -1,6 +1,7 @@
 /** Jobs as their owners see and steer them. */
 import type { EntityManager } from 'typeorm';
 import { LowrankError } from '#base/errors.js';
+import { type Beginnings, beginningsWithin, gatheredBeginnings } from '#jobs/beginnings.js';
 import { findAnswer } from '#jobs/idempotency.js';
 import { type KeyedAnswer, type MadeJob, makeJob, type NewJob } from '#jobs/new-job.js';
 import type { Log, QueueParts } from '#jobs/parts.js';
@@ -10,21 +11,25 @@ import type { Job } from '#platform/database/entities/job.js';
 const defaultLostSeconds = 20;
 
 export class JobStore {
+  private readonly beginnings: Beginnings;
+
   constructor(
     private readonly parts: QueueParts,
     private readonly log?: Log,
     /** Seconds without a sign of life after which a worker is taken for dead. */
     private readonly lostSeconds = defaultLostSeconds,
-  ) {}
+  ) {
+    this.beginnings = gatheredBeginnings(parts.database, lostSeconds);
+  }
 
   /**
-   * Makes a job that waits for a worker, in the given transaction or by one statement of its own; one that no worker could
+   * Makes a job that waits for a worker, in the given transaction or by a statement shared with others; one that no worker could
    * take waits outside the queue. The caller wakes the outbox relay after the commit. Throws LowrankError
    * `file_not_found` (details.field) if a file is gone.
    */
   async createJob(projectId: string, input: NewJob, within?: EntityManager): Promise<MadeJob> {
-    const manager = within ?? this.parts.database.manager;
-    return (await makeJob(manager, projectId, input, { lostSeconds: this.lostSeconds }))!;
+    const beginnings = within ? beginningsWithin(within, this.lostSeconds) : this.beginnings;
+    return (await makeJob(beginnings, projectId, input))!;
   }
 
   /** The same once for a key; yields the answer that is kept with it. Throws `idempotency_mismatch` too. */
@@ -33,14 +38,10 @@ export class JobStore {
     input: NewJob,
     keyed: KeyedAnswer,
   ): Promise<Record<string, unknown>> {
-    const { database } = this.parts;
     for (;;) {
-      const made = await makeJob(database.manager, projectId, input, {
-        lostSeconds: this.lostSeconds,
-        keyed,
-      });
+      const made = await makeJob(this.beginnings, projectId, input, keyed);
       if (made) return keyed.view(made);
-      const kept = await findAnswer(database, keyed.request);
+      const kept = await findAnswer(this.parts.database, keyed.request);
       if (kept) return kept.body;
       // The key was given up in between.
     }

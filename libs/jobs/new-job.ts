@@ -1,11 +1,9 @@
-/** Jobs as they are made: how things stand is read once, and all that a job begins with is written by one statement. */
-import type { EntityManager } from 'typeorm';
+/** Jobs as they are made: how things stand is read once, and all that a job begins with is written at once. */
 import { LowrankError } from '#base/errors.js';
+import { type Beginning, type Beginnings, filesOf } from '#jobs/beginnings.js';
 import type { IdempotentRequest } from '#jobs/idempotency.js';
-import { Placement, type WorkerRow } from '#jobs/placement.js';
-import { fileIsThere } from '#jobs/stored-files.js';
 import type { NewEvent } from '#jobs/transitions.js';
-import { inLine, isInLine, reasonFromNow } from '#jobs/waiting.js';
+import { isInLine, reasonFromNow } from '#jobs/waiting.js';
 import { Job } from '#platform/database/entities/job.js';
 import { newId } from '#platform/ids.js';
 import type { Choice } from '#training/events.js';
@@ -55,12 +53,12 @@ export interface KeyedAnswer {
  * the request's key has an answer already. Throws LowrankError `file_not_found` (details.field) if a file is gone.
  */
 export async function makeJob(
-  manager: EntityManager,
+  beginnings: Beginnings,
   projectId: string,
   input: NewJob,
-  { lostSeconds, keyed }: { readonly lostSeconds: number; readonly keyed?: KeyedAnswer },
+  keyed?: KeyedAnswer,
 ): Promise<MadeJob | null> {
-  const { now, ahead, placement } = await readStanding(manager, lostSeconds);
+  const { now, ahead, placement } = await beginnings.readStanding();
   const reason = placement.reasonFor({ device: input.device, memoryBytes: 0 });
   const id = newId('ftjob');
   const events: NewEvent[] = [
@@ -83,7 +81,7 @@ export async function makeJob(
     position: isQueued ? ahead + 1 : null,
     busyWith: placement.busyWith(projectId, reason?.devices ?? []),
   };
-  const { files, isMade } = await write(manager, job, { events, isQueued, keyed: answered(keyed, made) });
+  const { files, isMade } = await beginnings.write({ job, events, isQueued, keyed: answered(keyed, made) });
   for (const [field, file] of Object.entries(filesOf(job))) {
     if (file !== null && !files.includes(file)) throw fileMissing(field, file);
   }
@@ -114,94 +112,8 @@ const begin = {
   finishedAt: null,
 } as const satisfies Partial<Job>;
 
-/** How things stand when a job is made. */
-interface Standing {
-  /** By the clock of the database. */
-  readonly now: Date;
-  /** Jobs that wait for their turn. */
-  readonly ahead: number;
-  readonly placement: Placement;
-}
-
-async function readStanding(manager: EntityManager, lostSeconds: number): Promise<Standing> {
-  const [row] = await manager.query<{ now: Date; ahead: number; workers: WorkerRow[] }[]>(
-    `SELECT now() AS now, (SELECT count(*)::int FROM job WHERE ${inLine('job')}) AS ahead,
-       (SELECT coalesce(json_agg(alive), '[]') FROM (${Placement.query}) alive) AS workers`,
-    [lostSeconds],
-  );
-  const { now, ahead, workers } = row!;
-  return { now, ahead, placement: Placement.of(workers) };
-}
-
-interface Beginning {
-  readonly events: readonly NewEvent[];
-  readonly isQueued: boolean;
-  readonly keyed: (IdempotentRequest & { readonly body: Record<string, unknown> }) | null;
-}
-
 function answered(keyed: KeyedAnswer | undefined, made: MadeJob): Beginning['keyed'] {
   return keyed ? { ...keyed.request, body: keyed.view(made) } : null;
-}
-
-/** The files that a job needs, by the fields that name them. */
-const filesOf = ({ trainingFileId, validationFileId }: Job) => ({
-  training_file: trainingFileId,
-  validation_file: validationFileId,
-});
-
-/**
- * Writes the row, its events, its entry in the outbox and the answer to its key: all of them, or nothing if a file is gone
- * or the key has an answer. The rows of the files are held until they are written. Of requests with one key at the same
- * time, one writes and the others wait for it.
- */
-async function write(
-  manager: EntityManager,
-  job: Job,
-  { events, isQueued, keyed }: Beginning,
-): Promise<{ readonly files: readonly string[]; readonly isMade: boolean }> {
-  const row = rowOf(manager, job);
-  const wanted = [...new Set(Object.values(filesOf(job)).filter((file) => file !== null))];
-  const numbered = events.map(({ level, code, message }, i) => ({ seq: i + 1, level, code, message }));
-  const columns = Object.keys(row).join(', ');
-  const [written] = await manager.query<{ files: string[]; isMade: boolean }[]>(
-    `WITH file AS (
-       SELECT file.id FROM stored_file file WHERE file.id = ANY($2) AND file.project_id = $3 AND ${fileIsThere} FOR SHARE),
-     asked AS (SELECT count(*) = cardinality($2::text[]) AS is_sound FROM file),
-     keyed AS (
-       INSERT INTO idempotency_key (project_id, key, request_digest, status, body)
-       SELECT $3, $6, $7, 200, $8::jsonb FROM asked WHERE is_sound AND $6::text IS NOT NULL
-       ON CONFLICT DO NOTHING RETURNING key),
-     made AS (
-       INSERT INTO job (${columns})
-       SELECT ${columns} FROM jsonb_populate_record(NULL::job, $1)
-       WHERE (SELECT is_sound FROM asked) AND ($6::text IS NULL OR EXISTS (SELECT 1 FROM keyed))
-       RETURNING id),
-     told AS (
-       INSERT INTO job_event (job_id, seq, level, code, message)
-       SELECT made.id, seq, level, code, message
-       FROM made, jsonb_to_recordset($4) AS event(seq int, level text, code text, message text)),
-     queued AS (INSERT INTO outbox (job_id) SELECT id FROM made WHERE $5)
-     SELECT (SELECT coalesce(json_agg(id), '[]') FROM file) AS files, EXISTS (SELECT 1 FROM made) AS "isMade"`,
-    [
-      JSON.stringify(row),
-      wanted,
-      job.projectId,
-      JSON.stringify(numbered),
-      isQueued,
-      keyed?.key ?? null,
-      keyed?.digest ?? null,
-      keyed && JSON.stringify(keyed.body),
-    ],
-  );
-  return written!;
-}
-
-/** The columns of a row with their values, as JSON has them. */
-function rowOf(manager: EntityManager, job: Job): Record<string, unknown> {
-  const { columns } = manager.connection.getMetadata(Job);
-  return Object.fromEntries(
-    columns.map(({ databaseName, propertyName }) => [databaseName, job[propertyName as keyof Job] ?? null]),
-  );
 }
 
 function fileMissing(field: string, file: string): LowrankError {

@@ -1,16 +1,18 @@
 /** A job's life in a real Postgres: states, claims, fencing, endings, progress. */
-import { chosenValues } from './chosen-values.js';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { LowrankError } from '#base/errors.js';
 import { Claims } from '#jobs/claims.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
 import { JobHistory } from '#jobs/job-history.js';
+import type { MadeJob } from '#jobs/new-job.js';
 import { type NewMetric, writeProgress } from '#jobs/progress.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { Attempt } from '#platform/database/entities/attempt.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
-import type { Job } from '#platform/database/entities/job.js';
+import { Job } from '#platform/database/entities/job.js';
 import { Metric } from '#platform/database/entities/metric.js';
+import { chosenValues } from './chosen-values.js';
 import { JobsDatabase, project } from './jobs-setup.js';
 
 let jobs: JobsDatabase;
@@ -78,6 +80,34 @@ describe('a new job', () => {
         details: { field: 'training_file' },
       });
     }
+  });
+
+  test('of many at once is written with the others, each key once, and not with one whose file is gone', async () => {
+    const trainingFileId = await jobs.file();
+    const query = vi.spyOn(Client.prototype, 'query');
+    const asked = Array.from({ length: 30 }, (_, i) => i);
+    const outcomes = await Promise.allSettled(
+      asked.map(async (i) => {
+        const file = i === 7 ? 'file-missing' : trainingFileId;
+        const input = await jobs.newJob({ trainingFileId: file, seed: i });
+        const request = { projectId: project, key: `together-${i % 20}`, digest: 'digest' };
+        const view = ({ job }: MadeJob) => ({ id: job.id, seed: job.seed });
+        return (await jobs.store.createJobOnce(project, input, { request, view }))['id'];
+      }),
+    );
+    const statements = query.mock.calls.length;
+    query.mockRestore();
+    const ids = outcomes.map((one) => (one.status === 'fulfilled' ? String(one.value) : 'refused'));
+    // The key of the refused request was free for the next with it.
+    expect(outcomes.flatMap((one, i) => (one.status === 'rejected' ? [i] : []))).toEqual([7]);
+    const repeated = asked.slice(20).filter((i) => i !== 27);
+    expect(repeated.map((i) => ids[i])).toEqual(repeated.map((i) => ids[i - 20]));
+    const made = await jobs.database.manager.findBy(Job, { trainingFileId });
+    expect(new Set(['refused', ...made.map(({ id }) => id)])).toEqual(new Set(ids));
+    expect(made).toHaveLength(20);
+    for (const { id } of made)
+      expect([await jobs.outbox(id), (await jobs.events(id)).length]).toEqual([1, 2]);
+    expect(statements).toBeLessThan(asked.length);
   });
 
   test('is steered by its own project only', async () => {
