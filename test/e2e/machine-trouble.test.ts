@@ -126,7 +126,7 @@ test.runIf(isRoot)(
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=400m,mode=755', 'tmpfs', disk]);
     const log = await open(join(disk, 'log'), 'a');
     try {
-      const other = await startService(join(disk, 'home'), impatient, log.fd);
+      const other = await startService(join(disk, 'home'), impatient, { log: log.fd });
       try {
         const { client } = other;
         const { id } = await client.jobs.create(await slowJob(other));

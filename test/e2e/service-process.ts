@@ -16,14 +16,14 @@ export interface ServiceProcess {
   stop(): Promise<number | null>;
 }
 
-/** Starts it and resolves when it is ready; its log goes to `log`, a descriptor, or nowhere. */
+/** Starts it, with one worker unless told otherwise, and resolves when it is ready; its log goes to `log`, or nowhere. */
 export async function startService(
   home: string,
   environment: NodeJS.ProcessEnv = {},
-  log: number | 'ignore' = 'ignore',
+  { log = 'ignore', workers = 1 }: { readonly log?: number | 'ignore'; readonly workers?: number } = {},
 ): Promise<ServiceProcess> {
   const { PATH, HOME } = process.env;
-  const launcher = spawn(process.execPath, [main, 'start', '--json'], {
+  const launcher = spawn(process.execPath, [main, 'start', '--json', '--workers', String(workers)], {
     env: { PATH, HOME, LOWRANK_HOME: home, PORT: '0', ...environment },
     stdio: ['ignore', 'pipe', log],
   });

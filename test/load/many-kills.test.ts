@@ -17,6 +17,7 @@ import { collect, stepsOf, upTo } from '../e2e/stack-watch.js';
 
 const jobs = Number(process.env['LOWRANK_LOAD_JOBS'] ?? 600);
 const clients = 20;
+const workers = 3;
 const steps = 2;
 /** Jobs with the same seed have the same inputs. */
 const seeds = [1, 2, 3];
@@ -31,7 +32,7 @@ let client: LowrankClient;
 let tiny: JobCreate;
 beforeAll(async () => {
   const home = await mkdtemp(join(tmpdir(), 'lowrank-home-'));
-  service = await startService(home, impatient);
+  service = await startService(home, impatient, { workers });
   const { url } = service.client;
   client = new LowrankClient({ url, patienceSeconds: 180 });
   tiny = await prepareTinyJob(service);
@@ -87,7 +88,7 @@ async function killInTurn(pause: () => number, signal: AbortSignal): Promise<Rec
     if (signal.aborted) return killed;
     process.kill(launcher, 'SIGKILL');
     count('launcher');
-    service = await startService(service.home, { ...impatient, PORT: port });
+    service = await startService(service.home, { ...impatient, PORT: port }, { workers });
     launcher = service.launcher.pid!;
   }
 }
