@@ -23,7 +23,7 @@ test('a process that computes knows no secret, comes after others, and is heard 
   for (const name of ['DATABASE_URL', 'REDIS_URL', 'S3_ACCESS_KEY', 'S3_SECRET_KEY', 'LOG_LEVEL']) {
     vi.stubEnv(name, 'x');
   }
-  const { child, output } = forkComputing(main, ['a', 'b'], { EXTRA: '1' });
+  const { child, output } = forkComputing(main, ['a', 'b'], { environment: { EXTRA: '1' } });
   const [said] = (await once(child, 'message')) as [{ given: string[]; names: string[] }];
   expect(said.given).toEqual(['a', 'b']);
   expect(said.names).toEqual(expect.arrayContaining(['EXTRA', 'LOG_LEVEL']));
@@ -34,4 +34,17 @@ test('a process that computes knows no secret, comes after others, and is heard 
   expect(output()).toHaveLength(4000);
   expect(output().trim().endsWith('the end')).toBe(true);
   vi.unstubAllEnvs();
+});
+
+test('a process whose answer somebody waits for comes after the service and before those that train', async () => {
+  const training = forkComputing(main, []);
+  const awaited = forkComputing(main, [], { isAwaited: true });
+  const both = [training.child, awaited.child];
+  for (const child of both) await once(child, 'message');
+  const [later, sooner] = both.map(({ pid }) => getPriority(pid));
+  expect(sooner).toBeGreaterThan(getPriority());
+  expect(sooner).toBeLessThan(later!);
+  const closed = both.map((child) => once(child, 'close'));
+  for (const child of both) child.send('go on');
+  await Promise.all(closed);
 });

@@ -2,6 +2,19 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 
+/** Whoever uses the machine, and the service itself, come first, then answers that somebody waits for, then trainings. */
+const priorities = {
+  awaited: constants.priority.PRIORITY_BELOW_NORMAL / 2,
+  training: constants.priority.PRIORITY_BELOW_NORMAL,
+} as const;
+
+export interface ComputingOptions {
+  /** Beside that of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Whether somebody waits for its answers, so that it comes before those that train. */
+  readonly isAwaited?: boolean;
+}
+
 /** Numbers are computed for other people's machines: nothing of the service's own secrets is needed for that. */
 const secrets = ['DATABASE_URL', 'REDIS_URL', 'S3_ACCESS_KEY', 'S3_SECRET_KEY'];
 const keptOutput = 4000;
@@ -14,12 +27,12 @@ export interface ComputingProcess {
 
 /**
  * Starts a compiled program without this process's secrets and at less than the usual priority, where the system allows
- * that: whoever uses the machine comes first. It talks over IPC. Whoever starts it listens to `error`.
+ * that. It talks over IPC. Whoever starts it listens to `error`.
  */
 export function forkComputing(
   main: string,
   given: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
+  { environment = {}, isAwaited = false }: ComputingOptions = {},
 ): ComputingProcess {
   const env: NodeJS.ProcessEnv = { ...process.env, ...environment };
   for (const name of secrets) delete env[name];
@@ -30,7 +43,7 @@ export function forkComputing(
     stream?.on('data', (text: string) => (output = (output + text).slice(-keptOutput)));
   }
   try {
-    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    if (child.pid !== undefined) setPriority(child.pid, isAwaited ? priorities.awaited : priorities.training);
   } catch {
     // Not every system lets a process do that.
   }

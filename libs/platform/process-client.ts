@@ -11,7 +11,7 @@ import {
   type Reply,
   type Request,
 } from '#contracts/process-calls.js';
-import { type ComputingProcess, forkComputing } from '#platform/computing-process.js';
+import { type ComputingOptions, type ComputingProcess, forkComputing } from '#platform/computing-process.js';
 import { SilenceWatch } from '#platform/silence-watch.js';
 
 /** How a process ended. */
@@ -28,12 +28,11 @@ interface ProcessLog {
   warn(fields: object, message: string): void;
 }
 
-export interface ProcessSettings<M extends Methods> {
+export interface ProcessSettings<M extends Methods> extends ComputingOptions {
   readonly methods: M;
   /** The compiled program. */
   readonly main: string;
   readonly args?: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
   /** What the calls that it has not answered fail with when it ends. */
   readonly died: (exit: ProcessExit) => LowrankError;
   /** Told of the start, with the number of the process under this name, and of messages that cannot be read. */
@@ -83,7 +82,7 @@ export class ProcessClient<M extends Methods> {
 
   /** Starts the process. Calls fail with `settings.died` if that is not possible. */
   constructor(private readonly settings: ProcessSettings<M>) {
-    this.process = forkComputing(settings.main, settings.args ?? [], settings.environment);
+    this.process = forkComputing(settings.main, settings.args ?? [], settings);
     const { child } = this.process;
     child.on('message', (message) => this.receive(message));
     child.on('error', (err) =>

@@ -21,6 +21,7 @@ export function generatorProcess(
   return {
     methods: generatorMethods,
     name: 'generator',
+    isAwaited: true,
     main,
     args: [cacheFolder, String(memoryBytes)],
     environment: trainingEnvironment,

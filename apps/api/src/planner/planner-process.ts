@@ -26,6 +26,7 @@ export const startPlanner: StartPlanner = (log, idleMilliseconds) =>
     () => ({
       methods: plannerMethods,
       name: 'planner',
+      isAwaited: true,
       main: plannerMain,
       log,
       died: (exit) => {
