@@ -75,6 +75,7 @@ describe('the service', () => {
       resident_bytes: 1000,
       cpu_seconds: 2,
       event_loop_delay_seconds: 0.5,
+      process_delays: { trainer: { mean: 0.001, p99: 0.25, max: 2 } },
     };
     await workers.heartbeat('worker-m', figures);
     const { id } = (await api.call('POST', '/v1/fine_tuning/jobs', { ...job, device: 'cuda' })).body;
@@ -103,6 +104,7 @@ describe('the service', () => {
       'lowrank_worker_busy_devices{worker="worker-m",host="there"} 1',
       'lowrank_worker_resident_memory_bytes{worker="worker-m",host="there"} 1000',
       'lowrank_worker_event_loop_delay_seconds{worker="worker-m",host="there"} 0.5',
+      'lowrank_worker_process_event_loop_delay_seconds{worker="worker-m",host="there",process="trainer",figure="p99"} 0.25',
     ]) {
       expect(lines).toContain(line);
     }

@@ -25,6 +25,7 @@ function read() {
 
 // Whether or not the last one was answered: what waits must not hide how long others would have waited.
 const timer = setInterval(read, Number(milliseconds));
+process.send('reading');
 process.once('message', () => {
   clearInterval(timer);
   const end = setInterval(() => {

@@ -19,10 +19,13 @@ interface Report {
 
 /** Reads it every 20 ms from another process, until it is asked what it found. */
 export class HealthWatch {
-  private readonly reader: ChildProcess;
+  private constructor(private readonly reader: ChildProcess) {}
 
-  constructor(url: string) {
-    this.reader = fork(join(import.meta.dirname, 'health-reader.mjs'), [url, '20'], { execArgv: [] });
+  /** Resolves when it reads. */
+  static async start(url: string): Promise<HealthWatch> {
+    const reader = fork(join(import.meta.dirname, 'health-reader.mjs'), [url, '20'], { execArgv: [] });
+    await once(reader, 'message');
+    return new HealthWatch(reader);
   }
 
   async stop(): Promise<HealthFigures> {

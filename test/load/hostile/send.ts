@@ -58,3 +58,22 @@ export function send(
     else sent.end(body);
   });
 }
+
+/** Sends requests from so many clients at once; yields what each was answered. */
+export async function sendAll(
+  url: string,
+  requests: readonly HostileRequest[],
+  clients: number,
+): Promise<(HostileAnswer & { readonly request: HostileRequest })[]> {
+  const left = [...requests];
+  const answers: (HostileAnswer & { readonly request: HostileRequest })[] = [];
+  const client = async () => {
+    const agent = newAgent();
+    for (let request = left.shift(); request; request = left.shift()) {
+      answers.push({ request, ...(await send(url, request, agent)) });
+    }
+    agent.destroy();
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  return answers;
+}

@@ -31,7 +31,15 @@ const meanings: Readonly<Record<string, { help: string; of: (worker: Worker) => 
 export class WorkerGauges {
   private readonly gauges: ReadonlyMap<string, Gauge<(typeof labelNames)[number]>>;
 
+  private readonly ofProcesses: Gauge;
+
   constructor(registry: Registry) {
+    this.ofProcesses = new Gauge({
+      name: 'lowrank_worker_process_event_loop_delay_seconds',
+      help: 'Delay of the event loop of the processes of a worker, in their last 5 seconds.',
+      labelNames: [...labelNames, 'process', 'figure'],
+      registers: [registry],
+    });
     this.gauges = new Map(
       Object.entries(meanings).map(([name, { help }]) => [
         name,
@@ -47,6 +55,14 @@ export class WorkerGauges {
       for (const worker of workers) {
         const value = meanings[name]!.of(worker);
         if (value !== undefined) gauge.set({ worker: worker.id, host: worker.host }, value);
+      }
+    }
+    this.ofProcesses.reset();
+    for (const { id: worker, host, figures } of workers) {
+      for (const [process, delay] of Object.entries(figures?.process_delays ?? {})) {
+        for (const figure of ['mean', 'p99', 'max'] as const) {
+          this.ofProcesses.set({ worker, host, process, figure }, delay[figure]);
+        }
       }
     }
   }

@@ -1,3 +1,4 @@
+import type { LoopDelay } from '#base/loop-delay.js';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** A device that a worker looked for and cannot use. */
@@ -23,6 +24,8 @@ export interface WorkerFigures {
   readonly cpu_seconds: number;
   /** 99th percentile since the sign of life before. */
   readonly event_loop_delay_seconds: number;
+  /** Of its processes, such as `trainer`, as each told last; absent from workers of earlier versions. */
+  readonly process_delays?: Readonly<Record<string, LoopDelay>>;
 }
 
 /** A worker process and what it can run. */
