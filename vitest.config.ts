@@ -13,9 +13,14 @@ export const shared = {
   test: { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' as const },
 };
 
-const timed = ['composition-previews', 'http-job', 'http-kills', 'worker-jobs', 'worker-trouble'].map(
-  (name) => `test/e2e/${name}.test.ts`,
-);
+const timed = [
+  'composition-previews',
+  'http-job',
+  'http-kills',
+  'worker-jobs',
+  'worker-trouble',
+  'worst-bodies',
+].map((name) => `test/e2e/${name}.test.ts`);
 
 /** Tests of whole services, which run what is compiled. */
 function services(

@@ -149,6 +149,14 @@ test('every problem of all parts is named, and a fix for each', () => {
   for (const { fix } of problems) expect(fix.length).toBeGreaterThan(5);
 });
 
+test('a configuration that would make every answer about the job huge is refused', () => {
+  const layers = (count: number) =>
+    Array.from({ length: count }, (_, i) => `model.layers.${i}.mlp.down_proj`);
+  expect(parseJobCreate({ ...smallest, lora: { target_modules: layers(1000) } }).lora).not.toBeNull();
+  const { problems } = refusalOf({ ...smallest, lora: { target_modules: layers(3000) } }) as OptionsError;
+  expect(problems).toMatchObject([{ field: 'lora', fix: expect.stringContaining('regular expression') }]);
+});
+
 test('problems come before what is not done', () => {
   expect(problemsOf({ ...smallest, seed: 'x', integrations: [{ type: 'wandb' }] })).toEqual(['seed']);
   expect(problemsOf({ ...smallest, integrations: [{ type: 'wandb' }] })).toEqual(['integrations']);

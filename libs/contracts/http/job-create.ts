@@ -22,6 +22,8 @@ export const jobDevices = ['auto', 'cpu', 'webgpu', 'cuda', 'eager', 'tfjs-node'
 export type JobDevice = (typeof jobDevices)[number];
 
 const maxSeed = Number.MAX_SAFE_INTEGER;
+/** Characters of JSON: every answer about a job carries its configuration. */
+const maxLoraLength = 65_536;
 
 const fields = {
   /** Name of a base model, or of a fine-tuned one to go on training. */
@@ -224,6 +226,15 @@ function addWithin(all: Collected, part: string, { problems, refused }: Findings
 }
 
 function checkLora(lora: unknown, all: Collected): LoraConfig | undefined {
+  const { length } = JSON.stringify(lora);
+  if (length > maxLoraLength) {
+    all.problems.push({
+      field: 'lora',
+      problem: `${length} characters of JSON are too many`,
+      fix: `give at most ${maxLoraLength}: choose layers by a regular expression in place of a list`,
+    });
+    return undefined;
+  }
   try {
     return parseLoraConfig(lora);
   } catch (error) {
