@@ -222,6 +222,7 @@ const table = {
   device_unsuitable: machine,
   home_unusable: machine,
   home_in_use: { ...machine, exit: exitCodes.conflict },
+  installation_running: { ...machine, exit: exitCodes.conflict },
   port_in_use: { ...machine, exit: exitCodes.conflict },
   port_forbidden: machine,
   host_unusable: machine,

@@ -1,4 +1,4 @@
-import { lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -140,6 +140,27 @@ test('progress counts the bytes of all wheels, up to the whole', async () => {
   const total = provider!.bytes + blas!.bytes;
   expect(seen.every(({ totalBytes, doneBytes }) => totalBytes === total && doneBytes <= total)).toBe(true);
   expect(seen.at(-1)).toMatchObject({ doneBytes: total, number: 2, count: 2 });
+});
+
+test('of two at once one installs, and the other is told by whom', async () => {
+  const both = await Promise.allSettled([install(), install()]);
+  expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  expect(both.find(({ status }) => status === 'rejected')).toMatchObject({
+    reason: {
+      code: 'installation_running',
+      details: { pid: process.pid, folder },
+      message: expect.stringContaining(`process ${process.pid} installs the libraries of CUDA`) as unknown,
+    },
+  });
+  expect(await index.asked()).toEqual(['onnxruntime-gpu', 'nvidia-cublas']);
+  expect(await install()).toMatchObject({ isNew: false });
+  expect((await readdir(folder)).toSorted()).toEqual(['installed.json', 'lib']);
+});
+
+test('what a process that was killed holds does not stand in the way', async () => {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, '.installing.json'), JSON.stringify({ pid: 2 ** 22 + 1 }));
+  expect(await install()).toMatchObject({ isNew: true });
 });
 
 test('a provider for another version of ONNX Runtime is refused', async () => {

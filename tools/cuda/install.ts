@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { LowrankError } from '#base/errors.js';
 import { cudaPaths, onnxRuntimePackage } from '#runtime/cuda-paths.js';
 import {
+  alone,
   readRecord,
   removeLeftovers,
   replaceFolder,
@@ -42,11 +43,11 @@ const mainLibrary = 'libonnxruntime.so.1';
 /**
  * Installs the libraries. What is there already and whole stays; an interrupted call is taken up where it ended.
  *
- * Throws LowrankError `platform_unsupported`, `tools_missing`, `disk_full`, `download_failed`, `download_damaged` and
- * `program_failed`; an earlier installation is then still in place.
+ * Throws LowrankError `platform_unsupported`, `tools_missing`, `disk_full`, `download_failed`, `download_damaged`,
+ * `program_failed` and `installation_running`; an earlier installation is then still in place.
  */
 export async function installCuda(options: CudaInstallOptions): Promise<CudaInstallation> {
-  const { say, onProgress, environment, signal, recipe = cudaRecipe } = options;
+  const { environment, recipe = cudaRecipe } = options;
   const paths = cudaPaths(resolve(options.folder));
   const runtime = onnxRuntimePackage();
   if (runtime.version !== recipe.onnxruntime) {
@@ -62,8 +63,13 @@ export async function installCuda(options: CudaInstallOptions): Promise<CudaInst
     task: 'installing the libraries of CUDA',
     environment,
   });
+  return alone('the libraries of CUDA', paths.folder, () => install(options, recipe));
+}
+
+async function install(options: CudaInstallOptions, recipe: CudaRecipe): Promise<CudaInstallation> {
+  const { say, onProgress, environment, signal } = options;
+  const paths = cudaPaths(resolve(options.folder));
   const downloads = join(paths.folder, '.downloads');
-  await mkdir(paths.folder, { recursive: true });
   await removeLeftovers(paths.folder);
   await requireRoom(paths.folder, recipe.installedBytes + bytesOf(recipe.wheels) - (await sizeOf(downloads)));
   say(
@@ -79,7 +85,7 @@ export async function installCuda(options: CudaInstallOptions): Promise<CudaInst
     await replaceFolder(staging, paths.libraries);
     const record = {
       recipe: cudaRecipeDigest(recipe),
-      onnxruntime: runtime.version,
+      onnxruntime: recipe.onnxruntime,
       bytes: await sizesIn(paths.libraries),
     };
     await writeFile(`${staging}.json`, `${JSON.stringify(record)}\n`);

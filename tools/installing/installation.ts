@@ -1,7 +1,8 @@
 /** Folders of installations: made under another name on the same disk, and put in place when they are whole. */
-import { access, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
+import { takeLock } from '#platform/process-lock.js';
 
 /** Throws LowrankError `platform_unsupported` unless this is Linux with glibc on x86-64, which the wheels are made for. */
 export function requireWheelPlatform(what: string): void {
@@ -27,6 +28,25 @@ export async function requireRoom(folder: string, bytes: number): Promise<void> 
     `the installation needs ${gigabytes(bytes)} in ${folder}, and ${gigabytes(free)} are free: make room there, or set LOWRANK_HOME to a folder on another disk`,
     { details: { folder, needed: bytes, free } },
   );
+}
+
+/** Installs while no other process does so in the folder, which is made. Throws LowrankError `installation_running` (pid). */
+export async function alone<T>(what: string, folder: string, install: () => Promise<T>): Promise<T> {
+  await mkdir(folder, { recursive: true });
+  const lock = await takeLock(join(folder, '.installing.json'));
+  if ('holder' in lock) {
+    const { pid } = lock.holder;
+    throw new LowrankError(
+      'installation_running',
+      `process ${pid} installs ${what} in ${folder} already: wait until it is done, or stop it with "kill ${pid}"`,
+      { details: { pid, folder } },
+    );
+  }
+  try {
+    return await install();
+  } finally {
+    await lock.release();
+  }
 }
 
 /** Removes the folders of installations whose process is gone. */

@@ -9,6 +9,7 @@ import type { TfjsNodeKind } from '#runtime/device.js';
 import { tfjsNodePaths } from '#runtime/tfjs-node-paths.js';
 import { buildAddon } from './build-addon.js';
 import {
+  alone,
   readRecord,
   removeLeftovers,
   replaceFolder,
@@ -43,8 +44,8 @@ export interface TfjsNodeInstallation extends TfjsNodeProbe {
  * Installs a kind and proves it by a small step in a process of its own. What is there already and works stays; what an
  * interrupted call left is taken away.
  *
- * Throws LowrankError `platform_unsupported`, `tools_missing`, `disk_full`, `download_damaged`, `program_failed` and the
- * errors of `probeTfjsNode`; an earlier installation is then still in place.
+ * Throws LowrankError `platform_unsupported`, `tools_missing`, `disk_full`, `download_damaged`, `program_failed`,
+ * `installation_running` and the errors of `probeTfjsNode`; an earlier installation is then still in place.
  */
 export async function installTfjsNode(options: InstallOptions): Promise<TfjsNodeInstallation> {
   const { kind, say, environment, signal } = options;
@@ -65,7 +66,13 @@ export async function installTfjsNode(options: InstallOptions): Promise<TfjsNode
     task: `building ${kind}`,
     environment,
   });
-  await mkdir(root, { recursive: true });
+  return alone(kind, root, () => install(options, recipe));
+}
+
+async function install(options: InstallOptions, recipe: Recipe): Promise<TfjsNodeInstallation> {
+  const { kind, say, environment, signal } = options;
+  const root = resolve(options.folder);
+  const place = tfjsNodePlace(kind, root);
   await removeLeftovers(root);
   await requireRoom(root, 1e9 * recipe.gigabytes);
   // Built under another name, on the same disk: an interrupted build is never taken for a whole one.

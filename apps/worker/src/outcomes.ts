@@ -23,7 +23,7 @@ export function outcomeOfEnd(
 ): AttemptOutcome {
   if (end.kind === 'failed') {
     const { code, message } = end.error;
-    return { end: 'failed', error: { code, message: shownText(message) } };
+    return { end: 'failed', error: { code, message: shownText(message, end.error) } };
   }
   const outcome = outcomeOfAction(action);
   if (outcome) return outcome;
@@ -39,7 +39,7 @@ export function outcomeOfError(error: unknown): AttemptOutcome {
     end: 'failed',
     error: {
       code: facts.code,
-      message: shownText(facts.message),
+      message: shownText(facts.message, error),
       param: isInput ? error.field : null,
     },
   };

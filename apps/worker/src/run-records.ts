@@ -1,5 +1,5 @@
 /** What a trainer says, as rows of the database. */
-import { hidePaths } from '#base/hide-paths.js';
+import { hidePaths, pathsOf } from '#base/hide-paths.js';
 import type { TrainerUpdate } from '#contracts/trainer-calls.js';
 import type { Reason } from '#jobs/placement.js';
 import type { NewMetric, RunDecisions, RunFacts } from '#jobs/progress.js';
@@ -75,8 +75,9 @@ function event(
   return { level, code, message: shownText(message), data: clean(data) as NewEvent['data'], at: new Date() };
 }
 
-/** A message for the people of a project: without the paths of this machine. */
-export const shownText = (message: string): string => cleanText(hidePaths(message));
+/** A message for the people of a project: without the paths of this machine, also those that the error tells of. */
+export const shownText = (message: string, error?: unknown): string =>
+  cleanText(hidePaths(message, pathsOf(error)));
 
 /** Postgres refuses texts with NUL and halves of surrogate pairs, which a model may well write. */
 export function cleanText(text: string): string {

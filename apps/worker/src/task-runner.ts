@@ -151,7 +151,9 @@ export class TaskRunner {
   private async giveUp(claim: TaskClaim, error: unknown, signal: AbortSignal): Promise<void> {
     const { code, message } = factsOf(error);
     this.platform.log.warn({ err: error, task: claim.id }, 'a task failed');
-    await this.written(claim.id, signal, () => this.tasks.fail(claim, { code, message: shownText(message) }));
+    await this.written(claim.id, signal, () =>
+      this.tasks.fail(claim, { code, message: shownText(message, error) }),
+    );
   }
 
   private async perform(task: Task, claim: TaskClaim, folder: string, signal: AbortSignal): Promise<boolean> {

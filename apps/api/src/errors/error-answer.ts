@@ -1,7 +1,7 @@
 /** From anything that was thrown to the answer that a client gets. */
 import { HttpException } from '@nestjs/common';
 import { type ErrorCode, traitsOf } from '#base/error-codes.js';
-import { hidePaths } from '#base/hide-paths.js';
+import { hidePaths, pathsOf } from '#base/hide-paths.js';
 import { z } from 'zod';
 import { type DataProblem, describeProblem } from '#data/data-error.js';
 import type { ErrorBody, RequestProblem } from '#contracts/http/errors.js';
@@ -33,7 +33,8 @@ const worthRetrying = [408, 409, 425, 429];
 /** The answer to an error; what is not meant for clients becomes a plain 500. Paths are for administrators only. */
 export function answerFor(error: unknown, { showsPaths = false } = {}): ErrorAnswer {
   const { status, code, message, param = null, problems, retryAfterSeconds = 2 } = describe(error);
-  const shown = (text: string) => (showsPaths ? text : hidePaths(text));
+  const known = showsPaths ? [] : pathsOf(error);
+  const shown = (text: string) => (showsPaths ? text : hidePaths(text, known));
   const headers: Record<string, string> = {};
   if (status < 500 && !worthRetrying.includes(status)) headers['x-should-retry'] = 'false';
   if (status === 503 || status === 429) headers['retry-after'] = String(retryAfterSeconds);
