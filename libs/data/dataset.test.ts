@@ -45,6 +45,8 @@ function chat(...messages: unknown[]): string {
 
 const USER = { role: 'user', content: 'a' };
 const ASSISTANT = { role: 'assistant', content: 'b' };
+const TEXT = { type: 'text', text: 'b' };
+const THOUGHT = { type: 'thinking', thinking: 't' };
 
 describe('rows', () => {
   it('reads conversations, with tools, names and weights', async () => {
@@ -76,6 +78,33 @@ describe('rows', () => {
     ];
     expect(await readAll(chat({ role: 'user', content }, ASSISTANT))).toMatchObject([
       { messages: [{ content: 'one two' }, ASSISTANT] },
+    ]);
+  });
+
+  it.each([
+    [
+      'as Anthropic has them',
+      [
+        { type: 'thinking', thinking: 'one', signature: 's' },
+        { type: 'thinking', thinking: 'two' },
+        { type: 'text', text: 'b' },
+      ],
+      'one\n\ntwo',
+    ],
+    [
+      'called reasoning',
+      [
+        { type: 'reasoning', text: 'one' },
+        { type: 'text', text: 'b' },
+      ],
+      'one',
+    ],
+  ])('reads parts that are thoughts, %s, as reasoning', async (_, content, reasoning) => {
+    expect(await readAll(chat(USER, { role: 'assistant', content }))).toEqual([
+      {
+        kind: 'chat',
+        messages: [USER, { role: 'assistant', content: 'b', reasoning_content: reasoning }],
+      },
     ]);
   });
 
@@ -362,6 +391,30 @@ describe('rows that cannot be learned from', () => {
       chat({ role: 'user', content: [{ type: 'text', text: 'a' }, { type: 'image_url' }] }, ASSISTANT),
       'messages[0].content[1]',
       'unsupported_content',
+    ],
+    ...[
+      { name: 'a thought after text', content: [TEXT, THOUGHT], code: 'unsupported_content' },
+      {
+        name: 'an encrypted thought',
+        content: [TEXT, { type: 'redacted_thinking' }],
+        code: 'unsupported_content',
+      },
+      { name: 'a call of a tool as a part', content: [TEXT, { type: 'tool_use' }], code: 'wrong_type' },
+      { name: 'a thought without text', content: [TEXT, { type: 'thinking' }], code: 'wrong_type' },
+    ].map(({ name, content, code }): [string, string, string, string] => {
+      return [name, chat(USER, { role: 'assistant', content }), 'messages[1].content[1]', code];
+    }),
+    [
+      'a thought of a user',
+      chat({ role: 'user', content: [THOUGHT, TEXT] }, ASSISTANT),
+      'messages[0].content[0]',
+      'not_allowed',
+    ],
+    [
+      'a thought in two places',
+      chat(USER, { role: 'assistant', content: [THOUGHT, TEXT], reasoning: 'other' }),
+      'messages[1].content',
+      'not_allowed',
     ],
     [
       'a part of text without text',

@@ -136,6 +136,28 @@ const cases: readonly Case[] = [
     uploaded: ['holds_reasoning'],
   },
   {
+    name: 'a part of content that is a thought',
+    template: 'thinking',
+    row: {
+      messages: [
+        user,
+        { role: 'assistant', content: [{ type: 'thinking', thinking: 'add' }, ...parts('b.')] },
+      ],
+    },
+    learned: [`<think>add</think>${done}`],
+    uploaded: ['holds_reasoning'],
+  },
+  {
+    name: 'a part of content that is a thought, which the template does not show',
+    template: 'plain',
+    row: {
+      messages: [user, { role: 'assistant', content: [{ type: 'reasoning', text: 'add' }, ...parts('b.')] }],
+    },
+    learned: [done],
+    uploaded: ['holds_reasoning'],
+    planned: ['hidden_reasoning'],
+  },
+  {
     name: 'reasoning and fields that the template does not show',
     template: 'plain',
     row: {

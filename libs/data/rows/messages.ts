@@ -3,6 +3,7 @@ import type { TrainingMessage } from '#data/chat.js';
 import { Float } from '#data/exact-json.js';
 import { describeType, type Report } from '#data/field-report.js';
 import type { Fields } from '#data/formats/row-source.js';
+import { type JoinedParts, joinParts } from '#data/rows/content-parts.js';
 
 const roles = ['system', 'developer', 'user', 'assistant', 'tool'];
 const otherNames: Readonly<Record<string, string>> = {
@@ -80,7 +81,8 @@ function readMessage(value: unknown, path: string, report: Report): TrainingMess
   return {
     ...rest,
     role,
-    content,
+    content: content.text,
+    ...(content.reasoning === undefined ? {} : { reasoning_content: content.reasoning }),
     ...(toolCalls.length > 0 ? { tool_calls: toolCalls } : {}),
     ...(weight === null ? {} : { weight }),
   };
@@ -113,55 +115,26 @@ function readRole(message: Fields, path: string, report: Report): string | undef
   return undefined;
 }
 
-function readContent(message: Fields, role: string, path: string, report: Report): string | undefined {
+/** What a message says, and thinks before it if its content holds that; undefined if a problem was reported. */
+function readContent(message: Fields, role: string, path: string, report: Report): JoinedParts | undefined {
   const field = `${path}.content`;
   const { content } = message;
   const callsTools =
     role === 'assistant' && Array.isArray(message.tool_calls) && message.tool_calls.length > 0;
   if (content === undefined) {
-    if (callsTools) return '';
+    if (callsTools) return { text: '', reasoning: undefined };
     report(field, 'missing_field', '"content" is missing or null. Add it, as text.');
     return undefined;
   }
-  const text = typeof content === 'string' ? content : joinParts(content, field, report);
-  if (text === '' && !callsTools && role !== 'tool') {
+  const read =
+    typeof content === 'string'
+      ? { text: content, reasoning: undefined }
+      : joinParts(content, { role, message, field, report });
+  if (read?.text === '' && !callsTools && role !== 'tool') {
     report(field, 'empty', '"content" is empty. Fill it, or remove the message.');
     return undefined;
   }
-  return text;
-}
-
-/** Content as a list of parts: text parts are joined, others cannot be learned. */
-function joinParts(content: unknown, field: string, report: Report): string | undefined {
-  if (!Array.isArray(content)) {
-    report(
-      field,
-      'wrong_type',
-      `"content" must be text or a list of text parts, but is ${describeType(content)}.`,
-    );
-    return undefined;
-  }
-  let text = '';
-  for (const [index, value] of content.entries()) {
-    const part = (typeof value === 'object' && value !== null ? value : {}) as Readonly<
-      Record<string, unknown>
-    >;
-    if (part.type === 'text' && typeof part.text === 'string') {
-      text += part.text;
-      continue;
-    }
-    const type = typeof part.type === 'string' ? JSON.stringify(part.type.slice(0, 40)) : describeType(value);
-    const isMedia = typeof part.type === 'string' && /image|audio|video|file/.test(part.type);
-    report(
-      `${field}[${index}]`,
-      isMedia ? 'unsupported_content' : 'wrong_type',
-      isMedia
-        ? `a part of type ${type} cannot be learned: the models here read text only. Remove the line.`
-        : `a part of content must be {"type": "text", "text": "..."}, but is ${type}.`,
-    );
-    return undefined;
-  }
-  return text;
+  return read;
 }
 
 /** The tool calls of a message, an empty list where there are none; undefined if a problem was reported. */
