@@ -1,12 +1,13 @@
 import react from '@vitejs/plugin-react';
 import { join } from 'node:path';
 import { defineConfig } from 'vite';
+import { contractChecks } from './contract-checks.js';
 
 export default defineConfig({
   root: import.meta.dirname,
   // The server knows under which path it is shown.
   base: './',
-  plugins: [react()],
+  plugins: [contractChecks(), react()],
   resolve: { conditions: ['@lowrank/source', 'browser', 'module', 'import'] },
   build: {
     outDir: join(import.meta.dirname, '../../dist/dashboard'),
@@ -18,11 +19,11 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         codeSplitting: {
-          // Libraries change seldom; and Zod is told how to work before the first schema is made.
+          // Libraries change seldom.
           groups: [
             {
               name: 'libraries',
-              test: /node_modules\/(react|react-dom|scheduler|@tanstack|zod|eventsource-parser)\/|without-eval/,
+              test: /node_modules\/(react|react-dom|scheduler|@tanstack|eventsource-parser)\//,
             },
           ],
         },

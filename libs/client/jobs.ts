@@ -10,6 +10,7 @@ import {
   checkpointPage,
   type EventObject,
   eventPage,
+  jobStreamEvents,
   type JobStreamMessage,
   jobStreamMessage,
   type MetricObject,
@@ -22,9 +23,7 @@ import { firstIssue, parseJson, unexpectedAnswer } from './errors.js';
 import { type FollowOptions, followStream, type StreamEvent } from './event-stream.js';
 import { eachOf, type PageQuery, readPage, type ReadOptions } from './pages.js';
 
-const knownEvents: ReadonlySet<string> = new Set(
-  jobStreamMessage.options.map(({ shape }) => shape.event.value),
-);
+const knownEvents: ReadonlySet<string> = new Set(jobStreamEvents);
 const finalStates: ReadonlySet<JobStatus> = new Set(['succeeded', 'failed', 'cancelled']);
 
 /** Whether nothing more happens to the job. */

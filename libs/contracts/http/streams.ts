@@ -107,4 +107,8 @@ export const jobStreamMessage = z.discriminatedUnion('event', [
   z.object({ event: z.literal('job'), data: jobObject }),
   z.object({ event: z.literal('progress'), data: progressMessage }),
 ]);
+/** The events that it has. */
+export const jobStreamEvents = ['event', 'metric', 'job', 'progress'] as const satisfies readonly z.infer<
+  typeof jobStreamMessage
+>['event'][];
 export type JobStreamMessage = z.infer<typeof jobStreamMessage>;
