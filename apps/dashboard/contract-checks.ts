@@ -12,6 +12,8 @@ import type { z } from 'zod';
 type Schema = z.core.$ZodType;
 /** The exports of a module by their names. */
 type Exports = Readonly<Record<string, unknown>>;
+/** Modules by their paths. */
+type Contracts = Readonly<Record<string, Exports>>;
 
 const root = resolve(import.meta.dirname, '../..');
 const folder = join(root, 'libs/contracts/http');
@@ -20,22 +22,28 @@ const checks = join(import.meta.dirname, 'src/api/checks.ts');
 /** Thrown for a schema that changes what it reads, or that is more than a check. */
 class Inexpressible extends Error {}
 
+/** Sets a module of one check apart, so that each is loaded with the views that need it. */
+const mark = '?check=';
+
 export function contractChecks(): Plugin {
-  let contracts: Promise<Readonly<Record<string, Exports>>> | undefined;
+  let contracts: Promise<Contracts> | undefined;
   return {
     name: 'contract-checks',
     enforce: 'pre',
+    resolveId: (id) => (id.includes(mark) ? id : null),
     async load(id) {
       if (!id.startsWith(`${folder}/`)) return null;
       contracts ??= readContracts();
       const all = await contracts;
-      return { code: checksOfModule(id, all), moduleSideEffects: false };
+      const [module = '', name] = id.split(mark);
+      const code = name === undefined ? checksOfModule(module, all) : checkOf(module, name, all);
+      return { code, moduleSideEffects: false };
     },
   };
 }
 
 /** The modules of all contracts by their paths, of one graph, so that a schema is the same wherever it is used. */
-async function readContracts(): Promise<Record<string, Exports>> {
+async function readContracts(): Promise<Contracts> {
   const { module } = await runnerImport<{ contracts: Record<string, Exports> }>(
     join(import.meta.dirname, 'all-contracts.ts'),
     { configFile: false, root, environments: { inline: { resolve: { conditions: ['@lowrank/source'] } } } },
@@ -46,55 +54,55 @@ async function readContracts(): Promise<Record<string, Exports>> {
 }
 
 /** The text of the module that stands for a contract. What cannot be said as a check is not exported. */
-export function checksOfModule(id: string, contracts: Readonly<Record<string, Exports>>): string {
-  const own = contracts[id]!;
-  const places = new Map<unknown, { module: string; name: string }>();
-  for (const [module, exports] of Object.entries(contracts)) {
-    for (const [name, value] of Object.entries(exports))
-      if (isSchema(value)) places.set(value, { module, name });
-  }
-  const imports = new Map<string, Set<string>>();
-  const lines: string[] = [];
-  const written = new Map<string, boolean>();
+export function checksOfModule(module: string, contracts: Contracts): string {
+  const lines = Object.entries(contracts[module]!).map(([name, value]) => {
+    if (isPlain(value)) return `export const ${name} = ${JSON.stringify(value)};\n`;
+    return isSchema(value) && isCheckable(value)
+      ? `export { ${name} } from ${JSON.stringify(module + mark + name)};\n`
+      : '';
+  });
+  return lines.join('');
+}
 
-  /** Writes an export of this module, after those that it names; false if it cannot be. */
-  const write = (name: string): boolean => {
-    const known = written.get(name);
-    if (known !== undefined) return known;
-    written.set(name, false);
-    const value = own[name];
-    try {
-      if (isSchema(value))
-        lines.push(`export const ${name} = /*#__PURE__*/ c.answer(${codeOf(value, named(name))});`);
-      else if (isPlain(value)) lines.push(`export const ${name} = ${JSON.stringify(value)};`);
-      else return false;
-    } catch (error) {
-      if (!(error instanceof Inexpressible)) throw error;
-      return false;
-    }
-    written.set(name, true);
-    return true;
-  };
-  /** How a schema that is exported somewhere is called here; of another one's parts, not of itself. */
-  const named = (self: string) => (schema: Schema) => {
-    const place = places.get(schema);
-    if (place === undefined || (place.module === id && place.name === self)) return undefined;
-    if (place.module !== id) {
-      // It may have no check of its own, which is then this one's trouble too.
-      codeOf(schema, () => undefined);
-      imports.set(place.module, (imports.get(place.module) ?? new Set()).add(place.name));
-    } else if (!write(place.name)) throw new Inexpressible(`it has ${place.name}`);
-    return `${place.name}.check`;
-  };
-  for (const name of Object.keys(own)) write(name);
+/** The text of a module of one check, which imports those of the other contracts that are part of it. */
+export function checkOf(module: string, name: string, contracts: Contracts): string {
+  const self = contracts[module]![name];
+  const imports = new Map<string, string>();
+  const check = codeOf(self as Schema, (schema) => {
+    const place = schema === self ? undefined : placeOf(schema, contracts);
+    if (place === undefined) return undefined;
+    const local = imports.get(place) ?? `part${imports.size}`;
+    imports.set(place, local);
+    return `${local}.check`;
+  });
   return [
     `import * as c from ${JSON.stringify(checks)};`,
-    ...[...imports].map(
-      ([module, names]) => `import { ${[...names].join(', ')} } from ${JSON.stringify(module)};`,
-    ),
-    ...lines,
+    ...[...imports].map(([place, local]) => {
+      const exported = place.split(mark)[1]!;
+      return `import { ${exported} as ${local} } from ${JSON.stringify(place)};`;
+    }),
+    `export const ${name} = /*#__PURE__*/ c.answer(${check});`,
     '',
   ].join('\n');
+}
+
+/** The module of an exported schema's check. */
+function placeOf(schema: Schema, contracts: Contracts): string | undefined {
+  for (const [module, exports] of Object.entries(contracts)) {
+    const name = Object.keys(exports).find((each) => exports[each] === schema);
+    if (name !== undefined) return module + mark + name;
+  }
+  return undefined;
+}
+
+function isCheckable(schema: Schema): boolean {
+  try {
+    codeOf(schema, () => undefined);
+    return true;
+  } catch (error) {
+    if (error instanceof Inexpressible) return false;
+    throw error;
+  }
 }
 
 const isSchema = (value: unknown): value is Schema =>

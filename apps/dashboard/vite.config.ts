@@ -19,12 +19,14 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         codeSplitting: {
-          // Libraries change seldom.
+          // React changes seldom; and what the first view needs packs better in one piece.
           groups: [
             {
-              name: 'libraries',
-              test: /node_modules\/(react|react-dom|scheduler|@tanstack|eventsource-parser)\//,
+              name: 'react',
+              test: /node_modules\/(react|react-dom|scheduler)\/|rolldown\/runtime/,
+              priority: 2,
             },
+            { name: 'first', tags: ['$initial'], priority: 1 },
           ],
         },
       },

@@ -1,13 +1,5 @@
 /** A client of the HTTP API, in Node and in browsers: typed by its contracts, patient with a server that restarts. */
-import {
-  healthObject,
-  type QueueObject,
-  queueObject,
-  type ReadinessObject,
-  readinessObject,
-  type WorkerObject,
-  workerList,
-} from '#contracts/http/service.js';
+import type { QueueObject, ReadinessObject, WorkerObject } from '#contracts/http/service.js';
 import { AdaptersClient } from './adapters.js';
 import { CompletionsClient } from './completions.js';
 import { CompositionsClient } from './compositions.js';
@@ -18,6 +10,7 @@ import { FilesClient } from './files.js';
 import { JobsClient } from './jobs.js';
 import { ModelsClient } from './models.js';
 import type { ReadOptions } from './pages.js';
+import { ServiceClient } from './service.js';
 import { SharesClient } from './shares.js';
 
 export class LowrankClient {
@@ -32,9 +25,11 @@ export class LowrankClient {
   /** Answers of models. */
   readonly completions: CompletionsClient;
   private readonly connection: Connection;
+  private readonly service: ServiceClient;
 
   constructor(options: ConnectionOptions) {
     this.connection = new Connection(options);
+    this.service = new ServiceClient(this.connection);
     this.files = new FilesClient(this.connection);
     this.jobs = new JobsClient(this.connection);
     this.models = new ModelsClient(this.connection);
@@ -49,24 +44,21 @@ export class LowrankClient {
     return this.connection.url;
   }
 
-  async health(
-    options: ReadOptions = {},
-  ): Promise<{ status: 'ok'; version: string; uptime_seconds: number }> {
-    return this.connection.json('GET', '/health', healthObject, options);
+  async health(options: ReadOptions = {}): ReturnType<ServiceClient['health']> {
+    return this.service.health(options);
   }
 
   /** Whether database, queue and store answer; ApiError 503 if one does not. */
   async ready(options: ReadOptions = {}): Promise<ReadinessObject> {
-    return this.connection.json('GET', '/ready', readinessObject, options);
+    return this.service.ready(options);
   }
 
   async workers(options: ReadOptions = {}): Promise<WorkerObject[]> {
-    const { data } = await this.connection.json('GET', '/v1/workers', workerList, options);
-    return data;
+    return this.service.workers(options);
   }
 
   async queue(options: ReadOptions = {}): Promise<QueueObject> {
-    return this.connection.json('GET', '/v1/queue', queueObject, options);
+    return this.service.queue(options);
   }
 
   /** A file by its path, such as `/v1/adapters/ID/archive`. Throws as `download` does. */

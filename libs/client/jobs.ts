@@ -2,8 +2,7 @@
 import type { z } from 'zod';
 import type { LowrankError } from '#base/errors.js';
 import type { JobCreate } from '#contracts/http/job-create.js';
-import { type JobObject, jobObject, jobPage, type JobStatus } from '#contracts/http/jobs.js';
-import type { Page } from '#contracts/http/pages.js';
+import { type JobObject, jobObject } from '#contracts/http/jobs.js';
 import { type PlanObject, planObject } from '#contracts/http/plans.js';
 import {
   type CheckpointObject,
@@ -17,35 +16,16 @@ import {
   metricObject,
   metricPage,
 } from '#contracts/http/streams.js';
-import type { Connection, CreateOptions } from './connection.js';
+import type { CreateOptions } from './connection.js';
 import { download, type DownloadOptions } from './download.js';
 import { firstIssue, parseJson, unexpectedAnswer } from './errors.js';
 import { type FollowOptions, followStream, type StreamEvent } from './event-stream.js';
-import { eachOf, type PageQuery, readPage, type ReadOptions } from './pages.js';
+import { isOver, JobReader, jobsPath, type MetricQuery, pathOfJob } from './job-reader.js';
+import { eachOf, type ReadOptions } from './pages.js';
 
 const knownEvents: ReadonlySet<string> = new Set(jobStreamEvents);
-const finalStates: ReadonlySet<JobStatus> = new Set(['succeeded', 'failed', 'cancelled']);
 
-/** Whether nothing more happens to the job. */
-export function isOver({ status }: Pick<JobObject, 'status'>): boolean {
-  return finalStates.has(status);
-}
-
-interface JobQuery extends PageQuery {
-  readonly status?: JobStatus;
-  readonly order?: 'asc' | 'desc';
-}
-
-interface MetricQuery extends PageQuery {
-  readonly kind?: MetricObject['kind'];
-  readonly order?: 'asc' | 'desc';
-}
-
-const jobsPath = '/v1/fine_tuning/jobs';
-
-export class JobsClient {
-  constructor(private readonly connection: Connection) {}
-
+export class JobsClient extends JobReader {
   /** Makes a job; one only, however often the connection breaks. */
   async create(body: JobCreate, options: CreateOptions = {}): Promise<JobObject> {
     return this.connection.create(jobsPath, jobObject, body, options);
@@ -55,20 +35,6 @@ export class JobsClient {
   async plan(body: JobCreate, { signal }: ReadOptions = {}): Promise<PlanObject> {
     const request = { json: body, repeatable: true, signal };
     return this.connection.json('POST', '/v1/fine_tuning/plan', planObject, request);
-  }
-
-  async get(id: string, options: ReadOptions = {}): Promise<JobObject> {
-    return this.connection.json('GET', pathOf(id), jobObject, options);
-  }
-
-  /** Newest first unless asked otherwise. */
-  async page(query: JobQuery = {}, options: ReadOptions = {}): Promise<Page<JobObject>> {
-    return readPage(this.connection, jobsPath, jobPage, query, options);
-  }
-
-  /** Newest first. */
-  list(query: Omit<JobQuery, 'after'> = {}): AsyncGenerator<JobObject> {
-    return eachOf(this.connection, jobsPath, jobPage, { ...query });
   }
 
   async cancel(id: string): Promise<JobObject> {
@@ -85,35 +51,17 @@ export class JobsClient {
 
   /** First to last. */
   events(id: string): AsyncGenerator<EventObject> {
-    return eachOf(this.connection, `${pathOf(id)}/events`, eventPage, { order: 'asc', limit: 1000 });
-  }
-
-  /** In the order of the steps unless asked otherwise. */
-  async metricsPage(
-    id: string,
-    query: MetricQuery = {},
-    options: ReadOptions = {},
-  ): Promise<Page<MetricObject>> {
-    return readPage(this.connection, `${pathOf(id)}/metrics`, metricPage, query, options);
+    return eachOf(this.connection, `${pathOfJob(id)}/events`, eventPage, { order: 'asc', limit: 1000 });
   }
 
   /** In the order of the steps. */
-  metrics(id: string, query: { readonly kind?: MetricObject['kind'] } = {}): AsyncGenerator<MetricObject> {
-    return eachOf(this.connection, `${pathOf(id)}/metrics`, metricPage, query);
-  }
-
-  /** Newest first. */
-  async checkpointsPage(
-    id: string,
-    query: PageQuery = {},
-    options: ReadOptions = {},
-  ): Promise<Page<CheckpointObject>> {
-    return readPage(this.connection, `${pathOf(id)}/checkpoints`, checkpointPage, query, options);
+  metrics(id: string, query: Pick<MetricQuery, 'kind'> = {}): AsyncGenerator<MetricObject> {
+    return eachOf(this.connection, `${pathOfJob(id)}/metrics`, metricPage, query);
   }
 
   /** Newest first. */
   checkpoints(id: string): AsyncGenerator<CheckpointObject> {
-    return eachOf(this.connection, `${pathOf(id)}/checkpoints`, checkpointPage, { limit: 100 });
+    return eachOf(this.connection, `${pathOfJob(id)}/checkpoints`, checkpointPage, { limit: 100 });
   }
 
   /** The adapter of a checkpoint, as a tar file. */
@@ -122,7 +70,7 @@ export class JobsClient {
     checkpoint: string,
     options: DownloadOptions = {},
   ): AsyncGenerator<Uint8Array> {
-    const path = `${pathOf(id)}/checkpoints/${encodeURIComponent(checkpoint)}/archive`;
+    const path = `${pathOfJob(id)}/checkpoints/${encodeURIComponent(checkpoint)}/archive`;
     return download(this.connection, path, options);
   }
 
@@ -153,7 +101,7 @@ export class JobsClient {
   private stream(id: string, what: string, options: FollowOptions): AsyncGenerator<StreamEvent> {
     const { signal } = options;
     const ended = async () => isOver(await this.get(id, { signal }));
-    return followStream(this.connection, `${pathOf(id)}/${what}`, ended, options);
+    return followStream(this.connection, `${pathOfJob(id)}/${what}`, ended, options);
   }
 
   private unexpected(event: string, error: z.ZodError): LowrankError {
@@ -162,8 +110,6 @@ export class JobsClient {
 
   private async act(id: string, what: 'cancel' | 'pause' | 'resume'): Promise<JobObject> {
     // Asking twice is like asking once.
-    return this.connection.json('POST', `${pathOf(id)}/${what}`, jobObject, { repeatable: true });
+    return this.connection.json('POST', `${pathOfJob(id)}/${what}`, jobObject, { repeatable: true });
   }
 }
-
-const pathOf = (id: string) => `${jobsPath}/${encodeURIComponent(id)}`;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeTinyModel } from '../e2e/tiny-job.js';
 import { type ApiServer, startApi } from '../integration/api-server.js';
 import { launchBrowser, openPage } from './browser.js';
 
@@ -56,4 +57,41 @@ test('a file is sent again when the connection breaks', async () => {
 test('a file that is not there any more is not sent again', async () => {
   expect(await sendOverBrokenConnection('gone.jsonl', rm)).toBe(1);
   await page.getByText('the file changed while it was sent: send it again').waitFor();
+});
+
+test('what a chat template hides of the rows is told with counts, beside the tokens that are learned', async () => {
+  const base = join(folder, 'plain-template');
+  await writeTinyModel(base);
+  const template =
+    "{% for m in messages %}{{ m.role + ': ' + m.content + eos_token }}{% endfor %}" +
+    "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}";
+  await writeFile(join(base, 'chat_template.jinja'), template);
+  await api.register(base);
+  const row = (content: unknown) => ({
+    messages: [
+      { role: 'user', content: 'a?' },
+      { role: 'assistant', content },
+    ],
+  });
+  const thought = { type: 'thinking', thinking: 'a comes first' };
+  const rows = [
+    row('b.'),
+    row([thought, { type: 'text', text: 'c.' }]),
+    row([thought, { type: 'text', text: 'd.' }]),
+  ];
+  const path = join(folder, 'thoughts.jsonl');
+  await writeFile(path, rows.map((one) => `${JSON.stringify(one)}\n`).join(''));
+  await page.goto('/new');
+  await page.getByLabel('Base model').selectOption('plain-template');
+  await page.getByLabel(/^Training data/).setInputFiles(path);
+  await page.locator('.chosen', { hasText: 'thoughts.jsonl: 3 rows of chat' }).waitFor();
+  const warnings = page.locator('.warning');
+  await warnings.filter({ hasText: '2 of 3 rows hold reasoning' }).waitFor();
+  const plan = page.getByRole('region', { name: 'Plan' });
+  await plan.locator('.warning', { hasText: 'the reasoning of messages in 2 of 3 rows' }).waitFor();
+  const examples = plan.locator('.example');
+  expect(await examples.nth(1).textContent()).toMatch(/user: a\?.*assistant: c\./s);
+  const learned = await examples.nth(1).locator('mark').allTextContents();
+  expect(learned.join('')).toMatch(/^ ?c\./);
+  expect(await plan.textContent()).not.toContain('a comes first');
 });

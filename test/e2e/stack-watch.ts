@@ -2,7 +2,7 @@
 import type { JobObject, JobStatus } from '#contracts/http/jobs.js';
 import type { JobStreamMessage } from '#contracts/http/streams.js';
 import type { LowrankClient } from '#client/client.js';
-import { isOver } from '#client/jobs.js';
+import { isOver } from '#client/job-reader.js';
 
 /** Resolves with the first message that is meant; throws if the job is over before. */
 export async function waitForMessage(

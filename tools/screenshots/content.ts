@@ -1,7 +1,7 @@
 /** Real jobs for the pictures: two that are done and one that runs, on the model in the box. */
 import { join } from 'node:path';
 import type { LowrankClient } from '#client/client.js';
-import { isOver } from '#client/jobs.js';
+import { isOver } from '#client/job-reader.js';
 import { programRoot } from '../../apps/cli/src/installation.js';
 import { sampleJob } from '../../apps/cli/src/quickstart/sample-job.js';
 import { uploadFile } from '../../apps/cli/src/upload-file.js';

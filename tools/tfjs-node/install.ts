@@ -72,7 +72,7 @@ export async function installTfjsNode(options: InstallOptions): Promise<TfjsNode
 async function install(options: InstallOptions, recipe: Recipe): Promise<TfjsNodeInstallation> {
   const { kind, say, environment, signal } = options;
   const root = resolve(options.folder);
-  const place = tfjsNodePlace(kind, root);
+  const paths = tfjsNodePaths(kind, root);
   await removeLeftovers(root);
   await requireRoom(root, 1e9 * recipe.gigabytes);
   // Built under another name, on the same disk: an interrupted build is never taken for a whole one.

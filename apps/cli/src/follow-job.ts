@@ -3,7 +3,7 @@ import { type JobObject } from '#contracts/http/jobs.js';
 import type { EventObject, JobStreamMessage, MetricObject } from '#contracts/http/streams.js';
 import type { LowrankClient } from '#client/client.js';
 import { unexpectedAnswer } from '#client/errors.js';
-import { isOver } from '#client/jobs.js';
+import { isOver } from '#client/job-reader.js';
 import type { Output } from './output.js';
 import { barText, StatusLine } from './progress-bar.js';
 

@@ -34,13 +34,16 @@ export const string =
       : wrong(`must look like ${pattern.source}`);
   };
 
+const range = (least: number, most: number): string =>
+  (least > -Infinity ? ` of ${least} or more` : '') + (most < Infinity ? ` of ${most} or less` : '');
+
 /** A finite number within limits. */
 export const number =
   (least = -Infinity, most = Infinity): Check =>
   (value) =>
     Number.isFinite(value) && (value as number) >= least && (value as number) <= most
       ? undefined
-      : wrong(`must be a number from ${least} to ${most}`);
+      : wrong(`must be a number${range(least, most)}`);
 
 /** A whole number within limits. */
 export const int =
@@ -48,7 +51,7 @@ export const int =
   (value) =>
     Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most
       ? undefined
-      : wrong(`must be a whole number from ${least} to ${most}`);
+      : wrong(`must be a whole number${range(least, most)}`);
 
 export function oneOf(...values: readonly unknown[]): Check {
   const known = new Set(values);

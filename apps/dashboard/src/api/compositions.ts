@@ -1,8 +1,13 @@
 /** Compositions and merged models as the page reads them. */
 import { queryOptions } from '@tanstack/react-query';
 import type { CompositionCreate, CompositionObject, ExportObject } from '#contracts/http/compositions.js';
-import { client } from './client.js';
+import { CompositionsClient } from '#client/compositions.js';
+import { ExportsClient } from '#client/exports.js';
+import { connection } from './connection.js';
 import type { PagedList } from './use-pages.js';
+
+export const compositionsClient = new CompositionsClient(connection);
+export const exportsClient = new ExportsClient(connection);
 
 /** A report depends on its request alone, as long as the members are there. */
 const reportFreshMs = 60_000;
@@ -10,14 +15,14 @@ const reportFreshMs = 60_000;
 /** Newest first. */
 export const compositionList: PagedList<CompositionObject> = {
   key: ['compositions'],
-  page: (query, options) => client.compositions.page(query, options),
+  page: (query, options) => compositionsClient.page(query, options),
 };
 
 /** What a composition would keep of the exact sum. */
 export const previewQuery = (body: CompositionCreate) =>
   queryOptions({
     queryKey: ['preview', body],
-    queryFn: async ({ signal }) => (await client.compositions.preview(body, { signal })).report,
+    queryFn: async ({ signal }) => (await compositionsClient.preview(body, { signal })).report,
     staleTime: reportFreshMs,
     gcTime: reportFreshMs,
   });
@@ -25,5 +30,5 @@ export const previewQuery = (body: CompositionCreate) =>
 /** The merged models of an adapter, newest first. */
 export const exportList = (adapter: string): PagedList<ExportObject> => ({
   key: ['exports', adapter],
-  page: (query, options) => client.exports.page({ ...query, adapter }, options),
+  page: (query, options) => exportsClient.page({ ...query, adapter }, options),
 });

@@ -1,8 +1,11 @@
 /** Files as the page reads them. */
 import { queryOptions } from '@tanstack/react-query';
 import type { FileObject } from '#contracts/http/files.js';
-import { client } from './client.js';
+import { FilesClient } from '#client/files.js';
+import { connection } from './connection.js';
 import { queryClient, setNewest } from './query-client.js';
+
+export const filesClient = new FilesClient(connection);
 
 const listKey = ['files', 'list'] as const;
 const shownFiles = 100;
@@ -11,7 +14,7 @@ const shownFiles = 100;
 export const trainingFilesQuery = queryOptions({
   queryKey: listKey,
   queryFn: async ({ signal }) => {
-    const { data } = await client.files.page({ purpose: 'fine-tune', limit: shownFiles }, { signal });
+    const { data } = await filesClient.page({ purpose: 'fine-tune', limit: shownFiles }, { signal });
     return data;
   },
 });
@@ -19,7 +22,7 @@ export const trainingFilesQuery = queryOptions({
 export const fileQuery = (id: string) =>
   queryOptions({
     queryKey: ['files', 'one', id],
-    queryFn: ({ signal }) => client.files.get(id, { signal }),
+    queryFn: ({ signal }) => filesClient.get(id, { signal }),
   });
 
 /** Shows a file that was uploaded. */

@@ -4,7 +4,7 @@ import { isTemporary } from '#client/errors.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { EventObject, JobStreamMessage, MetricObject } from '#contracts/http/streams.js';
 import { JobCurves } from '../charts/curves.js';
-import { client } from './client.js';
+import { jobsClient } from './jobs-client.js';
 
 export type SampleMetric = Extract<MetricObject, { kind: 'samples' }>;
 
@@ -82,7 +82,7 @@ export class JobFeed {
   /** Asks something of the job and shows the answer, unless the stream has told of the job meanwhile, which may be newer. */
   async act(action: JobAction): Promise<void> {
     const before = this.jobMessages;
-    const job = await client.jobs[action](this.id);
+    const job = await jobsClient[action](this.id);
     if (this.jobMessages === before) this.show(job);
   }
 
@@ -109,9 +109,9 @@ export class JobFeed {
   }
 
   private async follow(signal: AbortSignal): Promise<void> {
-    this.show(await client.jobs.get(this.id, { signal }));
+    this.show(await jobsClient.get(this.id, { signal }));
     if (!this.hasHistory) await this.readHistory(signal);
-    const stream = client.jobs.follow(this.id, {
+    const stream = jobsClient.follow(this.id, {
       // Events come with the stream from the first one on; metrics go on after the history.
       after: `${this.lastEvent}-${this.lastMetric.seq}`,
       signal,
@@ -126,13 +126,13 @@ export class JobFeed {
       this.error = null;
       this.take(message);
     }
-    this.show(await client.jobs.get(this.id, { signal }));
+    this.show(await jobsClient.get(this.id, { signal }));
   }
 
   /** Reads what was measured before in large pages, each asked for while the one before is taken in. */
   private async readHistory(signal: AbortSignal): Promise<void> {
     const page = (after: string) =>
-      client.jobs.metricsPage(this.id, { limit: metricsAtOnce, ...(after && { after }) }, { signal });
+      jobsClient.metricsPage(this.id, { limit: metricsAtOnce, ...(after && { after }) }, { signal });
     this.emit();
     let coming = page(this.lastMetric.id);
     for (let hasMore = true; hasMore;) {

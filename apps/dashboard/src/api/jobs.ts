@@ -3,9 +3,12 @@ import { type InfiniteData, queryOptions } from '@tanstack/react-query';
 import type { JobObject, JobStatus } from '#contracts/http/jobs.js';
 import type { Page } from '#contracts/http/pages.js';
 import type { CheckpointObject } from '#contracts/http/streams.js';
-import { client } from './client.js';
+import { JobReader } from '#client/job-reader.js';
+import { connection } from './connection.js';
 import { queryClient, setNewest } from './query-client.js';
 import type { PagedList } from './use-pages.js';
+
+const jobs = new JobReader(connection);
 
 export const jobsKey = ['jobs'] as const;
 const listKey = [...jobsKey, 'list'] as const;
@@ -15,19 +18,19 @@ const maxPageSize = 100;
 /** Newest first. */
 export const jobList: PagedList<JobObject> = {
   key: listKey,
-  page: (query, options) => client.jobs.page(query, options),
+  page: (query, options) => jobs.page(query, options),
 };
 
 /** Newest first. */
 export const checkpointList = (job: string): PagedList<CheckpointObject> => ({
   key: [...jobsKey, 'checkpoints', job],
-  page: (query, options) => client.jobs.checkpointsPage(job, query, options),
+  page: (query, options) => jobs.checkpointsPage(job, query, options),
 });
 
 export const jobQuery = (id: string) =>
   queryOptions({
     queryKey: [...jobsKey, 'one', id],
-    queryFn: ({ signal }) => client.jobs.get(id, { signal }),
+    queryFn: ({ signal }) => jobs.get(id, { signal }),
   });
 
 /** The oldest jobs in a state: those that were there first. */
@@ -35,7 +38,7 @@ export const jobsInState = (status: JobStatus) =>
   queryOptions({
     queryKey: [...jobsKey, 'in-state', status],
     queryFn: async ({ signal }) => {
-      const page = await client.jobs.page({ status, order: 'asc', limit: maxPageSize }, { signal });
+      const page = await jobs.page({ status, order: 'asc', limit: maxPageSize }, { signal });
       return page.data;
     },
   });
@@ -46,7 +49,7 @@ export const lossesQuery = (id: string) =>
     queryKey: [...jobsKey, 'losses', id],
     queryFn: async ({ signal }) => {
       const query = { kind: 'step', order: 'desc', limit: sparkPoints } as const;
-      const { data } = await client.jobs.metricsPage(id, query, { signal });
+      const { data } = await jobs.metricsPage(id, query, { signal });
       const losses = data.flatMap((metric) => (metric.kind === 'step' ? [metric.values.loss] : []));
       return losses.filter((loss) => loss !== undefined).reverse();
     },

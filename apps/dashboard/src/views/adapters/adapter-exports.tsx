@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { ExportCreate, ExportObject } from '#contracts/http/compositions.js';
-import { client } from '../../api/client.js';
+import { exportsClient } from '../../api/compositions.js';
 import { exportList } from '../../api/compositions.js';
 import { usePages } from '../../api/use-pages.js';
 import { bytes, time } from '../../format.js';
@@ -41,7 +41,7 @@ export function AdapterExports({ id }: { readonly id: string }) {
         className="inline-form"
         onSubmit={(event) => {
           event.preventDefault();
-          change.mutate(() => client.exports.create({ adapter: id, dtype }));
+          change.mutate(() => exportsClient.create({ adapter: id, dtype }));
         }}
       >
         <label>
@@ -62,7 +62,7 @@ export function AdapterExports({ id }: { readonly id: string }) {
           <Export
             key={made.id}
             made={made}
-            onDelete={() => change.mutate(() => client.exports.delete(made.id))}
+            onDelete={() => change.mutate(() => exportsClient.delete(made.id))}
           />
         ))}
       </ul>

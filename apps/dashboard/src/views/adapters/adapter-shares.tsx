@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type SubmitEvent, useRef, useState } from 'react';
 import type { ShareCreate, ShareObject } from '#contracts/http/shares.js';
-import { client } from '../../api/client.js';
+import { sharesClient } from '../../api/shares.js';
 import { shareList, sharesKey } from '../../api/shares.js';
 import { usePages } from '../../api/use-pages.js';
 import { Problem, ShowMore } from '../parts/common.js';
@@ -24,14 +24,14 @@ export function AdapterShares({ id }: { readonly id: string }) {
   const queries = useQueryClient();
   const reload = () => queries.invalidateQueries({ queryKey: sharesKey });
   const create = useMutation({
-    mutationFn: (body: ShareCreate) => client.shares.create(body),
+    mutationFn: (body: ShareCreate) => sharesClient.create(body),
     onSuccess: (share) => {
       setMade(share);
       return reload();
     },
   });
   const revoke = useMutation({
-    mutationFn: (share: ShareObject) => client.shares.revoke(share.id),
+    mutationFn: (share: ShareObject) => sharesClient.revoke(share.id),
     onSuccess: (_, share) => {
       setMade((old) => (old?.id === share.id ? null : old));
       return reload();

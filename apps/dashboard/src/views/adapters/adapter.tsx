@@ -1,7 +1,7 @@
 /** One adapter: where it came from, what it changes, its files, and links to it. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { adapterQuery, adaptersKey } from '../../api/adapters.js';
-import { client } from '../../api/client.js';
+import { adaptersClient } from '../../api/adapters.js';
 import { isGone } from '../../api/query-client.js';
 import { bytes } from '../../format.js';
 import { go, Link } from '../../router.js';
@@ -19,7 +19,7 @@ export default function Adapter({ id }: { readonly id: string }) {
   const { data: adapter, error } = useQuery(adapterQuery(id));
   const queries = useQueryClient();
   const remove = useMutation({
-    mutationFn: () => client.adapters.delete(id),
+    mutationFn: () => adaptersClient.delete(id),
     onSuccess: () => {
       go('/adapters');
       // Compositions with it can no longer be measured.

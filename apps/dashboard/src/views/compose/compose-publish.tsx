@@ -3,7 +3,7 @@ import { useMutation } from '@tanstack/react-query';
 import { type SubmitEvent, useRef, useState } from 'react';
 import { idempotencyKey } from '#client/idempotency-key.js';
 import type { CompositionCreate, CompositionObject } from '#contracts/http/compositions.js';
-import { client } from '../../api/client.js';
+import { compositionsClient } from '../../api/compositions.js';
 import { Problem } from '../parts/common.js';
 
 interface PublishProps {
@@ -22,7 +22,7 @@ export function ComposePublish({ body, onPublished }: PublishProps) {
     mutationFn: (request: CompositionCreate) => {
       const text = JSON.stringify(request);
       if (tried.current.text !== text) tried.current = { text, key: idempotencyKey() };
-      return client.compositions.create(request, { idempotencyKey: tried.current.key });
+      return compositionsClient.create(request, { idempotencyKey: tried.current.key });
     },
     onSuccess: (composition) => {
       tried.current = { text: '', key: '' };

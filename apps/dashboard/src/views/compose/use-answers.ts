@@ -1,7 +1,7 @@
 /** One prompt, answered by the base model, by each member alone, and by their sum. */
 import { useEffect, useRef, useState } from 'react';
 import type { ChatCompletionCreate, FinishReason } from '#contracts/http/completions.js';
-import { client } from '../../api/client.js';
+import { completionsClient } from '../../api/completions.js';
 import { keyOf, type Member, membersOf } from './compose-recipe.js';
 
 /** Sliders have come to rest. */
@@ -117,7 +117,7 @@ async function* answersOf(
   try {
     const shared = { model, members: membersOf(members), max_tokens: maxTokens, temperature: 0 };
     const body = typeof prompt === 'string' ? { ...shared, prompt } : { ...shared, messages: [...prompt] };
-    const pieces = client.completions.answer(body, { signal });
+    const pieces = completionsClient.answer(body, { signal });
     for (;;) {
       const { done, value } = await pieces.next();
       if (signal.aborted) return;

@@ -3,7 +3,7 @@ import { type QueryClient, queryOptions, useQueries } from '@tanstack/react-quer
 import type { AdapterObject } from '#contracts/http/adapters.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import { adapterQuery } from '../../api/adapters.js';
-import { client } from '../../api/client.js';
+import { jobsClient } from '../../api/jobs-client.js';
 import { jobQuery } from '../../api/jobs.js';
 import { keyOf, type Member } from './compose-recipe.js';
 
@@ -58,7 +58,7 @@ async function readMember(
   if (job !== null) {
     const [made, checkpoints] = await Promise.all([
       queries.fetchQuery(jobQuery(job)),
-      client.jobs.checkpointsPage(job, { limit: checkpointsAtOnce }, { signal }),
+      jobsClient.checkpointsPage(job, { limit: checkpointsAtOnce }, { signal }),
     ]);
     const step = checkpoints.data.find((checkpoint) => checkpoint.id === id)?.step_number;
     const label = `${made.suffix ?? job}${step === undefined ? '' : `, step ${step}`}`;

@@ -1,5 +1,5 @@
 /** One job, live. */
-import { isOver } from '#client/jobs.js';
+import { isOver } from '#client/job-reader.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { JobAction } from '../../api/job-feed.js';
 import { checkpointList } from '../../api/jobs.js';

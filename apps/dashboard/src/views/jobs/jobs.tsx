@@ -1,7 +1,7 @@
 /** The list of jobs. */
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
-import { isOver } from '#client/jobs.js';
+import { isOver } from '#client/job-reader.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import { jobList, lossesQuery } from '../../api/jobs.js';
 import { usePages } from '../../api/use-pages.js';

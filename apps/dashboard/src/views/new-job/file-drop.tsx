@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import type { FileObject } from '#contracts/http/files.js';
-import { client } from '../../api/client.js';
+import { filesClient } from '../../api/files.js';
 import { fileQuery, showFile } from '../../api/files.js';
 import { bytes, whole } from '../../format.js';
 import { Problem } from '../parts/common.js';
@@ -33,7 +33,7 @@ export function FileDrop({ label, help, id, known, onFile }: FileDropProps) {
   useEffect(() => () => stopping.current?.abort(), []);
   const sending = useMutation({
     mutationFn: ({ file, signal }: Upload) =>
-      client.files.upload(file, file.name, {
+      filesClient.upload(file, file.name, {
         signal,
         onProgress: ({ sentBytes, totalBytes }) => setShare(totalBytes > 0 ? sentBytes / totalBytes : 0),
       }),

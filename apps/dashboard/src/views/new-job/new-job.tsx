@@ -2,7 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import type { JobCreate } from '#contracts/http/job-create.js';
-import { client } from '../../api/client.js';
+import { jobsClient } from '../../api/jobs-client.js';
 import { trainingFilesQuery } from '../../api/files.js';
 import { jobQuery, jobsKey, showJob } from '../../api/jobs.js';
 import { keptKey } from '../../api/key.js';
@@ -28,7 +28,7 @@ export default function NewJob() {
   const files = useQuery(trainingFilesQuery);
   const queries = useQueryClient();
   const create = useMutation({
-    mutationFn: (wanted: JobCreate) => client.jobs.create(wanted),
+    mutationFn: (wanted: JobCreate) => jobsClient.create(wanted),
     onSuccess: (job) => {
       showJob(job);
       go(`/jobs/${job.id}`);

@@ -2,7 +2,7 @@
 import { keepPreviousData, skipToken, useQuery } from '@tanstack/react-query';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import type { PlanObject } from '#contracts/http/plans.js';
-import { client } from '../../api/client.js';
+import { jobsClient } from '../../api/jobs-client.js';
 import { useSettled } from '../../api/use-settled.js';
 
 export interface Planned {
@@ -22,7 +22,7 @@ export function usePlan(body: JobCreate): Planned {
   const asked = JSON.parse(settled) as JobCreate;
   const { data, error, isPlaceholderData, isFetching } = useQuery({
     queryKey: ['plan', settled],
-    queryFn: isComplete(asked) ? ({ signal }) => client.jobs.plan(asked, { signal }) : skipToken,
+    queryFn: isComplete(asked) ? ({ signal }) => jobsClient.plan(asked, { signal }) : skipToken,
     placeholderData: keepPreviousData,
     refetchOnWindowFocus: false,
   });

@@ -1,7 +1,8 @@
 /** A link to a file that may need a key. */
 import { useMutation } from '@tanstack/react-query';
 import type { MouseEvent } from 'react';
-import { client } from '../../api/client.js';
+import { download } from '#client/download.js';
+import { connection } from '../../api/connection.js';
 import { blobOf } from '../../api/files.js';
 import { keptKey } from '../../api/key.js';
 import { basePath } from '../../base-path.js';
@@ -19,7 +20,7 @@ interface DownloadProps {
 
 export function Download({ path, name, text = name, label }: DownloadProps) {
   const fetching = useMutation({
-    mutationFn: () => blobOf(client.download(path)),
+    mutationFn: () => blobOf(download(connection, path)),
     onSuccess: (content) => saveAs(name, content),
   });
   const fetchWithKey = (event: MouseEvent) => {

@@ -1,10 +1,10 @@
-/** The server that served this page. */
-import { LowrankClient } from '#client/client.js';
+/** The server that served this page. Clients of it lie with what they are used for, so that a view loads no others. */
+import { Connection } from '#client/connection.js';
 import { serverAddress } from '../base-path.js';
 import { keptKey, keyWanted } from './key.js';
 import { browserTransport } from './transport.js';
 
-export const client = new LowrankClient({
+export const connection = new Connection({
   url: serverAddress,
   key: keptKey,
   helpIfUnreachable: 'check that it is running',
