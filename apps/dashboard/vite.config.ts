@@ -17,6 +17,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     rolldownOptions: {
+      // Reading the contracts is most of a build.
+      checks: { pluginTimings: false },
       output: {
         codeSplitting: {
           // React changes seldom; and what the first view needs packs better in one piece.
