@@ -35,7 +35,7 @@ export async function exportMerged(
     const module = adapted.get(name);
     const dtype = EXPORT_DTYPES[options.dtype];
     tensors.set(
-      name,
+      parameter.storedAs,
       module === undefined
         ? convertTensor(parameter, dtype)
         : mergedTensor(parameter, options, () => readTerms(stack, module)),

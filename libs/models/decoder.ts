@@ -15,6 +15,15 @@ export interface DecoderParts {
   readonly head?: HeadOptions;
   /** Names of layers, as in `target_modules`, that an adapter changes where nothing else is said. */
   readonly defaultTargets: readonly string[];
+  readonly files?: FileNames;
+}
+
+/** How the files of a family name what they hold, where that differs from the tree. */
+export interface FileNames {
+  /** Names that a parameter may have in files, the likeliest first. */
+  readonly namesOf?: (name: string) => readonly string[];
+  /** Names of tensors that belong to no layer of the tree and that nothing is lost without. */
+  readonly ignored?: RegExp;
 }
 
 export interface HeadOptions {
@@ -29,18 +38,20 @@ export interface HeadOptions {
 
 export class Decoder extends Module {
   readonly defaultTargets: readonly string[];
+  readonly files: FileNames;
   private readonly body: Slot<DecoderBody>;
   private readonly head: Slot<Linear>;
   private readonly headOptions: HeadOptions;
 
   constructor(
     readonly config: ModelConfig,
-    { bodyName = 'model', body, head = {}, defaultTargets }: DecoderParts,
+    { bodyName = 'model', body, head = {}, defaultTargets, files = {} }: DecoderParts,
   ) {
     super('');
     const { hiddenSize, vocabSize, tieWordEmbeddings } = config;
     const { name = 'lm_head', bias = false } = head;
     this.defaultTargets = defaultTargets;
+    this.files = files;
     this.headOptions = head;
     this.body = this.child(bodyName, body);
     const tied = tieWordEmbeddings ? this.inputEmbedding.weight : undefined;
@@ -59,6 +70,11 @@ export class Decoder extends Module {
   /** The attention of every layer that has one, in their order. */
   get attentions(): readonly AttentionShape[] {
     return this.body.module.attentions.map(({ options }) => options);
+  }
+
+  /** Names that a parameter may have in the model's files, the likeliest first. */
+  fileNames(name: string): readonly string[] {
+    return this.files.namesOf?.(name) ?? [name];
   }
 
   /** What {@link logitsHead} makes logits of: the normalised last hidden states [rows, hiddenSize]. */

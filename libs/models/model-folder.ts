@@ -19,6 +19,8 @@ export type Storage = 'float32' | 'bfloat16' | 'float16';
 /** Where the numbers of one parameter lie on this disk. */
 export interface StoredParameter {
   readonly name: string;
+  /** Its name in the files, which may be another. */
+  readonly storedAs: string;
   readonly shape: readonly number[];
   readonly storage: Storage;
   /** Real path of the file, all symbolic links followed. */
@@ -79,7 +81,12 @@ const storages: Readonly<Record<FloatDtype, Storage>> = {
 /** Tensors that old exports carry and that transformers does not read either. */
 const harmless = /(^|\.)rotary_emb\.inv_freq$/;
 
+const isHarmless = ({ files }: Decoder, name: string) =>
+  harmless.test(name) || files.ignored?.test(name) === true;
+
 interface LocatedTensor {
+  /** Its name in the files. */
+  readonly storedAs: string;
   readonly path: string;
   readonly entry: TensorEntry;
 }
@@ -100,8 +107,7 @@ export async function openModelFolder(
   const written = await readModelConfig(folder);
   const tokenizer = await findTokenizer(folder, options.tokenizer ?? 'optional');
   const weightFiles = await findWeightFiles(folder);
-  const tensors = await locateTensors(folder, weightFiles);
-
+  const tensors = renamed(buildModel(written), await locateTensors(folder, weightFiles));
   const { config, warnings } = await settleTying(written, tensors);
   const tree = buildModel(config);
   matchTensors(folder, tree, tensors);
@@ -158,7 +164,7 @@ async function locateTensors(
         );
       }
       origin.set(name, file);
-      tensors.set(name, { path: realPath, entry });
+      tensors.set(name, { storedAs: name, path: realPath, entry });
     }
   }
   for (const [name, file] of index ?? []) {
@@ -171,6 +177,19 @@ async function locateTensors(
     }
   }
   return tensors;
+}
+
+/** Tensors under the names of the parameters that they are, whatever the files call them. */
+function renamed(model: Decoder, tensors: ReadonlyMap<string, LocatedTensor>): Map<string, LocatedTensor> {
+  const result = new Map(tensors);
+  const head = `${model.outputEmbedding.path}.weight`;
+  for (const name of new Set([...[...model.parameters()].map(({ name }) => name), head])) {
+    const found = model.fileNames(name).find((candidate) => tensors.has(candidate));
+    if (found === undefined || found === name) continue;
+    result.delete(found);
+    result.set(name, tensors.get(found)!);
+  }
+  return result;
 }
 
 /** What `tie_word_embeddings` comes to, given what the files hold; moves a tied weight under the name it is read by. */
@@ -216,7 +235,7 @@ function matchTensors(folder: string, model: Decoder, tensors: ReadonlyMap<strin
   }
   const tiedHead = `${model.outputEmbedding.path}.weight`;
   const extra = [...tensors]
-    .filter(([name]) => !known.has(name) && !harmless.test(name) && name !== tiedHead)
+    .filter(([name]) => !known.has(name) && !isHarmless(model, name) && name !== tiedHead)
     .map(([name, { entry }]) => `${name} ${shown(entry.shape)}`)
     .sort();
   if (missing.length + misshapen.length + extra.length === 0) return;
@@ -234,9 +253,10 @@ function shown(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;
 }
 
-function stored({ name, shape }: Parameter, { path: file, entry }: LocatedTensor): StoredParameter {
+function stored({ name, shape }: Parameter, { storedAs, path: file, entry }: LocatedTensor): StoredParameter {
   return {
     name,
+    storedAs,
     shape,
     storage: storages[entry.dtype as FloatDtype],
     file,

@@ -1,6 +1,6 @@
 /** Self-attention with grouped queries; how queries, keys and values are made is each kind's own. */
 import { attention } from '#jit/ops/attention.js';
-import { reshape, type Tensor, transpose } from '#jit/ops.js';
+import { reshape, split, type Tensor, transpose } from '#jit/ops.js';
 import type { AttentionShape, DecoderPass } from '#nn/decoder-pass.js';
 import { Linear, type Norm } from '#nn/layers.js';
 import { Module, type RowMap, type Slot } from '#nn/module.js';
@@ -117,6 +117,48 @@ export class ProjectedAttention extends Attention {
 
   protected override output(x: Tensor): Tensor {
     return this.o.module.forward(x);
+  }
+}
+
+export interface FusedAttentionOptions extends AttentionOptions {
+  /** The layer of queries, keys and values and the one after the heads; in the order of the model's own tree. */
+  readonly projections: Readonly<Record<'fused' | 'output', NamedLayer>>;
+  /** All queries, then all keys, then all values; or each head's query, key and value beside each other. */
+  readonly layout: 'in turn' | 'by head';
+}
+
+/** The name of a layer, and what makes it given its path. */
+export type NamedLayer = readonly [name: string, make: (path: string) => RowMap];
+
+/** Attention whose queries, keys and values come out of one layer. */
+export class FusedAttention extends Attention {
+  private readonly made: Readonly<Record<'fused' | 'output', Slot<RowMap>>>;
+  private readonly layout: FusedAttentionOptions['layout'];
+
+  constructor(path: string, options: FusedAttentionOptions) {
+    super(path, options);
+    this.layout = options.layout;
+    const made = Object.entries(options.projections).map(([role, [name, make]]) => [
+      role,
+      this.child<RowMap>(name, make),
+    ]);
+    this.made = Object.fromEntries(made) as Readonly<Record<'fused' | 'output', Slot<RowMap>>>;
+  }
+
+  protected override project(x: Tensor): Projections {
+    const { heads, kvHeads, headDim: D } = this.options;
+    const rows = this.made.fused.module.forward(x);
+    if (this.layout === 'in turn') {
+      const [q, k, v] = split(rows, [heads * D, kvHeads * D, kvHeads * D], 1) as [Tensor, Tensor, Tensor];
+      return { q, k, v };
+    }
+    const parts = split(reshape(rows, [-1, heads, 3 * D]), 3, 2);
+    const [q, k, v] = parts.map((part) => reshape(part, [-1, heads * D])) as [Tensor, Tensor, Tensor];
+    return { q, k, v };
+  }
+
+  protected override output(x: Tensor): Tensor {
+    return this.made.output.module.forward(x);
   }
 }
 

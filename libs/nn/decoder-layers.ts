@@ -18,6 +18,26 @@ export interface LayerParts {
   readonly norm: (path: string) => Norm;
 }
 
+type Part = 'attention' | 'mlp' | 'attentionNorm' | 'mlpNorm';
+
+/** Names of the parts, in the order of the model's own tree. */
+export type PartNames<P extends Part = Part> = Readonly<Record<P, string>>;
+
+const llamaNames: PartNames = {
+  attention: 'self_attn',
+  mlp: 'mlp',
+  attentionNorm: 'input_layernorm',
+  mlpNorm: 'post_attention_layernorm',
+};
+
+export interface PreNormOptions extends LayerParts {
+  readonly names?: PartNames;
+  /** What attention and feed-forward layer add is multiplied by it; 1 unless said otherwise. */
+  readonly residualScale?: number;
+  /** Whether both read what comes into the layer, as in GPT-NeoX, or the feed-forward layer what attention has added to. */
+  readonly parallel?: boolean;
+}
+
 /** A norm before attention and one before the feed-forward layer, as in Llama. */
 export class PreNormLayer extends DecoderLayer {
   private readonly attention: Slot<Attention>;
@@ -25,27 +45,50 @@ export class PreNormLayer extends DecoderLayer {
   private readonly attentionNorm: Slot<Norm>;
   private readonly mlpNorm: Slot<Norm>;
 
-  /** What attention and feed-forward layer add is multiplied by `residualScale` first. */
   constructor(
     path: string,
-    { attention, mlp, norm }: LayerParts,
-    private readonly residualScale = 1,
+    private readonly options: PreNormOptions,
   ) {
     super(path);
-    this.attention = this.child('self_attn', attention);
-    this.mlp = this.child('mlp', mlp);
-    this.attentionNorm = this.child('input_layernorm', norm);
-    this.mlpNorm = this.child('post_attention_layernorm', norm);
+    const { attention, mlp, norm, names = llamaNames } = options;
+    const make = { attention, mlp, attentionNorm: norm, mlpNorm: norm };
+    const slots = Object.entries(names).map(([part, name]) => [
+      part,
+      this.child<Module>(name, make[part as Part]),
+    ]);
+    const made = Object.fromEntries(slots) as Record<Part, Slot<Module>>;
+    this.attention = made.attention as Slot<Attention>;
+    this.mlp = made.mlp as Slot<Mlp>;
+    this.attentionNorm = made.attentionNorm as Slot<Norm>;
+    this.mlpNorm = made.mlpNorm as Slot<Norm>;
   }
 
   forward(x: Tensor, pass: DecoderPass): Tensor {
-    const { residualScale: scale } = this;
+    const { residualScale: scale = 1, parallel = false } = this.options;
     const scaled = (x: Tensor) => (scale === 1 ? x : mul(x, scalar(scale)));
-    const attended = add(
-      x,
-      scaled(this.attention.module.forward(this.attentionNorm.module.forward(x), pass)),
-    );
-    return add(attended, scaled(this.mlp.module.forward(this.mlpNorm.module.forward(attended))));
+    const found = scaled(this.attention.module.forward(this.attentionNorm.module.forward(x), pass));
+    const attended = add(x, found);
+    const read = parallel ? x : attended;
+    return add(attended, scaled(this.mlp.module.forward(this.mlpNorm.module.forward(read))));
+  }
+}
+
+/** One norm, which attention and feed-forward layer both read, as in Phi. */
+export class SharedNormLayer extends DecoderLayer {
+  private readonly attention: Slot<Attention>;
+  private readonly mlp: Slot<Mlp>;
+  private readonly norm: Slot<Norm>;
+
+  constructor(path: string, { attention, mlp, norm }: LayerParts) {
+    super(path);
+    this.attention = this.child('self_attn', attention);
+    this.mlp = this.child('mlp', mlp);
+    this.norm = this.child('input_layernorm', norm);
+  }
+
+  forward(x: Tensor, pass: DecoderPass): Tensor {
+    const normal = this.norm.module.forward(x);
+    return add(add(x, this.attention.module.forward(normal, pass)), this.mlp.module.forward(normal));
   }
 }
 

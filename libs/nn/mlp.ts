@@ -5,8 +5,9 @@ import { mul, type Tensor } from '#jit/ops.js';
 import { Linear } from '#nn/layers.js';
 import { Module, type RowMap, type Slot, Unweighted } from '#nn/module.js';
 
-/** What a feed-forward layer bends its numbers with. */
-export type Activation = 'silu' | 'gelu' | 'gelu_tanh';
+/** What a feed-forward layer bends its numbers with: a plain one, and one with a gate. */
+export type PlainActivation = 'gelu' | 'gelu_tanh';
+export type Activation = 'silu' | PlainActivation;
 
 export abstract class Mlp extends Module {
   /** Rows [rows, hiddenSize] to the same. */
@@ -25,7 +26,7 @@ export function gated(gate: Tensor, up: Tensor, activation: Activation): Tensor 
   return activation === 'silu' ? swiGlu(gate, up) : mul(bent(gate, activation), up);
 }
 
-const bent = (x: Tensor, activation: 'gelu' | 'gelu_tanh') => gelu(x, activation === 'gelu' ? 'erf' : 'tanh');
+const bent = (x: Tensor, activation: PlainActivation) => gelu(x, activation === 'gelu' ? 'erf' : 'tanh');
 
 /** down(activation(gate(x)) * up(x)). */
 export class GatedMlp extends Mlp {
@@ -56,7 +57,7 @@ export class GatedMlp extends Mlp {
 }
 
 export interface PlainMlpOptions {
-  readonly activation: 'gelu' | 'gelu_tanh';
+  readonly activation: PlainActivation;
   /** Makes the layer that widens, and the one that comes back. */
   readonly up: readonly [name: string, make: (path: string) => RowMap];
   readonly down: readonly [name: string, make: (path: string) => RowMap];

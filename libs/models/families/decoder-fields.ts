@@ -9,7 +9,7 @@ import {
   ropeFields,
 } from '#models/config-rope.js';
 import type { ModelConfig } from '#models/model-config.js';
-import type { Activation } from '#nn/mlp.js';
+import type { Activation, PlainActivation } from '#nn/mlp.js';
 import type { RopeConfig } from '#nn/rotary-frequencies.js';
 
 // The limits only keep a hostile file from asking for absurd amounts of memory.
@@ -18,7 +18,7 @@ const layerCount = z.int().positive().max(10_000);
 const token = z.int();
 
 /** What a configuration class of transformers fills in where the file is silent. */
-export interface DecoderDefaults {
+export interface DecoderDefaults extends TokenDefaults {
   readonly hiddenSize?: number;
   readonly intermediateSize: number;
   readonly layers?: number;
@@ -34,6 +34,10 @@ export interface DecoderDefaults {
   /** `silu` unless said otherwise, under `hidden_act`. */
   readonly activation?: Activation;
   readonly activationField?: string;
+}
+
+/** Tokens where the file is silent. */
+export interface TokenDefaults {
   readonly bosTokenId: number | null;
   readonly eosTokenId: number | null;
   readonly padTokenId?: number | null;
@@ -73,12 +77,6 @@ export function readDecoderFields(reader: ConfigReader, defaults: DecoderDefault
       .positive()
       .default(defaults.rmsNormEps ?? 1e-6),
     tie_word_embeddings: z.boolean().default(defaults.tieWordEmbeddings ?? false),
-    bos_token_id: token.nullable().default(defaults.bosTokenId),
-    eos_token_id: z
-      .union([token, z.array(token)])
-      .nullable()
-      .default(defaults.eosTokenId),
-    pad_token_id: token.nullable().default(defaults.padTokenId ?? null),
   });
   const heads = file.num_attention_heads;
   const kvHeads = file.num_key_value_heads ?? heads;
@@ -104,10 +102,28 @@ export function readDecoderFields(reader: ConfigReader, defaults: DecoderDefault
       defaults.activation ?? 'silu',
     ),
     tieWordEmbeddings: file.tie_word_embeddings,
+    ...readTokens(reader, defaults),
+    warnings: reader.warnings,
+  };
+}
+
+/** Reads the tokens that begin, end and fill texts. */
+export function readTokens(
+  reader: ConfigReader,
+  { bosTokenId, eosTokenId, padTokenId = null }: TokenDefaults,
+): Pick<ModelConfig, 'bosTokenId' | 'eosTokenIds' | 'padTokenId'> {
+  const file = reader.fields({
+    bos_token_id: token.nullable().default(bosTokenId),
+    eos_token_id: z
+      .union([token, z.array(token)])
+      .nullable()
+      .default(eosTokenId),
+    pad_token_id: token.nullable().default(padTokenId),
+  });
+  return {
     bosTokenId: file.bos_token_id,
     eosTokenIds: file.eos_token_id === null ? [] : [file.eos_token_id].flat(),
     padTokenId: file.pad_token_id,
-    warnings: reader.warnings,
   };
 }
 
@@ -191,6 +207,16 @@ export function readActivation(reader: ConfigReader, field: string, silent: Acti
   reader.expect(field, known, `known activations: ${known.join(', ')}`);
   const name = reader.json[field];
   return typeof name === 'string' ? activations[name]! : silent;
+}
+
+/** The same for layers without a gate. */
+export function readPlainActivation(
+  reader: ConfigReader,
+  field: string,
+  silent: PlainActivation,
+): PlainActivation {
+  const activation = readActivation(reader, field, silent);
+  return activation === 'silu' ? reader.refuse(field, 'this family is done with a form of gelu') : activation;
 }
 
 const window = z.int().positive().nullable();

@@ -4,6 +4,15 @@ import type { Family } from '#models/families/family.js';
 import { gemma } from '#models/families/gemma.js';
 import { gemma2 } from '#models/families/gemma2.js';
 import { gemma3 } from '#models/families/gemma3.js';
+import { gptNeox } from '#models/families/gpt-neox.js';
+import { gpt2 } from '#models/families/gpt2.js';
+import { granite } from '#models/families/granite.js';
+import { olmo2 } from '#models/families/olmo2.js';
+import { olmo3 } from '#models/families/olmo3.js';
+import { phi } from '#models/families/phi.js';
+import { phi3 } from '#models/families/phi3.js';
+import { smollm3 } from '#models/families/smollm3.js';
+import { starcoder2 } from '#models/families/starcoder2.js';
 import { llama } from '#models/families/llama.js';
 import { mistral } from '#models/families/mistral.js';
 import { qwen2 } from '#models/families/qwen2.js';
@@ -19,6 +28,15 @@ export const families: readonly Family[] = [
   gemma,
   gemma2,
   gemma3,
+  phi3,
+  smollm3,
+  olmo2,
+  olmo3,
+  granite,
+  gpt2,
+  gptNeox,
+  phi,
+  starcoder2,
 ];
 
 /** The tree of layers that a configuration describes. */
