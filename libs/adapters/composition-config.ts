@@ -1,5 +1,5 @@
 /** The adapter_config.json of a composition. */
-import type { CompositionBase, Stack } from '#adapters/composition-members.js';
+import type { Stack } from '#adapters/composition-members.js';
 import type { LoraConfig } from '#lora/config.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { namesPath } from '#lora/target-modules-match.js';
@@ -26,7 +26,7 @@ export function stackTargets({ modules }: Pick<Stack, 'modules'>, configs: reado
  * rank_pattern. There are no patterns where all ranks are equal, for servers that know none.
  */
 export function compositionConfig(
-  base: CompositionBase,
+  { base, members }: Pick<Stack, 'base' | 'members'>,
   targets: readonly string[],
   ranks: ReadonlyMap<string, number>,
 ): LoraConfig {
@@ -40,6 +40,7 @@ export function compositionConfig(
     target_modules: targets,
     base_model_name_or_path: base.name,
     revision: base.revision,
+    fan_in_fan_out: members.some(({ adapter }) => adapter.config.fan_in_fan_out),
   });
 }
 

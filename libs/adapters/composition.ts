@@ -117,7 +117,7 @@ export class Composition {
     const { report, modules } = this.plan(form, weights);
     const paths = modules.map(({ module }) => module.path);
     const ranks = new Map(modules.map(({ module, rank }) => [module.path, rank]));
-    const config = compositionConfig(this.stack.base, this.targets, ranks);
+    const config = compositionConfig(this.stack, this.targets, ranks);
     const misread = rankPaths(config, paths).findIndex(
       ({ r, scale }, i) => r !== modules[i]!.rank || scale !== 1,
     );

@@ -9,8 +9,10 @@ import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
 import { readFrozenWeight } from '#models/frozen-weights.js';
 import { openModelFolder } from '#models/model-folder.js';
 import type { ModelFolder } from '#models/model-folder.js';
-import { readSafetensorsHeader, readTensorBytes } from '#models/safetensors.js';
+import { readSafetensorsHeader, readTensorBytes, readTensorF32 } from '#models/safetensors.js';
+import type { RowMap } from '#nn/module.js';
 import { randomAdapter } from '../../test/random-adapters.js';
+import { absoluteError, tolerances } from '../../test/tolerances.js';
 
 const fixtures = join(import.meta.dirname, '../../test/fixtures');
 const llama = join(fixtures, 'families/llama');
@@ -55,6 +57,41 @@ test('several members are added before anything is rounded, and what cancels lea
   expect(new Map(await data(join(scratch, 'merged/model.safetensors')))).toEqual(
     new Map(await data(join(base, 'model.safetensors'))),
   );
+});
+
+test('weights that are stored transposed are merged as they lie', async () => {
+  const [base, trained] = [join(fixtures, 'families/gpt2'), join(fixtures, 'lora/gpt2-conv1d')];
+  const members = [{ adapter: await openAdapter(join(trained, 'final')), weight: 1 }];
+  await exportMerged(base, members, join(scratch, 'merged'), { dtype: 'f32' });
+  const merged = await openModelFolder(join(scratch, 'merged'));
+  const golden = await readSafetensorsHeader(join(trained, 'expected.safetensors'));
+  const names = [...golden.tensors.keys()].filter((name) => name.startsWith('merged.'));
+  expect(names).not.toEqual([]);
+  for (const name of names) {
+    const expected = await readTensorF32(golden, golden.tensors.get(name)!);
+    const error = absoluteError(await weightOf(merged, name.slice('merged.'.length)), expected);
+    expect(error).toBeLessThan(tolerances.mergedWeights);
+  }
+});
+
+test('parameters keep the names that the files of the base have for them', async () => {
+  const base = await openModelFolder(join(fixtures, 'families/gpt-neox'));
+  const path = 'gpt_neox.layers.0.attention.query_key_value';
+  const { inFeatures, outFeatures } = base.tree.slotOf(path).module as RowMap;
+  const adapter = randomAdapter(
+    1,
+    { r: 2, target_modules: ['query_key_value'] },
+    { [path]: [outFeatures, inFeatures] },
+  );
+  await exportMerged(
+    base.folder,
+    [{ adapter: adapterSource('random', adapter), weight: 1 }],
+    join(scratch, 'out'),
+    { dtype: 'f32' },
+  );
+  const names = async (folder: string) =>
+    [...(await readSafetensorsHeader(join(folder, 'model.safetensors'))).tensors.keys()].toSorted();
+  expect(await names(join(scratch, 'out'))).toEqual(await names(base.folder));
 });
 
 describe('refused, and nothing is left', () => {

@@ -2,13 +2,14 @@
 import { AdapterError } from '#adapters/adapter.js';
 import { stackMembers } from '#adapters/composition-members.js';
 import type { CompositionMember, Stack } from '#adapters/composition-members.js';
-import { addDeltaRows } from '#adapters/merge-delta.js';
+import { addDeltaRows, transposedTerm } from '#adapters/merge-delta.js';
 import type { DeltaTerm } from '#adapters/merge-delta.js';
 import { convertTensor } from '#models/convert-tensor.js';
 import { openModelFolder } from '#models/model-folder.js';
 import type { StoredParameter } from '#models/model-folder.js';
 import type { TensorSource } from '#models/safetensors-write.js';
 import type { Decoder } from '#models/decoder.js';
+import { RowMap } from '#nn/module.js';
 import { EXPORT_DTYPES, writeModelFolder } from '#models/write-model-folder.js';
 import type { ModelWriteOptions, WrittenModel } from '#models/write-model-folder.js';
 
@@ -30,6 +31,7 @@ export async function exportMerged(
   const stack = await stackMembers(members, options.signal);
   checkFit(base.tree, members, baseFolder);
   const adapted = new Map(stack.modules.map((module) => [`${module.path}.weight`, module]));
+  const transposed = new Set(rowMapsOf(base.tree).flatMap((map) => (map.isTransposed ? [map.path] : [])));
   const tensors = new Map<string, TensorSource>();
   for (const [name, parameter] of base.parameters) {
     const module = adapted.get(name);
@@ -38,7 +40,7 @@ export async function exportMerged(
       parameter.storedAs,
       module === undefined
         ? convertTensor(parameter, dtype)
-        : mergedTensor(parameter, options, () => readTerms(stack, module)),
+        : mergedTensor(parameter, options, () => readTerms(stack, module, transposed.has(module.path))),
     );
   }
   return writeModelFolder(outFolder, base, tensors, options);
@@ -49,35 +51,41 @@ function mergedTensor(
   { dtype }: ModelWriteOptions,
   readTerms: () => Promise<DeltaTerm[]>,
 ): TensorSource {
-  const inFeatures = parameter.shape[1]!;
+  const columns = parameter.shape[1]!;
   async function* chunks(): AsyncGenerator<Uint8Array> {
     const terms = await readTerms();
-    const edit = (rows: Float32Array, firstRow: number) => addDeltaRows(rows, firstRow, terms, inFeatures);
+    const edit = (rows: Float32Array, firstRow: number) => addDeltaRows(rows, firstRow, terms, columns);
     yield* convertTensor(parameter, EXPORT_DTYPES[dtype], terms.length > 0 ? edit : undefined).chunks();
   }
   return { ...convertTensor(parameter, EXPORT_DTYPES[dtype]), chunks };
 }
 
-/** The updates of one layer; a member whose weights cancel is left out, so that the base's bits stay as they are. */
+/** The updates of one layer, as its weight is stored; a member whose weights cancel is left out, so that the base's bits stay as they are. */
 async function readTerms(
   { members }: Stack,
   { path, parts }: Stack['modules'][number],
+  isTransposed: boolean,
 ): Promise<DeltaTerm[]> {
   const terms: DeltaTerm[] = [];
   for (const { member, r, scale } of parts) {
     const { adapter, weight } = members[member]!;
-    if (weight !== 0) terms.push({ ...(await adapter.readFactors(path)), r, scale: weight * scale });
+    if (weight === 0) continue;
+    const term = { ...(await adapter.readFactors(path)), r, scale: weight * scale };
+    terms.push(isTransposed ? transposedTerm(term) : term);
   }
   return terms;
 }
 
+/** The layers that an adapter may change. */
+const rowMapsOf = (model: Decoder) => [...model.modules()].filter((module) => module instanceof RowMap);
+
 function checkFit(model: Decoder, members: readonly CompositionMember[], folder: string): void {
-  const sizes = new Map([...model.parameters()].map(({ name, shape }) => [name, shape.join()]));
+  const sizes = new Map(
+    rowMapsOf(model).map(({ path, outFeatures, inFeatures }) => [path, `${outFeatures},${inFeatures}`]),
+  );
   for (const { adapter } of members) {
     const unexpected = [...adapter.modules.values()]
-      .filter(
-        ({ path, inFeatures, outFeatures }) => sizes.get(`${path}.weight`) !== `${outFeatures},${inFeatures}`,
-      )
+      .filter(({ path, inFeatures, outFeatures }) => sizes.get(path) !== `${outFeatures},${inFeatures}`)
       .map(({ path, inFeatures, outFeatures }) => `${path} [${outFeatures}, ${inFeatures}]`);
     if (unexpected.length === 0) continue;
     throw new AdapterError(

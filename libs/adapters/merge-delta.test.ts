@@ -6,6 +6,7 @@ import { mergeDelta } from '#adapters/merge-delta.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
+import type { RowMap } from '#nn/module.js';
 import { familyNames } from '../../test/families.js';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures', import.meta.url));
@@ -27,7 +28,8 @@ describe('base weight and delta add up to the weight that PEFT merged', () => {
     for (const [module, lora] of modules) {
       const { file, offset, byteLength, shape } = base.parameters.get(`${module}.weight`)!;
       const W = await readTensorF32({ path: file }, { dtype: 'F32', offset, byteLength, shape });
-      const actual = mergeDelta(W, lora, lora);
+      const { isTransposed } = base.tree.slotOf(module).module as RowMap;
+      const actual = mergeDelta(W, lora, { ...lora, isTransposed });
       const reference = await readTensorF32(expected, expected.tensors.get(`merged.${module}.weight`)!);
       const error = Math.max(...actual.map((value, i) => Math.abs(value - reference[i]!)));
       expect(error).toBeLessThan(1e-6);

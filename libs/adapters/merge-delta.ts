@@ -6,6 +6,8 @@ export interface DeltaShape {
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly scale: number;
+  /** Whether W is stored as [inFeatures, outFeatures]. */
+  readonly isTransposed?: boolean;
 }
 
 /** One update of a layer, scale * B A with A [r, inFeatures] and B [outFeatures, r]. */
@@ -15,12 +17,25 @@ export interface DeltaTerm extends LoraFactors {
   readonly scale: number;
 }
 
-/** W + scale * B A as f32 [outFeatures, inFeatures], in new memory, rounded once. */
+/** W + scale * B A in the shape of W, f32 [outFeatures, inFeatures] or transposed, in new memory, rounded once. */
 export function mergeDelta(W: Float32Array, factors: LoraFactors, shape: DeltaShape): Float32Array {
-  const { r, inFeatures, scale } = shape;
+  const { r, inFeatures, outFeatures, scale, isTransposed = false } = shape;
   const merged = W.slice();
-  addDeltaRows(merged, 0, [{ ...factors, r, scale }], inFeatures);
+  const term = { ...factors, r, scale };
+  if (isTransposed) addDeltaRows(merged, 0, [transposedTerm(term)], outFeatures);
+  else addDeltaRows(merged, 0, [term], inFeatures);
   return merged;
+}
+
+/** The update of the transposed weight, A^T B^T: its A is B^T and its B is A^T. */
+export function transposedTerm({ A, B, r, scale }: DeltaTerm): DeltaTerm {
+  return { A: transposed(B, r), B: transposed(A, A.length / r), r, scale };
+}
+
+/** The transpose of a matrix with so many columns. */
+function transposed(matrix: Float32Array, columns: number): Float32Array {
+  const rows = matrix.length / columns;
+  return Float32Array.from(matrix, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]!);
 }
 
 /**

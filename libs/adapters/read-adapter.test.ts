@@ -45,7 +45,6 @@ describe('every adapter that PEFT saved is read, or refused for what it is', () 
     [/^(bert-classifier|llama-classifier|modules-to-save|vit|resnet-conv$)/, /modules_to_save/],
     [/^bias/, /bias "(all|lora_only)"/],
     [/^lora-bias/, /lora_bias/],
-    [/^gpt2/, /fan_in_fan_out/],
     [/^embedding/, /lora_embedding_A belongs to LoRA on an embedding/],
   ];
   const adapters = readdirSync(path.join(fixtures, 'lora'))

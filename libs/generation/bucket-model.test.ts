@@ -86,8 +86,11 @@ test('a sequence gives the same logits in buckets of different length', async ()
 });
 
 describe('one token after the other', () => {
+  // A table of learned positions ends where it ends.
+  const withoutTable = oneOfEachFamily.filter((family) => family !== 'gpt2');
+
   test.each([
-    ...oneOfEachFamily.map((family) => ({ family, runner: compiled })),
+    ...withoutTable.map((family) => ({ family, runner: compiled })),
     { family: 'mistral', runner: eager },
   ])('gives the logits of all at once, of $family, $runner.kind', async ({ family, runner }) => {
     const model = await openFamily(family);

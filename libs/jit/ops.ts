@@ -15,6 +15,7 @@ export const erf = operation('erf');
 export const exp = operation('exp');
 export const expandDims = operation('expandDims');
 export const fill = operation('fill');
+export const floor = operation('floor');
 export const gather = operation('gather');
 export const greater = operation('greater');
 export const greaterEqual = operation('greaterEqual');

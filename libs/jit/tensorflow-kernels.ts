@@ -91,6 +91,7 @@ export const tensorflowKernels = {
       { shape: numbers(attributes, 'shape'), dtype: (attributes['dtype'] as DType | undefined) ?? 'float32' },
     ],
   },
+  Floor: unary(),
   GatherV2: {
     inputs: ['x', 'indices'],
     infer: (inputs, attributes) => {

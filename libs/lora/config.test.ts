@@ -44,7 +44,6 @@ test('nothing written means the defaults of PEFT', () => {
 describe('every adapter_config.json that PEFT wrote is read, or refused for an option that it really has', () => {
   const options: Readonly<Record<string, (config: Record<string, unknown>) => boolean>> = {
     bias: ({ bias }) => bias !== 'none',
-    fan_in_fan_out: ({ fan_in_fan_out }) => fan_in_fan_out === true,
     lora_bias: ({ lora_bias }) => lora_bias === true,
     modules_to_save: ({ modules_to_save }) => modules_to_save !== null,
     task_type: ({ task_type }) => task_type === 'SEQ_CLS',
@@ -80,7 +79,6 @@ describe('options of PEFT that are not done here are refused by name', () => {
     [{ lora_bias: true }, 'lora_bias true'],
     [{ loftq_config: { loftq_bits: 4 } }, 'loftq_config {"loftq_bits":4}'],
     [{ bias: 'all' }, 'bias "all"'],
-    [{ fan_in_fan_out: true }, 'fan_in_fan_out true'],
     [{ init_lora_weights: 'pissa' }, 'init_lora_weights "pissa"'],
     [{ init_lora_weights: 'pissa_niter_16' }, 'init_lora_weights "pissa_niter_16"'],
     [{ init_lora_weights: 'olora' }, 'init_lora_weights "olora"'],

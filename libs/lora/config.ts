@@ -49,7 +49,7 @@ const fixes = {
   revision: 'give a name or null',
   inference_mode: 'give true or false',
   bias: 'give "none"',
-  fan_in_fan_out: 'give false',
+  fan_in_fan_out: 'give true or false',
   auto_mapping: 'leave it out',
   peft_version: 'leave it out',
 } as const;
@@ -147,10 +147,8 @@ const fields = {
     .enum(['none', 'all', 'lora_only'])
     .default('none')
     .refine((bias) => bias === 'none', unsupported),
-  fan_in_fan_out: z
-    .boolean()
-    .default(false)
-    .refine((transposed) => !transposed, unsupported),
+  // What it says follows from the layers themselves, as in PEFT, which corrects it.
+  fan_in_fan_out: z.boolean().default(false),
   auto_mapping: boundedRecord(name, anyValue(1000), 100).nullable().default(null),
   peft_version: label,
 };

@@ -13,8 +13,7 @@ import {
 import type { ModuleRank } from '#lora/target-modules-match.js';
 import { safetensorsLayout } from '#models/safetensors-write.js';
 import type { Decoder } from '#models/decoder.js';
-import { Linear } from '#nn/layers.js';
-import type { Module } from '#nn/module.js';
+import { type Module, RowMap } from '#nn/module.js';
 
 /** A linear layer that gets an update scale * B A, with A [r, inFeatures] and B [outFeatures, r]. */
 export interface TargetModule extends ModuleRank {
@@ -56,13 +55,13 @@ export function adapterTensorName(path: string, factor: 'A' | 'B'): string {
 export function resolveTargetModules(model: Decoder, written: LoraConfig): TargetPlan {
   // The root has no path that could be named.
   const modules = [...model.modules()].filter(({ path }) => path !== '');
-  const linears = modules.filter((module) => module instanceof Linear);
+  const linears = modules.filter((module) => module instanceof RowMap);
   const inner = linears.filter((linear) => linear !== model.outputEmbedding);
-  const config = { ...written, target_modules: concreteTargets(model, inner, written) };
+  const asked = { ...written, target_modules: concreteTargets(model, inner, written) };
   const paths = modules.map(({ path }) => path);
-  const verdicts = judgePaths(config, paths);
+  const verdicts = judgePaths(asked, paths);
   const targeted = new Set(paths.filter((_, i) => verdicts[i] === 'targeted'));
-  if (targeted.size === 0) throw noTargetModules(config, linears);
+  if (targeted.size === 0) throw noTargetModules(asked, linears);
 
   const chosen = inner.filter(({ path }) => targeted.has(path));
   if (chosen.length < targeted.size) {
@@ -71,6 +70,7 @@ export function resolveTargetModules(model: Decoder, written: LoraConfig): Targe
       modules.filter((module) => targeted.has(module.path) && !(chosen as Module[]).includes(module)),
     );
   }
+  const config = { ...asked, fan_in_fan_out: chosen.some(({ isTransposed }) => isTransposed) };
   const chosenPaths = chosen.map(({ path }) => path);
   const ranks = rankPaths(config, chosenPaths);
   const targets = chosen.map(({ path, inFeatures, outFeatures }, i) => ({
@@ -99,7 +99,7 @@ export function resolveTargetModules(model: Decoder, written: LoraConfig): Targe
 
 function concreteTargets(
   { defaultTargets }: Decoder,
-  inner: readonly Linear[],
+  inner: readonly RowMap[],
   { target_modules: targets }: LoraConfig,
 ): string | string[] {
   if (targets === null) return [...defaultTargets];
@@ -110,7 +110,7 @@ function concreteTargets(
   return typeof targets === 'string' ? targets : [...new Set(targets)].sort();
 }
 
-function noTargetModules(config: LoraConfig, linears: readonly Linear[]): LowrankError {
+function noTargetModules(config: LoraConfig, linears: readonly RowMap[]): LowrankError {
   const targets = config.target_modules!;
   const paths = linears.map(({ path }) => path);
   const lastNames = new Set(paths.map((path) => path.split('.').at(-1)!));

@@ -19,9 +19,9 @@ export class ModelConfigError extends LowrankError {
 }
 
 export class ConfigReader {
-  private readonly problems: ConfigProblem[] = [];
+  private readonly problems: ConfigProblem[];
   /** Options that are read and do nothing. */
-  readonly warnings: string[] = [];
+  readonly warnings: string[];
 
   /** `source` names the file in messages. */
   constructor(
@@ -29,7 +29,11 @@ export class ConfigReader {
     readonly architecture: string,
     readonly modelType: string,
     private readonly source: string,
-  ) {}
+    notes: { problems: ConfigProblem[]; warnings: string[] } = { problems: [], warnings: [] },
+  ) {
+    this.problems = notes.problems;
+    this.warnings = notes.warnings;
+  }
 
   /** The fields of a schema. Throws ModelConfigError with every field that is wrong. */
   fields<S extends z.ZodRawShape>(shape: S): z.infer<z.ZodObject<S>> {
@@ -39,6 +43,18 @@ export class ConfigReader {
       this.source,
       parsed.error.issues.map((issue) => [issue.path.join('.'), issue.message]),
     );
+  }
+
+  /** The same file with values for fields that it leaves out or has null. */
+  withDefaults(defaults: Readonly<Record<string, unknown>>): ConfigReader {
+    const given = Object.entries(this.json).filter(([, value]) => value !== null);
+    return this.derived({ ...this.json, ...defaults, ...Object.fromEntries(given) });
+  }
+
+  /** A reader of other fields; what it finds wrong is told with the rest. */
+  private derived(json: Readonly<Record<string, unknown>>): ConfigReader {
+    const { architecture, modelType, source, problems, warnings } = this;
+    return new ConfigReader(json, architecture, modelType, source, { problems, warnings });
   }
 
   /** Notes what is wrong; the description that is read may not be used then. */

@@ -40,6 +40,11 @@ export abstract class Attention extends Module {
   /** From what the heads found, [rows, heads * D], to [rows, hiddenSize]. */
   protected abstract output(x: Tensor): Tensor;
 
+  /** Queries [rows, heads * D] after their rotation, for kinds that do more to them. */
+  protected finishQueries(q: Tensor, _pass: DecoderPass): Tensor {
+    return q;
+  }
+
   forward(x: Tensor, pass: DecoderPass): Tensor {
     const { layer, heads, kvHeads: KV, headDim: D, window, rotary } = this.options;
     const { scale } = this;
@@ -50,7 +55,7 @@ export abstract class Attention extends Module {
     const keyHeads = (x: Tensor) => transpose(reshape(x, [B, L, KV, D]), [0, 2, 1, 3]);
     const queryHeads = (x: Tensor) => transpose(reshape(x, [B, L, KV, G, D]), [0, 2, 1, 3, 4]);
     const rows = this.project(x);
-    const q = queryHeads(rotated(rows.q, heads));
+    const q = queryHeads(this.finishQueries(rotated(rows.q, heads), pass));
     const k = keyHeads(rotated(rows.k, KV));
     const v = keyHeads(rows.v);
     const inBlocks = () => attention(q, k, v, pass.maskOf(window), { scale, softcap });

@@ -31,6 +31,7 @@ export class Linear extends RowMap {
 /** y = x W + b, W stored as [in, out]: the `Conv1D` of GPT-2. */
 export class TransposedLinear extends RowMap {
   override readonly kind = 'a linear layer';
+  override readonly isTransposed = true;
   readonly weight: Parameter;
   readonly bias: Parameter;
 

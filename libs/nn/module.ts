@@ -114,5 +114,7 @@ export class Unweighted extends Module {}
 export abstract class RowMap extends Module {
   abstract readonly inFeatures: number;
   abstract readonly outFeatures: number;
+  /** Whether the weight is stored as [in, out] and not as [out, in]. */
+  readonly isTransposed: boolean = false;
   abstract forward(x: Tensor): Tensor;
 }

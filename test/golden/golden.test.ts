@@ -17,10 +17,19 @@ const done = new Set([
     'llama-linear-rope-bias',
   ].map((name) => `families/${name}`),
   ...['mistral', 'qwen2', 'qwen2-yarn', 'qwen3'].map((name) => `families/${name}`),
-  ...['phi3', 'smollm3', 'olmo2', 'olmo3', 'granite', 'gpt2', 'gpt-neox', 'phi', 'starcoder2'].map(
-    (name) => `families/${name}`,
-  ),
-  'lora/fused-qkv-phi3',
+  ...[
+    'phi3',
+    'smollm3',
+    'olmo2',
+    'olmo3',
+    'granite',
+    'gpt2',
+    'gpt-neox',
+    'phi',
+    'starcoder2',
+    'ministral3',
+  ].map((name) => `families/${name}`),
+  ...['fused-qkv-phi3', 'gpt2-conv1d'].map((name) => `lora/${name}`),
   ...['gemma', 'gemma2', 'gemma3-text'].map((name) => `families/${name}`),
   ...['qwen3', 'gemma2', 'gemma3'].map((name) => `lora/${name}-all-linear`),
   ...['qv', 'all-linear-rslora', 'patterns', 'regex-one-layer', 'layers-to-transform'].map(

@@ -12,7 +12,8 @@ import { createLoraModel, type LoraModel } from '#lora/lora-model.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
-import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
+import { readTensorF32 } from '#models/safetensors.js';
+import type { RowMap } from '#nn/module.js';
 import { type FlatLayout, splitFlat, viewOf } from '#nn/flat-state.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
@@ -137,12 +138,13 @@ async function checkMerged(
   golden: ReadonlyMap<string, GoldenTensor>,
 ): Promise<void> {
   const factors = unflattenFactors(model.layout, flat);
-  const file = await readSafetensorsHeader(base.weightFiles[0]!.realPath);
   for (const module of modules) {
     const merged = golden.get(`merged.${module.path}.weight`);
     if (!merged) continue;
-    const W0 = await readTensorF32(file, file.tensors.get(`${module.path}.weight`)!);
-    const W = mergeDelta(W0, factors.get(module.path)!, module);
+    const { file, ...entry } = base.parameters.get(`${module.path}.weight`)!;
+    const W0 = await readTensorF32({ path: file }, { ...entry, dtype: 'F32' });
+    const { isTransposed } = base.tree.slotOf(module.path).module as RowMap;
+    const W = mergeDelta(W0, factors.get(module.path)!, { ...module, isTransposed });
     // The factors may differ as trained weights do; the product of the difference is what is left here.
     meter.record(`merged ${module.path}`, absoluteError(W, merged.values), tolerances.trainedWeights);
   }

@@ -216,6 +216,7 @@ export function kernelCases(): KernelCase[] {
     unary('Square', tf.square),
     binary('Sub', tf.sub),
     unary('Sum', (x) => tf.sum(x, 1, true)),
+    { ...unary('Floor', tf.floor), differentiated: 0 },
     unary('Gelu', (x) => gelu(x, 'erf')),
     unary('GeluGradient', (x) => gelu(x, 'tanh')),
     swiGluCase('SwiGlu'),

@@ -14,6 +14,7 @@ import { phi3 } from '#models/families/phi3.js';
 import { smollm3 } from '#models/families/smollm3.js';
 import { starcoder2 } from '#models/families/starcoder2.js';
 import { llama } from '#models/families/llama.js';
+import { ministral3 } from '#models/families/ministral3.js';
 import { mistral } from '#models/families/mistral.js';
 import { qwen2 } from '#models/families/qwen2.js';
 import { qwen3 } from '#models/families/qwen3.js';
@@ -23,6 +24,7 @@ import type { ModelConfig } from '#models/model-config.js';
 export const families: readonly Family[] = [
   llama,
   mistral,
+  ministral3,
   qwen2,
   qwen3,
   gemma,

@@ -39,6 +39,7 @@ export const elementwiseRules = {
     const { shape, dtype } = node.outputs[0]!;
     return builder.filled(shape, dtype, Number(attributes['value']));
   },
+  Floor: unary('Floor'),
   Greater: comparison('Greater'),
   GreaterEqual: comparison('GreaterOrEqual'),
   Less: comparison('Less'),
