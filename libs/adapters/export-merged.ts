@@ -43,6 +43,9 @@ export async function exportMerged(
         : mergedTensor(parameter, options, () => readTerms(stack, module, transposed.has(module.path))),
     );
   }
+  for (const [name, tensor] of base.otherParts) {
+    tensors.set(name, convertTensor(tensor, EXPORT_DTYPES[options.dtype]));
+  }
   return writeModelFolder(outFolder, base, tensors, options);
 }
 

@@ -13,6 +13,7 @@ import {
 import type { ModuleRank } from '#lora/target-modules-match.js';
 import { safetensorsLayout } from '#models/safetensors-write.js';
 import type { Decoder } from '#models/decoder.js';
+import { familyOf } from '#models/families/registry.js';
 import { type Module, RowMap } from '#nn/module.js';
 
 /** A linear layer that gets an update scale * B A, with A [r, inFeatures] and B [outFeatures, r]. */
@@ -98,14 +99,17 @@ export function resolveTargetModules(model: Decoder, written: LoraConfig): Targe
 }
 
 function concreteTargets(
-  { defaultTargets }: Decoder,
+  { config }: Decoder,
   inner: readonly RowMap[],
   { target_modules: targets }: LoraConfig,
 ): string | string[] {
-  if (targets === null) return [...defaultTargets];
+  const { defaultTargets } = familyOf(config);
+  if (targets === null) return typeof defaultTargets === 'string' ? defaultTargets : [...defaultTargets];
   // Last names instead of PEFT's whole paths: the same modules in these families, and what servers expect to read.
   if (isAllLinear(targets)) {
-    return [...new Set(inner.map(({ path }) => path.split('.').at(-1)!))].sort();
+    // In an image-text model they would name layers of its vision tower too.
+    const nameOf = (path: string) => (config.wrapper === null ? path.split('.').at(-1)! : path);
+    return [...new Set(inner.map(({ path }) => nameOf(path)))].sort();
   }
   return typeof targets === 'string' ? targets : [...new Set(targets)].sort();
 }

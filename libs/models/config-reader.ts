@@ -48,12 +48,17 @@ export class ConfigReader {
   /** The same file with values for fields that it leaves out or has null. */
   withDefaults(defaults: Readonly<Record<string, unknown>>): ConfigReader {
     const given = Object.entries(this.json).filter(([, value]) => value !== null);
-    return this.derived({ ...this.json, ...defaults, ...Object.fromEntries(given) });
+    return this.derived({ ...this.json, ...defaults, ...Object.fromEntries(given) }, this.source);
+  }
+
+  /** A reader of the fields of an object inside the file; messages name it. */
+  inside(field: string, json: Readonly<Record<string, unknown>>): ConfigReader {
+    return this.derived(json, `${field} of ${this.source}`);
   }
 
   /** A reader of other fields; what it finds wrong is told with the rest. */
-  private derived(json: Readonly<Record<string, unknown>>): ConfigReader {
-    const { architecture, modelType, source, problems, warnings } = this;
+  private derived(json: Readonly<Record<string, unknown>>, source: string): ConfigReader {
+    const { architecture, modelType, problems, warnings } = this;
     return new ConfigReader(json, architecture, modelType, source, { problems, warnings });
   }
 

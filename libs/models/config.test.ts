@@ -54,6 +54,7 @@ describe('silent files get the defaults of the configuration classes of transfor
       attentionBias: false,
       mlpBias: false,
       tieWordEmbeddings: false,
+      wrapper: null,
       activation: 'silu',
       rope: { theta: 10_000, scaling: { type: 'default' } },
       rotarySize: 128,

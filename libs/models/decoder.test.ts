@@ -177,7 +177,7 @@ describe.each([...new Set([...oneOfEachFamily, 'llama-untied', 'llama-linear-rop
         (sum, [name, values]) => sum + values.reduce((dot, d, i) => dot + d * results[`d ${name}`]![i]!, 0),
         0,
       );
-      const step = 1e-3;
+      const step = 1e-4;
       const lossAt = async (by: number) => {
         const moved = Object.entries(state).map(([name, values]) => [
           name,

@@ -13,17 +13,6 @@ export interface DecoderParts {
   readonly bodyName?: string;
   readonly body: (path: string) => DecoderBody;
   readonly head?: HeadOptions;
-  /** Names of layers, as in `target_modules`, that an adapter changes where nothing else is said. */
-  readonly defaultTargets: readonly string[];
-  readonly files?: FileNames;
-}
-
-/** How the files of a family name what they hold, where that differs from the tree. */
-export interface FileNames {
-  /** Names that a parameter may have in files, the likeliest first. */
-  readonly namesOf?: (name: string) => readonly string[];
-  /** Names of tensors that belong to no layer of the tree and that nothing is lost without. */
-  readonly ignored?: RegExp;
 }
 
 export interface HeadOptions {
@@ -36,30 +25,39 @@ export interface HeadOptions {
   readonly softcap?: number | null;
 }
 
+/** An image-text model around the body of its text model; the rest of it is left alone. */
+class Wrapper extends Module {
+  readonly body: DecoderBody;
+
+  constructor(path: string, name: string, body: (path: string) => DecoderBody) {
+    super(path);
+    this.body = this.child(name, body).module;
+  }
+}
+
 export class Decoder extends Module {
-  readonly defaultTargets: readonly string[];
-  readonly files: FileNames;
-  private readonly body: Slot<DecoderBody>;
+  private readonly body: DecoderBody;
   private readonly head: Slot<Linear>;
   private readonly headOptions: HeadOptions;
 
   constructor(
     readonly config: ModelConfig,
-    { bodyName = 'model', body, head = {}, defaultTargets, files = {} }: DecoderParts,
+    { bodyName = 'model', body, head = {} }: DecoderParts,
   ) {
     super('');
-    const { hiddenSize, vocabSize, tieWordEmbeddings } = config;
+    const { hiddenSize, vocabSize, tieWordEmbeddings, wrapper } = config;
     const { name = 'lm_head', bias = false } = head;
-    this.defaultTargets = defaultTargets;
-    this.files = files;
     this.headOptions = head;
-    this.body = this.child(bodyName, body);
+    this.body =
+      wrapper === null
+        ? this.child(bodyName, body).module
+        : this.child(bodyName, (path) => new Wrapper(path, wrapper, body)).module.body;
     const tied = tieWordEmbeddings ? this.inputEmbedding.weight : undefined;
     this.head = this.child(name, (path) => new Linear(path, hiddenSize, vocabSize, bias, tied));
   }
 
   get inputEmbedding(): Embedding {
-    return this.body.module.embedding;
+    return this.body.embedding;
   }
 
   /** What makes logits of hidden states; it may share the weight of the input embedding. */
@@ -69,18 +67,13 @@ export class Decoder extends Module {
 
   /** The attention of every layer that has one, in their order. */
   get attentions(): readonly AttentionShape[] {
-    return this.body.module.attentions.map(({ options }) => options);
-  }
-
-  /** Names that a parameter may have in the model's files, the likeliest first. */
-  fileNames(name: string): readonly string[] {
-    return this.files.namesOf?.(name) ?? [name];
+    return this.body.attentions.map(({ options }) => options);
   }
 
   /** What {@link logitsHead} makes logits of: the normalised last hidden states [rows, hiddenSize]. */
   forward(inputs: DecoderInputs): Tensor {
     const { scale = 1 } = this.headOptions;
-    const hidden = this.body.module.forward(inputs);
+    const hidden = this.body.forward(inputs);
     return scale === 1 ? hidden : mul(hidden, scalar(scale));
   }
 

@@ -9,6 +9,8 @@ export interface ModelConfig {
   readonly vocabSize: number;
   readonly maxPositionEmbeddings: number;
   readonly tieWordEmbeddings: boolean;
+  /** Name of the text model inside an image-text model; null for a text model by itself. */
+  readonly wrapper: string | null;
   readonly bosTokenId: number | null;
   readonly eosTokenIds: readonly number[];
   readonly padTokenId: number | null;

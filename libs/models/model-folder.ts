@@ -9,7 +9,7 @@ import type { FloatDtype } from '#models/safetensors-dtype.js';
 import { readSafetensorsHeader, sameTensor } from '#models/safetensors.js';
 import type { TensorEntry } from '#models/safetensors.js';
 import type { Decoder } from '#models/decoder.js';
-import { buildModel } from '#models/families/registry.js';
+import { buildModel, familyOf } from '#models/families/registry.js';
 import type { ModelConfig } from '#models/model-config.js';
 import type { Parameter } from '#nn/module.js';
 
@@ -38,6 +38,8 @@ export interface ModelFolder {
   readonly tree: Decoder;
   /** By the names of the model's parameters, one for each. */
   readonly parameters: ReadonlyMap<string, StoredParameter>;
+  /** Tensors of parts of the model that are left alone, by their names in the files. */
+  readonly otherParts: ReadonlyMap<string, StoredParameter>;
   readonly weightFiles: readonly WeightFile[];
   /**
    * The real folders that the weight files lie in, usually one. ONNX Runtime takes external data from one folder only:
@@ -81,9 +83,6 @@ const storages: Readonly<Record<FloatDtype, Storage>> = {
 /** Tensors that old exports carry and that transformers does not read either. */
 const harmless = /(^|\.)rotary_emb\.inv_freq$/;
 
-const isHarmless = ({ files }: Decoder, name: string) =>
-  harmless.test(name) || files.ignored?.test(name) === true;
-
 interface LocatedTensor {
   /** Its name in the files. */
   readonly storedAs: string;
@@ -107,7 +106,7 @@ export async function openModelFolder(
   const written = await readModelConfig(folder);
   const tokenizer = await findTokenizer(folder, options.tokenizer ?? 'optional');
   const weightFiles = await findWeightFiles(folder);
-  const tensors = renamed(buildModel(written), await locateTensors(folder, weightFiles));
+  const tensors = renamed(written, await locateTensors(folder, weightFiles));
   const { config, warnings } = await settleTying(written, tensors);
   const tree = buildModel(config);
   matchTensors(folder, tree, tensors);
@@ -122,6 +121,7 @@ export async function openModelFolder(
     config,
     tree,
     parameters,
+    otherParts: findOtherParts(config, tensors),
     weightFiles: weightFiles.files,
     realFolders: [...new Set(weightFiles.files.map(({ realPath }) => path.dirname(realPath)))].sort(),
     tokenizer,
@@ -180,16 +180,30 @@ async function locateTensors(
 }
 
 /** Tensors under the names of the parameters that they are, whatever the files call them. */
-function renamed(model: Decoder, tensors: ReadonlyMap<string, LocatedTensor>): Map<string, LocatedTensor> {
+function renamed(
+  config: ModelConfig,
+  tensors: ReadonlyMap<string, LocatedTensor>,
+): Map<string, LocatedTensor> {
   const result = new Map(tensors);
+  const model = buildModel(config);
+  const namesOf = familyOf(config).files?.namesOf;
   const head = `${model.outputEmbedding.path}.weight`;
   for (const name of new Set([...[...model.parameters()].map(({ name }) => name), head])) {
-    const found = model.fileNames(name).find((candidate) => tensors.has(candidate));
+    const found = (namesOf?.(name) ?? [name]).find((candidate) => tensors.has(candidate));
     if (found === undefined || found === name) continue;
     result.delete(found);
     result.set(name, tensors.get(found)!);
   }
   return result;
+}
+
+function findOtherParts(
+  config: ModelConfig,
+  tensors: ReadonlyMap<string, LocatedTensor>,
+): ReadonlyMap<string, StoredParameter> {
+  const pattern = familyOf(config).files?.otherParts;
+  const found = [...tensors].filter(([name, { entry }]) => pattern?.test(name) && isFloatDtype(entry.dtype));
+  return new Map(found.map(([name, tensor]) => [name, stored({ name, shape: tensor.entry.shape }, tensor)]));
 }
 
 /** What `tie_word_embeddings` comes to, given what the files hold; moves a tied weight under the name it is read by. */
@@ -233,9 +247,13 @@ function matchTensors(folder: string, model: Decoder, tensors: ReadonlyMap<strin
       );
     }
   }
+  const { ignored, otherParts } = familyOf(model.config).files ?? {};
+  const mayBeThere = [harmless, ignored, otherParts].filter((pattern) => pattern !== undefined);
   const tiedHead = `${model.outputEmbedding.path}.weight`;
   const extra = [...tensors]
-    .filter(([name]) => !known.has(name) && !isHarmless(model, name) && name !== tiedHead)
+    .filter(
+      ([name]) => !known.has(name) && !mayBeThere.some((pattern) => pattern.test(name)) && name !== tiedHead,
+    )
     .map(([name, { entry }]) => `${name} ${shown(entry.shape)}`)
     .sort();
   if (missing.length + misshapen.length + extra.length === 0) return;
@@ -253,7 +271,10 @@ function shown(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;
 }
 
-function stored({ name, shape }: Parameter, { storedAs, path: file, entry }: LocatedTensor): StoredParameter {
+function stored(
+  { name, shape }: Pick<Parameter, 'name' | 'shape'>,
+  { storedAs, path: file, entry }: LocatedTensor,
+): StoredParameter {
   return {
     name,
     storedAs,

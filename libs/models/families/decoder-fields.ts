@@ -102,6 +102,7 @@ export function readDecoderFields(reader: ConfigReader, defaults: DecoderDefault
       defaults.activation ?? 'silu',
     ),
     tieWordEmbeddings: file.tie_word_embeddings,
+    wrapper: null,
     ...readTokens(reader, defaults),
     warnings: reader.warnings,
   };

@@ -12,12 +12,28 @@ export interface FamilyDefinition<C extends ModelConfig> {
   /** As `model_type` of config.json names it. */
   readonly modelType: string;
   /**
+   * What an adapter changes where `target_modules` is null: PEFT's choice for the architecture, and for one that PEFT does
+   * not know the layers of queries and values.
+   */
+  readonly defaultTargets: string | readonly string[];
+  readonly files?: FileNames;
+  /**
    * Reads config.json with the defaults of the configuration class of transformers. Problems are reported to the reader;
    * what is not done is refused by it.
    */
   readonly parse: (reader: ConfigReader) => C;
   /** The tree of layers, its paths the names in the model's files. */
   readonly build: (config: C) => Decoder;
+}
+
+/** How the files of a family name what they hold, where that differs from the tree. */
+export interface FileNames {
+  /** Names that a parameter may have in files, the likeliest first. */
+  readonly namesOf?: (name: string) => readonly string[];
+  /** Tensors that nothing is lost without. */
+  readonly ignored?: RegExp;
+  /** Tensors of parts that are left alone, and that belong to the model all the same. */
+  readonly otherParts?: RegExp;
 }
 
 /** A family as others see it: they hand its description of a model back to it and know no more of it. */

@@ -18,6 +18,7 @@ export const gemma = defineFamily<GemmaConfig>({
   name: 'Gemma',
   architecture: 'GemmaForCausalLM',
   modelType: 'gemma',
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     reader.expect('use_bidirectional_attention', [false], 'only causal attention is done');
     const fields = readRotaryFields(reader, {
@@ -59,7 +60,6 @@ export const gemma = defineFamily<GemmaConfig>({
         mlp: (path) => new GatedMlp(path, config),
       });
     return new Decoder(config, {
-      defaultTargets: ['q_proj', 'v_proj'],
       body: (path) =>
         new DecoderBody(path, { ...config, norm, layer, embeddingScale: Math.sqrt(hiddenSize) }),
     });

@@ -29,6 +29,7 @@ export const gemma2 = defineFamily<Gemma2Config>({
   name: 'Gemma 2',
   architecture: 'Gemma2ForCausalLM',
   modelType: 'gemma2',
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     reader.expect('use_bidirectional_attention', [false], 'only causal attention is done');
     const fields = readRotaryFields(reader, {
@@ -92,7 +93,6 @@ export const gemma2 = defineFamily<Gemma2Config>({
         mlp: (path) => new GatedMlp(path, config),
       });
     return new Decoder(config, {
-      defaultTargets: ['q_proj', 'v_proj'],
       head: { softcap: config.finalSoftcap },
       body: (path) =>
         new DecoderBody(path, { ...config, norm, layer, embeddingScale: Math.sqrt(hiddenSize) }),

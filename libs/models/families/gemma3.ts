@@ -31,6 +31,7 @@ export const gemma3 = defineFamily<Gemma3Config>({
   name: 'Gemma 3',
   architecture: 'Gemma3ForCausalLM',
   modelType: 'gemma3_text',
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     reader.expect('use_bidirectional_attention', [false], 'only causal attention is done');
     const fields = readDecoderFields(reader, {
@@ -93,7 +94,6 @@ export const gemma3 = defineFamily<Gemma3Config>({
         mlp: (path) => new GatedMlp(path, config),
       });
     return new Decoder(config, {
-      defaultTargets: ['q_proj', 'v_proj'],
       head: { softcap: config.finalSoftcap },
       body: (path) =>
         new DecoderBody(path, { ...config, norm, layer, embeddingScale: Math.sqrt(hiddenSize) }),

@@ -21,6 +21,12 @@ export const gptNeox = defineFamily<GptNeoxConfig>({
   name: 'GPT-NeoX',
   architecture: 'GPTNeoXForCausalLM',
   modelType: 'gpt_neox',
+  defaultTargets: ['query_key_value'],
+  files: {
+    namesOf: (name) => (name.startsWith('lm_head.') ? [name.replace('lm_head', 'embed_out'), name] : [name]),
+    // Masks that old files carry.
+    ignored: /\.attention\.(bias|masked_bias)$/,
+  },
   parse: (reader) => {
     reader.expect('num_key_value_heads', [], 'every head has keys and values of its own');
     const file = reader.fields({
@@ -91,7 +97,6 @@ export const gptNeox = defineFamily<GptNeoxConfig>({
           }),
       });
     return new Decoder(config, {
-      defaultTargets: ['query_key_value'],
       bodyName: 'gpt_neox',
       body: (path) =>
         new DecoderBody(path, {
@@ -106,12 +111,6 @@ export const gptNeox = defineFamily<GptNeoxConfig>({
             afterNorm: ['rotary_emb'],
           },
         }),
-      files: {
-        namesOf: (name) =>
-          name.startsWith('lm_head.') ? [name.replace('lm_head', 'embed_out'), name] : [name],
-        // Masks that old files carry.
-        ignored: /\.attention\.(bias|masked_bias)$/,
-      },
     });
   },
 });

@@ -23,6 +23,13 @@ export const gpt2 = defineFamily<Gpt2Config>({
   name: 'GPT-2',
   architecture: 'GPT2LMHeadModel',
   modelType: 'gpt2',
+  defaultTargets: ['c_attn'],
+  files: {
+    // The first files hold the body without its head.
+    namesOf: (name) => [name, name.replace(/^transformer\./, '')],
+    // Masks that old files carry.
+    ignored: /(^|\.)attn\.(bias|masked_bias)$/,
+  },
   parse: (reader) => {
     reader.expect('add_cross_attention', [false], 'a model by itself has nothing to attend to');
     noteCommonOptions(reader);
@@ -55,6 +62,7 @@ export const gpt2 = defineFamily<Gpt2Config>({
       scaled: file.scale_attn_weights,
       scaledByLayer: file.scale_attn_by_inverse_layer_idx,
       tieWordEmbeddings: file.tie_word_embeddings,
+      wrapper: null,
       ...readTokens(reader, { bosTokenId: 50_256, eosTokenId: 50_256 }),
       warnings: reader.warnings,
     };
@@ -93,7 +101,6 @@ export const gpt2 = defineFamily<Gpt2Config>({
           }),
       });
     return new Decoder(config, {
-      defaultTargets: ['c_attn'],
       bodyName: 'transformer',
       body: (path) =>
         new DecoderBody(path, {
@@ -103,12 +110,6 @@ export const gpt2 = defineFamily<Gpt2Config>({
           learnedPositions: config.maxPositionEmbeddings,
           names: { tokens: 'wte', positions: 'wpe', beforeLayers: ['drop'], layers: 'h', norm: 'ln_f' },
         }),
-      files: {
-        // The first files hold the body without its head.
-        namesOf: (name) => [name, name.replace(/^transformer\./, '')],
-        // Masks that old files carry.
-        ignored: /(^|\.)attn\.(bias|masked_bias)$/,
-      },
     });
   },
 });

@@ -23,6 +23,8 @@ export const granite = defineFamily<GraniteConfig>({
   name: 'Granite',
   architecture: 'GraniteForCausalLM',
   modelType: 'granite',
+  // PEFT has no choice of its own for this family.
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {
       intermediateSize: 11_008,
@@ -72,8 +74,6 @@ export const granite = defineFamily<GraniteConfig>({
         mlp: (path) => new GatedMlp(path, { ...config, bias: config.mlpBias }),
       });
     return new Decoder(config, {
-      // PEFT has no choice of its own for this family.
-      defaultTargets: ['q_proj', 'v_proj'],
       head: { scale: 1 / config.logitsScaling },
       body: (path) =>
         new DecoderBody(path, { ...config, norm, layer, embeddingScale: config.embeddingMultiplier }),

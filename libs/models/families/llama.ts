@@ -19,6 +19,7 @@ export const llama = defineFamily<LlamaConfig>({
   name: 'Llama',
   architecture: 'LlamaForCausalLM',
   modelType: 'llama',
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {
       intermediateSize: 11_008,
@@ -57,7 +58,6 @@ export const llama = defineFamily<LlamaConfig>({
         mlp: (path) => new GatedMlp(path, { ...config, bias: mlpBias }),
       });
     return new Decoder(config, {
-      defaultTargets: ['q_proj', 'v_proj'],
       body: (path) => new DecoderBody(path, { ...config, norm, layer }),
     });
   },

@@ -57,6 +57,8 @@ export const ministral3 = defineFamily<Ministral3Config>({
   name: 'Ministral 3',
   architecture: 'Ministral3ForCausalLM',
   modelType: 'ministral3',
+  // PEFT has no choice of its own for this family.
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (written) => {
     const reader = written.withDefaults({ rope_parameters: silentRope });
     const fields = readRotaryFields(reader, {
@@ -96,8 +98,6 @@ export const ministral3 = defineFamily<Ministral3Config>({
       });
     };
     return new Decoder(config, {
-      // PEFT has no choice of its own for this family.
-      defaultTargets: ['q_proj', 'v_proj'],
       body: (path) => new DecoderBody(path, { ...config, norm, layer }),
     });
   },

@@ -17,6 +17,7 @@ export const mistral = defineFamily<MistralConfig>({
   name: 'Mistral',
   architecture: 'MistralForCausalLM',
   modelType: 'mistral',
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const { layer_types: types } = reader.json;
     if (Array.isArray(types) && new Set(types).size > 1) {
@@ -43,7 +44,6 @@ export const mistral = defineFamily<MistralConfig>({
         mlp: (path) => new GatedMlp(path, config),
       });
     return new Decoder(config, {
-      defaultTargets: ['q_proj', 'v_proj'],
       body: (path) => new DecoderBody(path, { ...config, norm, layer }),
     });
   },

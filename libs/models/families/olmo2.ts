@@ -18,6 +18,8 @@ export const olmo2 = defineFamily<Olmo2Config>({
   name: 'OLMo 2',
   architecture: 'Olmo2ForCausalLM',
   modelType: 'olmo2',
+  // PEFT has no choice of its own for this family.
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {
       intermediateSize: 11_008,
@@ -53,8 +55,6 @@ export const olmo2 = defineFamily<Olmo2Config>({
         mlp: (path) => new GatedMlp(path, config),
       });
     return new Decoder(config, {
-      // PEFT has no choice of its own for this family.
-      defaultTargets: ['q_proj', 'v_proj'],
       body: (path) => new DecoderBody(path, { ...config, norm, layer }),
     });
   },

@@ -29,6 +29,8 @@ export const olmo3 = defineFamily<Olmo3Config>({
   name: 'OLMo 3',
   architecture: 'Olmo3ForCausalLM',
   modelType: 'olmo3',
+  // PEFT has no choice of its own for this family.
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const fields = readDecoderFields(reader, {
       intermediateSize: 11_008,
@@ -73,8 +75,6 @@ export const olmo3 = defineFamily<Olmo3Config>({
         mlp: (path) => new GatedMlp(path, config),
       });
     return new Decoder(config, {
-      // PEFT has no choice of its own for this family.
-      defaultTargets: ['q_proj', 'v_proj'],
       body: (path) => new DecoderBody(path, { ...config, norm, layer }),
     });
   },

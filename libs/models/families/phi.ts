@@ -20,6 +20,7 @@ export const phi = defineFamily<PhiConfig>({
   name: 'Phi',
   architecture: 'PhiForCausalLM',
   modelType: 'phi',
+  defaultTargets: ['q_proj', 'v_proj', 'fc1', 'fc2'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {
       hiddenSize: 2048,
@@ -73,7 +74,6 @@ export const phi = defineFamily<PhiConfig>({
           }),
       });
     return new Decoder(config, {
-      defaultTargets: ['q_proj', 'v_proj', 'fc1', 'fc2'],
       head: { bias: true },
       body: (path) =>
         new DecoderBody(path, {

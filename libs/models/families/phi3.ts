@@ -47,6 +47,8 @@ export const phi3 = defineFamily<Phi3Config>({
   name: 'Phi-3',
   architecture: 'Phi3ForCausalLM',
   modelType: 'phi3',
+  // PEFT has no choice of its own for this family.
+  defaultTargets: ['qkv_proj'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {
       hiddenSize: 3072,
@@ -90,8 +92,6 @@ export const phi3 = defineFamily<Phi3Config>({
         mlp: (path) => new FusedGatedMlp(path, config),
       });
     return new Decoder(config, {
-      // PEFT has no choice of its own for this family.
-      defaultTargets: ['qkv_proj'],
       body: (path) => new DecoderBody(path, { ...config, norm, layer }),
     });
   },

@@ -17,6 +17,7 @@ export const qwen2 = defineFamily<Qwen2Config>({
   name: 'Qwen2',
   architecture: 'Qwen2ForCausalLM',
   modelType: 'qwen2',
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {
       intermediateSize: 22_016,
@@ -46,7 +47,6 @@ export const qwen2 = defineFamily<Qwen2Config>({
         mlp: (path) => new GatedMlp(path, config),
       });
     return new Decoder(config, {
-      defaultTargets: ['q_proj', 'v_proj'],
       body: (path) => new DecoderBody(path, { ...config, norm, layer }),
     });
   },

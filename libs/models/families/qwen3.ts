@@ -19,6 +19,7 @@ export const qwen3 = defineFamily<Qwen3Config>({
   name: 'Qwen3',
   architecture: 'Qwen3ForCausalLM',
   modelType: 'qwen3',
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {
       intermediateSize: 22_016,
@@ -57,7 +58,6 @@ export const qwen3 = defineFamily<Qwen3Config>({
         mlp: (path) => new GatedMlp(path, config),
       });
     return new Decoder(config, {
-      defaultTargets: ['q_proj', 'v_proj'],
       body: (path) => new DecoderBody(path, { ...config, norm, layer }),
     });
   },

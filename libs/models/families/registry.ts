@@ -4,6 +4,7 @@ import type { Family } from '#models/families/family.js';
 import { gemma } from '#models/families/gemma.js';
 import { gemma2 } from '#models/families/gemma2.js';
 import { gemma3 } from '#models/families/gemma3.js';
+import { gemma3Wrapped } from '#models/families/gemma3-wrapped.js';
 import { gptNeox } from '#models/families/gpt-neox.js';
 import { gpt2 } from '#models/families/gpt2.js';
 import { granite } from '#models/families/granite.js';
@@ -30,6 +31,7 @@ export const families: readonly Family[] = [
   gemma,
   gemma2,
   gemma3,
+  gemma3Wrapped,
   phi3,
   smollm3,
   olmo2,
@@ -41,7 +43,12 @@ export const families: readonly Family[] = [
   starcoder2,
 ];
 
+/** The family that read a configuration. */
+export function familyOf({ architecture }: ModelConfig): Family {
+  return families.find((family) => family.architecture === architecture)!;
+}
+
 /** The tree of layers that a configuration describes. */
 export function buildModel(config: ModelConfig): Decoder {
-  return families.find(({ architecture }) => architecture === config.architecture)!.build(config);
+  return familyOf(config).build(config);
 }

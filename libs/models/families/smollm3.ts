@@ -28,6 +28,8 @@ export const smollm3 = defineFamily<SmolLM3Config>({
   name: 'SmolLM3',
   architecture: 'SmolLM3ForCausalLM',
   modelType: 'smollm3',
+  // PEFT has no choice of its own for this family.
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {
       hiddenSize: 2048,
@@ -90,8 +92,6 @@ export const smollm3 = defineFamily<SmolLM3Config>({
         mlp: (path) => new GatedMlp(path, { ...config, bias: config.mlpBias }),
       });
     return new Decoder(config, {
-      // PEFT has no choice of its own for this family.
-      defaultTargets: ['q_proj', 'v_proj'],
       body: (path) => new DecoderBody(path, { ...config, norm, layer }),
     });
   },

@@ -26,6 +26,8 @@ export const starcoder2 = defineFamily<Starcoder2Config>({
   name: 'StarCoder2',
   architecture: 'Starcoder2ForCausalLM',
   modelType: 'starcoder2',
+  // PEFT has no choice of its own for this family.
+  defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {
       hiddenSize: 3072,
@@ -75,8 +77,6 @@ export const starcoder2 = defineFamily<Starcoder2Config>({
           }),
       });
     return new Decoder(config, {
-      // PEFT has no choice of its own for this family.
-      defaultTargets: ['q_proj', 'v_proj'],
       body: (path) => new DecoderBody(path, { ...config, norm, layer }),
     });
   },
