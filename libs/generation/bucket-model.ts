@@ -88,7 +88,7 @@ function openRunner(
   const lengths = { prefill: bucketLengths(limit), decode: cacheLengths(limit) };
   const phases = (['prefill', 'decode'] as const).flatMap((phase) =>
     lengths[phase].map((length) => {
-      const data = { ...phaseInputs(phase, length, model.tree.attentions), ...adapter };
+      const data = { ...phaseInputs(phase, length, model.tree.cachedLayers), ...adapter };
       return { phase, name: programName(phase, length), spec: { data, scalars: [], state: {}, weights } };
     }),
   );
@@ -124,7 +124,7 @@ export class BucketModel implements NextTokenModel {
     const limit = Math.min(maxLength ?? Infinity, config.maxPositionEmbeddings, longestBucket);
     const feed = new AdapterFeed(modules, selector);
     const runner = openRunner(options, limit, feed.spec);
-    return new BucketModel(limit, config.vocabSize, model.tree.attentions, runner, feed);
+    return new BucketModel(limit, config.vocabSize, model.tree.cachedLayers, runner, feed);
   }
 
   /** Throws `adapter_layout_mismatch` for an adapter of another layout; `extend` throws `token_out_of_range`. */

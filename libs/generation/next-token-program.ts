@@ -56,7 +56,8 @@ export function prefillProgram(layers: NextTokenLayers): Program {
       tokens: tokens!,
       positions: positions!,
       segments: segments!,
-      attend: ({ layer, k, v, inBlocks }) => {
+      attend: ({ layer, keysFrom, k, v, inBlocks }) => {
+        if (keysFrom !== layer) return inBlocks();
         kept[keysName(layer)] = reshape(k, k.shape.slice(1));
         kept[valuesName(layer)] = reshape(v, v.shape.slice(1));
         return inBlocks();
@@ -87,9 +88,9 @@ export function decodeProgram(layers: NextTokenLayers): Program {
       tokens: data['token']!,
       positions: position,
       segments: zeros([1, 1], 'int32'),
-      attend: ({ layer, window, scale, softcap, q, k, v }) => {
-        added.push(reshape(k, [-1]), reshape(v, [-1]));
-        const past = { keys: data[keysName(layer)]!, values: data[valuesName(layer)]! };
+      attend: ({ layer, keysFrom, window, scale, softcap, q, k, v }) => {
+        if (keysFrom === layer) added.push(reshape(k, [-1]), reshape(v, [-1]));
+        const past = { keys: data[keysName(keysFrom)]!, values: data[valuesName(keysFrom)]! };
         return cachedAttention(q, k, v, past, { mask: masks.get(window)!, scale, softcap });
       },
     });

@@ -51,6 +51,12 @@ export class ConfigReader {
     return this.derived({ ...this.json, ...defaults, ...Object.fromEntries(given) }, this.source);
   }
 
+  /** The same file without a field, which a family reads in its own way. */
+  without(field: string): ConfigReader {
+    const { [field]: _, ...json } = this.json;
+    return this.derived(json, this.source);
+  }
+
   /** A reader of the fields of an object inside the file; messages name it. */
   inside(field: string, json: Readonly<Record<string, unknown>>): ConfigReader {
     return this.derived(json, `${field} of ${this.source}`);

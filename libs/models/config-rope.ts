@@ -11,6 +11,10 @@ const share = z.number().positive().max(1);
 const parameters = {
   default: z.object({}),
   linear: z.object({ factor: positive }),
+  proportional: z.object({
+    factor: positive.default(1),
+    partial_rotary_factor: share.default(1),
+  }),
   llama3: z.object({
     factor: positive,
     low_freq_factor: positive,
@@ -123,6 +127,7 @@ function parametersOf(fields: RopeFields): { name: string; raw: Record<string, u
 }
 
 function refusePartial(raw: Record<string, unknown>, fields: RopeFields): void {
+  if (raw['rope_type'] === 'proportional') return;
   const partial = raw['partial_rotary_factor'] ?? fields.partial_rotary_factor ?? 1;
   if (partial !== 1) {
     throw unsupported(`partial_rotary_factor ${JSON.stringify(partial)}`, 'only whole heads are rotated (1)');
@@ -169,6 +174,10 @@ function parseScaling(
   if (type === 'linear') {
     const linear = read(parameters.linear);
     return linear && { type, factor: linear.factor };
+  }
+  if (type === 'proportional') {
+    const proportional = read(parameters.proportional);
+    return proportional && { type, factor: proportional.factor, share: proportional.partial_rotary_factor };
   }
   if (type === 'llama3') {
     const llama3 = read(parameters.llama3);

@@ -15,7 +15,7 @@ import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
 import type { MemoryPlan } from '#runtime/memory-plan.js';
 import { oneOfEachFamily } from '../../test/families.js';
-import { absoluteError, relativeError, tolerances } from '../../test/tolerances.js';
+import { absoluteError, tolerances } from '../../test/tolerances.js';
 
 const families = join(import.meta.dirname, '../../test/fixtures/families');
 const openFamily = (name: string) => openModelFolder(join(families, name));
@@ -201,8 +201,12 @@ describe.each([...new Set([...oneOfEachFamily, 'llama-untied', 'llama-linear-rop
       const runner = new EagerRunner({ step: { program, spec } }, state, readFrozenWeight, 'cpu');
       const eager = await runner.run('step', { data: { ...block } });
       await runner.close();
+      // A weight that a norm makes up for has a gradient of nothing but rounding: errors are measured by the largest of all.
+      const largest = Math.max(...Object.values(eager).flatMap((values) => [...values].map(Math.abs)));
       for (const [name, expected] of Object.entries(eager)) {
-        expect(relativeError(results[name]!, expected), name).toBeLessThan(tolerances.compiled);
+        const own = Math.max(...[...expected].map(Math.abs));
+        const error = absoluteError(results[name]!, expected) / Math.max(own, largest * tolerances.compiled);
+        expect(error, name).toBeLessThan(tolerances.compiled);
       }
     });
 

@@ -70,6 +70,11 @@ export class Decoder extends Module {
     return this.body.attentions.map(({ options }) => options);
   }
 
+  /** Those attentions whose keys and values are their own, which is what is kept while tokens are generated. */
+  get cachedLayers(): readonly AttentionShape[] {
+    return this.attentions.filter(({ layer, keysFrom = layer }) => keysFrom === layer);
+  }
+
   /** What {@link logitsHead} makes logits of: the normalised last hidden states [rows, hiddenSize]. */
   forward(inputs: DecoderInputs): Tensor {
     const { scale = 1 } = this.headOptions;

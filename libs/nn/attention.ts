@@ -1,7 +1,7 @@
 /** Self-attention with grouped queries; how queries, keys and values are made is each kind's own. */
 import { attention } from '#jit/ops/attention.js';
 import { reshape, split, type Tensor, transpose } from '#jit/ops.js';
-import type { AttentionShape, DecoderPass } from '#nn/decoder-pass.js';
+import type { AttentionShape, DecoderPass, KeysAndValues } from '#nn/decoder-pass.js';
 import { Linear, type Norm } from '#nn/layers.js';
 import { Module, type RowMap, type Slot } from '#nn/module.js';
 import type { RotaryFrequencies } from '#nn/rotary-frequencies.js';
@@ -16,11 +16,10 @@ export interface AttentionOptions extends AttentionShape {
   readonly softcap?: number | null;
 }
 
-/** Rows of queries [rows, heads * D], keys and values [rows, kvHeads * D]. */
+/** Rows of queries [rows, heads * D], keys and values [rows, kvHeads * D]; a layer may have none of its own. */
 export interface Projections {
   readonly q: Tensor;
-  readonly k: Tensor;
-  readonly v: Tensor;
+  readonly keysAndValues?: KeysAndValues;
 }
 
 export abstract class Attention extends Module {
@@ -46,7 +45,7 @@ export abstract class Attention extends Module {
   }
 
   forward(x: Tensor, pass: DecoderPass): Tensor {
-    const { layer, heads, kvHeads: KV, headDim: D, window, rotary } = this.options;
+    const { layer, keysFrom = layer, heads, kvHeads: KV, headDim: D, window, rotary } = this.options;
     const { scale } = this;
     const softcap = this.options.softcap ?? 0;
     const { batch: B, length: L } = pass;
@@ -56,10 +55,13 @@ export abstract class Attention extends Module {
     const queryHeads = (x: Tensor) => transpose(reshape(x, [B, L, KV, G, D]), [0, 2, 1, 3, 4]);
     const rows = this.project(x);
     const q = queryHeads(this.finishQueries(rotated(rows.q, heads), pass));
-    const k = keyHeads(rotated(rows.k, KV));
-    const v = keyHeads(rows.v);
+    if (rows.keysAndValues) {
+      const { k, v } = rows.keysAndValues;
+      pass.keysAndValues.set(layer, { k: keyHeads(rotated(k, KV)), v: keyHeads(v) });
+    }
+    const { k, v } = pass.keysAndValues.get(keysFrom)!;
     const inBlocks = () => attention(q, k, v, pass.maskOf(window), { scale, softcap });
-    const found = pass.attend({ layer, window, scale, softcap, q, k, v, inBlocks });
+    const found = pass.attend({ layer, keysFrom, window, scale, softcap, q, k, v, inBlocks });
     return this.output(reshape(transpose(found, [0, 2, 1, 3, 4]), [B * L, heads * D]));
   }
 }
@@ -115,9 +117,9 @@ export class ProjectedAttention extends Attention {
       Tensor,
       Tensor,
     ];
-    if (!this.norms) return { q, k, v };
+    if (!this.norms) return { q, keysAndValues: { k, v } };
     const [normQ, normK] = this.norms;
-    return { q: normalise(normQ.module, q), k: normalise(normK.module, k), v };
+    return { q: normalise(normQ.module, q), keysAndValues: { k: normalise(normK.module, k), v } };
   }
 
   protected override output(x: Tensor): Tensor {
@@ -155,11 +157,11 @@ export class FusedAttention extends Attention {
     const rows = this.made.fused.module.forward(x);
     if (this.layout === 'in turn') {
       const [q, k, v] = split(rows, [heads * D, kvHeads * D, kvHeads * D], 1) as [Tensor, Tensor, Tensor];
-      return { q, k, v };
+      return { q, keysAndValues: { k, v } };
     }
     const parts = split(reshape(rows, [-1, heads, 3 * D]), 3, 2);
     const [q, k, v] = parts.map((part) => reshape(part, [-1, heads * D])) as [Tensor, Tensor, Tensor];
-    return { q, k, v };
+    return { q, keysAndValues: { k, v } };
   }
 
   protected override output(x: Tensor): Tensor {
@@ -168,6 +170,6 @@ export class FusedAttention extends Attention {
 }
 
 /** A norm over pieces of its own size, head by head if it is as small as a head. */
-function normalise(norm: Norm, x: Tensor): Tensor {
+export function normalise(norm: Norm, x: Tensor): Tensor {
   return reshape(norm.forward(reshape(x, [-1, norm.size])), x.shape);
 }

@@ -85,11 +85,17 @@ export class DecoderBody extends Module {
       if (options.rotary) pass.anglesOf(options.rotary);
     }
     let x = this.embed(inputs);
-    for (const layer of this.layers.module.items) {
-      x = inScope(layer.path, () => recomputable(() => layer.forward(x, pass)));
+    const own = this.layerInputs(inputs, x);
+    for (const [i, layer] of this.layers.module.items.entries()) {
+      x = inScope(layer.path, () => recomputable(() => layer.forward(x, pass, own[i])));
     }
     const { module: norm } = this.norm;
     return inScope(norm.path, () => norm.forward(x));
+  }
+
+  /** What each layer is given beside the rows that go in, nothing unless a body makes it. */
+  protected layerInputs(_inputs: DecoderInputs, _x: Tensor): readonly Tensor[] {
+    return [];
   }
 
   private embed({ tokens, positions }: DecoderInputs): Tensor {

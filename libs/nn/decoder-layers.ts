@@ -7,8 +7,8 @@ import type { Mlp } from '#nn/mlp.js';
 import { Module, type Slot } from '#nn/module.js';
 
 export abstract class DecoderLayer extends Module {
-  /** Rows [rows, hiddenSize] to the same. */
-  abstract forward(x: Tensor, pass: DecoderPass): Tensor;
+  /** Rows [rows, hiddenSize] to the same; `own` is what the body made for this layer alone, if it does. */
+  abstract forward(x: Tensor, pass: DecoderPass, own?: Tensor): Tensor;
 }
 
 /** What makes the parts of a layer, given their paths. */

@@ -25,12 +25,22 @@ export interface AttentionShape {
   readonly headDim: number;
   /** Number of positions a token sees, itself included; null = all before it. */
   readonly window: number | null;
+  /** The layer whose keys and values it reads, if that is an earlier one. */
+  readonly keysFrom?: number;
+}
+
+/** Keys and values [B, KV, L, D] of one layer. */
+export interface KeysAndValues {
+  readonly k: Tensor;
+  readonly v: Tensor;
 }
 
 /** The attention of one layer, rotary positions applied: q [B, KV, L, G, D], k and v [B, KV, L, D]. */
 export interface AttentionCall {
   /** Index of the layer. */
   readonly layer: number;
+  /** The layer whose keys and values these are, itself or an earlier one. */
+  readonly keysFrom: number;
   /** Number of positions a token sees, itself included; null = all before it. */
   readonly window: number | null;
   /** What scores are multiplied by. */
@@ -54,6 +64,8 @@ export class DecoderPass {
   /** int32 [rows]. */
   readonly positions: Tensor;
   readonly attend: Attend;
+  /** By the layer that made them, for later ones that read them too. */
+  readonly keysAndValues = new Map<number, KeysAndValues>();
   private readonly segments: Tensor;
   private readonly masks = new Map<number | null, Tensor>();
   private readonly tables = new Map<RotaryFrequencies, RotaryTable>();

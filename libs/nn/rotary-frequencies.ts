@@ -3,6 +3,12 @@ export type RopeScaling =
   | { readonly type: 'default' }
   | { readonly type: 'linear'; readonly factor: number }
   | {
+      readonly type: 'proportional';
+      readonly factor: number;
+      /** Share of the pairs that turn; the others stand still. */
+      readonly share: number;
+    }
+  | {
       readonly type: 'llama3';
       readonly factor: number;
       readonly lowFreqFactor: number;
@@ -58,8 +64,10 @@ export function rotaryFrequencies(headDim: number, { theta, scaling }: RopeConfi
       attentionScaling: yarnAttentionFactor(scaling),
     };
   }
-  const scaled = base.map((frequency) => {
+  const turning = scaling.type === 'proportional' ? Math.floor((scaling.share * headDim) / 2) : 0;
+  const scaled = base.map((frequency, i) => {
     if (scaling.type === 'linear') return frequency / f32(scaling.factor);
+    if (scaling.type === 'proportional') return i < turning ? frequency / f32(scaling.factor) : 0;
     return scaling.type === 'llama3' ? llama3(frequency, scaling) : frequency;
   });
   return { inverseFrequencies: scaled, attentionScaling: 1 };

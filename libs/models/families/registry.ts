@@ -5,6 +5,7 @@ import { gemma } from '#models/families/gemma.js';
 import { gemma2 } from '#models/families/gemma2.js';
 import { gemma3 } from '#models/families/gemma3.js';
 import { gemma3Wrapped } from '#models/families/gemma3-wrapped.js';
+import { gemma4 } from '#models/families/gemma4.js';
 import { gptNeox } from '#models/families/gpt-neox.js';
 import { gpt2 } from '#models/families/gpt2.js';
 import { granite } from '#models/families/granite.js';
@@ -32,6 +33,7 @@ export const families: readonly Family[] = [
   gemma2,
   gemma3,
   gemma3Wrapped,
+  gemma4,
   phi3,
   smollm3,
   olmo2,
