@@ -74,6 +74,26 @@ test('weights that are stored transposed are merged as they lie', async () => {
   }
 });
 
+test('parts that are left alone are in the merged model as they were', async () => {
+  const base = await openModelFolder(join(fixtures, 'families/gemma3-wrapped'));
+  const path = 'model.language_model.layers.0.self_attn.q_proj';
+  const { inFeatures, outFeatures } = base.tree.slotOf(path).module as RowMap;
+  const config = { r: 2, target_modules: [path] };
+  const adapter = randomAdapter(1, config, { [path]: [outFeatures, inFeatures] });
+  const out = join(scratch, 'out');
+  await exportMerged(base.folder, [{ adapter: adapterSource('random', adapter), weight: 1 }], out, {
+    dtype: 'f32',
+  });
+  const merged = await openModelFolder(out);
+  expect(base.otherParts.size).toBeGreaterThan(20);
+  expect([...merged.otherParts.keys()].toSorted()).toEqual([...base.otherParts.keys()].toSorted());
+  for (const [name, before] of base.otherParts) {
+    expect(await readFrozenWeight(merged.otherParts.get(name)!)).toEqual(await readFrozenWeight(before));
+  }
+  const q = `${path}.weight`;
+  expect(await weightOf(merged, q)).not.toEqual(await weightOf(base, q));
+});
+
 test('parameters keep the names that the files of the base have for them', async () => {
   const base = await openModelFolder(join(fixtures, 'families/gpt-neox'));
   const path = 'gpt_neox.layers.0.attention.query_key_value';

@@ -117,7 +117,7 @@ export function explainLora(
     if (requested && field in requested && (requested[field] ?? null) !== null)
       return { option, value, reason: 'asked for', source: 'request' };
     if (field === 'target_modules')
-      return { option, value, reason: "PEFT's choice for this architecture", source: 'rule' };
+      return { option, value, reason: 'the default for this architecture', source: 'rule' };
     return { option, value, reason: "PEFT's default", source: 'default' };
   });
 }
