@@ -3,7 +3,14 @@
  * once, then every token is one short run. What fills a bucket or a cache up to its length is hidden by masks.
  */
 import { AdapterFeed } from '#generation/adapter-feed.js';
-import { type CachedLayer, KeyValueCache, keysName, valuesName } from '#generation/key-value-cache.js';
+import {
+  type CachedLayer,
+  KeyValueCache,
+  isStateName,
+  keysName,
+  stateName,
+  valuesName,
+} from '#generation/key-value-cache.js';
 import type { AdapterNumbers, NextTokenModel, TokenSequence } from '#generation/next-token-model.js';
 import { decodeProgram, prefillProgram } from '#generation/next-token-program.js';
 import { LowrankError } from '#base/errors.js';
@@ -11,10 +18,12 @@ import type { Program, ProgramSpec } from '#jit/trace.js';
 import type { Selector } from '#lora/lora-linear.js';
 import type { TargetModule } from '#lora/target-modules.js';
 import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
+import type { Decoder } from '#models/decoder.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner, type CompiledRunnerOptions } from '#runtime/compiled-runner.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
+import type { NumericArray } from '#runtime/numeric-array.js';
 import type { Runner } from '#runtime/runner.js';
 
 /** What carries out the step functions: compiled graphs, or a TensorFlow.js backend that is registered already. */
@@ -43,7 +52,11 @@ type Phase = 'prefill' | 'decode';
 const programName = (phase: Phase, length: number) => `${phase} of ${length}`;
 
 /** What the step function of a phase reads for buckets or caches of a length, adapter and weights left out. */
-function phaseInputs(phase: Phase, length: number, cached: readonly CachedLayer[]): ProgramSpec['data'] {
+function phaseInputs(
+  phase: Phase,
+  length: number,
+  { cachedLayers: cached, states }: Pick<Decoder, 'cachedLayers' | 'states'>,
+): ProgramSpec['data'] {
   const ints = (...shape: number[]) => ({ shape, dtype: 'int32' as const });
   if (phase === 'prefill') {
     return { tokens: ints(length), positions: ints(length), segments: ints(1, length), row: ints(1) };
@@ -53,7 +66,10 @@ function phaseInputs(phase: Phase, length: number, cached: readonly CachedLayer[
       (name) => [name, { shape: [kvHeads, length, headDim], dtype: 'float32' as const }] as const,
     ),
   );
-  return { token: ints(1), position: ints(1), ...Object.fromEntries(kept) };
+  const carried = states.map(
+    ({ layer, shape }) => [stateName(layer), { shape, dtype: 'float32' as const }] as const,
+  );
+  return { token: ints(1), position: ints(1), ...Object.fromEntries([...kept, ...carried]) };
 }
 
 export interface BucketModelOptions {
@@ -88,7 +104,7 @@ function openRunner(
   const lengths = { prefill: bucketLengths(limit), decode: cacheLengths(limit) };
   const phases = (['prefill', 'decode'] as const).flatMap((phase) =>
     lengths[phase].map((length) => {
-      const data = { ...phaseInputs(phase, length, model.tree.cachedLayers), ...adapter };
+      const data = { ...phaseInputs(phase, length, model.tree), ...adapter };
       return { phase, name: programName(phase, length), spec: { data, scalars: [], state: {}, weights } };
     }),
   );
@@ -138,8 +154,15 @@ export class BucketModel implements NextTokenModel {
   }
 }
 
+function carriedIn(kept: Readonly<Record<string, NumericArray>>): Record<string, Float32Array> {
+  const states = Object.entries(kept).filter(([name]) => isStateName(name));
+  return Object.fromEntries(states) as Record<string, Float32Array>;
+}
+
 class BucketSequence implements TokenSequence {
   private cache: KeyValueCache | undefined;
+  /** What layers carry from token to token beside keys and values. */
+  private states: Readonly<Record<string, Float32Array>> = {};
 
   constructor(
     private readonly runner: Runner,
@@ -179,21 +202,24 @@ class BucketSequence implements TokenSequence {
       },
     });
     this.cache = new KeyValueCache(this.cached, length, tokens.length, kept);
+    this.states = carriedIn(kept);
     return logits as Float32Array;
   }
 
   private async decode(token: number, cache: KeyValueCache): Promise<Float32Array> {
     const room = cacheLengths(this.maxLength).find((length) => length > cache.length)!;
     if (room !== cache.capacity) cache.grow(room);
-    const { logits, added } = await this.runner.run(programName('decode', cache.capacity), {
+    const { logits, added, ...kept } = await this.runner.run(programName('decode', cache.capacity), {
       data: {
         token: Int32Array.of(token),
         position: Int32Array.of(cache.length),
         ...cache.inputs(),
+        ...this.states,
         ...this.adapter,
       },
     });
     cache.append(added as Float32Array);
+    this.states = carriedIn(kept);
     return logits as Float32Array;
   }
 }

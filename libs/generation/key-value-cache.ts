@@ -5,6 +5,10 @@ import type { NumericArray } from '#runtime/numeric-array.js';
 /** Names under which step functions take and give the keys and values of a layer. */
 export const keysName = (layer: number): string => `keys.${layer}`;
 export const valuesName = (layer: number): string => `values.${layer}`;
+const statePrefix = 'state.';
+/** Name of what else a layer carries from token to token. */
+export const stateName = (layer: number): string => `${statePrefix}${layer}`;
+export const isStateName = (name: string): boolean => name.startsWith(statePrefix);
 
 /** What a cache keeps of one layer. */
 export type CachedLayer = Pick<AttentionShape, 'layer' | 'kvHeads' | 'headDim'>;

@@ -6,9 +6,9 @@
  * of them. Factors or selectors of zeros give the base model's bits: every LoRA layer adds an exact zero.
  */
 import { headLogits } from '#jit/ops/loss-head.js';
-import { concat, gather, reshape, type Tensor, zeros } from '#jit/ops.js';
+import { concat, gather, reshape, type Tensor, tensor, zeros } from '#jit/ops.js';
 import type { Program, ProgramInputs } from '#jit/trace.js';
-import { keysName, valuesName } from '#generation/key-value-cache.js';
+import { keysName, stateName, valuesName } from '#generation/key-value-cache.js';
 import { selectorLayout } from '#lora/adapter-layout.js';
 import type { Selector } from '#lora/lora-linear.js';
 import { createLoraModel } from '#lora/lora-model.js';
@@ -44,7 +44,8 @@ const logitsOf = (decoder: Decoder, hidden: Tensor) =>
 /**
  * Reads the start of a sequence: tokens and positions int32 [L], segments int32 [1, L] and row int32 [1].
  *
- * Gives logits f32 [vocabulary] of that row and, for each layer, the keys and values f32 [KV, L, D] of all rows.
+ * Gives logits f32 [vocabulary] of that row and, for each layer, the keys and values f32 [KV, L, D] of all rows, or what
+ * else it carries after that row.
  */
 export function prefillProgram(layers: NextTokenLayers): Program {
   const { decoder, bind } = boundDecoder(layers);
@@ -62,6 +63,11 @@ export function prefillProgram(layers: NextTokenLayers): Program {
         kept[valuesName(layer)] = reshape(v, v.shape.slice(1));
         return inBlocks();
       },
+      carry: {
+        before: () => undefined,
+        keep: (layer, state) => void (kept[stateName(layer)] = state),
+        lastRow: row!,
+      },
     });
     return { outputs: { logits: logitsOf(decoder, gather(hidden, row!)), ...kept }, state: {} };
   };
@@ -71,7 +77,7 @@ export function prefillProgram(layers: NextTokenLayers): Program {
  * Reads token and position int32 [1], and for each layer keys and values f32 [KV, L, D] of the tokens before it.
  *
  * Gives logits f32 [vocabulary] and `added` f32, one number after another: the token's own keys and values [KV, D],
- * layer by layer.
+ * layer by layer; and what else layers carry, as it is read.
  */
 export function decodeProgram(layers: NextTokenLayers): Program {
   const { decoder, bind } = boundDecoder(layers);
@@ -84,6 +90,7 @@ export function decodeProgram(layers: NextTokenLayers): Program {
     const windows = [...new Set(attentions.map(({ window }) => window))];
     const masks = new Map(windows.map((window) => [window, cacheMask(position, L, window)]));
     const added: Tensor[] = [];
+    const states: Record<string, Tensor> = {};
     const hidden = decoder.forward({
       tokens: data['token']!,
       positions: position,
@@ -93,7 +100,15 @@ export function decodeProgram(layers: NextTokenLayers): Program {
         const past = { keys: data[keysName(keysFrom)]!, values: data[valuesName(keysFrom)]! };
         return cachedAttention(q, k, v, past, { mask: masks.get(window)!, scale, softcap });
       },
+      carry: {
+        before: (layer) => data[stateName(layer)],
+        keep: (layer, state) => void (states[stateName(layer)] = state),
+        lastRow: tensor([0], [1], 'int32'),
+      },
     });
-    return { outputs: { logits: logitsOf(decoder, hidden), added: concat(added, 0) }, state: {} };
+    return {
+      outputs: { logits: logitsOf(decoder, hidden), added: concat(added, 0), ...states },
+      state: {},
+    };
   };
 }

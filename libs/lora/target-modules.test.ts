@@ -84,6 +84,28 @@ describe('the trainings of the fixtures adapt the tensors that PEFT saved, in fi
   });
 });
 
+describe('inside an image-text model only layers of the text model are named', () => {
+  const resolveOn = async (name: string, config: LoraConfigInput) =>
+    resolveTargetModules(
+      buildModel(await readModelConfig(path.join(lora, '../families', name))),
+      parseLoraConfig(config),
+    );
+
+  test('where nothing is said, by an expression that no vision tower matches', async () => {
+    const { modules, config } = await resolveOn('gemma3-wrapped', { r: 2 });
+    expect(config.target_modules).toBe('.*language_model\\..*\\.(q_proj|v_proj)');
+    const alone = await resolveOn('gemma3-text', { r: 2 });
+    expect(modules.map(({ path }) => path.replace('model.language_model.', 'model.'))).toEqual(
+      alone.modules.map(({ path }) => path),
+    );
+  });
+
+  test('all-linear, by whole paths', async () => {
+    const { modules, config } = await resolveOn('gemma3-wrapped', { target_modules: 'all-linear', r: 2 });
+    expect(config.target_modules).toEqual(modules.map(({ path }) => path).toSorted());
+  });
+});
+
 describe('names that match nothing get the nearest ones', () => {
   test.each<[why: string, config: LoraConfigInput, message: RegExp]>([
     ['a typing error', { target_modules: ['q_prj'] }, /did you mean q_proj\?/],

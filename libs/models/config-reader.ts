@@ -51,6 +51,11 @@ export class ConfigReader {
     return this.derived({ ...this.json, ...defaults, ...Object.fromEntries(given) }, this.source);
   }
 
+  /** The same file with other values of fields, for those that it has under names of its own. */
+  withFields(fields: Readonly<Record<string, unknown>>): ConfigReader {
+    return this.derived({ ...this.json, ...fields }, this.source);
+  }
+
   /** The same file without a field, which a family reads in its own way. */
   without(field: string): ConfigReader {
     const { [field]: _, ...json } = this.json;

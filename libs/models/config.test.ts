@@ -22,7 +22,9 @@ describe('every family of the fixtures is either read or refused by name', () =>
 
   test.each(familyNames)('%s is read', async (name) => {
     const config = await readModelConfig(path.join(families, name));
-    expect(buildModel(config).attentions.map(({ layer }) => layer)).toEqual(
+    const { attentions, states } = buildModel(config);
+    const layers = [...attentions, ...states].map(({ layer }) => layer);
+    expect(layers.toSorted((a, b) => a - b)).toEqual(
       Array.from({ length: config.layers }, (_, layer) => layer),
     );
   });

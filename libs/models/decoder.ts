@@ -35,6 +35,12 @@ class Wrapper extends Module {
   }
 }
 
+/** What one layer carries. */
+export interface CarriedState {
+  readonly layer: number;
+  readonly shape: readonly number[];
+}
+
 export class Decoder extends Module {
   private readonly body: DecoderBody;
   private readonly head: Slot<Linear>;
@@ -68,6 +74,11 @@ export class Decoder extends Module {
   /** The attention of every layer that has one, in their order. */
   get attentions(): readonly AttentionShape[] {
     return this.body.attentions.map(({ options }) => options);
+  }
+
+  /** What layers carry from token to token beside keys and values, and its shape. */
+  get states(): readonly CarriedState[] {
+    return this.body.states.map(({ layer, stateShape }) => ({ layer, shape: stateShape }));
   }
 
   /** Those attentions whose keys and values are their own, which is what is kept while tokens are generated. */

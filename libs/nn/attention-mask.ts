@@ -1,7 +1,9 @@
 /** Who may look at whom: in a batch of packed blocks, and a new token at those before it. */
 import {
   cast,
+  concat,
   equal,
+  greaterEqual,
   less,
   lessEqual,
   logicalAnd,
@@ -9,9 +11,11 @@ import {
   mul,
   reshape,
   scalar,
+  slice,
   sub,
   type Tensor,
   tensor,
+  zeros,
 } from '#jit/ops.js';
 
 /** Added to a score that must not count: far below any score, far above the smallest float32. */
@@ -32,6 +36,15 @@ export function attentionMask(segments: Tensor, window: number | null): Tensor {
   const past = logicalAnd(sameSegment, lessEqual(key, query));
   const near = window === null ? past : logicalAnd(past, less(sub(query, key), scalar(window, 'int32')));
   return additive(near);
+}
+
+/** Whether the token `back` positions before is of the same example, f32 [B, L, 1]. */
+export function sameExampleMask(segments: Tensor, back: number): Tensor {
+  const [B, L] = segments.shape as [number, number];
+  const earlier = concat([zeros([B, back], 'int32'), slice(segments, [0, 0], [B, L - back])], 1);
+  const index = reshape(tensor(Int32Array.from({ length: L }, (_, i) => i)), [1, L]);
+  const isThere = greaterEqual(index, scalar(back, 'int32'));
+  return reshape(cast(logicalAnd(isThere, equal(earlier, segments)), 'float32'), [B, L, 1]);
 }
 
 /**

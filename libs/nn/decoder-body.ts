@@ -6,6 +6,7 @@ import type { DecoderLayer } from '#nn/decoder-layers.js';
 import { type DecoderInputs, DecoderPass } from '#nn/decoder-pass.js';
 import { Embedding, type Norm } from '#nn/layers.js';
 import { Module, ModuleList, type Slot, Unweighted } from '#nn/module.js';
+import { StatefulLayer } from '#nn/short-conv.js';
 
 export interface BodyOptions {
   readonly vocabSize: number;
@@ -76,6 +77,11 @@ export class DecoderBody extends Module {
     return [...this.modules()].filter((module) => module instanceof Attention);
   }
 
+  /** The layers that carry something from token to token. */
+  get states(): readonly StatefulLayer[] {
+    return [...this.modules()].filter((module) => module instanceof StatefulLayer);
+  }
+
   /** The normalised last hidden states [rows, hiddenSize]. */
   forward(inputs: DecoderInputs): Tensor {
     const pass = new DecoderPass(inputs);
@@ -83,6 +89,9 @@ export class DecoderBody extends Module {
     for (const { options } of this.attentions) {
       pass.maskOf(options.window);
       if (options.rotary) pass.anglesOf(options.rotary);
+    }
+    for (const { shifts } of this.states) {
+      for (let back = 1; back <= Math.min(shifts, pass.length - 1); back++) pass.sameExample(back);
     }
     let x = this.embed(inputs);
     const own = this.layerInputs(inputs, x);

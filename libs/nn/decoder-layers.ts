@@ -1,6 +1,5 @@
 /** How attention, feed-forward layer and norms are put together in one layer of a decoder. */
 import { add, mul, scalar, type Tensor } from '#jit/ops.js';
-import type { Attention } from '#nn/attention.js';
 import type { DecoderPass } from '#nn/decoder-pass.js';
 import type { Norm } from '#nn/layers.js';
 import type { Mlp } from '#nn/mlp.js';
@@ -11,9 +10,15 @@ export abstract class DecoderLayer extends Module {
   abstract forward(x: Tensor, pass: DecoderPass, own?: Tensor): Tensor;
 }
 
+/** What lets tokens see each other: attention in most layers. */
+export interface Mixer extends Module {
+  /** Rows [rows, hiddenSize] to the same. */
+  forward(x: Tensor, pass: DecoderPass): Tensor;
+}
+
 /** What makes the parts of a layer, given their paths. */
 export interface LayerParts {
-  readonly attention: (path: string) => Attention;
+  readonly attention: (path: string) => Mixer;
   readonly mlp: (path: string) => Mlp;
   readonly norm: (path: string) => Norm;
 }
@@ -40,7 +45,7 @@ export interface PreNormOptions extends LayerParts {
 
 /** A norm before attention and one before the feed-forward layer, as in Llama. */
 export class PreNormLayer extends DecoderLayer {
-  private readonly attention: Slot<Attention>;
+  private readonly attention: Slot<Mixer>;
   private readonly mlp: Slot<Mlp>;
   private readonly attentionNorm: Slot<Norm>;
   private readonly mlpNorm: Slot<Norm>;
@@ -57,7 +62,7 @@ export class PreNormLayer extends DecoderLayer {
       this.child<Module>(name, make[part as Part]),
     ]);
     const made = Object.fromEntries(slots) as Record<Part, Slot<Module>>;
-    this.attention = made.attention as Slot<Attention>;
+    this.attention = made.attention as Slot<Mixer>;
     this.mlp = made.mlp as Slot<Mlp>;
     this.attentionNorm = made.attentionNorm as Slot<Norm>;
     this.mlpNorm = made.mlpNorm as Slot<Norm>;
@@ -75,7 +80,7 @@ export class PreNormLayer extends DecoderLayer {
 
 /** One norm, which attention and feed-forward layer both read, as in Phi. */
 export class SharedNormLayer extends DecoderLayer {
-  private readonly attention: Slot<Attention>;
+  private readonly attention: Slot<Mixer>;
   private readonly mlp: Slot<Mlp>;
   private readonly norm: Slot<Norm>;
 
@@ -94,7 +99,7 @@ export class SharedNormLayer extends DecoderLayer {
 
 /** A norm of what attention adds and of what the feed-forward layer adds, none before them, as in OLMo 2. */
 export class PostNormLayer extends DecoderLayer {
-  private readonly attention: Slot<Attention>;
+  private readonly attention: Slot<Mixer>;
   private readonly mlp: Slot<Mlp>;
   private readonly attentionNorm: Slot<Norm>;
   private readonly mlpNorm: Slot<Norm>;
@@ -115,7 +120,7 @@ export class PostNormLayer extends DecoderLayer {
 
 /** Norms before and after both, as in Gemma 2. */
 export class SandwichLayer extends DecoderLayer {
-  private readonly attention: Slot<Attention>;
+  private readonly attention: Slot<Mixer>;
   private readonly mlp: Slot<Mlp>;
   private readonly norms: readonly Slot<Norm>[];
 

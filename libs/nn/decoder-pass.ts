@@ -1,6 +1,6 @@
 /** One forward pass of a decoder: what goes in, and what all its layers share. */
 import type { Tensor } from '#jit/ops.js';
-import { attentionMask } from '#nn/attention-mask.js';
+import { attentionMask, sameExampleMask } from '#nn/attention-mask.js';
 import type { RotaryFrequencies } from '#nn/rotary-frequencies.js';
 import { type RotaryTable, rotaryTable } from '#nn/rotary-table.js';
 
@@ -14,6 +14,18 @@ export interface DecoderInputs {
   readonly segments: Tensor;
   /** In place of attention within the blocks. */
   readonly attend?: Attend;
+  /** What layers carry from token to token; nothing unless text is generated. */
+  readonly carry?: Carry;
+}
+
+/** Numbers of a fixed size that layers carry from one run to the next while text is generated. */
+export interface Carry {
+  /** What a layer kept after the tokens before; undefined at the start of a text. */
+  readonly before: (layer: number) => Tensor | undefined;
+  /** Keeps what a layer knows after the last token that counts. */
+  readonly keep: (layer: number, state: Tensor) => void;
+  /** int32 [1]: the row of that token; rows behind it only fill the block. */
+  readonly lastRow: Tensor;
 }
 
 /** The sizes of one attention. */
@@ -64,13 +76,16 @@ export class DecoderPass {
   /** int32 [rows]. */
   readonly positions: Tensor;
   readonly attend: Attend;
+  readonly carry: Carry | undefined;
   /** By the layer that made them, for later ones that read them too. */
   readonly keysAndValues = new Map<number, KeysAndValues>();
   private readonly segments: Tensor;
   private readonly masks = new Map<number | null, Tensor>();
+  private readonly examples = new Map<number, Tensor>();
   private readonly tables = new Map<RotaryFrequencies, RotaryTable>();
 
-  constructor({ positions, segments, attend = ({ inBlocks }) => inBlocks() }: DecoderInputs) {
+  constructor({ positions, segments, attend = ({ inBlocks }) => inBlocks(), carry }: DecoderInputs) {
+    this.carry = carry;
     [this.batch, this.length] = segments.shape as [number, number];
     this.positions = positions;
     this.segments = segments;
@@ -83,6 +98,13 @@ export class DecoderPass {
     const effective = window !== null && window < this.length ? window : null;
     const mask = this.masks.get(effective) ?? attentionMask(this.segments, effective);
     this.masks.set(effective, mask);
+    return mask;
+  }
+
+  /** 1 where the token so many positions before is of the same example, else 0: f32 [B, L, 1]. */
+  sameExample(back: number): Tensor {
+    const mask = this.examples.get(back) ?? sameExampleMask(this.segments, back);
+    this.examples.set(back, mask);
     return mask;
   }
 

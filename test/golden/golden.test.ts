@@ -30,8 +30,10 @@ const done = new Set([
     'ministral3',
   ].map((name) => `families/${name}`),
   ...['fused-qkv-phi3', 'gpt2-conv1d'].map((name) => `lora/${name}`),
-  ...['gemma', 'gemma2', 'gemma3-text', 'gemma3-wrapped', 'gemma4-text'].map((name) => `families/${name}`),
-  ...['qwen3', 'gemma2', 'gemma3'].map((name) => `lora/${name}-all-linear`),
+  ...['gemma', 'gemma2', 'gemma3-text', 'gemma3-wrapped', 'gemma4-text', 'lfm2'].map(
+    (name) => `families/${name}`,
+  ),
+  ...['qwen3', 'gemma2', 'gemma3', 'lfm2'].map((name) => `lora/${name}-all-linear`),
   ...['qv', 'all-linear-rslora', 'patterns', 'regex-one-layer', 'layers-to-transform'].map(
     (name) => `lora/${name}`,
   ),

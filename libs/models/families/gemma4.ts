@@ -71,9 +71,10 @@ export const gemma4 = defineFamily<Gemma4Config>({
       bosTokenId: 2,
     });
     const { layers } = fields;
-    const types = readLayerTypes(reader, layers, attentionTypes, (layer) =>
+    const written = readLayerTypes(reader, layers, attentionTypes, (layer) =>
       (layer + 1) % 6 === 0 ? 'full_attention' : 'sliding_attention',
-    ).with(-1, 'full_attention');
+    );
+    const types = [...written.slice(0, -1), 'full_attention'];
     const file = reader.fields({
       attention_bias: z.boolean().default(false),
       attention_k_eq_v: z.boolean().default(false),

@@ -15,6 +15,7 @@ import { phi } from '#models/families/phi.js';
 import { phi3 } from '#models/families/phi3.js';
 import { smollm3 } from '#models/families/smollm3.js';
 import { starcoder2 } from '#models/families/starcoder2.js';
+import { lfm2 } from '#models/families/lfm2.js';
 import { llama } from '#models/families/llama.js';
 import { ministral3 } from '#models/families/ministral3.js';
 import { mistral } from '#models/families/mistral.js';
@@ -39,6 +40,7 @@ export const families: readonly Family[] = [
   olmo2,
   olmo3,
   granite,
+  lfm2,
   gpt2,
   gptNeox,
   phi,
