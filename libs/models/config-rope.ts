@@ -11,10 +11,6 @@ const share = z.number().positive().max(1);
 const parameters = {
   default: z.object({}),
   linear: z.object({ factor: positive }),
-  proportional: z.object({
-    factor: positive.default(1),
-    partial_rotary_factor: share.default(1),
-  }),
   llama3: z.object({
     factor: positive,
     low_freq_factor: positive,
@@ -30,6 +26,10 @@ const parameters = {
     mscale: z.number().nullish(),
     mscale_all_dim: z.number().nullish(),
     truncate: z.boolean().optional(),
+  }),
+  proportional: z.object({
+    factor: positive.default(1),
+    partial_rotary_factor: share.default(1),
   }),
 };
 const knownTypes = Object.keys(parameters) as (keyof typeof parameters)[];

@@ -162,7 +162,7 @@ describe('a broken config.json names every field that is wrong', () => {
     );
     const sizes = { hidden_size: 30, num_attention_heads: 4, num_key_value_heads: 3 };
     expect(() => parseModelConfig({ model_type: 'llama', ...sizes })).toThrow(
-      /num_key_value_heads: 3 does not divide.*head_dim: 7 is not even.*hidden_size: 30 is no multiple/,
+      /num_key_value_heads: 3 does not divide.*head_dim: 7 is not even.*hidden_size: 30 is not a multiple/,
     );
   });
 

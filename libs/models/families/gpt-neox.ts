@@ -52,7 +52,7 @@ export const gptNeox = defineFamily<GptNeoxConfig>({
     });
     const { hiddenSize, heads } = fields;
     if (hiddenSize % heads !== 0) {
-      reader.report('hidden_size', `${hiddenSize} is no multiple of num_attention_heads ${heads}`);
+      reader.report('hidden_size', `${hiddenSize} is not a multiple of num_attention_heads ${heads}`);
     }
     return {
       ...fields,

@@ -46,7 +46,7 @@ export const gpt2 = defineFamily<Gpt2Config>({
       tie_word_embeddings: z.boolean().default(true),
     });
     if (file.n_embd % file.n_head !== 0) {
-      reader.report('n_embd', `${file.n_embd} is no multiple of n_head ${file.n_head}`);
+      reader.report('n_embd', `${file.n_embd} is not a multiple of n_head ${file.n_head}`);
     }
     return {
       architecture: reader.architecture,
