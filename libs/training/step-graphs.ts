@@ -77,6 +77,7 @@ export class StepGraphs {
   }
 }
 
-function hasBackwardPass(name: StepName): boolean {
+/** Whether activations are kept for a gradient, and can be recomputed. */
+export function hasBackwardPass(name: StepName): boolean {
   return name === 'train' || name === 'accumulate';
 }

@@ -32,6 +32,20 @@ function ofType<T extends TrainerMessage['type']>(messages: readonly TrainerMess
 }
 
 describe('a job run by hand', () => {
+  test('is printed as the graphs of its steps, and nothing is trained', async () => {
+    const { file, out } = await jobFile();
+    const { code, stdout } = await runByHand(file, ['--graph']);
+    expect(code).toBe(0);
+    expect([...stdout.matchAll(/^## (\w+)$/gm)].map(([, name]) => name)).toEqual([
+      'accumulate',
+      'optimizerStep',
+      'evaluate',
+    ]);
+    expect(stdout).toMatch(/^%\d+: f32\[.*\] = \w+\(.*model\.layers\.0\.self_attn\.q_proj\.weight/m);
+    const left = await readdir(out).catch(() => []);
+    expect(left.filter((name) => name !== 'cache')).toEqual([]);
+  });
+
   test('leaves the adapter, all metrics, checkpoints, the job as run and a summary', async () => {
     const { file, out } = await jobFile();
     const { code, stdout, stderr } = await runByHand(file, ['--json']);

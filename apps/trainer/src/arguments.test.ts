@@ -6,14 +6,19 @@ test('a job file and its flags', () => {
     jobFile: 'job.json',
     resume: true,
     json: false,
+    graph: false,
   });
+  expect(parseArguments(['job.json', '--graph'])).toMatchObject({ jobFile: 'job.json', graph: true });
   expect(parseArguments(['--wait'])).toMatchObject({ jobFile: undefined });
   expect(parseArguments(['--help'])).toBe('help');
 });
 
-test.each([[[]], [['a.json', 'b.json']], [['job.json', '--verbose']], [['job.json', '--wait']]])(
-  '%j is refused with the usage',
-  (args) => {
-    expect(() => parseArguments(args)).toThrow(/Usage: node main.js JOB.json/);
-  },
-);
+test.each([
+  [[]],
+  [['a.json', 'b.json']],
+  [['job.json', '--verbose']],
+  [['job.json', '--wait']],
+  [['job.json', '--graph', '--resume']],
+])('%j is refused with the usage', (args) => {
+  expect(() => parseArguments(args)).toThrow(/Usage: node main.js JOB.json/);
+});

@@ -3,12 +3,14 @@ import { parseArgs } from 'node:util';
 import { LowrankError } from '#base/errors.js';
 
 export const usage = `Usage: node main.js JOB.json [--resume] [--json]
+       node main.js JOB.json --graph
        node main.js --wait
 
 Trains one adapter as the job file says. Everything is written into the job's output folder and cache folder.
 
   --resume  go on from the newest checkpoint in the output folder, if there is one
   --json    end with one line of JSON: the summary, or the error
+  --graph   train nothing: print the graph that every step runs, a node a line
   --wait    for a parent process with a channel: load everything, then wait to be told the job file
   --help    show this text
 
@@ -28,6 +30,7 @@ export interface TrainerArguments {
   readonly jobFile: string | undefined;
   readonly resume: boolean;
   readonly json: boolean;
+  readonly graph: boolean;
 }
 
 /** Reads the command line; 'help' if that is asked for. Throws LowrankError `usage`. */
@@ -35,6 +38,7 @@ export function parseArguments(args: readonly string[]): TrainerArguments | 'hel
   const options = {
     resume: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    graph: { type: 'boolean', default: false },
     wait: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   } as const;
@@ -50,5 +54,8 @@ export function parseArguments(args: readonly string[]): TrainerArguments | 'hel
   if (rest.length > 0 || (jobFile === undefined) !== values.wait) {
     throw new LowrankError('usage', `exactly one job file is needed\n\n${usage}`);
   }
-  return { jobFile, resume: values.resume, json: values.json };
+  if (values.graph && (values.resume || values.json || values.wait)) {
+    throw new LowrankError('usage', `--graph goes with no other flag\n\n${usage}`);
+  }
+  return { jobFile, resume: values.resume, json: values.json, graph: values.graph };
 }

@@ -8,7 +8,7 @@ import { factsOf, LowrankError } from '#base/errors.js';
 import { parseArguments, type TrainerArguments, usage } from './arguments.js';
 import { exitCodeOfEnd, exitCodeOfError, exitCodes } from './exit-codes.js';
 import { RunControl } from './run-control.js';
-import { runJob } from './run-job.js';
+import { printJob, runJob } from './run-job.js';
 import { serveParent } from './serve-parent.js';
 import { TerminalReporter } from './terminal-reporter.js';
 
@@ -37,12 +37,18 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function runByHand(
-  { jobFile, resume, json }: TrainerArguments & { jobFile: string },
+  { jobFile, resume, json, graph }: TrainerArguments & { jobFile: string },
   control: RunControl,
 ): Promise<number> {
-  const reporter = new TerminalReporter(process.stdout, { json });
+  // What is asked for stands alone in the output.
+  const reporter = new TerminalReporter(graph ? process.stderr : process.stdout, { json });
   let code: number;
   try {
+    if (graph) {
+      process.stdout.write(await printJob(jobFile, (update) => reporter.report(update), control.signal));
+      await reporter.close();
+      return exitCodes.finished;
+    }
     const end = await runJob({
       jobFile,
       resume,

@@ -5,6 +5,8 @@ import { parseTrainerJobText } from '#contracts/trainer-job.js';
 import type { TrainerEnd, TrainerUpdate } from '#contracts/trainer-calls.js';
 import { identifyBase } from '#hub/identify-base.js';
 import { factsOf, LowrankError } from '#base/errors.js';
+import type { TrainingJobInput } from '#training/job.js';
+import { printSteps } from '#training/print-steps.js';
 import { trainAdapter } from '#training/run.js';
 import { openSampleWriter } from './sample-writer.js';
 import { setTensorflowVariables, tfjsNodeFolder } from './tensorflow.js';
@@ -40,6 +42,30 @@ async function train({
   takeCheckpointRequest,
   signal,
 }: JobRun): Promise<TrainerEnd> {
+  const input = await readInput(jobFile, onUpdate, signal);
+  const result = await trainAdapter(
+    { ...input, resume: resume || input.resume },
+    { onEvent: onUpdate, openSampleWriter, takeCheckpointRequest },
+    signal,
+  );
+  return result.status === 'finished' ? { type: 'finished', summary: result.summary } : { type: 'cancelled' };
+}
+
+/** The graphs of a job's steps as text. Throws the errors of `runJob` but those of the training. */
+export async function printJob(
+  jobFile: string,
+  onUpdate: (update: TrainerUpdate) => void,
+  signal: AbortSignal,
+): Promise<string> {
+  return printSteps(await readInput(jobFile, onUpdate, signal), onUpdate, signal);
+}
+
+/** What a job file asks for, its base model verified. */
+async function readInput(
+  jobFile: string,
+  onUpdate: (update: TrainerUpdate) => void,
+  signal: AbortSignal,
+): Promise<TrainingJobInput> {
   signal.throwIfAborted();
   const job = parseTrainerJobText(await readJob(jobFile), jobFile);
   requireOwnPlace(jobFile, job.output_folder);
@@ -50,27 +76,22 @@ async function train({
       onUpdate({ type: 'progress', stage: 'hash', done: doneBytes, total: totalBytes }),
     signal,
   });
-  const result = await trainAdapter(
-    {
-      baseModel: job.base_model,
-      baseModelName: job.base_model_name,
-      baseIdentity: identity,
-      trainingFile: job.training_file,
-      validationFile: job.validation_file,
-      lora: job.lora,
-      options: job.training,
-      chosen: job.chosen,
-      initAdapter: job.init_adapter,
-      outputFolder: job.output_folder,
-      cacheFolder: job.cache_folder,
-      tfjsNodeFolder: tfjsNodeFolder(process.env),
-      exclusive: job.exclusive,
-      resume: resume || job.resume,
-    },
-    { onEvent: onUpdate, openSampleWriter, takeCheckpointRequest },
-    signal,
-  );
-  return result.status === 'finished' ? { type: 'finished', summary: result.summary } : { type: 'cancelled' };
+  return {
+    baseModel: job.base_model,
+    baseModelName: job.base_model_name,
+    baseIdentity: identity,
+    trainingFile: job.training_file,
+    validationFile: job.validation_file,
+    lora: job.lora,
+    options: job.training,
+    chosen: job.chosen,
+    initAdapter: job.init_adapter,
+    outputFolder: job.output_folder,
+    cacheFolder: job.cache_folder,
+    tfjsNodeFolder: tfjsNodeFolder(process.env),
+    exclusive: job.exclusive,
+    resume: job.resume,
+  };
 }
 
 async function readJob(file: string): Promise<string> {
