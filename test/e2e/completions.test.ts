@@ -374,7 +374,7 @@ describe('a base model', () => {
     await expect(ask('tiny')).rejects.toMatchObject({
       status: 400,
       param: 'model',
-      code: 'model_config_missing',
+      code: 'model_folder_not_found',
     });
     await rename(folderOf('away'), folderOf('tiny'));
     expect(await ask('tiny')).toBe(expected);

@@ -232,7 +232,7 @@ describe('a bad job', () => {
     ['a job with unknown fields', { trainingfile: 'x' }, 'job_invalid'],
     ['options out of range', { training: { learning_rate: -1 } }, 'job_invalid'],
     ['an option that is not done', { training: { loraplus_lr_ratio: 16 } }, 'unsupported'],
-    ['a missing model', { base_model: 'nowhere' }, 'model_config_missing'],
+    ['a missing model', { base_model: 'nowhere' }, 'model_folder_not_found'],
     ['a missing data set', { training_file: 'nowhere.jsonl' }, 'file_not_found'],
     ['a data set in another format', { training_file: 'model/config.json' }, 'invalid_data'],
     ['targets that match nothing', { lora: { target_modules: ['quux'] } }, 'no_target_modules'],

@@ -55,7 +55,7 @@ test('one process answers prompt after prompt, at a low priority and without sec
   vi.stubEnv('S3_SECRET_KEY', 'secret');
   const generators = start({ GENERATION_MEMORY_BYTES: '1234' });
   const first = await factsOf(generators);
-  expect(first.priority).toBe(constants.priority.PRIORITY_BELOW_NORMAL);
+  expect(first.priority).toBe(constants.priority.PRIORITY_BELOW_NORMAL / 2);
   expect(first.names).not.toContain('S3_SECRET_KEY');
   expect(first.names).toContain('GLIBC_TUNABLES');
   expect(first.arguments).toEqual([join(home, 'cache'), '1234']);
