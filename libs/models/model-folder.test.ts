@@ -44,7 +44,11 @@ describe('every supported family of the fixtures opens', () => {
     const named = [...model.tree.parameters()].map(({ name }) => name);
     expect([...model.parameters.keys()]).toEqual(named);
     expect(model.realFolders).toEqual([await realpath(folder)]);
-    expect(model).toMatchObject({ tokenizer: null, ignoredTensors: [], warnings: [] });
+    expect(model).toMatchObject({
+      tokenizer: null,
+      ignoredTensors: [...model.otherParts.keys()].toSorted(),
+      warnings: [],
+    });
     const bytes = { float32: 4, bfloat16: 2, float16: 2 };
     for (const parameter of model.parameters.values()) {
       const elements = parameter.shape.reduce((a, b) => a * b);
@@ -133,6 +137,18 @@ describe('weights that do not fit are refused with every name and shape', () => 
     const { ignoredTensors } = await openModelFolder(folder);
     expect(ignoredTensors).toEqual(['model.layers.0.self_attn.rotary_emb.inv_freq']);
   });
+});
+
+test('keys and values in the files of a layer that reads those of another are left unread', async () => {
+  const [own, shared] = [1, 3].map((layer) => `model.layers.${layer}.self_attn`);
+  const folder = await folderOf('gemma4-text', (tensors) => {
+    for (const name of ['k_proj', 'v_proj', 'k_norm']) {
+      tensors.set(`${shared}.${name}.weight`, tensors.get(`${own}.${name}.weight`)!);
+    }
+  });
+  const { ignoredTensors, parameters } = await openModelFolder(folder);
+  expect(ignoredTensors).toEqual(['k_norm', 'k_proj', 'v_proj'].map((name) => `${shared}.${name}.weight`));
+  expect(parameters.has(`${own}.k_proj.weight`)).toBe(true);
 });
 
 describe('an output embedding beside a tied input embedding', () => {

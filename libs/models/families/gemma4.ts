@@ -50,6 +50,8 @@ export const gemma4 = defineFamily<Gemma4Config>({
   architecture: 'Gemma4ForCausalLM',
   modelType: 'gemma4_text',
   defaultTargets: ['q_proj', 'v_proj'],
+  // Files have keys and values for layers that read another's too.
+  files: { ignored: /\.layers\.\d+\.self_attn\.([kv]_proj|k_norm)\.(weight|bias)$/ },
   parse: (reader) => {
     reader.expect('enable_moe_block', [false], 'mixtures of experts are not done; use a dense model');
     reader.expect('use_bidirectional_attention', ['vision'], 'only causal attention is done');
