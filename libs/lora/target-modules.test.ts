@@ -85,24 +85,30 @@ describe('the trainings of the fixtures adapt the tensors that PEFT saved, in fi
 });
 
 describe('inside an image-text model only layers of the text model are named', () => {
-  const resolveOn = async (name: string, config: LoraConfigInput) =>
-    resolveTargetModules(
-      buildModel(await readModelConfig(path.join(lora, '../families', name))),
-      parseLoraConfig(config),
-    );
+  /** What a configuration names in an image-text model, and in its text model by itself. */
+  const resolveBoth = (name: string, config: LoraConfigInput) => {
+    const file = readFileSync(path.join(lora, '../families', name, 'config.json'), 'utf8');
+    const json = JSON.parse(file) as { text_config: unknown };
+    const resolve = (json: unknown) =>
+      resolveTargetModules(buildModel(parseModelConfig(json)), parseLoraConfig(config));
+    const alone = resolve(json.text_config).modules.map(({ path }) => path);
+    return {
+      wrapped: resolve(json),
+      alone: alone.map((path) => path.replace('model.', 'model.language_model.')),
+    };
+  };
+  const names = ['gemma3-wrapped', 'gemma4-wrapped', 'mistral3-wrapped', 'ministral3-wrapped'];
 
-  test('where nothing is said, by an expression that no vision tower matches', async () => {
-    const { modules, config } = await resolveOn('gemma3-wrapped', { r: 2 });
-    expect(config.target_modules).toBe('.*language_model\\..*\\.(q_proj|v_proj)');
-    const alone = await resolveOn('gemma3-text', { r: 2 });
-    expect(modules.map(({ path }) => path.replace('model.language_model.', 'model.'))).toEqual(
-      alone.modules.map(({ path }) => path),
-    );
+  test.each(names)('%s: where nothing is said, by an expression', (name) => {
+    const { wrapped, alone } = resolveBoth(name, { r: 2 });
+    expect(wrapped.config.target_modules).toBe('.*language_model\\..*\\.(q_proj|v_proj)');
+    expect(wrapped.modules.map(({ path }) => path)).toEqual(alone);
   });
 
-  test('all-linear, by whole paths', async () => {
-    const { modules, config } = await resolveOn('gemma3-wrapped', { target_modules: 'all-linear', r: 2 });
-    expect(config.target_modules).toEqual(modules.map(({ path }) => path).toSorted());
+  test.each(names)('%s: all-linear, by whole paths', (name) => {
+    const { wrapped, alone } = resolveBoth(name, { target_modules: 'all-linear', r: 2 });
+    expect(wrapped.config.target_modules).toEqual(alone.toSorted());
+    expect(wrapped.modules.map(({ path }) => path)).toEqual(alone);
   });
 });
 

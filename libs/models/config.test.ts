@@ -87,6 +87,28 @@ describe('silent files get the defaults of the configuration classes of transfor
     expect(new Set(windowsOf({ model_type: 'qwen2' }))).toEqual(new Set([null]));
   });
 
+  test('mistral3 without a text model has that of Mistral Small 3.1, with one the defaults of mistral', () => {
+    for (const text_config of [undefined, null]) {
+      expect(parseModelConfig({ model_type: 'mistral3', text_config })).toMatchObject({
+        hiddenSize: 5120,
+        layers: 40,
+        headDim: 128,
+        vocabSize: 131_072,
+        rmsNormEps: 1e-5,
+        rope: { theta: 1e9 },
+        slidingWindow: null,
+        tieWordEmbeddings: true,
+      });
+    }
+    expect(parseModelConfig({ model_type: 'mistral3', text_config: { hidden_size: 64 } })).toMatchObject({
+      hiddenSize: 64,
+      layers: 32,
+      headDim: 2,
+      vocabSize: 32_000,
+      slidingWindow: 4096,
+    });
+  });
+
   test('null key heads mean one for each head', () => {
     for (const model_type of ['llama', 'mistral', 'qwen2']) {
       expect(treeOf({ model_type, num_key_value_heads: null }).attentions[0]!.kvHeads).toBe(32);
@@ -137,6 +159,12 @@ describe('options that change the mathematics are refused by name', () => {
   ])('%s', (option, config) => {
     expect(() => parseModelConfig({ model_type: 'llama', ...config })).toThrow(
       expect.objectContaining({ code: 'unsupported', details: { architecture: 'LlamaForCausalLM', option } }),
+    );
+  });
+
+  test('a text model of another family inside an image-text model', () => {
+    expect(() => parseModelConfig({ model_type: 'mistral3', text_config: { model_type: 'llama' } })).toThrow(
+      /model_type "llama" is not supported .* its text model may be mistral or ministral3$/,
     );
   });
 

@@ -29,10 +29,11 @@ const done = new Set([
     'starcoder2',
     'ministral3',
   ].map((name) => `families/${name}`),
-  ...['fused-qkv-phi3', 'gpt2-conv1d'].map((name) => `lora/${name}`),
+  ...['fused-qkv-phi3', 'gpt2-conv1d', 'ministral3-wrapped'].map((name) => `lora/${name}`),
   ...['gemma', 'gemma2', 'gemma3-text', 'gemma3-wrapped', 'gemma4-text', 'lfm2'].map(
     (name) => `families/${name}`,
   ),
+  ...['gemma4', 'mistral3', 'ministral3'].map((name) => `families/${name}-wrapped`),
   ...['qwen3', 'gemma2', 'gemma3', 'lfm2'].map((name) => `lora/${name}-all-linear`),
   ...['qv', 'all-linear-rslora', 'patterns', 'regex-one-layer', 'layers-to-transform'].map(
     (name) => `lora/${name}`,

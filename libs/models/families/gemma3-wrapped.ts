@@ -1,12 +1,13 @@
 /** Gemma 3 as image-text models, of which the text model is trained. */
 import { gemma3 } from '#models/families/gemma3.js';
-import { wrapped } from '#models/families/wrapped.js';
+import { llavaNames, wrapped } from '#models/families/wrapped.js';
 
-export const gemma3Wrapped = wrapped(gemma3, {
+export const gemma3Wrapped = wrapped({
+  name: 'Gemma 3 with images',
   architecture: 'Gemma3ForConditionalGeneration',
   modelType: 'gemma3',
+  texts: [gemma3],
   tieWordEmbeddings: true,
-  // Files of before transformers 4.52, which it still writes.
-  olderNames: (name) => `language_model.${name.replace('model.language_model.', 'model.')}`,
+  olderNames: llavaNames,
   otherParts: /^(model\.)?(vision_tower|multi_modal_projector)\./,
 });

@@ -6,6 +6,7 @@ import { gemma2 } from '#models/families/gemma2.js';
 import { gemma3 } from '#models/families/gemma3.js';
 import { gemma3Wrapped } from '#models/families/gemma3-wrapped.js';
 import { gemma4 } from '#models/families/gemma4.js';
+import { gemma4Wrapped } from '#models/families/gemma4-wrapped.js';
 import { gptNeox } from '#models/families/gpt-neox.js';
 import { gpt2 } from '#models/families/gpt2.js';
 import { granite } from '#models/families/granite.js';
@@ -19,6 +20,7 @@ import { lfm2 } from '#models/families/lfm2.js';
 import { llama } from '#models/families/llama.js';
 import { ministral3 } from '#models/families/ministral3.js';
 import { mistral } from '#models/families/mistral.js';
+import { mistral3Wrapped } from '#models/families/mistral3-wrapped.js';
 import { qwen2 } from '#models/families/qwen2.js';
 import { qwen3 } from '#models/families/qwen3.js';
 import type { ModelConfig } from '#models/model-config.js';
@@ -28,6 +30,7 @@ export const families: readonly Family[] = [
   llama,
   mistral,
   ministral3,
+  mistral3Wrapped,
   qwen2,
   qwen3,
   gemma,
@@ -35,6 +38,7 @@ export const families: readonly Family[] = [
   gemma3,
   gemma3Wrapped,
   gemma4,
+  gemma4Wrapped,
   phi3,
   smollm3,
   olmo2,
