@@ -29,7 +29,7 @@ const done = new Set([
     'starcoder2',
     'ministral3',
   ].map((name) => `families/${name}`),
-  ...['fused-qkv-phi3', 'gpt2-conv1d', 'ministral3-wrapped'].map((name) => `lora/${name}`),
+  ...['fused-qkv-phi3', 'gpt2-conv1d', 'gemma4-wrapped', 'ministral3-wrapped'].map((name) => `lora/${name}`),
   ...['gemma', 'gemma2', 'gemma3-text', 'gemma3-wrapped', 'gemma4-text', 'lfm2'].map(
     (name) => `families/${name}`,
   ),
