@@ -23,11 +23,14 @@ export const request = z.union([
 ]);
 export type Request = z.infer<typeof request>;
 
+/** Memory that the child has now. */
+const residentBytes = z.int().optional();
+
 /** From the child, under the number of the call. */
 export const reply = z.union([
   z.strictObject({ call, update: z.unknown() }),
-  z.strictObject({ call, result: z.unknown() }),
-  z.strictObject({ call, error: errorFacts }),
+  z.strictObject({ call, result: z.unknown(), residentBytes }),
+  z.strictObject({ call, error: errorFacts, residentBytes }),
 ]);
 export type Reply = z.infer<typeof reply>;
 

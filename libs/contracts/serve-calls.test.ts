@@ -9,6 +9,8 @@ const methods = {
   wait: { input: z.null(), update: z.never(), result: z.null() },
 };
 
+const residentBytes = 80e6;
+
 let said: unknown[];
 let gone: number;
 let server: ReturnType<typeof serveCalls<typeof methods>>;
@@ -21,6 +23,7 @@ beforeEach(() => {
   vi.spyOn(console, 'error').mockImplementation(() => undefined);
   vi.stubGlobal('process', {
     connected: true,
+    memoryUsage: { rss: () => residentBytes },
     on: channel.on.bind(channel),
     once: channel.once.bind(channel),
     disconnect: () => channel.emit('disconnect'),
@@ -59,9 +62,9 @@ test('a call is answered with its updates, its result or its error', async () =>
   await server.close();
   expect(said).toEqual([
     { call: 1, update: 'half way' },
-    { call: 2, error: { code: 'invalid_request', message: 'below 0', details: { value: -1 } } },
-    { call: 3, error: { code: 'internal_error', message: 'of nothing', details: {} } },
-    { call: 1, result: 8 },
+    { call: 2, error: { code: 'invalid_request', message: 'below 0', details: { value: -1 } }, residentBytes },
+    { call: 3, error: { code: 'internal_error', message: 'of nothing', details: {} }, residentBytes },
+    { call: 1, result: 8, residentBytes },
   ]);
 });
 
@@ -76,6 +79,7 @@ test.each([
     {
       call: 1,
       error: { code: 'message_unreadable', message: expect.stringContaining(text) as unknown, details: {} },
+      residentBytes,
     },
   ]);
 });

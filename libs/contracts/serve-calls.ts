@@ -92,7 +92,7 @@ class CallServer<M extends Methods> {
         signal: abort.signal,
         update,
       });
-      this.send({ call, result });
+      this.send({ call, result, residentBytes: process.memoryUsage.rss() });
     } catch (error) {
       this.fail(call, error);
     } finally {
@@ -104,7 +104,7 @@ class CallServer<M extends Methods> {
     const facts = factsOf(error);
     // The message alone does not tell where a bug is.
     if (facts.code === 'internal_error') console.error(error);
-    this.send({ call, error: facts });
+    this.send({ call, error: facts, residentBytes: process.memoryUsage.rss() });
   }
 
   private send(reply: Reply | LoopReport): void {

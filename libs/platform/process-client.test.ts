@@ -13,6 +13,7 @@ const methods = {
   refuse: { input: z.null(), update: z.never(), result: z.null() },
   garble: { input: z.enum(['update', 'result', 'shape']), update: z.int(), result: z.int() },
   wait: { input: z.object({ deaf: z.boolean() }), update: z.null(), result: z.null() },
+  weigh: { input: z.int(), update: z.never(), result: z.null() },
   die: { input: z.null(), update: z.int(), result: z.null() },
   exit: { input: z.null(), update: z.never(), result: z.null() },
 };
@@ -41,6 +42,7 @@ process.on('message', ({ call, method, input, cancel }) => {
     if (input.deaf) deaf.add(call);
     send({ call, update: null });
   }
+  if (method === 'weigh') send({ call, result: null, residentBytes: input });
   if (method === 'die') {
     console.error('out of luck');
     send({ call, update: 1 });
@@ -183,7 +185,7 @@ test('a process that says nothing for too long is ended', async () => {
 });
 
 test('a process on demand lives while it is held, and ends a while after', async () => {
-  const process = new ProcessOnDemand(settings, 50);
+  const process = new ProcessOnDemand(settings, { idleMilliseconds: 50 });
   expect(process.running).toBeUndefined();
   let pid: number;
   {
@@ -196,4 +198,49 @@ test('a process on demand lives while it is held, and ends a while after', async
   expect(await process.client().call('count', { to: 2 })).toEqual({ counted: 2 });
   expect(process.client().pid).not.toBe(pid);
   await process.end();
+});
+
+describe('a process on demand whose memory has grown', () => {
+  test('takes no more calls, and ends when it has answered those that it has', async () => {
+    const process = new ProcessOnDemand(settings, { idleMilliseconds: 60_000, keptBytes: 100 });
+    using _ = process.hold();
+    const first = process.client();
+    const abort = new AbortController();
+    const begun = first.call('wait', { deaf: false }, { signal: abort.signal });
+    await first.call('weigh', 101);
+    const second = process.client();
+    expect(second.pid).not.toBe(first.pid);
+    expect(await second.call('count', { to: 1 })).toEqual({ counted: 1 });
+    expect(first.isAlive).toBe(true);
+    abort.abort(new Error('gone'));
+    await expect(begun).rejects.toThrow('gone');
+    expect(await first.ended).toMatchObject({ signal: 'SIGKILL' });
+    expect(second.isAlive).toBe(true);
+    await process.end();
+  });
+
+  test('ends at once when nobody needs it', async () => {
+    const process = new ProcessOnDemand(settings, { idleMilliseconds: 60_000, keptBytes: 100 });
+    let grown: ReturnType<typeof process.client>;
+    {
+      using _ = process.hold();
+      grown = process.client();
+      await grown.call('weigh', 100);
+      expect(process.client()).toBe(grown);
+      await grown.call('weigh', 101);
+    }
+    expect(process.running).toBeUndefined();
+    expect(await grown.ended).toMatchObject({ signal: 'SIGKILL' });
+  });
+
+  test('is ended with the others, also while it answers', async () => {
+    const process = new ProcessOnDemand(settings, { idleMilliseconds: 60_000, keptBytes: 100 });
+    using _ = process.hold();
+    const grown = process.client();
+    const begun = grown.call('wait', { deaf: true });
+    await grown.call('weigh', 101);
+    process.client();
+    await Promise.all([process.end(), expect(begun).rejects.toMatchObject({ code: 'task_died' })]);
+    expect(grown.isAlive).toBe(false);
+  });
 });

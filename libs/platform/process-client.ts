@@ -79,6 +79,8 @@ export class ProcessClient<M extends Methods> {
   private readonly waiting = new Map<number, Waiting>();
   private lastCall = 0;
   private hasEnded = false;
+  private isRetired = false;
+  private residentBytes = 0;
 
   /** Starts the process. Calls fail with `settings.died` if that is not possible. */
   constructor(private readonly settings: ProcessSettings<M>) {
@@ -99,6 +101,11 @@ export class ProcessClient<M extends Methods> {
   get isAlive(): boolean {
     const { child } = this.process;
     return !this.hasEnded && child.connected && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** Memory that the process had when it last answered a call. */
+  get lastResidentBytes(): number {
+    return this.residentBytes;
   }
 
   /** How many calls were not answered yet. */
@@ -159,6 +166,7 @@ export class ProcessClient<M extends Methods> {
       throw failure ?? error;
     } finally {
       this.waiting.delete(call);
+      if (this.isRetired && this.waiting.size === 0) this.kill();
       signal?.removeEventListener('abort', onAbort);
       watch?.stop();
       for (const timer of timers) clearTimeout(timer);
@@ -167,6 +175,12 @@ export class ProcessClient<M extends Methods> {
 
   kill(): void {
     if (this.process.child.exitCode === null) this.process.child.kill('SIGKILL');
+  }
+
+  /** Ends it when it has answered the calls that it has. */
+  retire(): void {
+    this.isRetired = true;
+    if (this.waiting.size === 0) this.kill();
   }
 
   private send(request: Request): void {
@@ -185,6 +199,9 @@ export class ProcessClient<M extends Methods> {
       return;
     }
     const parsed = reply.safeParse(message);
+    if (parsed.success && 'residentBytes' in parsed.data) {
+      this.residentBytes = parsed.data.residentBytes ?? this.residentBytes;
+    }
     const error = parsed.success ? this.hand(parsed.data, waiting) : parsed.error;
     if (!error) return;
     waiting.reject(

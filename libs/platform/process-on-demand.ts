@@ -2,14 +2,23 @@
 import type { Methods } from '#contracts/process-calls.js';
 import { ProcessClient, type ProcessSettings } from '#platform/process-client.js';
 
+export interface KeepOptions {
+  /** Time after which it ends when nobody needs it. */
+  readonly idleMilliseconds: number;
+  /** One that has more memory than this takes no more calls: the next call starts another. Default without bound. */
+  readonly keptBytes?: number;
+}
+
 export class ProcessOnDemand<M extends Methods> {
   private current: ProcessClient<M> | undefined;
+  /** Those that only answer what they were asked. */
+  private readonly retired = new Set<ProcessClient<M>>();
   private holders = 0;
   private idle: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly settings: () => ProcessSettings<M>,
-    private readonly idleMilliseconds: number,
+    private readonly options: KeepOptions,
   ) {}
 
   /** The process, while there is one that lives. */
@@ -17,8 +26,9 @@ export class ProcessOnDemand<M extends Methods> {
     return this.current?.isAlive ? this.current : undefined;
   }
 
-  /** The process, started if there is none. To be called by holders. */
+  /** The process, started if there is none. To be called by holders, for each call. */
   client(): ProcessClient<M> {
+    this.retireGrown();
     return (this.current = this.running ?? new ProcessClient(this.settings()));
   }
 
@@ -29,7 +39,8 @@ export class ProcessOnDemand<M extends Methods> {
     return {
       [Symbol.dispose]: () => {
         if (--this.holders > 0) return;
-        this.idle = setTimeout(() => void this.end(), this.idleMilliseconds).unref();
+        this.retireGrown();
+        this.idle = setTimeout(() => void this.end(), this.options.idleMilliseconds).unref();
       },
     };
   }
@@ -37,9 +48,18 @@ export class ProcessOnDemand<M extends Methods> {
   /** Ends it; what it is being asked fails. The next call starts another. */
   async end(): Promise<void> {
     clearTimeout(this.idle);
-    const { current } = this;
+    const all = [...this.retired, ...(this.current ? [this.current] : [])];
     this.current = undefined;
-    current?.kill();
-    await current?.ended;
+    for (const process of all) process.kill();
+    await Promise.all(all.map(({ ended }) => ended));
+  }
+
+  private retireGrown(): void {
+    const { current } = this;
+    if (!current || current.lastResidentBytes <= (this.options.keptBytes ?? Infinity)) return;
+    this.current = undefined;
+    this.retired.add(current);
+    void current.ended.then(() => this.retired.delete(current));
+    current.retire();
   }
 }

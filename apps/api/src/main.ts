@@ -3,6 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { LowrankError } from '#base/errors.js';
 import { ApiKeys } from '#jobs/api-keys.js';
 import { type Configuration, parseConfiguration } from '#platform/config.js';
+import { keepHeapSmall } from '#platform/heap-growth.js';
 import { createLog } from '#platform/log.js';
 import { privateUmask } from '#platform/private-home.js';
 import { openPlatform, type Platform } from '#platform/platform.js';
@@ -14,6 +15,7 @@ const longestShutdownMs = 8_000;
 
 async function main(): Promise<void> {
   process.umask(privateUmask);
+  keepHeapSmall();
   const configuration = parseConfiguration(process.env);
   const log = createLog({ level: configuration.logLevel, name: 'api' });
   const platform = await openPlatform(configuration, { name: 'api', log });

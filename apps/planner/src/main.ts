@@ -4,6 +4,8 @@
  */
 import { serveCalls } from '#contracts/serve-calls.js';
 import { plannerMethods } from '#jobs/planner-calls.js';
+import { keepHeapSmall } from '#platform/heap-growth.js';
 import { plannerHandlers } from './handlers.js';
 
+keepHeapSmall();
 serveCalls(plannerMethods, plannerHandlers());

@@ -46,7 +46,7 @@ export class Generators implements OnModuleDestroy {
     const settings = { main, cacheFolder: path.join(home, 'cache'), memoryBytes };
     this.process = new ProcessOnDemand(
       () => generatorProcess(settings, platform.log),
-      1000 * generationIdleSeconds,
+      { idleMilliseconds: 1000 * generationIdleSeconds },
     );
   }
 

@@ -18,7 +18,7 @@ export class PreviewProcess {
 
   constructor(idleMilliseconds = usualIdleMilliseconds) {
     const settings = { methods: previewMethods, name: 'previews', main: previewMain, died };
-    this.process = new ProcessOnDemand(() => settings, idleMilliseconds);
+    this.process = new ProcessOnDemand(() => settings, { idleMilliseconds });
   }
 
   /** Its number, while there is one. */

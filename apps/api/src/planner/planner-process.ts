@@ -5,7 +5,7 @@ import type { Methods } from '#contracts/process-calls.js';
 import { plannerMethods } from '#jobs/planner-calls.js';
 import type { Log } from '#platform/log.js';
 import { howEnded, type ProcessClient } from '#platform/process-client.js';
-import { ProcessOnDemand } from '#platform/process-on-demand.js';
+import { type KeepOptions, ProcessOnDemand } from '#platform/process-on-demand.js';
 import { programFolder } from '../program.js';
 
 /** A process that is there when it is needed; tests have one that is none. */
@@ -15,13 +15,13 @@ export interface OnDemand<M extends Methods> {
   end(): Promise<void>;
 }
 
-/** Starts what plans, with the milliseconds after which it ends when it is idle. */
-export type StartPlanner = (log: Log, idleMilliseconds: number) => OnDemand<typeof plannerMethods>;
+/** Starts what plans. */
+export type StartPlanner = (log: Log, options: KeepOptions) => OnDemand<typeof plannerMethods>;
 
 /** Where it is compiled to, seen from the sources and from what was built of them alike. */
 const plannerMain = path.join(programFolder, 'dist/apps/planner/src/main.js');
 
-export const startPlanner: StartPlanner = (log, idleMilliseconds) =>
+export const startPlanner: StartPlanner = (log, options) =>
   new ProcessOnDemand(
     () => ({
       methods: plannerMethods,
@@ -37,5 +37,5 @@ export const startPlanner: StartPlanner = (log, idleMilliseconds) =>
         );
       },
     }),
-    idleMilliseconds,
+    options,
   );

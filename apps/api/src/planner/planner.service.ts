@@ -24,8 +24,11 @@ const waitingPlans = { waitingOfOne: 32, waiting: 128 };
 /** Uploads are on the disk while they wait to be checked. */
 const checksAtOnce = 2;
 const waitingChecks = { waitingOfOne: 1000, waiting: 4000 };
-const plannerIdleMilliseconds = 10 * 60_000;
-const checkerIdleMilliseconds = 30_000;
+const planKeptMilliseconds = 10 * 60_000;
+/** Tokenizers, and heads of data sets. */
+const planner = { idleMilliseconds: planKeptMilliseconds, keptBytes: 400e6 };
+/** One that was just started has 80 MB, and knows nothing that would be missed. */
+const checker = { idleMilliseconds: 30_000, keptBytes: 130e6 };
 /** Seconds for a plan, and for one whose client is gone. */
 const planSeconds = 60;
 const graceSeconds = 1;
@@ -38,7 +41,7 @@ const graceSeconds = 1;
 export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly plans = new FairQueue({ atOnce: plansAtOnce, ...waitingPlans, what: 'plans' });
   private readonly checks = new FairQueue({ atOnce: checksAtOnce, ...waitingChecks, what: 'uploads' });
-  private readonly known = new KnownPlans(plannerIdleMilliseconds);
+  private readonly known = new KnownPlans(planKeptMilliseconds);
   /** Those that plan nothing now. */
   private readonly free: PlannerProcess[];
   private readonly planners: readonly PlannerProcess[];
@@ -49,9 +52,9 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(PLANNER) start: StartPlanner,
   ) {
     const { log } = platform;
-    this.planners = Array.from({ length: plansAtOnce }, () => start(log, plannerIdleMilliseconds));
+    this.planners = Array.from({ length: plansAtOnce }, () => start(log, planner));
     this.free = [...this.planners];
-    this.checker = start(log, checkerIdleMilliseconds);
+    this.checker = start(log, checker);
   }
 
   /** Loads the modules of one before the first plan comes. */
