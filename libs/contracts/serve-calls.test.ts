@@ -62,7 +62,11 @@ test('a call is answered with its updates, its result or its error', async () =>
   await server.close();
   expect(said).toEqual([
     { call: 1, update: 'half way' },
-    { call: 2, error: { code: 'invalid_request', message: 'below 0', details: { value: -1 } }, residentBytes },
+    {
+      call: 2,
+      error: { code: 'invalid_request', message: 'below 0', details: { value: -1 } },
+      residentBytes,
+    },
     { call: 3, error: { code: 'internal_error', message: 'of nothing', details: {} }, residentBytes },
     { call: 1, result: 8, residentBytes },
   ]);

@@ -4,10 +4,11 @@ import { LowrankError } from '#base/errors.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import { JobEvent } from '#platform/database/entities/job-event.js';
 import { Metric, type MetricKind } from '#platform/database/entities/metric.js';
+import { narrowTo, pageKeys } from '#platform/database/page-keys.js';
 
 /** A page of rows that are numbered within their job. */
 export interface SeqPage {
-  /** At most 1,000. */
+  /** At most 1,000; large rows make a smaller page. */
   readonly limit: number;
   /** Rows after this number in the direction of the page. */
   readonly after?: number;
@@ -49,8 +50,7 @@ export class JobHistory {
     const query = this.database.manager
       .createQueryBuilder(Checkpoint, 'row')
       .where('row.jobId = :jobId', { jobId })
-      .orderBy('row.step', 'DESC')
-      .take(limit + 1);
+      .orderBy('row.step', 'DESC');
     if (after !== undefined) {
       const step = await this.stepOf(jobId, after);
       if (step === undefined) {
@@ -60,7 +60,8 @@ export class JobHistory {
       }
       query.andWhere('row.step < :step', { step });
     }
-    return cut(await query.getMany(), limit);
+    const { keys, hasMore } = await pageKeys(query, 'id', limit);
+    return { rows: await narrowTo(query, 'id', keys).getMany(), hasMore };
   }
 
   /** The step of a checkpoint that is kept, or was: the events of the job still tell. */
@@ -81,11 +82,8 @@ async function numberedPage<T extends { seq: number }>(
   { limit, after, order = 'ascending' }: SeqPage,
 ): Promise<Page<T>> {
   const isAscending = order === 'ascending';
-  query.orderBy('row.seq', isAscending ? 'ASC' : 'DESC').take(limit + 1);
+  query.orderBy('row.seq', isAscending ? 'ASC' : 'DESC');
   if (after !== undefined) query.andWhere(`row.seq ${isAscending ? '>' : '<'} :after`, { after });
-  return cut(await query.getMany(), limit);
-}
-
-function cut<T>(found: T[], limit: number): Page<T> {
-  return { rows: found.slice(0, limit), hasMore: found.length > limit };
+  const { keys, hasMore } = await pageKeys(query, 'seq', limit);
+  return { rows: await narrowTo(query, 'seq', keys).getMany(), hasMore };
 }

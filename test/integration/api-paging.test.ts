@@ -181,3 +181,34 @@ test('an id that was never in the list is refused', async () => {
     expect({ path, status, param: body.error.param }).toEqual({ path, status: 400, param: 'after' });
   }
 });
+
+const long = `repeat('a', 300000)`;
+const longObject = `jsonb_build_object('a', ${long})`;
+/** What makes the rows of lists large. */
+const enlarge: Readonly<Record<string, string>> = {
+  '/v1/files': `UPDATE stored_file SET filename = ${long}`,
+  '/v1/fine_tuning/jobs': `UPDATE job SET metadata = ${longObject}`,
+  '/v1/adapters': `UPDATE adapter SET config = config || ${longObject}`,
+  '/v1/compositions': `UPDATE task SET error = ${longObject}`,
+  '/v1/fine_tuning/jobs/{id}/events': `UPDATE job_event SET message = ${long}`,
+  '/v1/fine_tuning/jobs/{id}/metrics': `UPDATE metric SET "values" = ${longObject}`,
+  '/v1/fine_tuning/jobs/{id}/checkpoints': `UPDATE checkpoint SET metrics = ${longObject}`,
+};
+
+test.each(Object.keys(enlarge))('large rows make small pages of %s, and none is left out', async (path) => {
+  const list = lists.find((list) => list.path === path)!;
+  if (path.endsWith('/checkpoints')) await api.platform.database.manager.upsert(Checkpoint, kept, ['id']);
+  await list.fill?.();
+  const ids = (await get(`${path}?limit=100`)).data.map(({ id }) => id);
+  expect(ids.length).toBeGreaterThanOrEqual(count);
+  await api.platform.database.query(enlarge[path]!);
+  const seen: string[] = [];
+  for (let after = ''; ;) {
+    const { text, body } = await api.call('GET', `${path}?limit=100${after}`.replace('{id}', jobId));
+    expect(text.length).toBeLessThan(1.2e6);
+    seen.push(...body.data.map(({ id }) => id));
+    if (!body.has_more) break;
+    after = `&after=${body.last_id}`;
+  }
+  expect(seen).toEqual(ids);
+});

@@ -157,6 +157,15 @@ test('a configuration that would make every answer about the job huge is refused
   expect(problems).toMatchObject([{ field: 'lora', fix: expect.stringContaining('regular expression') }]);
 });
 
+test('sample prompts that would make every answer about the job huge are refused', () => {
+  const prompts = (length: number) => ({
+    sample_prompts: Array.from({ length: 16 }, () => 'a'.repeat(length)),
+  });
+  expect(parseJobCreate({ ...smallest, training: prompts(10_000) }).options.sample_prompts).toHaveLength(16);
+  const { problems } = refusalOf({ ...smallest, training: prompts(60_000) }) as OptionsError;
+  expect(problems).toMatchObject([{ field: 'training', fix: expect.stringContaining('shorter') }]);
+});
+
 test('problems come before what is not done', () => {
   expect(problemsOf({ ...smallest, seed: 'x', integrations: [{ type: 'wandb' }] })).toEqual(['seed']);
   expect(problemsOf({ ...smallest, integrations: [{ type: 'wandb' }] })).toEqual(['integrations']);

@@ -22,8 +22,9 @@ export const jobDevices = ['auto', 'cpu', 'webgpu', 'cuda', 'eager', 'tfjs-node'
 export type JobDevice = (typeof jobDevices)[number];
 
 const maxSeed = Number.MAX_SAFE_INTEGER;
-/** Characters of JSON: every answer about a job carries its configuration. */
+/** Characters of JSON: every answer about a job carries its configuration and its options. */
 const maxLoraLength = 65_536;
+const maxTrainingLength = 262_144;
 
 const fields = {
   /** Name of a base model, or of a fine-tuned one to go on training. */
@@ -197,8 +198,10 @@ function check(body: unknown): Checked {
   };
   const loraConfig = checkLora(lora ?? {}, all);
   if (loraConfig) all.loraConfig = loraConfig;
-  // What the eager device cannot do is known only with the device beside the options.
   const options = training ?? {};
+  const advice = 'give fewer or shorter sample_prompts';
+  if (isTooLong('training', options, { most: maxTrainingLength, advice }, all)) return all;
+  // What the eager device cannot do is known only with the device beside the options.
   const isEager =
     typeof device === 'string' &&
     isEagerDevice(device) &&
@@ -225,16 +228,22 @@ function addWithin(all: Collected, part: string, { problems, refused }: Findings
   all.refused.push(...refused.map(under));
 }
 
+function isTooLong(
+  field: string,
+  value: unknown,
+  { most, advice }: { readonly most: number; readonly advice: string },
+  all: Collected,
+): boolean {
+  const { length } = JSON.stringify(value);
+  if (length <= most) return false;
+  const problem = `${length} characters of JSON are too many`;
+  all.problems.push({ field, problem, fix: `give at most ${most}: ${advice}` });
+  return true;
+}
+
 function checkLora(lora: unknown, all: Collected): LoraConfig | undefined {
-  const { length } = JSON.stringify(lora);
-  if (length > maxLoraLength) {
-    all.problems.push({
-      field: 'lora',
-      problem: `${length} characters of JSON are too many`,
-      fix: `give at most ${maxLoraLength}: choose layers by a regular expression in place of a list`,
-    });
-    return undefined;
-  }
+  const advice = 'choose layers by a regular expression in place of a list';
+  if (isTooLong('lora', lora, { most: maxLoraLength, advice }, all)) return undefined;
   try {
     return parseLoraConfig(lora);
   } catch (error) {

@@ -2,6 +2,7 @@
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { ApiError } from '../errors/api-error.js';
 import type { Page } from '#contracts/http/pages.js';
+import { narrowTo, pageKeys } from '#platform/database/page-keys.js';
 
 export interface PageRequest {
   readonly limit: number;
@@ -10,7 +11,8 @@ export interface PageRequest {
 }
 
 /**
- * One page of a query over rows `row` with `id` and `createdAt`, newest first unless asked otherwise. `owned` is the list
+ * One page of a query over rows `row` with `id` and `createdAt`, newest first unless asked otherwise: `limit` rows, or
+ * fewer where these are large. `owned` is the list
  * without any filter and with the rows that were deleted: between two requests the row that a page ended with may be
  * deleted, or change so that the filter leaves it out, and the list still goes on after it. Throws ApiError 400 if
  * `after` is none of the owned rows.
@@ -24,12 +26,10 @@ export async function keysetPage<T extends ObjectLiteral & { id: string }, View 
   const direction = order === 'asc' ? 'ASC' : 'DESC';
   if (after !== undefined) await goOnAfter(query, owned, { after, order });
   const { alias } = query;
-  const rows = await query
-    .orderBy(`${alias}.createdAt`, direction)
-    .addOrderBy(`${alias}.id`, direction)
-    .take(limit + 1)
-    .getMany();
-  return pageOfRows(rows.slice(0, limit).map(view), rows.length > limit);
+  query.orderBy(`${alias}.createdAt`, direction).addOrderBy(`${alias}.id`, direction);
+  const { keys, hasMore } = await pageKeys(query, 'id', limit);
+  const rows = await narrowTo(query, 'id', keys).getMany();
+  return pageOfRows(rows.map(view), hasMore);
 }
 
 /** Leaves out of a query what came up to the row `after` of the owned ones. Throws ApiError 400 if it is none of them. */

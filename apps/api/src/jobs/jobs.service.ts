@@ -8,6 +8,7 @@ import { JobStore } from '#jobs/job-store.js';
 import type { MadeJob } from '#jobs/new-job.js';
 import { OutboxRelay } from '#jobs/outbox.js';
 import { Job } from '#platform/database/entities/job.js';
+import { narrowTo, pageKeys } from '#platform/database/page-keys.js';
 import type { Platform } from '#platform/platform.js';
 import { notFound } from '../errors/api-error.js';
 import { digestOfRequest } from '../http/idempotency.js';
@@ -56,11 +57,7 @@ export class JobsService {
     const owned = this.platform.database.manager
       .createQueryBuilder(Job, 'job')
       .where('job.projectId = :projectId', { projectId });
-    const rows = owned
-      .clone()
-      .orderBy('job.createdAt', direction)
-      .addOrderBy('job.id', direction)
-      .limit(limit + 1);
+    const rows = owned.clone().orderBy('job.createdAt', direction).addOrderBy('job.id', direction);
     if (after !== undefined) await goOnAfter(rows, owned, { after, order });
     if (status !== undefined) rows.andWhere('job.state = :status', { status });
     const metadata = metadataFilter(query);
@@ -68,10 +65,11 @@ export class JobsService {
     else if (metadata !== undefined) {
       rows.andWhere('job.metadata @> :pairs::jsonb', { pairs: JSON.stringify(metadata) });
     }
-    const found = await readJobs(rows);
+    const { keys, hasMore } = await pageKeys(rows, 'id', limit);
+    const found = await readJobs(narrowTo(rows, 'id', keys));
     return pageOfRows(
-      found.slice(0, limit).map((reading) => viewJob(reading)),
-      found.length > limit,
+      found.map((reading) => viewJob(reading)),
+      hasMore,
     );
   }
 

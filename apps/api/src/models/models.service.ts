@@ -10,7 +10,7 @@ import { AdaptersService } from '../adapters/adapters.service.js';
 import { ApiError, notFound } from '../errors/api-error.js';
 import { PLATFORM } from '../tokens.js';
 import { BaseModels } from './base-models.js';
-import { viewBaseModel, viewTunedModel } from './model-view.js';
+import { shownOfTuned, viewBaseModel, viewTunedModel } from './model-view.js';
 
 /** Models that jobs can name: base models, and what a project's jobs made of them. */
 @Injectable()
@@ -25,6 +25,7 @@ export class ModelsService {
     const { manager } = this.platform.database;
     const bases = await manager.find(BaseModel, { where: { replacedAt: IsNull() }, order: { name: 'ASC' } });
     const adapters = await manager.find(Adapter, {
+      select: shownOfTuned,
       where: { projectId, deletedAt: IsNull() },
       order: { createdAt: 'DESC', id: 'DESC' },
     });
