@@ -26,6 +26,9 @@ describe('a value in a message', () => {
           if (Number(key) > 100) throw new Error('looked at');
           return Reflect.get(list, key) as unknown;
         },
+        ownKeys() {
+          throw new Error('all of its keys asked for');
+        },
       },
     );
     expect(quote(values, 50)).toMatch(/^\[0,1,2/);

@@ -15,17 +15,32 @@ export function quote(value: unknown, limit = shownCharacters): string {
 function beginning(value: unknown, room: number): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, room));
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'nothing';
-  const isList = Array.isArray(value);
-  let json = isList ? '[' : '{';
-  for (const key in value) {
-    if (!Object.hasOwn(value, key)) continue;
-    if (json.length > 1) json += ',';
-    if (!isList) json += `${JSON.stringify(key.slice(0, room))}:`;
+  return Array.isArray(value) ? beginningOfList(value, room) : beginningOfObject(value, room);
+}
+
+/** By place: to go through a list by its keys makes all of them first, a text for each entry. */
+function beginningOfList(list: readonly unknown[], room: number): string {
+  let json = '[';
+  for (let i = 0; i < list.length; i++) {
+    if (i > 0) json += ',';
     if (json.length >= room) return json;
-    json += beginning((value as Record<string, unknown>)[key], room - json.length);
+    json += beginning(list[i], room - json.length);
     if (json.length >= room) return json;
   }
-  return json + (isList ? ']' : '}');
+  return `${json}]`;
+}
+
+function beginningOfObject(object: object, room: number): string {
+  let json = '{';
+  for (const key in object) {
+    if (!Object.hasOwn(object, key)) continue;
+    if (json.length > 1) json += ',';
+    json += `${JSON.stringify(key.slice(0, room))}:`;
+    if (json.length >= room) return json;
+    json += beginning((object as Record<string, unknown>)[key], room - json.length);
+    if (json.length >= room) return json;
+  }
+  return `${json}}`;
 }
 
 /** The first names of a list, and how many more there are. */

@@ -42,7 +42,10 @@ export const loopReport = z.strictObject({
 });
 export type LoopReport = z.infer<typeof loopReport>;
 
+/** Made once: zod compiles what it reads objects with. */
+const ofCall = z.looseObject({ call });
+
 /** The number of the call that a message belongs to, also where the rest of it cannot be read. */
 export function callOf(message: unknown): number | undefined {
-  return z.looseObject({ call }).safeParse(message).data?.call;
+  return ofCall.safeParse(message).data?.call;
 }
