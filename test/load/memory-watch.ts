@@ -1,39 +1,67 @@
-/** How much memory a process and those that it started have together. */
+/** How much memory the API has together with the processes that plan and check for it. */
 import { readFile } from 'node:fs/promises';
 import { familyOf } from '../e2e/service-process.js';
 
 const betweenLooks = 250;
+/** By `nameOf`. Those that answer prompts and compose hold models, and have bounds of their own. */
+const counted = /^(api|planner)\/main$/;
 
-/** Looks at a process and its descendants until it is asked for the most that they had at a time. */
+interface Size {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+export interface MostMemory {
+  readonly megabytes: number;
+  /** What each of the processes had then. */
+  readonly processes: string;
+  /** The most of the others that the API started, each at another time. */
+  readonly others: string;
+}
+
+/** Looks at the API and its descendants until it is asked for the most that they had at a time. */
 export class MemoryWatch {
   private readonly timer: NodeJS.Timeout;
   private looking: Promise<void> = Promise.resolve();
-  private most = { bytes: 0, processes: '' };
+  private most: readonly Size[] = [];
+  private readonly others = new Map<string, Size>();
 
-  constructor(root: number) {
+  constructor(api: number) {
     this.timer = setInterval(() => {
-      this.looking = this.looking.then(() => this.look(root));
+      this.looking = this.looking.then(() => this.look(api));
     }, betweenLooks);
   }
 
   /** Proportional set size, which counts pages that several processes share once, of all together. */
-  async stop(): Promise<{ readonly megabytes: number; readonly processes: string }> {
+  async stop(): Promise<MostMemory> {
     clearInterval(this.timer);
     await this.looking;
-    return { megabytes: Math.round(this.most.bytes / 1e6), processes: this.most.processes };
-  }
-
-  private async look(root: number): Promise<void> {
-    const sizes = await Promise.all(
-      familyOf(root).map(async (pid) => [await nameOf(pid), await pssOf(pid)] as const),
-    );
-    const bytes = sizes.reduce((sum, [, size]) => sum + size, 0);
-    if (bytes <= this.most.bytes) return;
-    this.most = {
-      bytes,
-      processes: sizes.map(([name, size]) => `${name} ${Math.round(size / 1e6)}`).join(', '),
+    return {
+      megabytes: megabytes(sum(this.most)),
+      processes: listed(this.most),
+      others: listed([...this.others.values()]),
     };
   }
+
+  private async look(api: number): Promise<void> {
+    const sizes = await Promise.all(
+      familyOf(api).map(async (pid) => ({ name: await nameOf(pid), bytes: await pssOf(pid) })),
+    );
+    const own = sizes.filter(({ name }) => counted.test(name));
+    if (sum(own) > sum(this.most)) this.most = own;
+    for (const size of sizes) {
+      if (!counted.test(size.name) && size.bytes > (this.others.get(size.name)?.bytes ?? 0)) {
+        this.others.set(size.name, size);
+      }
+    }
+  }
+}
+
+const sum = (sizes: readonly Size[]) => sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+
+function listed(sizes: readonly Size[]): string {
+  return sizes.map(({ name, bytes }) => `${name} ${megabytes(bytes)}`).join(', ') || 'none';
 }
 
 /** 0 for one that has ended. */

@@ -60,11 +60,11 @@ test(
       }
     }
     const { reads, failures: unread, p50, p99, max } = await whole.stop();
-    const { megabytes, processes } = await memory.stop();
+    const { megabytes, processes, others } = await memory.stop();
     console.log(
       `${sent} requests to ${routes.length} routes; /health ${reads} times: p50 ${p50}, p99 ${p99}, max ${max} ms`,
     );
-    console.log(`at most ${megabytes} MB of memory (PSS): ${processes}`);
+    console.log(`at most ${megabytes} MB of memory (PSS): ${processes}; others at most: ${others}`);
     expect(failures).toEqual([]);
     expect(unread).toEqual([]);
     expect(p99).toBeLessThan(100);

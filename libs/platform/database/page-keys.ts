@@ -33,10 +33,10 @@ export async function pageKeys<Row extends ObjectLiteral, Key extends string | n
 }
 
 /** The same rows, read. */
-export function narrowTo<Row extends ObjectLiteral, Key extends string | number>(
+export function narrowTo<Row extends ObjectLiteral>(
   query: SelectQueryBuilder<Row>,
   column: keyof Row & string,
-  keys: readonly Key[],
+  keys: readonly (string | number)[],
 ): SelectQueryBuilder<Row> {
   return query.andWhere(`${query.alias}.${column} = ANY(:pageKeys)`, { pageKeys: [...keys] });
 }

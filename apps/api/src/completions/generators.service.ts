@@ -44,10 +44,9 @@ export class Generators implements OnModuleDestroy {
   ) {
     const { home, generationMemoryBytes: memoryBytes, generationIdleSeconds } = platform.configuration;
     const settings = { main, cacheFolder: path.join(home, 'cache'), memoryBytes };
-    this.process = new ProcessOnDemand(
-      () => generatorProcess(settings, platform.log),
-      { idleMilliseconds: 1000 * generationIdleSeconds },
-    );
+    this.process = new ProcessOnDemand(() => generatorProcess(settings, platform.log), {
+      idleMilliseconds: 1000 * generationIdleSeconds,
+    });
   }
 
   /** Nobody is kept waiting for a process that ends. */

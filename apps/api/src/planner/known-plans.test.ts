@@ -77,3 +77,16 @@ test('a plan that failed is made again, and one whose client has gone goes on fo
   expect(await second).toBe(planned);
   expect(make).toHaveBeenCalledOnce();
 });
+
+test('large plans are not kept by the hundred', async () => {
+  const plans = new KnownPlans(60_000);
+  const make = vi.fn<() => Promise<Planned>>(() =>
+    Promise.resolve({ shown: ['a'.repeat(3_000_000)] } as unknown as Planned),
+  );
+  const find = (sha256: string) =>
+    plans.find('default', { ...order, trainingFile: { ...file, sha256 } }, make, never);
+  for (const sha256 of ['a', 'b', 'c', 'c', 'b']) await find(sha256);
+  expect(make).toHaveBeenCalledTimes(3);
+  await find('a');
+  expect(make).toHaveBeenCalledTimes(4);
+});

@@ -5,12 +5,20 @@ import { SharedWork } from '../http/shared-work.js';
 import type { PlanOrder } from './plan-order.js';
 
 const mostKept = 100;
+/** Characters of JSON of all plans that are kept; the usual one has some ten thousand. */
+const mostCharacters = 8_000_000;
+
+interface KeptPlan {
+  readonly planned: Planned;
+  readonly characters: number;
+  readonly until: number;
+}
 
 type MakePlan = (signal: AbortSignal) => Promise<Planned>;
 
 export class KnownPlans {
   /** By what they are plans of, the last used at the end. */
-  private readonly kept = new Map<string, { readonly planned: Planned; readonly until: number }>();
+  private readonly kept = new Map<string, KeptPlan>();
   private readonly running = new Map<string, SharedWork<Planned>>();
 
   /** Not kept for long: the folder of a base model may go. */
@@ -35,8 +43,9 @@ export class KnownPlans {
     const work: SharedWork<Planned> = new SharedWork(async (signal) => {
       try {
         const planned = await make(signal);
-        this.kept.set(key, { planned, until: performance.now() + this.keptMilliseconds });
-        for (const oldest of [...this.kept.keys()].slice(0, -mostKept)) this.kept.delete(oldest);
+        const { length: characters } = JSON.stringify(planned);
+        this.kept.set(key, { planned, characters, until: performance.now() + this.keptMilliseconds });
+        this.dropOldest();
         return planned;
       } finally {
         if (this.running.get(key) === work) this.running.delete(key);
@@ -44,6 +53,16 @@ export class KnownPlans {
     }, 0);
     this.running.set(key, work);
     return work;
+  }
+
+  private dropOldest(): void {
+    let total = 0;
+    for (const { characters } of this.kept.values()) total += characters;
+    for (const [key, { characters }] of this.kept) {
+      if (this.kept.size <= mostKept && total <= mostCharacters) break;
+      this.kept.delete(key);
+      total -= characters;
+    }
   }
 }
 
