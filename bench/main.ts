@@ -81,7 +81,9 @@ async function bench(options: BenchOptions): Promise<void> {
 }
 
 try {
-  await bench(parseOptions(process.argv.slice(2)));
+  const options = parseOptions(process.argv.slice(2));
+  if (options === 'help') console.log(usage);
+  else await bench(options);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   console.error(usage);

@@ -26,10 +26,11 @@ export const usage = `npm run bench -- [options]
   --threads N         threads of every program (all processors)
   --rounds N          turns of each program (5)
   --peer PYTHON       measure PEFT too, in this Python
-  --json              last line: one JSON object`;
+  --json              last line: one JSON object
+  --help              show this text`;
 
-/** Reads the options; throws an Error that says what is wrong. */
-export function parseOptions(argv: readonly string[]): BenchOptions {
+/** Reads the options; 'help' if that is asked for. Throws an Error that says what is wrong. */
+export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -41,8 +42,10 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
       rounds: { type: 'string', default: '5' },
       peer: { type: 'string' },
       json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   });
+  if (values.help) return 'help';
   const [batch, length] = values.tokens.split('x').map(Number);
   const options: BenchOptions = {
     model: values.model,

@@ -58,7 +58,7 @@ export function membersOf(root: number, part: string): number[] {
     .map(({ pid }) => pid);
 }
 
-/** By one listing: any of them may end at any time. */
+/** Read from one listing of all processes, since any of them may end between two. */
 function processesOf(root: number): { readonly pid: number; readonly args: string }[] {
   const listing = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
   const all = listing
