@@ -9,6 +9,11 @@ export interface DropoutStreams {
   keys: Tensor | undefined;
 }
 
+/** Whether the layers of a model add their updates while a step is made; off, they give what their base gives. */
+export interface AdapterSwitch {
+  on: boolean;
+}
+
 /** With 'diagonal' a vector of r numbers, given with every run, stands between the factors; 'identity' is none. */
 export type Selector = 'identity' | 'diagonal';
 
@@ -20,6 +25,8 @@ export interface LoraLinearOptions {
   /** Row of the dropout streams that belongs to this layer. */
   readonly site: number;
   readonly streams: DropoutStreams;
+  /** Shared by the layers of a model; always on unless given. */
+  readonly adapter?: AdapterSwitch;
   /** Default 'identity'. */
   readonly selector?: Selector;
 }
@@ -51,9 +58,9 @@ export class LoraLinear extends RowMap {
   }
 
   forward(x: Tensor): Tensor {
-    const { scale, dropout: rate, site, streams } = this.options;
+    const { scale, dropout: rate, site, streams, adapter } = this.options;
     const y = this.base.forward(x);
-    if (scale === 0) return y;
+    if (scale === 0 || adapter?.on === false) return y;
     const input = streams.keys && rate > 0 ? dropout(x, rate, streams.keys, site) : x;
     const low = linear(input, this.A.tensor);
     const down = this.selector ? mul(low, this.selector.tensor) : low;

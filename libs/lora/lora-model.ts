@@ -1,6 +1,6 @@
 /** A base model with LoRA layers injected, its trainable numbers laid out in one vector. */
 import { adapterLayout } from '#lora/adapter-layout.js';
-import { type DropoutStreams, LoraLinear, type Selector } from '#lora/lora-linear.js';
+import { type AdapterSwitch, type DropoutStreams, LoraLinear, type Selector } from '#lora/lora-linear.js';
 import type { TargetModule } from '#lora/target-modules.js';
 import type { Decoder } from '#models/decoder.js';
 import { buildModel } from '#models/families/registry.js';
@@ -16,6 +16,8 @@ export interface LoraModel {
   readonly streams: DropoutStreams;
   /** Number of layers with dropout, 0 for none. */
   readonly dropoutSites: number;
+  /** Runs `work`, in which the model computes as the base model does; the same step may use both. */
+  readonly withoutAdapter: <T>(work: () => T) => T;
 }
 
 /** Builds the decoder and puts a LoRA layer in the place of every target; without targets it is the base model. */
@@ -27,9 +29,21 @@ export function createLoraModel(
 ): LoraModel {
   const decoder = buildModel(config);
   const streams: DropoutStreams = { keys: undefined };
+  const adapter: AdapterSwitch = { on: true };
   for (const [site, { path, r, scale }] of modules.entries()) {
     const slot = decoder.slotOf(path);
-    slot.module = new LoraLinear(slot.module as RowMap, { r, scale, dropout, site, streams, selector });
+    const options = { r, scale, dropout, site, streams, adapter, selector };
+    slot.module = new LoraLinear(slot.module as RowMap, options);
   }
-  return { decoder, layout: adapterLayout(modules), streams, dropoutSites: dropout > 0 ? modules.length : 0 };
+  const withoutAdapter = <T>(work: () => T): T => {
+    const before = adapter.on;
+    adapter.on = false;
+    try {
+      return work();
+    } finally {
+      adapter.on = before;
+    }
+  };
+  const dropoutSites = dropout > 0 ? modules.length : 0;
+  return { decoder, layout: adapterLayout(modules), streams, dropoutSites, withoutAdapter };
 }
