@@ -4,7 +4,7 @@ import { LowrankError } from '#base/errors.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import { JobEvent } from '#platform/database/entities/job-event.js';
 import { Metric, type MetricKind } from '#platform/database/entities/metric.js';
-import { narrowTo, pageKeys } from '#platform/database/page-keys.js';
+import { readPage } from '#platform/database/read-page.js';
 
 /** A page of rows that are numbered within their job. */
 export interface SeqPage {
@@ -28,15 +28,15 @@ export class JobHistory {
     const query = this.database.manager
       .createQueryBuilder(JobEvent, 'row')
       .where('row.jobId = :jobId', { jobId });
-    return numberedPage(query, page);
+    return numberedPage(withoutGaps(query, page), page);
   }
 
   async metrics(jobId: string, page: SeqPage & { readonly kind?: MetricKind }): Promise<Page<Metric>> {
     const query = this.database.manager
       .createQueryBuilder(Metric, 'row')
       .where('row.jobId = :jobId', { jobId });
-    if (page.kind) query.andWhere('row.kind = :kind', { kind: page.kind });
-    return numberedPage(query, page);
+    if (!page.kind) return numberedPage(withoutGaps(query, page), page);
+    return numberedPage(query.andWhere('row.kind = :kind', { kind: page.kind }), page);
   }
 
   /**
@@ -60,8 +60,7 @@ export class JobHistory {
       }
       query.andWhere('row.step < :step', { step });
     }
-    const { keys, hasMore } = await pageKeys(query, 'id', limit);
-    return { rows: await narrowTo(query, 'id', keys).getMany(), hasMore };
+    return readPage(query, 'id', limit);
   }
 
   /** The step of a checkpoint that is kept, or was: the events of the job still tell. */
@@ -77,6 +76,18 @@ export class JobHistory {
   }
 }
 
+/**
+ * Says where a page of rows 1, 2, 3 ... and the row after it end: a database that has not counted the rows of a table since
+ * they came sorts all that follow.
+ */
+function withoutGaps<T extends { seq: number }>(
+  query: SelectQueryBuilder<T>,
+  { limit, after, order = 'ascending' }: SeqPage,
+): SelectQueryBuilder<T> {
+  if (order === 'ascending') return query.andWhere('row.seq <= :end', { end: (after ?? 0) + limit + 1 });
+  return after === undefined ? query : query.andWhere('row.seq >= :end', { end: after - limit - 1 });
+}
+
 async function numberedPage<T extends { seq: number }>(
   query: SelectQueryBuilder<T>,
   { limit, after, order = 'ascending' }: SeqPage,
@@ -84,6 +95,5 @@ async function numberedPage<T extends { seq: number }>(
   const isAscending = order === 'ascending';
   query.orderBy('row.seq', isAscending ? 'ASC' : 'DESC');
   if (after !== undefined) query.andWhere(`row.seq ${isAscending ? '>' : '<'} :after`, { after });
-  const { keys, hasMore } = await pageKeys(query, 'seq', limit);
-  return { rows: await narrowTo(query, 'seq', keys).getMany(), hasMore };
+  return readPage(query, 'seq', limit);
 }

@@ -2,7 +2,7 @@
 import type { ObjectLiteral, SelectQueryBuilder } from 'typeorm';
 import { ApiError } from '../errors/api-error.js';
 import type { Page } from '#contracts/http/pages.js';
-import { narrowTo, pageKeys } from '#platform/database/page-keys.js';
+import { readPage } from '#platform/database/read-page.js';
 
 export interface PageRequest {
   readonly limit: number;
@@ -27,8 +27,7 @@ export async function keysetPage<T extends ObjectLiteral & { id: string }, View 
   if (after !== undefined) await goOnAfter(query, owned, { after, order });
   const { alias } = query;
   query.orderBy(`${alias}.createdAt`, direction).addOrderBy(`${alias}.id`, direction);
-  const { keys, hasMore } = await pageKeys(query, 'id', limit);
-  const rows = await narrowTo(query, 'id', keys).getMany();
+  const { rows, hasMore } = await readPage(query, 'id', limit);
   return pageOfRows(rows.map(view), hasMore);
 }
 

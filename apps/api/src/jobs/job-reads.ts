@@ -3,6 +3,7 @@ import type { DataSource, EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { MadeJob } from '#jobs/new-job.js';
 import { inLine } from '#jobs/waiting.js';
 import { Job } from '#platform/database/entities/job.js';
+import { readPage } from '#platform/database/read-page.js';
 
 /** A job, its place among those that wait and its speed. */
 export interface JobReading extends MadeJob {
@@ -26,7 +27,7 @@ const secondsPerStep = `CASE WHEN job.state = 'running' THEN (SELECT
   FROM (SELECT created_at, step FROM metric WHERE metric.job_id = job.id AND metric.attempt = job.attempt
     ORDER BY metric.seq DESC LIMIT 100) recent) END`;
 
-/** Adds what `readJobs` needs to a query over `job`. */
+/** Adds what readings need to a query over `job`. */
 function withReadings(query: SelectQueryBuilder<Job>): SelectQueryBuilder<Job> {
   return query
     .addSelect(position, 'position')
@@ -34,20 +35,29 @@ function withReadings(query: SelectQueryBuilder<Job>): SelectQueryBuilder<Job> {
     .addSelect(secondsPerStep, 'seconds_per_step');
 }
 
-/** Runs a query over jobs named `job`, without joins. */
-export async function readJobs(query: SelectQueryBuilder<Job>): Promise<JobReading[]> {
-  const { entities, raw } = await withReadings(query).getRawAndEntities<{
-    position: string | null;
-    busy_with: string[] | null;
-    seconds_per_step: string | null;
-  }>();
+interface RawReading {
+  readonly position: string | null;
+  readonly busy_with: string[] | null;
+  readonly seconds_per_step: string | null;
+}
+
+function readingOf(job: Job, raw?: RawReading): JobReading {
   const numberOrNull = (text: string | null = null) => (text === null ? null : Number(text));
-  return entities.map((job, i) => ({
+  return {
     job,
-    position: numberOrNull(raw[i]?.position),
-    busyWith: raw[i]?.busy_with ?? [],
-    secondsPerStep: numberOrNull(raw[i]?.seconds_per_step),
-  }));
+    position: numberOrNull(raw?.position),
+    busyWith: raw?.busy_with ?? [],
+    secondsPerStep: numberOrNull(raw?.seconds_per_step),
+  };
+}
+
+/** The first page of a query over jobs named `job`, without joins. */
+export async function readJobPage(
+  query: SelectQueryBuilder<Job>,
+  limit: number,
+): Promise<{ readonly readings: JobReading[]; readonly hasMore: boolean }> {
+  const { rows, raw, hasMore } = await readPage<Job, RawReading>(withReadings(query), 'id', limit);
+  return { readings: rows.map((job, i) => readingOf(job, raw[i])), hasMore };
 }
 
 /** One job of a project; undefined if there is none. */
@@ -59,5 +69,6 @@ export async function readJob(
   const query = manager
     .createQueryBuilder(Job, 'job')
     .where('job.id = :jobId AND job.projectId = :projectId', { jobId, projectId });
-  return (await readJobs(query))[0];
+  const { entities, raw } = await withReadings(query).getRawAndEntities<RawReading>();
+  return entities[0] && readingOf(entities[0], raw[0]);
 }

@@ -8,13 +8,12 @@ import { JobStore } from '#jobs/job-store.js';
 import type { MadeJob } from '#jobs/new-job.js';
 import { OutboxRelay } from '#jobs/outbox.js';
 import { Job } from '#platform/database/entities/job.js';
-import { narrowTo, pageKeys } from '#platform/database/page-keys.js';
 import type { Platform } from '#platform/platform.js';
 import { notFound } from '../errors/api-error.js';
 import { digestOfRequest } from '../http/idempotency.js';
 import { goOnAfter, pageOfRows } from '../http/keyset-page.js';
 import { PLATFORM } from '../tokens.js';
-import { readJob, readJobs } from './job-reads.js';
+import { readJob, readJobPage } from './job-reads.js';
 import { JobRequests } from './job-request.service.js';
 import { viewJob } from './job-view.js';
 
@@ -65,10 +64,9 @@ export class JobsService {
     else if (metadata !== undefined) {
       rows.andWhere('job.metadata @> :pairs::jsonb', { pairs: JSON.stringify(metadata) });
     }
-    const { keys, hasMore } = await pageKeys(rows, 'id', limit);
-    const found = await readJobs(narrowTo(rows, 'id', keys));
+    const { readings, hasMore } = await readJobPage(rows, limit);
     return pageOfRows(
-      found.map((reading) => viewJob(reading)),
+      readings.map((reading) => viewJob(reading)),
       hasMore,
     );
   }
