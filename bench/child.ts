@@ -10,7 +10,7 @@ import { Session } from '#runtime/session.js';
 import { adamWScalars } from '#training/adamw.js';
 import { createStepPrograms } from '#training/step-programs.js';
 import { predictMemory, runtimeBytes } from '#training/memory.js';
-import { stepInputs } from '#training/step-inputs.js';
+import { tokenInputs } from '#training/objectives/token-inputs.js';
 import { bareModel } from './bare-products.js';
 import type { BenchOptions } from './options.js';
 import { openWorkUnit, type WorkUnit } from './work-unit.js';
@@ -81,7 +81,7 @@ async function prepareStep(unit: WorkUnit, options: BenchOptions): Promise<Prepa
     moment1: new Float32Array(unit.parameters.length),
     moment2: new Float32Array(unit.parameters.length),
   };
-  const data = stepInputs(unit.batch, unit.source.shape, unit.batch.lossCount);
+  const data = tokenInputs(unit.batch, unit.source.shape, unit.batch.lossCount);
   let step = 0;
   const run = async () => {
     const scalars = adamWScalars(unit.source.optimizer, 1e-3, ++step) as unknown as Record<string, number>;

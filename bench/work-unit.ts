@@ -9,6 +9,7 @@ import { resolveTargetModules } from '#lora/target-modules.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import type { AdamWOptions } from '#training/adamw.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
+import { nextToken } from '#training/objectives/next-token.js';
 import type { StepSource } from '#training/step-programs.js';
 import type { BenchOptions } from './options.js';
 
@@ -69,6 +70,7 @@ export async function openWorkUnit(folder: string, options: BenchOptions): Promi
       base,
       modules,
       dropout: 0,
+      objective: nextToken,
       optimizer,
       shape: { batch: options.batch, length: options.length, chunkSize },
     },

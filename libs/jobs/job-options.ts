@@ -13,6 +13,8 @@ import {
   type ResolvedOptions,
 } from '#training/resolved-options.js';
 
+const defaults = parseTrainingOptions({});
+
 export type OptionsRow = Readonly<
   Pick<Job, 'requested' | 'resolved' | 'training' | 'lora' | 'device' | 'seed' | 'choices' | 'initAdapterId'>
 >;
@@ -24,7 +26,10 @@ export function requestedOf({ requested, training, lora, device, seed }: Options
 
 /** What that means. `auto` stands where the trainer of an older job chooses, as well as where the first worker decides. */
 export function resolvedOf(row: OptionsRow): ResolvedOptions {
-  if (row.resolved) return row.resolved;
+  if (row.resolved) {
+    // Older versions do as the defaults of what they do not know say.
+    return { ...row.resolved, training: { ...defaults, ...row.resolved.training } };
+  }
   const { lora: written, device, seed, initAdapterId } = row;
   const choices = (row.choices ?? []) as unknown as Choice[];
   const training = { ...optionsOf(row), seed };
@@ -54,7 +59,7 @@ export function keptDecisions({
 /** Options that this version does not take are shown as they were written; a trainer says what is wrong with them. */
 function optionsOf({ training }: OptionsRow): TrainingOptions {
   const checked = checkTrainingOptions(training);
-  return 'options' in checked ? checked.options : { ...parseTrainingOptions({}), ...training };
+  return 'options' in checked ? checked.options : { ...defaults, ...training };
 }
 
 function loraOf(written: Record<string, unknown> | null) {

@@ -1,5 +1,10 @@
 /** What is measured while a run trains. Field names follow transformers' logs. Read in browsers too: imports zod only. */
 import { z } from 'zod';
+import {
+  declarations,
+  evaluationMetricsOfAll,
+  stepMetricsOfAll,
+} from '#training/objectives/declared/registry.js';
 
 const step = z.int().nonnegative();
 
@@ -8,10 +13,9 @@ export const stepMetrics = z.object({
   step,
   /** Passes over the training data done after the step. */
   epoch: z.number(),
-  /** Mean cross-entropy over the targets of the step, in nats, before its update. */
+  /** Of the whole step, before its update. */
   loss: z.number(),
-  /** Share of the targets that were the likeliest token. */
-  accuracy: z.number(),
+  ...z.object(stepMetricsOfAll).partial().shape,
   /** Norm of the gradient before clipping. */
   grad_norm: z.number(),
   learning_rate: z.number(),
@@ -27,16 +31,31 @@ export type StepMetrics = z.infer<typeof stepMetrics>;
 export const evaluationMetrics = z.object({
   step,
   epoch: z.number(),
-  /** Mean cross-entropy over all targets, in nats. */
+  /** Of all the data. */
   loss: z.number(),
-  accuracy: z.number(),
-  /** e^loss. */
-  perplexity: z.number(),
+  ...z.object(evaluationMetricsOfAll).partial().shape,
   loss_tokens: z.int(),
   /** Whether no evaluation of this run after the start gave less. */
   best: z.boolean(),
 });
 export type EvaluationMetrics = z.infer<typeof evaluationMetrics>;
+
+/** The metrics of an objective that a record holds, as one line of text with `separator` between them; empty for none. */
+export function metricsText(
+  kind: 'step' | 'evaluation',
+  values: Readonly<Record<string, unknown>>,
+  separator: string,
+): string {
+  const known = new Map(
+    declarations.flatMap(({ texts }) => texts[kind].map(({ metric, digits }) => [metric, digits] as const)),
+  );
+  return [...known]
+    .flatMap(([metric, digits]) => {
+      const value = values[metric];
+      return typeof value === 'number' ? [`${separator}${metric} ${value.toFixed(digits)}`] : [];
+    })
+    .join('');
+}
 
 /** One answer to a sample prompt. */
 export const sample = z.object({

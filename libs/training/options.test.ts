@@ -15,6 +15,7 @@ function problemsOf(input: unknown): readonly { field: string; problem: string; 
 
 test('no options at all are the documented defaults', () => {
   expect(parseTrainingOptions({})).toEqual({
+    method: { type: 'supervised' },
     learning_rate: 'auto',
     lr_scheduler_type: 'linear',
     warmup_steps: 'auto',
@@ -98,9 +99,9 @@ describe('bad options', () => {
   });
 
   test('options of other programs that are not done are named', () => {
-    const options = { loraplus_lr_ratio: 16, method: 'dpo' };
+    const options = { loraplus_lr_ratio: 16, neftune_noise_alpha: 5 };
     expect(() => parseTrainingOptions(options)).toThrow(UnsupportedError);
-    expect(() => parseTrainingOptions(options)).toThrow(/loraplus_lr_ratio, method/);
+    expect(() => parseTrainingOptions(options)).toThrow(/loraplus_lr_ratio, neftune_noise_alpha/);
   });
 
   test('something that is no object is refused', () => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { devices, eagerDevices, isEagerDevice } from '#runtime/device.js';
 import { type FieldGuide, type Findings, findProblems, throwFindings } from '#base/field-problems.js';
 import { anyValue, boundedArray } from '#base/bounded-schemas.js';
+import { defaultMethod, declarations, method } from '#training/objectives/declared/registry.js';
 import { scheduleKinds } from '#training/schedule.js';
 
 /** Where a run computes: ONNX Runtime's CPU, WebGPU or CUDA, or TensorFlow.js operation by operation. */
@@ -23,6 +24,8 @@ export const samplePrompt = z.union([text.min(1), boundedArray(message, { min: 1
 export type SamplePrompt = z.output<typeof samplePrompt>;
 
 const fields = {
+  /** What is learned: `{"type": ...}` with the options of that objective; default `{"type": "supervised"}`. */
+  method: method.default(defaultMethod),
   /** Peak learning rate; default 'auto'. */
   learning_rate: auto(z.number().positive().max(maxLearningRate)).default('auto'),
   /** Course of the learning rate after warm-up; default 'linear', down to 0 at the last step. */
@@ -83,6 +86,7 @@ const fields = {
 
 const guide: FieldGuide = {
   fixes: {
+    method: `give {"type": ${declarations.map(({ type }) => `"${type}"`).join(' or ')}} with its options`,
     learning_rate: 'give a number above 0 and at most 1, such as 2e-4, or "auto"',
     lr_scheduler_type: `give one of ${scheduleKinds.join(', ')}`,
     warmup_steps: 'give a whole number of 0 or more, or "auto"',
@@ -145,7 +149,6 @@ const guide: FieldGuide = {
     'learning_rate_multiplier',
     'loraplus_lr_embedding',
     'loraplus_lr_ratio',
-    'method',
     'neftune_noise_alpha',
     'optim',
     'optim_args',

@@ -13,6 +13,7 @@ import type { TrainingOptions } from '#training/options.js';
 import type { RunRecord } from '#training/output-folder.js';
 import { planBatch, planSteps } from '#training/plan-options.js';
 import type { PreparedRun } from '#training/prepare-run.js';
+import { objectiveOf } from '#training/objectives/registry.js';
 import { StepGraphs } from '#training/step-graphs.js';
 import { type StepName, type StepSource, stepsOf } from '#training/step-programs.js';
 
@@ -59,10 +60,12 @@ export async function planRun(
     validationBlocks: validation?.blockCount ?? 0,
   };
   const accumulation = options.gradient_accumulation_steps;
+  const objective = objectiveOf(options.method);
   const sourceFor = (batchSize: number): StepSource => ({
     base,
     modules: adapter.plan.modules,
     dropout: adapter.plan.config.lora_dropout,
+    objective,
     shape: {
       batch: batchSize,
       length: blockLength,

@@ -96,7 +96,7 @@ async function carryOut(
     const samplesLog = held(await MetricsLog.open(output.samples, isSampled));
     const backend = await eagerBackend(job);
     const engine = new StepEngine(held(createRunner(job, run, plan, backend)), {
-      shape: plan.source.shape,
+      objective: plan.source.objective,
       optimizer: plan.source.optimizer,
       seed: options.seed,
       dropoutSites: plan.source.dropout > 0 ? dropoutSiteNames(plan.source.modules) : [],
@@ -136,7 +136,20 @@ async function carryOut(
       return folder;
     };
     const takeCheckpointRequest = hooks.takeCheckpointRequest ?? (() => false);
-    const parts = { engine, training, validation, options, chosen, metrics, samplesLog, sampleWriter, meter };
+    const { objective, shape } = plan.source;
+    const parts = {
+      objective,
+      shape,
+      engine,
+      training,
+      validation,
+      options,
+      chosen,
+      metrics,
+      samplesLog,
+      sampleWriter,
+      meter,
+    };
     const loop = new TrainingLoop({ ...parts, writeCheckpoint, onEvent, takeCheckpointRequest }, progress);
     const end = await loop.run(signal);
     return await publish({

@@ -3,7 +3,7 @@ import { LowrankError } from '#base/errors.js';
 import type { BlockStore } from '#data/block-store.js';
 import { epochOrder } from '#data/shuffle.js';
 import { canonicalJson } from '#runtime/graph-cache.js';
-import type { TrainingOptions } from '#training/options.js';
+import { parseTrainingOptions, type TrainingOptions } from '#training/options.js';
 import type { CheckpointState, RunIdentity } from '#training/run-state.js';
 
 /** Options that do not change what is computed. */
@@ -40,12 +40,16 @@ export function requireSameRun(folder: string, saved: RunIdentity, current: RunI
   );
 }
 
+/** Versions that did not know an option did as its default says. */
+const defaults: Readonly<Record<string, unknown>> = parseTrainingOptions({});
+
 function differingField(saved: RunIdentity, current: RunIdentity): string | undefined {
   for (const part of ['training', 'lora'] as const) {
     const names = new Set([...Object.keys(saved[part]), ...Object.keys(current[part])]);
     for (const name of names) {
       if (part === 'training' && (freeOptions as readonly string[]).includes(name)) continue;
-      if (canonicalJson(saved[part][name]) !== canonicalJson(current[part][name])) return `${part}.${name}`;
+      const before = part === 'training' && !(name in saved.training) ? defaults[name] : saved[part][name];
+      if (canonicalJson(before) !== canonicalJson(current[part][name])) return `${part}.${name}`;
     }
   }
   const rest = ['init_adapter', 'tokenizer', 'chat_template', 'training_file', 'validation_file'] as const;

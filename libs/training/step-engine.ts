@@ -1,29 +1,24 @@
 /** Carries out optimizer steps and evaluations on a runner, whichever it is. */
 import { setImmediate } from 'node:timers/promises';
-import type { Batch } from '#data/batch.js';
 import { streamKeys } from '#jit/random.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 import type { Runner } from '#runtime/runner.js';
 import { type AdamWOptions, adamWScalars } from '#training/adamw.js';
 import type { TrainedVectors } from '#training/checkpoint.js';
+import type { Means, Objective, StepBatch } from '#training/objectives/objective.js';
 import type { StepName } from '#training/step-programs.js';
-import { stepInputs, type StepShape } from '#training/step-inputs.js';
 
 export interface StepEngineOptions {
-  readonly shape: StepShape;
+  readonly objective: Objective;
   readonly optimizer: AdamWOptions;
   readonly seed: number;
   /** Names of the dropout streams; none = no dropout. */
   readonly dropoutSites: readonly string[];
 }
 
-/** Means over all targets of what was computed; the loss is in nats. */
-export interface LossResult {
-  readonly loss: number;
-  readonly accuracy: number;
-}
-
-export interface StepResult extends LossResult {
+export interface StepResult {
+  /** The measures of the objective over the whole step. */
+  readonly means: Means;
   /** Of the whole gradient before clipping. */
   readonly gradNorm: number;
 }
@@ -46,39 +41,38 @@ export class StepEngine {
    * parameters and moments as they were.
    */
   async train(
-    batches: readonly Batch[],
+    batches: readonly StepBatch[],
     { step, microStep, learningRate }: { step: number; microStep: number; learningRate: number },
     signal?: AbortSignal,
   ): Promise<StepResult> {
-    const { optimizer, shape } = this.options;
+    const { optimizer } = this.options;
     const scalars = { ...adamWScalars(optimizer, learningRate, step) };
-    const lossCount = batches.reduce((sum, batch) => sum + batch.lossCount, 0);
-    let loss = 0;
-    let accuracy = 0;
+    const total = batches.reduce((sum, { count }) => sum + count, 0);
+    const means = this.zeros();
     for (const [i, batch] of batches.entries()) {
       await setImmediate();
       signal?.throwIfAborted();
-      const data = { ...stepInputs(batch, shape, lossCount), ...this.dropoutKeys(microStep + i) };
+      const data = { ...batch.inputs(total), ...this.dropoutKeys(microStep + i) };
       const fused = batches.length === 1;
       const out = await this.runner.run(fused ? 'train' : 'accumulate', fused ? { data, scalars } : { data });
-      loss += numberOf(out, 'loss');
-      accuracy += numberOf(out, 'accuracy');
-      if (fused) return { loss, accuracy, gradNorm: numberOf(out, 'gradNorm') };
+      for (const name in means) means[name]! += numberOf(out, name);
+      if (fused) return { means, gradNorm: numberOf(out, 'gradNorm') };
     }
     const out = await this.runner.run('optimizerStep', { scalars });
-    return { loss, accuracy, gradNorm: numberOf(out, 'gradNorm') };
+    return { means, gradNorm: numberOf(out, 'gradNorm') };
   }
 
-  /** The sums of loss and correct over the targets of a batch, with the adapter as it is. */
-  async evaluate(batch: Batch, signal?: AbortSignal): Promise<LossResult> {
+  /** Adds the measures of a batch to sums over what it counts, with the adapter as it is. */
+  async evaluate(batch: StepBatch, sums: Record<string, number>, signal?: AbortSignal): Promise<void> {
     await setImmediate();
     signal?.throwIfAborted();
-    const data = stepInputs(batch, this.options.shape, batch.lossCount);
-    const out = await this.runner.run('evaluate', { data });
-    return {
-      loss: numberOf(out, 'loss') * batch.lossCount,
-      accuracy: numberOf(out, 'accuracy') * batch.lossCount,
-    };
+    const out = await this.runner.run('evaluate', { data: batch.inputs(batch.count) });
+    for (const name in sums) sums[name]! += numberOf(out, name) * batch.count;
+  }
+
+  /** Nothing yet of every measure. */
+  zeros(): Record<string, number> {
+    return Object.fromEntries(this.options.objective.measures.map((name) => [name, 0]));
   }
 
   /** Copies of the trainable numbers and the moments. */

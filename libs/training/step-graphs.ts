@@ -61,7 +61,7 @@ export class StepGraphs {
   }
 
   private keyOf(name: StepName, recompute: number): unknown {
-    const { base, modules, dropout, shape, optimizer } = this.source;
+    const { base, modules, dropout, objective, shape, optimizer } = this.source;
     const common = { engine: engineVersion(), device: this.options.device, name };
     const layers = modules.map(({ path, r, scale, inFeatures, outFeatures }) => ({
       path,
@@ -71,7 +71,9 @@ export class StepGraphs {
       outFeatures,
     }));
     if (name === 'optimizerStep') return { ...common, layers, optimizer };
-    const model = { config: base.config, weights: frozenWeights(base.parameters), layers, shape };
+    const { declaration, graphKey } = objective;
+    const learns = { objective: declaration.type, options: graphKey };
+    const model = { config: base.config, weights: frozenWeights(base.parameters), layers, shape, ...learns };
     if (name === 'evaluate') return { ...common, ...model };
     return { ...common, ...model, dropout, recompute, ...(name === 'train' ? { optimizer } : {}) };
   }

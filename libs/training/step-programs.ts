@@ -1,6 +1,4 @@
 /** The step functions of a training run, written once in TensorFlow.js operations: traced and compiled, or eager. */
-import { type LossHeadInputs, lossHead } from '#jit/ops/loss-head.js';
-import { gatherRows } from '#jit/ops/gather-rows.js';
 import { valueAndGrads } from '#jit/differentiate.js';
 import { add, reshape, slice, type Tensor, tensor, zerosLike } from '#jit/ops.js';
 import type { Program, ProgramInputs, ProgramOutputs, ProgramSpec, WeightSpec } from '#jit/trace.js';
@@ -10,7 +8,8 @@ import { frozenWeights } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { joinFlat, splitFlat } from '#nn/flat-state.js';
 import { type AdamWOptions, type AdamWScalars, adamWUpdate, clipByNorm } from '#training/adamw.js';
-import { dataSpec, type StepShape } from '#training/step-inputs.js';
+import type { Objective } from '#training/objectives/objective.js';
+import type { StepShape } from '#training/step-shape.js';
 
 const adamWNames = ['decay', 'stepSize', 'correction'] as const;
 
@@ -19,41 +18,31 @@ function bindWeights(model: LoraModel, inputs: ProgramInputs, trainable: readonl
   model.decoder.bindParameters(({ name }) => own.get(name) ?? inputs.weights[name]!);
 }
 
-/** [weighted loss, weighted accuracy] of a micro-batch. */
-function forward(model: LoraModel, { data }: ProgramInputs, chunkSize: number): Tensor {
-  const hidden = model.decoder.forward({
-    tokens: data['tokens']!,
-    positions: data['positions']!,
-    segments: data['segments']!,
-  });
-  const head: LossHeadInputs = {
-    hidden: gatherRows(hidden, data['lossRows']!, data['lossSlots']!),
-    head: model.decoder.logitsHead,
-    targets: data['targets']!,
-    weights: data['lossWeights']!,
-    chunks: data['chunks']!,
-    chunkSize,
-  };
-  return lossHead(head);
+/** What the step functions compute, whatever they are traced with. */
+interface Task {
+  readonly model: LoraModel;
+  readonly objective: Objective;
+  readonly shape: StepShape;
 }
 
-/** The pair of {@link forward} and the flat gradient of its first entry. */
+/** The measures of a micro-batch, and the flat gradient of the first. */
 function gradient(
-  model: LoraModel,
+  { model, objective, shape }: Task,
   inputs: ProgramInputs,
-  chunkSize: number,
-): { pair: Tensor; flat: Tensor } {
+): { measures: Tensor; flat: Tensor } {
+  const { measures } = objective;
   const trainable = splitFlat(inputs.state['parameters']!, model.layout);
   model.streams.keys = inputs.data['dropoutKeys'];
   const { value, grads } = valueAndGrads((...tensors: Tensor[]) => {
     bindWeights(model, inputs, tensors);
-    return forward(model, inputs, chunkSize);
-  })(trainable, tensor([1, 0]));
-  return { pair: value, flat: joinFlat(grads) };
+    return objective.forward(model, inputs.data, shape);
+  })(trainable, tensor(measures.map((_, i) => (i === 0 ? 1 : 0))));
+  return { measures: value, flat: joinFlat(grads) };
 }
 
-function pairOutputs(pair: Tensor): Record<string, Tensor> {
-  return { loss: reshape(slice(pair, [0], [1]), []), accuracy: reshape(slice(pair, [1], [1]), []) };
+/** An output of its own for each measure. */
+function outputsOf({ measures }: Objective, vector: Tensor): Record<string, Tensor> {
+  return Object.fromEntries(measures.map((name, i) => [name, reshape(slice(vector, [i], [1]), [])]));
 }
 
 function update(
@@ -79,6 +68,10 @@ export interface StepProgram {
   readonly spec: ProgramSpec;
 }
 
+function dropoutSpec(sites: number): ProgramSpec['data'] {
+  return sites > 0 ? { dropoutKeys: { shape: [sites, 2], dtype: 'int32' } } : {};
+}
+
 export interface StepPrograms {
   /** Forward, backward, clipping and update in one. */
   readonly train: StepProgram;
@@ -90,32 +83,32 @@ export interface StepPrograms {
   readonly evaluate: StepProgram;
 }
 
-/** The step functions of a model for one shape of batch. */
+/** The step functions of a model and an objective for one shape of batch. */
 export function stepPrograms(
-  model: LoraModel,
+  task: Task,
   weights: Readonly<Record<string, WeightSpec>>,
-  shape: StepShape,
   options: AdamWOptions,
 ): StepPrograms {
+  const { model, objective, shape } = task;
   const vector = { shape: [model.layout.size], dtype: 'float32' as const };
   const optimizer = { parameters: vector, moment1: vector, moment2: vector };
-  const data = dataSpec(shape, model.dropoutSites);
-  const { chunkSize } = shape;
+  const read = objective.dataSpec(shape);
+  const data = { ...read, ...dropoutSpec(model.dropoutSites) };
   return {
     train: {
       spec: { data, scalars: [...adamWNames], state: optimizer, weights },
       program: (inputs) => {
-        const { pair, flat } = gradient(model, inputs, chunkSize);
+        const { measures, flat } = gradient(task, inputs);
         const { norm, state } = update(inputs, flat, options);
-        return { outputs: { ...pairOutputs(pair), gradNorm: norm }, state };
+        return { outputs: { ...outputsOf(objective, measures), gradNorm: norm }, state };
       },
     },
     accumulate: {
       spec: { data, scalars: [], state: { parameters: vector, accumulator: vector }, weights },
       program: (inputs) => {
-        const { pair, flat } = gradient(model, inputs, chunkSize);
+        const { measures, flat } = gradient(task, inputs);
         return {
-          outputs: pairOutputs(pair),
+          outputs: outputsOf(objective, measures),
           state: { accumulator: add(inputs.state['accumulator']!, flat) },
         };
       },
@@ -129,11 +122,11 @@ export function stepPrograms(
       },
     },
     evaluate: {
-      spec: { data: dataSpec(shape, 0), scalars: [], state: { parameters: vector }, weights },
+      spec: { data: read, scalars: [], state: { parameters: vector }, weights },
       program: (inputs) => {
         model.streams.keys = undefined;
         bindWeights(model, inputs, splitFlat(inputs.state['parameters']!, model.layout));
-        return { outputs: pairOutputs(forward(model, inputs, chunkSize)), state: {} };
+        return { outputs: outputsOf(objective, objective.forward(model, inputs.data, shape)), state: {} };
       },
     },
   };
@@ -147,6 +140,7 @@ export interface StepSource {
   readonly base: ModelFolder;
   readonly modules: readonly TargetModule[];
   readonly dropout: number;
+  readonly objective: Objective;
   readonly shape: StepShape;
   readonly optimizer: AdamWOptions;
 }
@@ -158,7 +152,8 @@ export function stepsOf(accumulation: number, evaluates: boolean): StepName[] {
 }
 
 /** The step functions of a run. */
-export function createStepPrograms({ base, modules, dropout, shape, optimizer }: StepSource): StepPrograms {
+export function createStepPrograms(source: StepSource): StepPrograms {
+  const { base, modules, dropout, objective, shape, optimizer } = source;
   const model = createLoraModel(base.config, modules, dropout);
-  return stepPrograms(model, frozenWeights(base.parameters), shape, optimizer);
+  return stepPrograms({ model, objective, shape }, frozenWeights(base.parameters), optimizer);
 }

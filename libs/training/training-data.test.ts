@@ -6,7 +6,7 @@ import type { BlockStore } from '#data/block-store.js';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import type { TextCodec } from '#training/data-head.js';
-import { readBatch, surveyDataset, tokenCount } from '#training/training-data.js';
+import { readBlocks, surveyDataset, tokenCount } from '#training/training-data.js';
 
 const tokenizerFolder = join(import.meta.dirname, '../../test/fixtures/tokenizers/byte-level-llama3');
 
@@ -50,7 +50,7 @@ test('a batch is filled with empty blocks', () => {
     segments: Int32Array.of(1, 1, 1, 0),
     trained: Uint8Array.of(0, 1, 1, 0),
   };
-  const batch = readBatch({ blockLength: 4, readBlock: () => block } as unknown as BlockStore, [0], 2);
+  const batch = readBlocks({ blockLength: 4, readBlock: () => block } as unknown as BlockStore, [0], 2);
   expect(batch.tokens).toEqual(Int32Array.of(5, 6, 7, 0, 0, 0, 0, 0));
   expect(batch.lossCount).toBe(2);
   expect(tokenCount(batch)).toBe(3);

@@ -9,6 +9,7 @@ import type { ChosenOptions } from '#training/chosen-options.js';
 import { CancelRequest } from '#training/cancellation.js';
 import { MemoryMeter } from '#training/memory-meter.js';
 import { MetricsLog, readMetrics } from '#training/metrics-log.js';
+import { nextToken } from '#training/objectives/next-token.js';
 import { parseTrainingOptions } from '#training/options.js';
 import { type RunProgress, startOfRun } from '#training/run-state.js';
 import { StepEngine } from '#training/step-engine.js';
@@ -85,7 +86,9 @@ async function attempt({ runner = new FakeRunner(), progress = startOfRun, signa
   const optimizer = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: null };
   const loop = new TrainingLoop(
     {
-      engine: new StepEngine(runner, { shape, optimizer, seed: 1, dropoutSites: [] }),
+      objective: nextToken,
+      shape,
+      engine: new StepEngine(runner, { objective: nextToken, optimizer, seed: 1, dropoutSites: [] }),
       training: store,
       validation: store,
       options: parseTrainingOptions({ gradient_accumulation_steps: accumulation }),

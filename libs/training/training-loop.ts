@@ -1,6 +1,5 @@
 /** The loop of a run: steps, evaluations, sample answers and checkpoints, each at its step and in this order. */
 import { setImmediate } from 'node:timers/promises';
-import type { Batch } from '#data/batch.js';
 import type { BlockStore } from '#data/block-store.js';
 import { BlockOrder } from '#data/shuffle.js';
 import { LowrankError } from '#base/errors.js';
@@ -11,14 +10,17 @@ import type { TrainingEvent } from '#training/events.js';
 import type { EvaluationMetrics, StepMetrics } from '#training/metrics.js';
 import type { MemoryMeter } from '#training/memory-meter.js';
 import type { MetricsLog } from '#training/metrics-log.js';
+import type { Means, Objective } from '#training/objectives/objective.js';
 import type { TrainingOptions } from '#training/options.js';
 import type { RunProgress } from '#training/run-state.js';
 import type { SampleWriter } from '#training/samples.js';
 import { learningRateAt } from '#training/schedule.js';
 import type { StepEngine, StepResult } from '#training/step-engine.js';
-import { readBatch, tokenCount } from '#training/training-data.js';
+import type { StepShape } from '#training/step-shape.js';
 
 export interface LoopParts {
+  readonly objective: Objective;
+  readonly shape: StepShape;
   readonly engine: StepEngine;
   readonly training: BlockStore;
   readonly validation: BlockStore | undefined;
@@ -102,10 +104,10 @@ export class TrainingLoop {
   }
 
   private async step(signal: AbortSignal | undefined): Promise<void> {
-    const { engine, training, options, chosen, metrics, onEvent } = this.parts;
+    const { engine, objective, shape, training, options, chosen, metrics, onEvent } = this.parts;
     const started = performance.now();
-    const batches: Batch[] = Array.from({ length: options.gradient_accumulation_steps }, () =>
-      readBatch(training, this.order.next(chosen.batch_size), chosen.batch_size),
+    const batches = Array.from({ length: options.gradient_accumulation_steps }, () =>
+      objective.readBatch(training, this.order.next(chosen.batch_size), shape),
     );
     const step = this.progress.step + 1;
     const factor = learningRateAt(
@@ -116,16 +118,17 @@ export class TrainingLoop {
     const microStep = this.progress.micro_step;
     const result = await engine.train(batches, { step, microStep, learningRate }, signal);
     requireFinite(step, result, learningRate, this.checkpointStep);
-    const tokens = batches.reduce((sum, batch) => sum + tokenCount(batch), 0);
+    const tokens = batches.reduce((sum, batch) => sum + batch.tokens, 0);
+    const loss = result.means['loss']!;
     const record: StepMetrics = {
       step,
       epoch: this.epochAfter(step),
-      loss: result.loss,
-      accuracy: result.accuracy,
+      loss,
+      ...objective.stepMetrics(result.means),
       grad_norm: result.gradNorm,
       learning_rate: learningRate,
       tokens,
-      loss_tokens: batches.reduce((sum, { lossCount }) => sum + lossCount, 0),
+      loss_tokens: batches.reduce((sum, { targets }) => sum + targets, 0),
       tokens_per_second: tokens / ((performance.now() - started) / 1000),
     };
     this.progress = {
@@ -133,7 +136,7 @@ export class TrainingLoop {
       step,
       micro_step: microStep + batches.length,
       cursor: this.order.cursor,
-      last_loss: result.loss,
+      last_loss: loss,
       trained_tokens: this.progress.trained_tokens + tokens,
     };
     const line = { type: 'step', ...record } as const;
@@ -142,20 +145,21 @@ export class TrainingLoop {
   }
 
   private async evaluate(store: BlockStore, signal: AbortSignal | undefined): Promise<void> {
-    const { engine, chosen, metrics, onEvent } = this.parts;
+    const { engine, objective, shape, chosen, metrics, onEvent } = this.parts;
     const { step } = this.progress;
-    const total = { loss: 0, accuracy: 0, targets: 0 };
+    const sums = engine.zeros();
+    let [total, targets] = [0, 0];
     for (let first = 0; first < store.blockCount; first += chosen.batch_size) {
       onEvent({ type: 'progress', stage: 'evaluate', done: first, total: store.blockCount });
       const count = Math.min(chosen.batch_size, store.blockCount - first);
       const indices = Array.from({ length: count }, (_, i) => first + i);
-      const batch = readBatch(store, indices, chosen.batch_size);
-      const { loss, accuracy } = await engine.evaluate(batch, signal);
-      total.loss += loss;
-      total.accuracy += accuracy;
-      total.targets += batch.lossCount;
+      const batch = objective.readBatch(store, indices, shape);
+      await engine.evaluate(batch, sums, signal);
+      total += batch.count;
+      targets += batch.targets;
     }
-    const loss = total.loss / total.targets;
+    const means: Means = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / total]));
+    const loss = means['loss']!;
     if (!Number.isFinite(loss))
       throw notFinite('loss', step, loss, 'of the evaluation after', this.checkpointStep);
     const { best } = this.progress;
@@ -164,9 +168,8 @@ export class TrainingLoop {
       step,
       epoch: this.epochAfter(step),
       loss,
-      accuracy: total.accuracy / total.targets,
-      perplexity: Math.exp(loss),
-      loss_tokens: total.targets,
+      ...objective.evaluationMetrics(means),
+      loss_tokens: targets,
       best: isBest,
     };
     this.hasNewBest = isBest;
@@ -206,7 +209,8 @@ export class TrainingLoop {
 }
 
 function requireFinite(step: number, result: StepResult, learningRate: number, checkpoint: number): void {
-  const { loss, gradNorm } = result;
+  const { means, gradNorm } = result;
+  const loss = means['loss']!;
   if (!Number.isFinite(loss)) throw notFinite('loss', step, loss, 'of', checkpoint);
   if (Number.isFinite(gradNorm)) return;
   throw notFinite('gradient', step, gradNorm, `with learning rate ${learningRate}, of`, checkpoint);

@@ -19,7 +19,9 @@ import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { adamWScalars } from '#training/adamw.js';
 import { learningRateAt, type Schedule } from '#training/schedule.js';
-import { stepInputs, type StepShape } from '#training/step-inputs.js';
+import { nextToken } from '#training/objectives/next-token.js';
+import { tokenInputs } from '#training/objectives/token-inputs.js';
+import type { StepShape } from '#training/step-shape.js';
 import { type StepPrograms, stepPrograms } from '#training/step-programs.js';
 import { absoluteError, relativeError, tolerances } from '../tolerances.js';
 import { ErrorMeter, type GoldenResult, type GoldenTensor, readJson, readTensors } from './golden-case.js';
@@ -161,7 +163,7 @@ async function checkFirstGradients(
   golden: LoraCase,
   folder: string,
 ): Promise<void> {
-  for (const batch of batches) await runner.run('accumulate', { data: stepInputs(batch, shape, count) });
+  for (const batch of batches) await runner.run('accumulate', { data: tokenInputs(batch, shape, count) });
   const factor = Math.min(1, (golden.clip_grad_norm ?? Infinity) / (golden.steps[0]!.grad_norm + 1e-6));
   const clipped = runner.readState('accumulator').map((value) => value * factor);
   const expected = await readTensors(join(folder, 'first-step-gradients.safetensors'));
@@ -190,7 +192,11 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
     weightDecay,
     maxGradNorm: golden.clip_grad_norm,
   };
-  const programs = stepPrograms(model, frozenWeights(base.parameters), shape, options);
+  const programs = stepPrograms(
+    { model, objective: nextToken, shape },
+    frozenWeights(base.parameters),
+    options,
+  );
   const runner = createRunner(
     base,
     model,
@@ -218,12 +224,12 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
     let loss = 0;
     let norm: number;
     if (golden.accumulate === 1) {
-      const out = await runner.run('train', { data: stepInputs(microBatches[0]!, shape, count), scalars });
+      const out = await runner.run('train', { data: tokenInputs(microBatches[0]!, shape, count), scalars });
       loss = out['loss']![0]!;
       norm = out['gradNorm']![0]!;
     } else {
       for (const batch of microBatches) {
-        loss += (await runner.run('accumulate', { data: stepInputs(batch, shape, count) }))['loss']![0]!;
+        loss += (await runner.run('accumulate', { data: tokenInputs(batch, shape, count) }))['loss']![0]!;
       }
       norm = (await runner.run('optimizerStep', { scalars }))['gradNorm']![0]!;
     }

@@ -12,7 +12,8 @@ import { CompiledRunner } from '#runtime/compiled-runner.js';
 import type { LoweredGraph } from '#runtime/lowering/lower.js';
 import type { RunInputs } from '#runtime/runner.js';
 import { adamWScalars } from '#training/adamw.js';
-import { stepInputs } from '#training/step-inputs.js';
+import { nextToken } from '#training/objectives/next-token.js';
+import { tokenInputs } from '#training/objectives/token-inputs.js';
 import { stepPrograms } from '#training/step-programs.js';
 
 const shape = { batch: 2, length: 16, chunkSize: 8 };
@@ -58,7 +59,11 @@ export async function openTrainingStep({
   const { config } = readLoraConfig({ peft_type: 'LORA', r: 4, lora_alpha: 8, target_modules: targets });
   const { modules } = resolveTargetModules(base.tree, config);
   const model = createLoraModel(base.config, modules, dropout);
-  const { program, spec } = stepPrograms(model, frozenWeights(base.parameters), shape, optimizer).train;
+  const { program, spec } = stepPrograms(
+    { model, objective: nextToken, shape },
+    frozenWeights(base.parameters),
+    optimizer,
+  ).train;
   const { size } = model.layout;
   const key = streamKey(3, 0, 'factors');
   const options = { device: 'cpu', recomputedSegments } as const;
@@ -80,7 +85,7 @@ export async function openTrainingStep({
       const batch = makeBatch([block(2 * step, vocabSize), block(2 * step + 1, vocabSize)]);
       const dropoutKeys = streamKeys(5, step, dropoutSiteNames(modules));
       return {
-        data: { ...stepInputs(batch, shape, batch.lossCount), ...(dropout > 0 ? { dropoutKeys } : {}) },
+        data: { ...tokenInputs(batch, shape, batch.lossCount), ...(dropout > 0 ? { dropoutKeys } : {}) },
         scalars: { ...adamWScalars(optimizer, 5e-3, step) },
       };
     },

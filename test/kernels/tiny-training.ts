@@ -14,7 +14,8 @@ import type { Device } from '#runtime/device.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
 import type { Runner } from '#runtime/runner.js';
 import { adamWScalars } from '#training/adamw.js';
-import { stepInputs } from '#training/step-inputs.js';
+import { nextToken } from '#training/objectives/next-token.js';
+import { tokenInputs } from '#training/objectives/token-inputs.js';
 import { type StepPrograms, stepPrograms } from '#training/step-programs.js';
 
 const steps = 4;
@@ -53,7 +54,7 @@ async function train(runner: Runner, vocabulary: number, sites: number): Promise
     for (const [j, batch] of batches.entries()) {
       const dropoutKeys = streamKeys(5, step * accumulate + j, names);
       const { loss } = await runner.run('accumulate', {
-        data: { ...stepInputs(batch, shape, count), dropoutKeys },
+        data: { ...tokenInputs(batch, shape, count), dropoutKeys },
       });
       losses[step]! += loss![0]!;
     }
@@ -74,7 +75,11 @@ export async function runTinyTraining(
   const start = await readAdapter(join(fixtures, 'lora/all-linear-rslora/init'), { model: base.tree });
   const modules = [...start.modules.values()];
   const model = createLoraModel(base.config, modules, 0.1);
-  const programs: StepPrograms = stepPrograms(model, frozenWeights(base.parameters), shape, options);
+  const programs: StepPrograms = stepPrograms(
+    { model, objective: nextToken, shape },
+    frozenWeights(base.parameters),
+    options,
+  );
   const parameters = flattenFactors(model.layout, start.modules);
   const zeros = () => new Float32Array(parameters.length);
   const initial = { parameters, moment1: zeros(), moment2: zeros(), accumulator: zeros() };

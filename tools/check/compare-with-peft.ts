@@ -25,7 +25,8 @@ import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { adamWScalars } from '#training/adamw.js';
 import { createStepPrograms } from '#training/step-programs.js';
-import { stepInputs } from '#training/step-inputs.js';
+import { nextToken } from '#training/objectives/next-token.js';
+import { tokenInputs } from '#training/objectives/token-inputs.js';
 
 const { values } = parseArgs({
   options: {
@@ -87,7 +88,7 @@ writeFileSync(join(folder, 'blocks.json'), JSON.stringify(blocks));
 writeFileSync(join(folder, 'job.json'), JSON.stringify({ model: base.folder, optimizer }));
 
 const shape = { batch: batchSize, length: blockLength, chunkSize: 64 };
-const programs = createStepPrograms({ base, modules, dropout: 0, shape, optimizer });
+const programs = createStepPrograms({ base, modules, dropout: 0, objective: nextToken, shape, optimizer });
 const { program, spec } = programs.train;
 const parameters = flattenFactors(adapterLayout(modules), factors);
 const zeros = () => new Float32Array(parameters.length);
@@ -100,7 +101,7 @@ const runner = new CompiledRunner(
 const ours: { loss: number; norm: number }[] = [];
 for (const [i, batch] of batches.entries()) {
   const scalars = { ...adamWScalars(optimizer, optimizer.learningRate, i + 1) };
-  const out = await runner.run('train', { data: stepInputs(batch, shape, batch.lossCount), scalars });
+  const out = await runner.run('train', { data: tokenInputs(batch, shape, batch.lossCount), scalars });
   ours.push({ loss: out['loss']![0]!, norm: out['gradNorm']![0]! });
 }
 await runner.close();

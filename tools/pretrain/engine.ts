@@ -11,7 +11,8 @@ import { type FlatLayout, joinFlat, layOut, splitFlat, viewOf } from '#nn/flat-s
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { type AdamWOptions, adamWScalars, adamWUpdate, clipByNorm } from '#training/adamw.js';
-import { stepInputs, type StepShape } from '#training/step-inputs.js';
+import { tokenInputs } from '#training/objectives/token-inputs.js';
+import type { StepShape } from '#training/step-shape.js';
 import { baseModel, type InitialParameter, initializeParameter } from './model.js';
 import type { PretrainingEngine } from './pretraining.js';
 import type { PretrainingRecipe } from './recipe.js';
@@ -148,6 +149,6 @@ export class CompiledPretraining implements PretrainingEngine {
   }
 
   private inputs(batch: Batch, lossCount: number) {
-    return stepInputs(batch, this.shape, lossCount);
+    return tokenInputs(batch, this.shape, lossCount);
   }
 }

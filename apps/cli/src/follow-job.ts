@@ -4,6 +4,7 @@ import type { EventObject, JobStreamMessage, MetricObject } from '#contracts/htt
 import type { LowrankClient } from '#client/client.js';
 import { unexpectedAnswer } from '#client/errors.js';
 import { isOver } from '#client/job-reader.js';
+import { metricsText } from '#training/metrics.js';
 import type { Output } from './output.js';
 import { barText, StatusLine } from './progress-bar.js';
 
@@ -161,10 +162,10 @@ export function eventLines(event: EventObject, output: Output): string[] {
 
 function metricLines({ kind, step, values }: MetricObject): string[] {
   if (kind === 'evaluation') {
-    const { loss, perplexity, accuracy, best } = values;
+    const { loss, best } = values;
     return [
-      `evaluation after step ${step}: loss ${number(loss, 4)}, ` +
-        `perplexity ${number(perplexity, 2)}, accuracy ${number(accuracy, 3)}${best ? ', the best so far' : ''}`,
+      `evaluation after step ${step}: loss ${number(loss, 4)}` +
+        `${metricsText('evaluation', values, ', ')}${best ? ', the best so far' : ''}`,
     ];
   }
   if (kind === 'step') return [];

@@ -1,5 +1,6 @@
 /** Messages of a run as text for people. */
 import type { TrainerMessage } from '#contracts/trainer-calls.js';
+import { metricsText } from '#training/metrics.js';
 
 /** How trained pieces of an example are marked. */
 export interface Marks {
@@ -73,14 +74,14 @@ export function linesOf(message: TrainerMessage, marks: Marks, total: number): s
       return message.resumed_from ? [`resumed after step ${message.step} from ${message.resumed_from}`] : [];
     case 'step':
       return [
-        `step ${message.step}/${total} loss ${message.loss.toFixed(4)} accuracy ${message.accuracy.toFixed(3)} ` +
+        `step ${message.step}/${total} loss ${message.loss.toFixed(4)}${metricsText('step', message, ' ')} ` +
           `grad_norm ${message.grad_norm.toPrecision(3)} learning_rate ${message.learning_rate.toPrecision(3)} ` +
           `${Math.round(message.tokens_per_second)} tokens/s`,
       ];
     case 'evaluation':
       return [
-        `evaluation after step ${message.step}: loss ${message.loss.toFixed(4)}, perplexity ${message.perplexity.toPrecision(4)}, ` +
-          `accuracy ${message.accuracy.toFixed(3)}${message.best ? ', the best so far' : ''}`,
+        `evaluation after step ${message.step}: loss ${message.loss.toFixed(4)}` +
+          `${metricsText('evaluation', message, ', ')}${message.best ? ', the best so far' : ''}`,
       ];
     case 'samples':
       return message.samples.flatMap(({ prompt, answer }) => [

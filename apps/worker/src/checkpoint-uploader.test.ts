@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FolderStore } from '#platform/objects/folder-store.js';
+import { declarationOf } from '#training/objectives/declared/registry.js';
 import { CheckpointUploader } from './checkpoint-uploader.js';
 
 let root: string;
@@ -20,6 +21,7 @@ test('a checkpoint that is told twice is uploaded once', async () => {
     objects: await FolderStore.open(join(root, 'store')),
     log,
     claim: { jobId: 'ftjob-1', attempt: 1 },
+    objective: declarationOf({ type: 'supervised' }),
     folder,
     signal: new AbortController().signal,
     storeWait: { waits: () => {}, goesOn: () => {} },

@@ -7,6 +7,7 @@ import type { Log } from '#jobs/parts.js';
 import type { NewCheckpoint } from '#jobs/progress.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
 import type { ObjectStore } from '#platform/objects/object-store.js';
+import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
 import { checkpointState, type RunProgress } from '#training/run-state.js';
 import { linkFolder, type StoreWait, uploadFolder, whenStoreAnswers } from './transfer.js';
 
@@ -14,6 +15,7 @@ export interface UploaderParts {
   readonly objects: ObjectStore;
   readonly log: Log;
   readonly claim: Claim;
+  readonly objective: ObjectiveDeclaration;
   /** Holds checkpoints until they are uploaded, whatever the trainer removes. */
   readonly folder: string;
   readonly signal: AbortSignal;
@@ -24,11 +26,14 @@ export interface UploaderParts {
   readonly onUploaded: (checkpoint: NewCheckpoint) => Promise<readonly ManifestFile[]>;
 }
 
+/** The metrics of a step by name; none if it was not heard. */
+type StepValues = Readonly<Record<string, unknown>> | undefined;
+
 interface Waiting {
   readonly step: number;
   readonly best: boolean;
   readonly folder: string;
-  readonly accuracy: number | undefined;
+  readonly lastStep: StepValues;
 }
 
 export class CheckpointUploader {
@@ -40,12 +45,12 @@ export class CheckpointUploader {
 
   constructor(private readonly parts: UploaderParts) {}
 
-  /** Takes a checkpoint that the trainer wrote; `accuracy` is that of its last step, if it was heard. */
-  add({ step, best, folder }: { step: number; best: boolean; folder: string }, accuracy?: number): void {
+  /** Takes a checkpoint that the trainer wrote; `lastStep` is what was heard of its last step. */
+  add({ step, best, folder }: { step: number; best: boolean; folder: string }, lastStep?: StepValues): void {
     if (this.parts.stored.has(step) || this.taken.has(step)) return;
     this.taken.add(step);
     const copy = join(this.parts.folder, `step-${step}`);
-    this.linking = this.keep({ step, best, folder: copy, accuracy }, folder, this.linking);
+    this.linking = this.keep({ step, best, folder: copy, lastStep }, folder, this.linking);
   }
 
   /** Resolves when everything is uploaded, or given up. */
@@ -110,8 +115,8 @@ export class CheckpointUploader {
     }
   }
 
-  private async upload({ step, best, folder, accuracy }: Waiting): Promise<void> {
-    const { objects, log, claim, signal, storeWait, onUploaded } = this.parts;
+  private async upload({ step, best, folder, lastStep }: Waiting): Promise<void> {
+    const { objects, log, claim, objective, signal, storeWait, onUploaded } = this.parts;
     const prefix = `jobs/${claim.jobId}/attempts/${claim.attempt}/checkpoints/${step}`;
     const names = (await readdir(folder)).sort();
     const state = checkpointState.parse(JSON.parse(await readFile(join(folder, 'state.json'), 'utf8')));
@@ -120,7 +125,8 @@ export class CheckpointUploader {
       signal,
       storeWait,
     );
-    const released = await onUploaded({ step, best, files, metrics: metricsOf(state.progress, accuracy) });
+    const metrics = metricsOf(objective, state.progress, lastStep);
+    const released = await onUploaded({ step, best, files, metrics });
     for (const { key } of released) {
       // What stays is swept later.
       await objects
@@ -131,18 +137,24 @@ export class CheckpointUploader {
 }
 
 /** The numbers of a checkpoint under OpenAI's names. */
-function metricsOf(progress: RunProgress, accuracy: number | undefined): Record<string, number> {
+function metricsOf(
+  { checkpointMetrics }: ObjectiveDeclaration,
+  progress: RunProgress,
+  lastStep: StepValues,
+): Record<string, number> {
+  const named = (prefix: string, values: StepValues) =>
+    Object.fromEntries(
+      Object.entries(checkpointMetrics).flatMap(([metric, name]) => {
+        const value = values?.[metric];
+        return typeof value === 'number' ? [[`${prefix}${name}`, value]] : [];
+      }),
+    );
   const { step, last_loss, last_evaluation, evaluated_step } = progress;
   const evaluation = evaluated_step === step ? last_evaluation : null;
   return {
     step,
     ...(last_loss === null ? {} : { train_loss: last_loss }),
-    ...(accuracy === undefined ? {} : { train_mean_token_accuracy: accuracy }),
-    ...(evaluation === null
-      ? {}
-      : {
-          full_valid_loss: evaluation.loss,
-          full_valid_mean_token_accuracy: evaluation.accuracy,
-        }),
+    ...named('train_', lastStep),
+    ...(evaluation === null ? {} : { full_valid_loss: evaluation.loss, ...named('full_valid_', evaluation) }),
   };
 }

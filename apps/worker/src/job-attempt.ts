@@ -5,6 +5,8 @@ import { LowrankError } from '#base/errors.js';
 import type { Claim, RequestedActions } from '#jobs/claims.js';
 import type { AttemptOutcome } from '#jobs/endings.js';
 import { resolvedOf } from '#jobs/job-options.js';
+import type { StepMetrics } from '#training/metrics.js';
+import { declarationOf } from '#training/objectives/declared/registry.js';
 import type { Log } from '#jobs/parts.js';
 import { whenReachable } from '#jobs/retrying.js';
 import { isTerminal } from '#jobs/transitions.js';
@@ -45,7 +47,7 @@ export class JobAttempt {
   private uploader: CheckpointUploader | undefined;
   private readonly log: Log;
   private tokensPerSecond: number | undefined;
-  private accuracy: number | undefined;
+  private lastStep: StepMetrics | undefined;
   /** Bytes that the run would need, if that is more than the machine has. */
   private tooLarge: number | undefined;
   private failure: unknown;
@@ -157,6 +159,7 @@ export class JobAttempt {
       objects: parts.objects,
       log: this.log,
       claim,
+      objective: declarationOf(resolvedOf(this.job).training.method),
       folder: work.upload,
       signal: this.saving.signal,
       storeWait: this.storeWait,
@@ -223,9 +226,9 @@ export class JobAttempt {
   }
 
   private onUpdate(message: TrainerUpdate): void {
-    const isFirstStep = message.type === 'step' && this.accuracy === undefined;
+    const isFirstStep = message.type === 'step' && this.lastStep === undefined;
     if (message.type === 'step') {
-      this.accuracy = message.accuracy;
+      this.lastStep = message;
       const now = message.tokens_per_second;
       this.tokensPerSecond = 0.8 * (this.tokensPerSecond ?? now) + 0.2 * now;
     }
@@ -234,7 +237,7 @@ export class JobAttempt {
     this.writer?.add(facts ? { ...records, facts: { ...facts, ...speed } } : records);
     // People wait for this one.
     if (isFirstStep) void this.writer?.flush();
-    if (message.type === 'checkpoint') this.uploader?.add(message, this.accuracy);
+    if (message.type === 'checkpoint') this.uploader?.add(message, this.lastStep);
     if (message.type === 'plan') {
       const need = memoryNeed({ plan: message, options: resolvedOf(this.job).training });
       if (need <= this.parts.memoryBytes) return;

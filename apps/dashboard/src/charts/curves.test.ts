@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { JobCurves } from './curves.js';
+import { columnsOf } from './lines.js';
 
 test('steps and evaluations are one table for spreadsheets', () => {
   const curves = new JobCurves();
@@ -9,7 +10,7 @@ test('steps and evaluations are one table for spreadsheets', () => {
   curves.add({ kind: 'step', step: 2, values: { loss: 3, learning_rate: 1e-5 } });
   curves.add({ kind: 'evaluation', step: 2, values: { loss: 3.5, accuracy: 0.5 } });
   expect([curves.firstStep, curves.lastStep]).toEqual([0, 2]);
-  expect(curves.csv().split('\n')).toEqual([
+  expect(curves.csv(columnsOf('supervised')).split('\n')).toEqual([
     'step,loss,accuracy,learning_rate,grad_norm,tokens_per_second,validation_loss,validation_accuracy',
     '0,,,,,,5,',
     '1,4,0.25,,,,,',

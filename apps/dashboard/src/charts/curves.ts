@@ -1,13 +1,17 @@
 /** The curves of a job, which grow as its metrics come. */
 import type { MetricObject } from '#contracts/http/streams.js';
+import { evaluationMetrics, stepMetrics } from '#training/metrics.js';
 import { StepTable } from './step-table.js';
 
-const trainingNames = ['loss', 'accuracy', 'learning_rate', 'grad_norm', 'tokens_per_second'] as const;
-const validationNames = ['loss', 'accuracy'] as const;
+/** Columns of the tables by name, in the order in which they are written. */
+export interface CurveColumns {
+  readonly training: readonly string[];
+  readonly validation: readonly string[];
+}
 
 export class JobCurves {
-  readonly training = new StepTable(trainingNames);
-  readonly validation = new StepTable(validationNames);
+  readonly training = new StepTable(Object.keys(stepMetrics.shape));
+  readonly validation = new StepTable(Object.keys(evaluationMetrics.shape));
 
   /** Takes the numbers of a step or an evaluation. */
   add({ kind, step, values }: Pick<MetricObject, 'kind' | 'step' | 'values'>): void {
@@ -23,13 +27,13 @@ export class JobCurves {
     return Math.max(this.training.lastStep ?? 0, this.validation.lastStep ?? 0);
   }
 
-  /** Every value as text for spreadsheets, a line for each step that has any. */
-  csv(): string {
+  /** Every value of some columns as text for spreadsheets, a line for each step that has any. */
+  csv(columns: CurveColumns): string {
     const { training, validation } = this;
-    const header = ['step', ...trainingNames, ...validationNames.map((name) => `validation_${name}`)];
+    const header = ['step', ...columns.training, ...columns.validation.map((name) => `validation_${name}`)];
     const lines = [header.join(',')];
-    const cells = (table: StepTable, row: number) =>
-      table.names.map((name) => {
+    const cells = (table: StepTable, names: readonly string[], row: number) =>
+      names.map((name) => {
         const value = row < 0 ? NaN : table.column(name)[row]!;
         return Number.isNaN(value) ? '' : String(value);
       });
@@ -41,8 +45,8 @@ export class JobCurves {
       lines.push(
         [
           step,
-          ...cells(training, trained === step ? i++ : -1),
-          ...cells(validation, evaluated === step ? j++ : -1),
+          ...cells(training, columns.training, trained === step ? i++ : -1),
+          ...cells(validation, columns.validation, evaluated === step ? j++ : -1),
         ].join(','),
       );
     }

@@ -10,9 +10,7 @@ export class StepTable {
   private stepColumn = new Float64Array(firstCapacity);
   private readonly columns = new Map<string, Float64Array>();
 
-  constructor(readonly names: readonly string[]) {
-    for (const name of names) this.columns.set(name, new Float64Array(firstCapacity));
-  }
+  constructor(private readonly names: readonly string[]) {}
 
   /** The first `length` numbers count; the array is another one after the table has grown. */
   get steps(): Float64Array {
@@ -27,9 +25,13 @@ export class StepTable {
     return this.length > 0 ? this.stepColumn[this.length - 1] : undefined;
   }
 
+  /** Columns take room from their first value on, or when they are asked for. */
   column(name: string): Float64Array {
-    const column = this.columns.get(name);
-    if (!column) throw new RangeError(`There is no column ${name}.`);
+    const known = this.columns.get(name);
+    if (known) return known;
+    if (!this.names.includes(name)) throw new RangeError(`There is no column ${name}.`);
+    const column = new Float64Array(this.stepColumn.length).fill(NaN);
+    this.columns.set(name, column);
     return column;
   }
 
@@ -43,9 +45,10 @@ export class StepTable {
       for (const column of this.all()) column.copyWithin(row + 1, row, this.length);
     }
     this.stepColumn[row] = step;
-    for (const [name, column] of this.columns) {
+    for (const column of this.columns.values()) column[row] = NaN;
+    for (const name of this.names) {
       const value = values[name];
-      column[row] = typeof value === 'number' ? value : NaN;
+      if (typeof value === 'number') this.column(name)[row] = value;
     }
     this.length++;
     return true;

@@ -1,8 +1,9 @@
 /** The curves of a job, with one zoom for all of them. */
 import { lazy, Suspense, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import type { JobFeedState } from '../../api/job-feed.js';
+import type { MethodType } from '#training/objectives/declared/registry.js';
 import { FrameQueue } from '../../charts/frame-queue.js';
-import { chartsOf } from '../../charts/lines.js';
+import { chartsOf, columnsOf } from '../../charts/lines.js';
 import { Viewport } from '../../charts/viewport.js';
 import { whole } from '../../format.js';
 import { saveAs } from '../../save.js';
@@ -11,14 +12,17 @@ import { useTheme } from '../../theme.js';
 const Chart = lazy(() => import('../../charts/chart.js'));
 
 /** Rendered anew whenever something was added to the curves, which stay the same object. */
-type JobChartsProps = Pick<JobFeedState, 'curves' | 'reading'> & { readonly name: string };
+type JobChartsProps = Pick<JobFeedState, 'curves' | 'reading'> & {
+  readonly name: string;
+  readonly method: MethodType;
+};
 
-export function JobCharts({ curves, reading, name }: JobChartsProps) {
+export function JobCharts({ curves, reading, name, method }: JobChartsProps) {
   const [weight, setWeight] = useState(0);
   const [isLog, setLog] = useState(false);
   const [drag, setDrag] = useState<'zoom' | 'move'>('zoom');
   const theme = useTheme();
-  const charts = useMemo(() => chartsOf(curves), [curves]);
+  const charts = useMemo(() => chartsOf(curves, method), [curves, method]);
   const [viewport] = useState(() => new Viewport());
   const [queue] = useState(() => new FrameQueue());
   const showsAll = useSyncExternalStore(viewport.subscribe, viewport.showsAll);
@@ -71,7 +75,9 @@ export function JobCharts({ curves, reading, name }: JobChartsProps) {
           Show all steps
         </button>
         <button
-          onClick={() => saveAs(`${name}.csv`, new Blob([curves.csv()], { type: 'text/csv' }))}
+          onClick={() =>
+            saveAs(`${name}.csv`, new Blob([curves.csv(columnsOf(method))], { type: 'text/csv' }))
+          }
           disabled={reading !== null}
         >
           Save values

@@ -40,7 +40,7 @@ export default function Job({ id }: { readonly id: string }) {
           Its adapter: <Link to={`/adapters/${job.adapter}`}>{job.fine_tuned_model}</Link>
         </p>
       )}
-      <JobCharts key={id} curves={curves} reading={reading} name={id} />
+      <JobCharts key={id} curves={curves} reading={reading} name={id} method={job.method.type} />
       <SampleAnswers taken={samples} />
       <Configuration job={job} />
       <Checkpoints job={id} />

@@ -1,22 +1,16 @@
-/** What the step functions read: the shapes, and the numbers of a batch. */
+/** Blocks of tokens as inputs of a step: the shapes, and the numbers of a batch. */
 import type { Batch } from '#data/batch.js';
 import type { ProgramSpec } from '#jit/trace.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
-
-/** Shape of one micro-batch: B blocks of L tokens, and the rows of one chunk of the loss head. */
-export interface StepShape {
-  readonly batch: number;
-  readonly length: number;
-  readonly chunkSize: number;
-}
+import type { StepShape } from '#training/step-shape.js';
 
 /** Rows that the loss head works on: all rows, rounded up to whole chunks. */
 export function lossRowCount({ batch, length, chunkSize }: StepShape): number {
   return Math.ceil((batch * length) / chunkSize) * chunkSize;
 }
 
-/** What a micro-batch is to the step functions; `dropoutSites` counts the layers with dropout. */
-export function dataSpec(shape: StepShape, dropoutSites: number): ProgramSpec['data'] {
+/** What a micro-batch is to the step functions. */
+export function tokenSpec(shape: StepShape): ProgramSpec['data'] {
   const rows = shape.batch * shape.length;
   const lossRows = lossRowCount(shape);
   return {
@@ -28,7 +22,6 @@ export function dataSpec(shape: StepShape, dropoutSites: number): ProgramSpec['d
     targets: { shape: [lossRows], dtype: 'int32' },
     lossWeights: { shape: [lossRows], dtype: 'float32' },
     chunks: { shape: [], dtype: 'int32' },
-    ...(dropoutSites > 0 ? { dropoutKeys: { shape: [dropoutSites, 2], dtype: 'int32' as const } } : {}),
   };
 }
 
@@ -36,7 +29,7 @@ export function dataSpec(shape: StepShape, dropoutSites: number): ProgramSpec['d
  * The data inputs of a micro-batch. Every target weighs `1 / lossCount`, where lossCount counts the targets of the
  * whole step, so that accumulated micro-batches add up to the mean over all targets.
  */
-export function stepInputs(batch: Batch, shape: StepShape, lossCount: number): Record<string, NumericArray> {
+export function tokenInputs(batch: Batch, shape: StepShape, lossCount: number): Record<string, NumericArray> {
   const rows = lossRowCount(shape);
   const count = batch.lossCount;
   const lossRows = new Int32Array(rows);

@@ -1,0 +1,40 @@
+/** What an objective says of itself, for whoever computes nothing. Read in browsers too: imports zod only. */
+import type { z } from 'zod';
+
+/** A line of a chart: a metric of the steps, or of the evaluations. */
+export interface ChartLine {
+  readonly label: string;
+  readonly metric: string;
+  readonly of: 'step' | 'evaluation';
+}
+
+export interface ChartHint {
+  readonly title: string;
+  readonly lines: readonly ChartLine[];
+  /** Whether a logarithmic axis means something. */
+  readonly canLog: boolean;
+}
+
+/** A metric as text: its name, and its value with so many digits after the point. */
+export interface MetricText {
+  readonly metric: string;
+  readonly digits: number;
+}
+
+export interface ObjectiveDeclaration {
+  /** As `method.type` has it. */
+  readonly type: string;
+  /** For people. */
+  readonly title: string;
+  /** `method`, with a default for every option. */
+  readonly method: z.ZodObject<{ readonly type: z.ZodLiteral<string> }>;
+  /** What it measures of a step beside what every objective has (see metrics.ts). */
+  readonly stepMetrics: z.ZodObject;
+  /** Likewise of an evaluation. */
+  readonly evaluationMetrics: z.ZodObject;
+  /** How lines of a terminal tell of them. */
+  readonly texts: { readonly step: readonly MetricText[]; readonly evaluation: readonly MetricText[] };
+  readonly charts: readonly ChartHint[];
+  /** Metrics that checkpoints show, by the name that they have there after `train_` and `full_valid_`. */
+  readonly checkpointMetrics: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,44 @@
+/** The objectives that there are, as they are declared. A new one is a file beside this one and an entry in the list. */
+import { z } from 'zod';
+import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
+import { nextTokenDeclaration } from '#training/objectives/declared/next-token.js';
+
+const declared = [nextTokenDeclaration] as const;
+
+type Declared = (typeof declared)[number];
+type Methods<List extends readonly { readonly method: z.ZodObject }[]> = {
+  -readonly [I in keyof List]: List[I]['method'];
+};
+type Everything<Union> = (Union extends unknown ? (one: Union) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never;
+
+export const declarations: readonly ObjectiveDeclaration[] = declared;
+
+export type MethodType = Declared['type'];
+
+/** What a run learns by: the objective and its options. */
+export const method = z.discriminatedUnion(
+  'type',
+  declared.map(({ method }) => method) as unknown as Methods<typeof declared>,
+);
+export type Method = z.output<typeof method>;
+
+/** What a run without a word about it learns by. */
+export const defaultMethod: Method = { type: 'supervised' };
+
+export function declarationOf({ type }: { readonly type: MethodType }): ObjectiveDeclaration {
+  return declared.find((declaration) => declaration.type === type)!;
+}
+
+/** The metrics of every objective; those of one name mean the same kind of number. */
+export const stepMetricsOfAll = Object.assign(
+  {},
+  ...declared.map(({ stepMetrics }) => stepMetrics.shape),
+) as Everything<Declared['stepMetrics']['shape']>;
+export const evaluationMetricsOfAll = Object.assign(
+  {},
+  ...declared.map(({ evaluationMetrics }) => evaluationMetrics.shape),
+) as Everything<Declared['evaluationMetrics']['shape']>;

@@ -1,0 +1,44 @@
+/** What an objective is to the rest of training: how blocks become the inputs of a step, and the loss made of them. */
+import type { BlockStore } from '#data/block-store.js';
+import type { Tensor } from '#jit/ops.js';
+import type { ProgramInputs, ProgramSpec } from '#jit/trace.js';
+import type { LoraModel } from '#lora/lora-model.js';
+import type { NumericArray } from '#runtime/numeric-array.js';
+import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
+import type { StepShape } from '#training/step-shape.js';
+
+/** A micro-batch, read and not yet laid out. */
+export interface StepBatch {
+  /** What the loss is a mean over, such as targets. */
+  readonly count: number;
+  /** Tokens that the model reads, padding apart. */
+  readonly tokens: number;
+  /** Tokens that are predicted. */
+  readonly targets: number;
+  /** The data inputs of a step whose micro-batches count `total` together, so that their losses add up to its mean. */
+  readonly inputs: (total: number) => Record<string, NumericArray>;
+}
+
+/** Means over what a step or an evaluation counts, by the names of `measures`. */
+export type Means = Readonly<Record<string, number>>;
+
+export interface Objective {
+  readonly declaration: ObjectiveDeclaration;
+  /** What its graphs depend on beside the model and the shape of a batch; plain JSON. */
+  readonly graphKey: unknown;
+  /** The entries of what `forward` yields; the first is `loss`. */
+  readonly measures: readonly [loss: 'loss', ...others: string[]];
+  /** The data inputs of its step functions. */
+  dataSpec(shape: StepShape): ProgramSpec['data'];
+  /**
+   * A vector of the measures of a micro-batch, each as its part of the mean over the whole step. The gradient of its first
+   * entry is taken.
+   */
+  forward(model: LoraModel, data: ProgramInputs['data'], shape: StepShape): Tensor;
+  /** Blocks by number as one micro-batch; missing ones are empty. */
+  readBatch(store: BlockStore, indices: readonly number[], shape: StepShape): StepBatch;
+  /** Its metrics of a step, as declared. */
+  stepMetrics(means: Means): Record<string, number>;
+  /** Its metrics of an evaluation, as declared. */
+  evaluationMetrics(means: Means): Record<string, number>;
+}
