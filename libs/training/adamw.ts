@@ -1,5 +1,31 @@
 /** AdamW (Loshchilov and Hutter 2019) with clipping by the global norm, as PyTorch computes them. */
-import { add, div, minimum, mul, scalar, sqrt, square, sub, sum, type Tensor } from '#jit/ops.js';
+import {
+  add,
+  concat,
+  div,
+  minimum,
+  mul,
+  scalar,
+  split,
+  sqrt,
+  square,
+  sub,
+  sum,
+  type Tensor,
+} from '#jit/ops.js';
+
+/** A stretch of the flat vector that is updated with the learning rate and the weight decay of a group. */
+export interface GroupSegment {
+  readonly group: string;
+  readonly size: number;
+}
+
+/** How a group departs from the rest. */
+export interface GroupRate {
+  /** What the learning rate is multiplied by. */
+  readonly factor: number;
+  readonly weightDecay: number;
+}
 
 export interface AdamWOptions {
   readonly beta1: number;
@@ -8,6 +34,8 @@ export interface AdamWOptions {
   readonly weightDecay: number;
   /** Largest norm of the whole gradient; null = no limit. */
   readonly maxGradNorm: number | null;
+  /** The whole vector in groups, each with scalars of its own; none = one group. */
+  readonly segments?: readonly GroupSegment[];
 }
 
 /** What changes from step to step. */
@@ -18,6 +46,33 @@ export interface AdamWScalars<T> {
   readonly stepSize: T;
   /** sqrt(1 - beta2^step). */
   readonly correction: T;
+}
+
+const scalarNames = ['decay', 'stepSize', 'correction'] as const;
+
+const groupsOf = ({ segments = [] }: AdamWOptions) => [...new Set(segments.map(({ group }) => group))];
+
+/** The scalars that an update reads, by their names. */
+export function adamWScalarNames(options: AdamWOptions): string[] {
+  const groups = groupsOf(options);
+  if (groups.length === 0) return [...scalarNames];
+  return ['correction', ...groups.flatMap((group) => [`decay_${group}`, `stepSize_${group}`])];
+}
+
+/** The scalars of a step, counted from 1, whose parameters are in groups: values of `adamWScalarNames`. */
+export function groupedScalars(
+  options: AdamWOptions,
+  learningRate: number,
+  step: number,
+  rates: Readonly<Record<string, GroupRate>>,
+): Record<string, number> {
+  const { correction } = adamWScalars(options, learningRate, step);
+  const ofGroups = groupsOf(options).map((group) => {
+    const { factor, weightDecay } = rates[group]!;
+    const { decay, stepSize } = adamWScalars({ ...options, weightDecay }, learningRate * factor, step);
+    return { [`decay_${group}`]: decay, [`stepSize_${group}`]: stepSize };
+  });
+  return Object.assign({ correction }, ...ofGroups) as Record<string, number>;
 }
 
 /** The scalars of a step, counted from 1. */
@@ -48,19 +103,39 @@ export function clipByNorm(gradient: Tensor, maxGradNorm: number | null): { grad
   return { gradient: mul(gradient, factor), norm };
 }
 
-/** The state after one update with a flat gradient that has been clipped. */
+/** The state after one update with a flat gradient that has been clipped; the scalars are those of `adamWScalarNames`. */
 export function adamWUpdate(
   { parameters, moment1, moment2 }: AdamWState,
   gradient: Tensor,
-  { beta1, beta2, epsilon }: AdamWOptions,
-  { decay, stepSize, correction }: AdamWScalars<Tensor>,
+  { beta1, beta2, epsilon, segments }: AdamWOptions,
+  scalars: Readonly<Record<string, Tensor>>,
 ): AdamWState {
   const m = add(mul(moment1, scalar(beta1)), mul(gradient, scalar(1 - beta1)));
   const v = add(mul(moment2, scalar(beta2)), mul(square(gradient), scalar(1 - beta2)));
-  const denominator = add(div(sqrt(v), correction), scalar(epsilon));
-  return {
-    parameters: sub(mul(parameters, decay), mul(div(m, denominator), stepSize)),
-    moment1: m,
-    moment2: v,
+  const denominator = add(div(sqrt(v), scalars['correction']!), scalar(epsilon));
+  const moved = segments ? moveSegments(segments) : move;
+  return { parameters: moved(parameters, () => div(m, denominator), scalars), moment1: m, moment2: v };
+}
+
+type Move = (
+  parameters: Tensor,
+  direction: () => Tensor,
+  scalars: Readonly<Record<string, Tensor>>,
+  suffix?: string,
+) => Tensor;
+
+const move: Move = (parameters, direction, scalars, suffix = '') =>
+  sub(mul(parameters, scalars[`decay${suffix}`]!), mul(direction(), scalars[`stepSize${suffix}`]!));
+
+/** Every segment by itself: a vector of rates would be as large as a moment. */
+function moveSegments(segments: readonly GroupSegment[]): Move {
+  return (parameters, direction, scalars) => {
+    if (segments.length === 1) return move(parameters, direction, scalars, `_${segments[0]!.group}`);
+    const sizes = segments.map(({ size }) => size);
+    const directions = split(direction(), sizes);
+    const moved = split(parameters, sizes).map((part, i) =>
+      move(part, () => directions[i]!, scalars, `_${segments[i]!.group}`),
+    );
+    return concat(moved);
   };
 }

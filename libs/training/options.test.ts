@@ -25,6 +25,8 @@ test('no options at all are the documented defaults', () => {
     adam_beta2: 0.999,
     adam_epsilon: 1e-8,
     max_grad_norm: 1,
+    loraplus_lr_ratio: null,
+    loraplus_lr_embedding: null,
     n_epochs: 'auto',
     max_steps: null,
     batch_size: 'auto',
@@ -62,6 +64,7 @@ describe('bad options', () => {
     ['warmup_ratio', 1.5],
     ['adam_beta1', 1],
     ['max_grad_norm', 0],
+    ['loraplus_lr_ratio', 0.5],
     ['n_epochs', 0],
     ['max_steps', 1.5],
     ['batch_size', 0],
@@ -94,14 +97,15 @@ describe('bad options', () => {
     ['warmup_ratio', { warmup_steps: 3, warmup_ratio: 0.1 }],
     ['warmup_steps', { warmup_steps: 30, max_steps: 10 }],
     ['recompute', { device: 'eager', recompute: true }],
+    ['loraplus_lr_embedding', { loraplus_lr_embedding: 1e-6 }],
   ])('a contradiction is told at %s', (field, options) => {
     expect(problemsOf(options).map((problem) => problem.field)).toEqual([field]);
   });
 
   test('options of other programs that are not done are named', () => {
-    const options = { loraplus_lr_ratio: 16, neftune_noise_alpha: 5 };
+    const options = { neftune_noise_alpha: 5, optim: 'sgd' };
     expect(() => parseTrainingOptions(options)).toThrow(UnsupportedError);
-    expect(() => parseTrainingOptions(options)).toThrow(/loraplus_lr_ratio, neftune_noise_alpha/);
+    expect(() => parseTrainingOptions(options)).toThrow(/neftune_noise_alpha, optim/);
   });
 
   test('something that is no object is refused', () => {

@@ -44,6 +44,10 @@ const fields = {
   adam_epsilon: z.number().positive().max(1).default(1e-8),
   /** Largest norm of the whole gradient, null for no limit; default 1. */
   max_grad_norm: z.number().positive().nullable().default(1),
+  /** LoRA+: learning rate of B over that of A, null for one rate; default null. */
+  loraplus_lr_ratio: z.number().min(1).max(10_000).nullable().default(null),
+  /** LoRA+: peak learning rate of factors on embeddings; default null, 1e-6. */
+  loraplus_lr_embedding: z.number().positive().max(maxLearningRate).nullable().default(null),
   /** Passes over the training data, fractions allowed; default 'auto'. */
   n_epochs: auto(z.number().positive().max(1000)).default('auto'),
   /** Optimizer steps, instead of `n_epochs`; default null. */
@@ -96,6 +100,8 @@ const guide: FieldGuide = {
     adam_beta2: 'give a number from 0 up to but not 1; 0.999 is usual',
     adam_epsilon: 'give a number above 0; 1e-8 is usual',
     max_grad_norm: 'give a number above 0, or null for no limit',
+    loraplus_lr_ratio: 'give a number from 1 to 10000, or null; 16 is usual',
+    loraplus_lr_embedding: 'give a number above 0 and at most 1, or null for 1e-6',
     n_epochs: 'give a number above 0 and at most 1000, or "auto"',
     max_steps: 'give a whole number of 1 or more, or null',
     batch_size: 'give a whole number from 1 to 256, or "auto"',
@@ -147,8 +153,6 @@ const guide: FieldGuide = {
     'group_by_length',
     'label_smoothing_factor',
     'learning_rate_multiplier',
-    'loraplus_lr_embedding',
-    'loraplus_lr_ratio',
     'neftune_noise_alpha',
     'optim',
     'optim_args',
@@ -183,6 +187,15 @@ export const trainingOptionsSchema = z
     ({ warmup_steps, max_steps }) =>
       typeof warmup_steps !== 'number' || typeof max_steps !== 'number' || warmup_steps <= max_steps,
     rule('warmup_steps', 'is larger than max_steps', 'give a smaller number'),
+  )
+  .refine(
+    ({ loraplus_lr_ratio, loraplus_lr_embedding }) =>
+      !isSet(loraplus_lr_embedding) || isSet(loraplus_lr_ratio),
+    rule(
+      'loraplus_lr_embedding',
+      'has no effect without loraplus_lr_ratio',
+      'give loraplus_lr_ratio too, or neither',
+    ),
   )
   .refine(
     ({ device, recompute }) => !isEagerDevice(device) || recompute === 'auto' || recompute === false,

@@ -2,11 +2,13 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isEagerDevice } from '#runtime/device.js';
-import type { AdamWOptions } from '#training/adamw.js';
+import type { FlatLayout } from '#nn/flat-state.js';
+import type { AdamWOptions, GroupRate } from '#training/adamw.js';
 import type { ChosenOptions } from '#training/chosen-options.js';
 import type { MemoryPrediction, TrainingEvent } from '#training/events.js';
 import { fitMemory } from '#training/fit-memory.js';
 import type { TrainingJob } from '#training/job.js';
+import { loraPlusRates, loraPlusSegments } from '#training/loraplus.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
 import { memoryLimit } from '#training/memory.js';
 import type { TrainingOptions } from '#training/options.js';
@@ -20,6 +22,8 @@ import { type StepName, type StepSource, stepsOf } from '#training/step-programs
 export interface RunPlan {
   readonly chosen: ChosenOptions;
   readonly source: StepSource;
+  /** Learning rates of groups of parameters; undefined where all have one. */
+  readonly rates: Readonly<Record<string, GroupRate>> | undefined;
   /** The steps that are used, in the order in which they are needed. */
   readonly steps: readonly StepName[];
   /** Undefined where TensorFlow.js itself runs the steps. */
@@ -29,14 +33,24 @@ export interface RunPlan {
 }
 
 /** AdamW's options under the names of the step functions. */
-function optimizerOptions(options: TrainingOptions): AdamWOptions {
+function optimizerOptions(options: TrainingOptions, layout: FlatLayout): AdamWOptions {
   return {
+    ...(options.loraplus_lr_ratio === null ? {} : { segments: loraPlusSegments(layout) }),
     beta1: options.adam_beta1,
     beta2: options.adam_beta2,
     epsilon: options.adam_epsilon,
     weightDecay: options.weight_decay,
     maxGradNorm: options.max_grad_norm,
   };
+}
+
+/** PEFT's learning rate for factors on embeddings under LoRA+. */
+const embeddingRate = 1e-6;
+
+function groupRates(options: TrainingOptions, learningRate: number): RunPlan['rates'] {
+  const { loraplus_lr_ratio: ratio, loraplus_lr_embedding: embedding, weight_decay: weightDecay } = options;
+  if (ratio === null) return undefined;
+  return loraPlusRates({ ratio, embeddingRate: embedding ?? embeddingRate, learningRate, weightDecay });
 }
 
 /**
@@ -75,7 +89,7 @@ export async function planRun(
         base.config.vocabSize,
       ),
     },
-    optimizer: optimizerOptions(options),
+    optimizer: optimizerOptions(options, layout),
   });
   const wanted = earlier?.batch_size ?? planBatch(book, options, facts);
   const steps = stepsOf(accumulation, validation !== undefined);
@@ -151,6 +165,7 @@ export async function planRun(
   return {
     chosen,
     source: sourceFor(batchSize),
+    rates: groupRates(options, chosen.learning_rate),
     steps,
     graphs: fit?.graphs,
     memory: fit?.prediction ?? null,

@@ -98,6 +98,7 @@ async function carryOut(
     const engine = new StepEngine(held(createRunner(job, run, plan, backend)), {
       objective: plan.source.objective,
       optimizer: plan.source.optimizer,
+      rates: plan.rates,
       seed: options.seed,
       dropoutSites: plan.source.dropout > 0 ? dropoutSiteNames(plan.source.modules) : [],
     });

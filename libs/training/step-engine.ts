@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { streamKeys } from '#jit/random.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 import type { Runner } from '#runtime/runner.js';
-import { type AdamWOptions, adamWScalars } from '#training/adamw.js';
+import { type AdamWOptions, adamWScalars, type GroupRate, groupedScalars } from '#training/adamw.js';
 import type { TrainedVectors } from '#training/checkpoint.js';
 import type { Means, Objective, StepBatch } from '#training/objectives/objective.js';
 import type { StepName } from '#training/step-programs.js';
@@ -11,6 +11,8 @@ import type { StepName } from '#training/step-programs.js';
 export interface StepEngineOptions {
   readonly objective: Objective;
   readonly optimizer: AdamWOptions;
+  /** Of the groups that the optimizer's segments name; none = one group. */
+  readonly rates?: Readonly<Record<string, GroupRate>>;
   readonly seed: number;
   /** Names of the dropout streams; none = no dropout. */
   readonly dropoutSites: readonly string[];
@@ -45,8 +47,10 @@ export class StepEngine {
     { step, microStep, learningRate }: { step: number; microStep: number; learningRate: number },
     signal?: AbortSignal,
   ): Promise<StepResult> {
-    const { optimizer } = this.options;
-    const scalars = { ...adamWScalars(optimizer, learningRate, step) };
+    const { optimizer, rates } = this.options;
+    const scalars = rates
+      ? groupedScalars(optimizer, learningRate, step, rates)
+      : { ...adamWScalars(optimizer, learningRate, step) };
     const total = batches.reduce((sum, { count }) => sum + count, 0);
     const means = this.zeros();
     for (const [i, batch] of batches.entries()) {

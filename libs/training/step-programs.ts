@@ -7,11 +7,9 @@ import type { TargetModule } from '#lora/target-modules.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { joinFlat, splitFlat } from '#nn/flat-state.js';
-import { type AdamWOptions, type AdamWScalars, adamWUpdate, clipByNorm } from '#training/adamw.js';
+import { type AdamWOptions, adamWScalarNames, adamWUpdate, clipByNorm } from '#training/adamw.js';
 import type { Objective } from '#training/objectives/objective.js';
 import type { StepShape } from '#training/step-shape.js';
-
-const adamWNames = ['decay', 'stepSize', 'correction'] as const;
 
 function bindWeights(model: LoraModel, inputs: ProgramInputs, trainable: readonly Tensor[]): void {
   const own = new Map(model.layout.entries.map(({ name }, i) => [name, trainable[i]!]));
@@ -52,12 +50,11 @@ function update(
 ): { norm: Tensor; state: ProgramOutputs['state'] } {
   const { gradient, norm } = clipByNorm(flat, options.maxGradNorm);
   const { parameters, moment1, moment2 } = inputs.state;
-  const scalars = inputs.scalars as unknown as AdamWScalars<Tensor>;
   const next = adamWUpdate(
     { parameters: parameters!, moment1: moment1!, moment2: moment2! },
     gradient,
     options,
-    scalars,
+    inputs.scalars,
   );
   return { norm, state: { ...next } };
 }
@@ -96,7 +93,7 @@ export function stepPrograms(
   const data = { ...read, ...dropoutSpec(model.dropoutSites) };
   return {
     train: {
-      spec: { data, scalars: [...adamWNames], state: optimizer, weights },
+      spec: { data, scalars: adamWScalarNames(options), state: optimizer, weights },
       program: (inputs) => {
         const { measures, flat } = gradient(task, inputs);
         const { norm, state } = update(inputs, flat, options);
@@ -114,7 +111,12 @@ export function stepPrograms(
       },
     },
     optimizerStep: {
-      spec: { data: {}, scalars: [...adamWNames], state: { ...optimizer, accumulator: vector }, weights: {} },
+      spec: {
+        data: {},
+        scalars: adamWScalarNames(options),
+        state: { ...optimizer, accumulator: vector },
+        weights: {},
+      },
       program: (inputs) => {
         const flat = inputs.state['accumulator']!;
         const { norm, state } = update(inputs, flat, options);

@@ -231,7 +231,7 @@ describe('a bad job', () => {
   test.each([
     ['a job with unknown fields', { trainingfile: 'x' }, 'job_invalid'],
     ['options out of range', { training: { learning_rate: -1 } }, 'job_invalid'],
-    ['an option that is not done', { training: { loraplus_lr_ratio: 16 } }, 'unsupported'],
+    ['an option that is not done', { training: { neftune_noise_alpha: 5 } }, 'unsupported'],
     ['a missing model', { base_model: 'nowhere' }, 'model_folder_not_found'],
     ['a missing data set', { training_file: 'nowhere.jsonl' }, 'file_not_found'],
     ['a data set in another format', { training_file: 'model/config.json' }, 'invalid_data'],

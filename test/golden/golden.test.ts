@@ -38,7 +38,7 @@ const done = new Set([
   ...['qv', 'all-linear-rslora', 'patterns', 'regex-one-layer', 'layers-to-transform'].map(
     (name) => `lora/${name}`,
   ),
-  ...['adamw-options', 'clip-accumulate-cosine', 'exclude'].map((name) => `lora/${name}`),
+  ...['adamw-options', 'loraplus', 'clip-accumulate-cosine', 'exclude'].map((name) => `lora/${name}`),
   ...['linear', 'conv2d-1x1', 'conv2d-3x3', 'conv2d-all'].map((name) => `layers/${name}`),
   ...['conv2d-depthwise', 'conv2d-dilation2', 'conv2d-groups2', 'conv2d-stride2'].map(
     (name) => `layers/${name}`,

@@ -4,7 +4,6 @@ import { flattenFactors, unflattenFactors } from '#adapters/flat-factors.js';
 import { mergeDelta } from '#adapters/merge-delta.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import type { Batch } from '#data/batch.js';
-import { UnsupportedError } from '#base/errors.js';
 import { headLogits } from '#jit/ops/loss-head.js';
 import { gather } from '#jit/ops.js';
 import type { Program } from '#jit/trace.js';
@@ -17,7 +16,8 @@ import type { RowMap } from '#nn/module.js';
 import { type FlatLayout, splitFlat, viewOf } from '#nn/flat-state.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
-import { adamWScalars } from '#training/adamw.js';
+import { type AdamWOptions, adamWScalars, groupedScalars } from '#training/adamw.js';
+import { loraPlusRates, loraPlusSegments } from '#training/loraplus.js';
 import { learningRateAt, type Schedule } from '#training/schedule.js';
 import { nextToken } from '#training/objectives/next-token.js';
 import { tokenInputs } from '#training/objectives/token-inputs.js';
@@ -171,12 +171,21 @@ async function checkFirstGradients(
   runner.writeState('accumulator', new Float32Array(clipped.length));
 }
 
+function scalarsOf(
+  { lr, loraplus_lr_ratio: ratio }: LoraCase['optimizer'],
+  options: AdamWOptions,
+  factor: number,
+  step: number,
+): Record<string, number> {
+  if (ratio === undefined) return { ...adamWScalars(options, lr * factor, step) };
+  const { weightDecay } = options;
+  const rates = loraPlusRates({ ratio, embeddingRate: 1e-6, learningRate: lr, weightDecay });
+  return groupedScalars(options, lr * factor, step, rates);
+}
+
 /** Runs a training's case. Throws UnsupportedError for an architecture or a LoRA option that is not done. */
 export async function runLoraCase(folder: string, familiesFolder: string): Promise<GoldenResult> {
   const golden = readJson(folder, 'case.json') as LoraCase;
-  if (golden.optimizer.loraplus_lr_ratio !== undefined) {
-    throw new UnsupportedError('the optimizer option loraplus_lr_ratio is not supported');
-  }
   const base = await openModelFolder(join(familiesFolder, golden.family));
   const start = await readAdapter(join(folder, 'init'), { model: base.tree });
   const { modules } = resolveTargetModules(base.tree, start.config);
@@ -184,8 +193,10 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
   const batches = await readTensors(join(folder, 'batches.safetensors'));
   const [rows, length] = batches.get('0.0.input_ids')!.shape as [number, number];
   const shape = { batch: rows, length, chunkSize: 8 };
-  const { lr, betas, eps, weight_decay: weightDecay } = golden.optimizer;
+  const { betas, eps, weight_decay: weightDecay } = golden.optimizer;
+  const ratio = golden.optimizer.loraplus_lr_ratio;
   const options = {
+    ...(ratio === undefined ? {} : { segments: loraPlusSegments(model.layout) }),
     beta1: betas[0],
     beta2: betas[1],
     epsilon: eps,
@@ -216,10 +227,7 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
       toBatch(batches.get(`${i}.${j}.input_ids`)!, batches.get(`${i}.${j}.labels`)!),
     );
     const count = microBatches.reduce((sum, batch) => sum + batch.lossCount, 0);
-    const scalars = adamWScalars(options, lr * learningRateAt(schedule, i), i + 1) as unknown as Record<
-      string,
-      number
-    >;
+    const scalars = scalarsOf(golden.optimizer, options, learningRateAt(schedule, i), i + 1);
     if (i === 0) await checkFirstGradients(meter, runner, model, microBatches, shape, count, golden, folder);
     let loss = 0;
     let norm: number;
