@@ -2,10 +2,10 @@
 import type { Batch } from '#data/batch.js';
 import { bitsAt, streamKey, uniformAt } from '#jit/random.js';
 import { initialiseAdapter } from '#adapters/initialise.js';
-import { flattenFactors } from '#adapters/flat-factors.js';
-import { adapterLayout } from '#lora/adapter-layout.js';
+import { flattenModules } from '#adapters/flat-factors.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
+import { weightReader } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import type { AdamWOptions } from '#training/adamw.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
@@ -61,9 +61,8 @@ export async function openWorkUnit(folder: string, options: BenchOptions): Promi
   const batch = randomBatch(options, base.config.vocabSize);
   const rows = options.batch * options.length;
   const chunkSize = chooseChunkSize(rows, batch.lossCount, base.config.vocabSize);
-  const factors = initialiseAdapter(modules, true, {
-    uniform: (site, index) => uniformAt(streamKey(0, 0, site), index),
-  });
+  const random = { uniform: (site: string, index: number) => uniformAt(streamKey(0, 0, site), index) };
+  const start = { init: true, random, readWeight: weightReader(base.parameters) };
   return {
     base,
     source: {
@@ -76,6 +75,6 @@ export async function openWorkUnit(folder: string, options: BenchOptions): Promi
     },
     batch,
     rounds: Math.ceil(batch.lossCount / chunkSize),
-    parameters: flattenFactors(adapterLayout(modules), factors),
+    parameters: flattenModules(await initialiseAdapter(modules, start)),
   };
 }

@@ -3,6 +3,7 @@ import type { Adapter, AdapterModule } from '#adapters/adapter.js';
 import { streamKey, uniformAt } from '#jit/random.js';
 import { type LoraConfigInput, parseLoraConfig } from '#lora/config.js';
 import { rankPaths } from '#lora/target-modules-match.js';
+import { factorsOf, targetModule } from '#lora/variants/registry.js';
 
 /** [outFeatures, inFeatures] of layers by path. */
 export type LayerShapes = Readonly<Record<string, readonly [number, number]>>;
@@ -20,7 +21,8 @@ export function randomAdapter(seed: number, config: LoraConfigInput, shapes: Lay
     const [outFeatures, inFeatures] = shapes[path]!;
     const { r } = ranks[i]!;
     const factors = { A: numbers(`${path} A`, r * inFeatures), B: numbers(`${path} B`, outFeatures * r) };
-    return [path, { path, outFeatures, inFeatures, ...ranks[i]!, ...factors }];
+    const layer = { kind: 'linear', inFeatures, outFeatures };
+    return [path, { ...targetModule(path, layer, ranks[i]!), numbers: factors }];
   });
   return { config: parsed, modules: new Map(modules), metadata: {}, ignoredFields: [], missing: [] };
 }
@@ -37,7 +39,8 @@ export function denseSum(terms: readonly WeightedAdapter[], path: string): Float
   for (const { adapter, weight } of terms) {
     const module = adapter.modules.get(path);
     if (module === undefined) continue;
-    const { A, B, r, scale, inFeatures, outFeatures } = module;
+    const { r, scale, inFeatures, outFeatures } = module;
+    const { A, B } = factorsOf(module, module.numbers);
     if (sum.length === 0) sum = new Float64Array(outFeatures * inFeatures);
     for (let o = 0; o < outFeatures; o++) {
       for (let k = 0; k < r; k++) {

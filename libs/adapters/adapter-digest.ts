@@ -5,22 +5,25 @@ import type { AdapterSource } from '#adapters/adapter.js';
 export type AdapterDigest = `sha256:${string}`;
 
 /**
- * The digest of an adapter's numbers: of each layer, by path, its sizes, its scale and its float32 factors.
+ * The digest of an adapter's numbers: of each layer, by path, its sizes, its scale and its float32 numbers.
  *
  * Two adapters share it exactly if their updates are the same sums of the same numbers, whatever else their files say
- * (dropout, cards, names). Throws what reading the factors throws, and the reason of the signal.
+ * (dropout, cards, names). Throws what reading the numbers throws, and the reason of the signal.
  */
 export async function adapterDigest(
-  { modules, readFactors }: Pick<AdapterSource, 'modules' | 'readFactors'>,
+  { modules, readNumbers }: Pick<AdapterSource, 'modules' | 'readNumbers'>,
   signal?: AbortSignal,
 ): Promise<AdapterDigest> {
   const hash = createHash('sha256');
   for (const path of [...modules.keys()].sort()) {
     signal?.throwIfAborted();
-    const { r, scale, inFeatures, outFeatures } = modules.get(path)!;
-    hash.update(`${path}\0${r} ${inFeatures} ${outFeatures} ${scale}\n`);
-    const { A, B } = await readFactors(path);
-    for (const { buffer, byteOffset, byteLength } of [A, B]) {
+    const { r, scale, inFeatures, outFeatures, tensors } = modules.get(path)!;
+    // Only what is more than the two factors is named: digests of plain LoRA are in recipes and databases.
+    const others = tensors.slice(2).map(({ role }) => ` ${role}`);
+    hash.update(`${path}\0${r} ${inFeatures} ${outFeatures} ${scale}${others.join('')}\n`);
+    const numbers = await readNumbers(path);
+    for (const { role } of tensors) {
+      const { buffer, byteOffset, byteLength } = numbers[role]!;
       hash.update(new Uint8Array(buffer, byteOffset, byteLength));
     }
   }

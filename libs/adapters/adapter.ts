@@ -1,19 +1,12 @@
 import type { ErrorCode } from '#base/error-codes.js';
 import { LowrankError } from '#base/errors.js';
 import type { LoraConfig } from '#lora/config.js';
-import { adapterTensorName } from '#lora/target-modules.js';
-import type { TargetModule } from '#lora/target-modules.js';
+import type { ModuleNumbers, TargetModule } from '#lora/target-module.js';
 
-/** The two trained factors of one linear layer, row by row. */
-export interface LoraFactors {
-  /** f32 [r, inFeatures] */
-  readonly A: Float32Array;
-  /** f32 [outFeatures, r] */
-  readonly B: Float32Array;
+/** One layer that an adapter changes, with the numbers of its tensors. */
+export interface AdapterModule extends TargetModule {
+  readonly numbers: ModuleNumbers;
 }
-
-/** One adapted layer of an adapter: y = W x + scale * B (A x). */
-export interface AdapterModule extends TargetModule, LoraFactors {}
 
 /** A LoRA adapter in memory. */
 export interface Adapter {
@@ -50,7 +43,7 @@ export function adapterNotes({
   return notes;
 }
 
-/** An adapter whose factors are read one layer at a time, for work on more of them than memory should hold. */
+/** An adapter whose numbers are read one layer at a time, for work on more of them than memory should hold. */
 export interface AdapterSource {
   /** What messages call it: its folder, or a name of the caller's. */
   readonly name: string;
@@ -59,13 +52,13 @@ export interface AdapterSource {
   readonly licence?: string | null;
   /** By the path of the adapted layer. */
   readonly modules: ReadonlyMap<string, TargetModule>;
-  /** The factors of the layer at one of the paths of `modules`, not to be written to. */
-  readonly readFactors: (path: string) => Promise<LoraFactors>;
+  /** The numbers of the layer at one of the paths of `modules`, not to be written to. */
+  readonly readNumbers: (path: string) => Promise<ModuleNumbers>;
 }
 
-/** An adapter in memory as a source; its factors are not copied. */
+/** An adapter in memory as a source; its numbers are not copied. */
 export function adapterSource(name: string, { config, modules }: Adapter): AdapterSource {
-  return { name, config, modules, readFactors: (path) => Promise.resolve(modules.get(path)!) };
+  return { name, config, modules, readNumbers: (path) => Promise.resolve(modules.get(path)!.numbers) };
 }
 
 /** Names of the files of an adapter in PEFT's save format. */
@@ -97,13 +90,13 @@ function firstNonFinite(values: Float32Array): number {
 }
 
 /** Throws AdapterError `adapter_not_finite` with the tensor and the place. */
-export function checkFinite(folder: string, module: string, factors: LoraFactors): void {
-  for (const factor of ['A', 'B'] as const) {
-    const at = firstNonFinite(factors[factor]);
+export function checkFinite(folder: string, { tensors }: TargetModule, numbers: ModuleNumbers): void {
+  for (const { role, key } of tensors) {
+    const values = numbers[role]!;
+    const at = firstNonFinite(values);
     if (at < 0) continue;
-    const tensor = adapterTensorName(module, factor);
-    throw new AdapterError('adapter_not_finite', folder, `${tensor} holds ${factors[factor][at]} at ${at}`, {
-      details: { tensor, index: at },
+    throw new AdapterError('adapter_not_finite', folder, `${key} holds ${values[at]} at ${at}`, {
+      details: { tensor: key, index: at },
     });
   }
 }

@@ -1,7 +1,7 @@
 /** The factors of one layer of a composition. */
-import type { LoraFactors } from '#adapters/adapter.js';
 import type { StackModule } from '#adapters/composition-members.js';
 import type { Spectrum } from '#adapters/stack-measure.js';
+import type { LoraFactors } from '#lora/target-module.js';
 
 /**
  * The members' factors side by side, B times its column factors: A is [rank, in], B is [out, rank], exact up to the

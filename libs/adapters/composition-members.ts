@@ -3,6 +3,8 @@ import { adapterDigest } from '#adapters/adapter-digest.js';
 import type { AdapterDigest } from '#adapters/adapter-digest.js';
 import type { AdapterSource } from '#adapters/adapter.js';
 import { LowrankError } from '#base/errors.js';
+import type { LayerGeometry } from '#lora/target-module.js';
+import { layerOf, matrixSize } from '#lora/target-module.js';
 
 /** One adapter of a composition. */
 export interface CompositionMember {
@@ -42,6 +44,8 @@ export interface StackPart {
 /** One layer that any member adapts, and the members that do. */
 export interface StackModule {
   readonly path: string;
+  readonly layer: LayerGeometry;
+  /** Of its weight as a matrix. */
   readonly inFeatures: number;
   readonly outFeatures: number;
   /** Sum of the members' ranks. */
@@ -199,14 +203,16 @@ function stackModules(adapters: readonly AdapterSource[]): StackModule[] {
   return paths.map((path) => {
     const parts: StackPart[] = [];
     let rank = 0;
+    let layer: LayerGeometry | undefined;
     let sizes = { inFeatures: 0, outFeatures: 0 };
     for (const [member, { modules }] of adapters.entries()) {
       const module = modules.get(path);
       if (module === undefined) continue;
       parts.push({ member, first: rank, r: module.r, scale: module.scale });
       rank += module.r;
-      sizes = { inFeatures: module.inFeatures, outFeatures: module.outFeatures };
+      layer = layerOf(module);
+      sizes = matrixSize(module);
     }
-    return { path, ...sizes, rank, parts };
+    return { path, layer: layer!, ...sizes, rank, parts };
   });
 }

@@ -78,8 +78,8 @@ describe('stacked', () => {
   test('one adapter with the weight 1 is itself', async () => {
     const [{ adapter: single }] = members as [(typeof members)[0]];
     const { adapter } = await compose([{ adapter: single, weight: 1 }], { kind: 'stacked' });
-    expect(adapter.modules.get(q)!.A).toEqual(single.modules.get(q)!.A);
-    expect(adapter.modules.get(q)!.B).toEqual(single.modules.get(q)!.B.map((value) => 4 * value));
+    const { A, B } = single.modules.get(q)!.numbers;
+    expect(adapter.modules.get(q)!.numbers).toEqual({ A, B: B!.map((value) => 4 * value) });
   });
 });
 
@@ -155,13 +155,17 @@ describe('truncated', () => {
   });
 });
 
-/** Another adapter whose update is half as large and spans the same space. */
-function withHalfFactor(adapter: Adapter): Adapter {
+/** Another adapter whose factors B are others. */
+function withFactor(adapter: Adapter, change: (value: number, i: number) => number): Adapter {
   const modules = [...adapter.modules].map(
-    ([path, module]) => [path, { ...module, B: module.B.map((value) => value / 2) }] as const,
+    ([path, module]) =>
+      [path, { ...module, numbers: { ...module.numbers, B: module.numbers['B']!.map(change) } }] as const,
   );
   return { ...adapter, modules: new Map(modules) };
 }
+
+/** Another adapter whose update is half as large and spans the same space. */
+const withHalfFactor = (adapter: Adapter) => withFactor(adapter, (value) => value / 2);
 
 describe('what cancels is exactly zero', () => {
   const [{ adapter }] = members as [(typeof members)[0]];
@@ -175,24 +179,16 @@ describe('what cancels is exactly zero', () => {
     'in the form $kind',
     async (form) => {
       const { adapter: composed, report } = await compose(terms, form);
-      for (const { B, A } of composed.modules.values()) {
-        expect(B.every((value) => Object.is(value, 0))).toBe(true);
-        expect(A.every(Number.isFinite)).toBe(true);
+      for (const { numbers } of composed.modules.values()) {
+        expect(numbers['B']!.every((value) => Object.is(value, 0))).toBe(true);
+        expect(numbers['A']!.every(Number.isFinite)).toBe(true);
       }
       expect(report.overall).toEqual({ norm: 0, keptNorm: 0, relativeError: 0, keptEnergy: 1 });
     },
   );
 
   test('two adapters that differ a little leave their difference, right to the precision of their numbers', async () => {
-    const near: Adapter = {
-      ...adapter,
-      modules: new Map(
-        [...adapter.modules].map(([path, module]) => [
-          path,
-          { ...module, B: module.B.map((value, i) => value + (i % 3 === 0 ? 1e-4 : 0)) },
-        ]),
-      ),
-    };
+    const near = withFactor(adapter, (value, i) => value + (i % 3 === 0 ? 1e-4 : 0));
     const difference = [
       { adapter, weight: 1 },
       { adapter: near, weight: -1 },

@@ -1,7 +1,6 @@
 /** Several adapters of one base model added up to one: the exact sum of weight * scale * B A, or the best short of it. */
 import { join } from 'node:path';
 import { ADAPTER_FILES, checkFinite } from '#adapters/adapter.js';
-import type { LoraFactors } from '#adapters/adapter.js';
 import { compositionConfig, stackTargets } from '#adapters/composition-config.js';
 import { checkWeights, stackMembers, sumWeights } from '#adapters/composition-members.js';
 import type { CompositionMember, Stack } from '#adapters/composition-members.js';
@@ -14,7 +13,8 @@ import { columnFactors, measureModule, readParts, spectrumOf } from '#adapters/s
 import type { MeasuredModule, Spectrum } from '#adapters/stack-measure.js';
 import { describingFiles } from '#adapters/write-adapter.js';
 import { rankPaths } from '#lora/target-modules-match.js';
-import { adapterTensorName } from '#lora/target-modules.js';
+import type { LoraFactors, TargetModule } from '#lora/target-module.js';
+import { targetModule } from '#lora/variants/registry.js';
 import { fileChunks, floatSource } from '#models/safetensors-write.js';
 import type { TensorSource } from '#models/safetensors-write.js';
 import { writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
@@ -131,7 +131,7 @@ export class Composition {
         form.kind === 'stacked' && rank === module.rank
           ? stackedFactors(module, factors, columnFactors(module, weights))
           : truncatedFactors(module, factors, spectrum, rank);
-      checkFinite(folder, module.path, composed);
+      checkFinite(folder, composedTarget({ module, rank }), { ...composed });
       onProgress?.({ stage: 'write', done: ++done, total: modules.length });
       return composed;
     };
@@ -194,6 +194,11 @@ export class Composition {
   }
 }
 
+/** A layer as the composition has it, with the scale 1. */
+function composedTarget({ module, rank }: Pick<PlannedModule, 'module' | 'rank'>): TargetModule {
+  return targetModule(module.path, module.layer, { r: rank, loraAlpha: rank, scale: 1 });
+}
+
 /** Tensors of an adapter whose two factors are made together when the first of them is written. */
 function lazyTensors(
   modules: readonly PlannedModule[],
@@ -201,18 +206,17 @@ function lazyTensors(
 ): Map<string, TensorSource> {
   const tensors = new Map<string, TensorSource>();
   for (const planned of modules) {
-    const { path, inFeatures, outFeatures } = planned.module;
-    const shapes = { A: [planned.rank, inFeatures], B: [outFeatures, planned.rank] } as const;
+    const target = composedTarget(planned);
     let made: Promise<LoraFactors> | undefined;
-    for (const factor of ['A', 'B'] as const) {
+    for (const [i, { role, key, shape }] of target.tensors.entries()) {
       const chunks = async function* (): AsyncGenerator<Uint8Array> {
         const current = (made ??= factorsOf(planned));
-        const { [factor]: data } = await current;
-        // B is the last to be written: nothing of the layer stays in memory after it.
-        if (factor === 'B') made = undefined;
-        yield* floatSource({ data, shape: shapes[factor] }).chunks() as Iterable<Uint8Array>;
+        const data = (await current)[role as keyof LoraFactors];
+        // Nothing of the layer stays in memory after the last.
+        if (i === target.tensors.length - 1) made = undefined;
+        yield* floatSource({ data, shape }).chunks() as Iterable<Uint8Array>;
       };
-      tensors.set(adapterTensorName(path, factor), { dtype: 'F32', shape: shapes[factor], chunks });
+      tensors.set(key, { dtype: 'F32', shape, chunks });
     }
   }
   return tensors;

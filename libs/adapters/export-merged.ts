@@ -4,6 +4,7 @@ import { stackMembers } from '#adapters/composition-members.js';
 import type { CompositionMember, Stack } from '#adapters/composition-members.js';
 import { addDeltaRows, transposedTerm } from '#adapters/merge-delta.js';
 import type { DeltaTerm } from '#adapters/merge-delta.js';
+import { factorsOf } from '#lora/variants/registry.js';
 import { convertTensor } from '#models/convert-tensor.js';
 import { openModelFolder } from '#models/model-folder.js';
 import type { StoredParameter } from '#models/model-folder.js';
@@ -73,7 +74,8 @@ async function readTerms(
   for (const { member, r, scale } of parts) {
     const { adapter, weight } = members[member]!;
     if (weight === 0) continue;
-    const term = { ...(await adapter.readFactors(path)), r, scale: weight * scale };
+    const factors = factorsOf(adapter.modules.get(path)!, await adapter.readNumbers(path));
+    const term = { ...factors, r, scale: weight * scale };
     terms.push(isTransposed ? transposedTerm(term) : term);
   }
   return terms;

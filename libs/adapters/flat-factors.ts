@@ -1,10 +1,10 @@
-/** Between an adapter's factors by module and the one vector that step functions take. */
-import type { Adapter, LoraFactors } from '#adapters/adapter.js';
+/** Between an adapter's numbers by layer and the one vector that step functions take. */
+import type { Adapter, AdapterModule } from '#adapters/adapter.js';
 import { adapterLayout } from '#lora/adapter-layout.js';
-import type { TargetModule } from '#lora/target-modules.js';
-import { type FlatLayout, viewOf } from '#nn/flat-state.js';
+import type { TargetModule } from '#lora/target-module.js';
+import { viewOf } from '#nn/flat-state.js';
 
-/** An adapter as the flat vector of its factors, in the order of `adapterLayout(modules)`. */
+/** An adapter as the flat vector of its numbers, in the order of `adapterLayout(modules)`. */
 export interface FlatAdapter {
   readonly modules: readonly TargetModule[];
   readonly parameters: Float32Array;
@@ -15,26 +15,26 @@ export interface FlatAdapter {
 /** The flat form of an adapter that was read from its files. */
 export function flatAdapter(adapter: Adapter): FlatAdapter {
   const modules = [...adapter.modules.values()];
-  return { modules, parameters: flattenFactors(adapterLayout(modules), adapter.modules) };
+  return { modules, parameters: flattenModules(modules) };
 }
 
-/** The flat vector of an adapter's factors, in new memory; the layout's modules must all be there. */
-export function flattenFactors(layout: FlatLayout, factors: ReadonlyMap<string, LoraFactors>): Float32Array {
-  const flat = new Float32Array(layout.size);
-  for (const entry of layout.entries) {
-    const [, path, factor] = /^(.*)\.lora_([AB])\.weight$/.exec(entry.name)!;
-    flat.set(factors.get(path!)![factor as 'A' | 'B'], entry.offset);
-  }
+/** The flat vector of layers' numbers, in new memory and in the given order. */
+export function flattenModules(modules: readonly AdapterModule[]): Float32Array {
+  const { entries, size } = adapterLayout(modules);
+  const flat = new Float32Array(size);
+  const values = modules.flatMap(({ tensors, numbers }) => tensors.map(({ role }) => numbers[role]!));
+  for (const [i, entry] of entries.entries()) flat.set(values[i]!, entry.offset);
   return flat;
 }
 
-/** The factors in a flat vector, copied. */
-export function unflattenFactors(layout: FlatLayout, flat: Float32Array): Map<string, LoraFactors> {
-  const factors = new Map<string, { A: Float32Array; B: Float32Array }>();
-  for (const entry of layout.entries) {
-    const [, path, factor] = /^(.*)\.lora_([AB])\.weight$/.exec(entry.name)!;
-    const pair = factors.get(path!) ?? { A: new Float32Array(), B: new Float32Array() };
-    factors.set(path!, { ...pair, [factor!]: viewOf(flat, entry).slice() });
-  }
-  return factors;
+/** The layers with their numbers out of a flat vector, copied. */
+export function unflattenModules(modules: readonly TargetModule[], flat: Float32Array): AdapterModule[] {
+  const { entries } = adapterLayout(modules);
+  let next = 0;
+  return modules.map((module) => ({
+    ...module,
+    numbers: Object.fromEntries(
+      module.tensors.map(({ role }) => [role, viewOf(flat, entries[next++]!).slice()]),
+    ),
+  }));
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type Adapter, adapterSource } from '#adapters/adapter.js';
-import { type FlatAdapter, unflattenFactors } from '#adapters/flat-factors.js';
+import { type FlatAdapter, unflattenModules } from '#adapters/flat-factors.js';
 import { LiveComposition } from '#adapters/live-composition.js';
-import { adapterLayout, selectorLayout } from '#lora/adapter-layout.js';
+import { selectorLayout } from '#lora/adapter-layout.js';
+import { factorsOf } from '#lora/variants/registry.js';
 import { viewOf } from '#nn/flat-state.js';
 import { denseSum, randomAdapter, relativeDistance } from '../../test/random-adapters.js';
 
@@ -20,12 +21,11 @@ const members = (weights: readonly number[], chosen: readonly Adapter[] = adapte
 
 /** The composition as an adapter, from its numbers alone: each row of A times its number in the selector. */
 function asAdapter({ modules, parameters, selector }: FlatAdapter): Adapter {
-  const factors = unflattenFactors(adapterLayout(modules), parameters);
   const selectors = selectorLayout(modules).entries.map((entry) => viewOf(selector!, entry));
-  const entries = modules.map((module, i) => {
-    const { A, B } = factors.get(module.path)!;
+  const entries = unflattenModules(modules, parameters).map((module, i) => {
+    const { A, B } = factorsOf(module, module.numbers);
     const selected = A.map((a, at) => a * selectors[i]![Math.floor(at / module.inFeatures)]!);
-    return [module.path, { ...module, A: selected, B }] as const;
+    return [module.path, { ...module, numbers: { A: selected, B } }] as const;
   });
   return { ...adapters[0]!, modules: new Map(entries) };
 }

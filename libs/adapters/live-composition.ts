@@ -1,4 +1,5 @@
 /** The stacked form of a composition in memory, whose weights can differ from answer to answer. */
+import type { AdapterModule } from '#adapters/adapter.js';
 import { stackedFactors } from '#adapters/composed-factors.js';
 import {
   checkWeights,
@@ -7,10 +8,11 @@ import {
   stackMembers,
   sumWeights,
 } from '#adapters/composition-members.js';
-import type { FlatAdapter } from '#adapters/flat-factors.js';
+import { type FlatAdapter, flattenModules } from '#adapters/flat-factors.js';
 import { columnFactors, readParts } from '#adapters/stack-measure.js';
-import { adapterLayout, selectorLayout } from '#lora/adapter-layout.js';
-import type { TargetModule } from '#lora/target-modules.js';
+import { selectorLayout } from '#lora/adapter-layout.js';
+import type { TargetModule } from '#lora/target-module.js';
+import { targetModule } from '#lora/variants/registry.js';
 import { viewOf } from '#nn/flat-state.js';
 
 /**
@@ -33,26 +35,19 @@ export class LiveComposition {
   /** Reads the members into memory. Throws what `stackMembers` and reading them throw. */
   static async open(listed: readonly CompositionMember[], signal?: AbortSignal): Promise<LiveComposition> {
     const stack = await stackMembers(listed, signal);
-    const modules = stack.modules.map(({ path, rank, inFeatures, outFeatures }) => ({
-      path,
-      r: rank,
-      loraAlpha: rank,
-      scale: 1,
-      inFeatures,
-      outFeatures,
-    }));
-    const { entries, size } = adapterLayout(modules);
-    const factors = new Float32Array(size);
+    const modules = stack.modules.map(({ path, rank, layer }) =>
+      targetModule(path, layer, { r: rank, loraAlpha: rank, scale: 1 }),
+    );
+    const factors: AdapterModule[] = [];
     for (const [i, module] of stack.modules.entries()) {
       signal?.throwIfAborted();
       const ones = new Float64Array(module.rank).fill(1);
-      const { A, B } = stackedFactors(module, await readParts(stack, module), ones);
-      viewOf(factors, entries[2 * i]!).set(A);
-      viewOf(factors, entries[2 * i + 1]!).set(B);
+      const numbers = { ...stackedFactors(module, await readParts(stack, module), ones) };
+      factors.push({ ...modules[i]!, numbers });
     }
     const names = listed.map(({ adapter }) => adapter.name);
     const weights = listed.map(({ weight }) => weight);
-    return new LiveComposition(modules, factors, weights, stack, names);
+    return new LiveComposition(modules, flattenModules(factors), weights, stack, names);
   }
 
   /**

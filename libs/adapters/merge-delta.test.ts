@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { mergeDelta } from '#adapters/merge-delta.js';
 import { readAdapter } from '#adapters/read-adapter.js';
+import { factorsOf } from '#lora/variants/registry.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import type { RowMap } from '#nn/module.js';
@@ -29,7 +30,7 @@ describe('base weight and delta add up to the weight that PEFT merged', () => {
       const { file, offset, byteLength, shape } = base.parameters.get(`${module}.weight`)!;
       const W = await readTensorF32({ path: file }, { dtype: 'F32', offset, byteLength, shape });
       const { isTransposed } = base.tree.slotOf(module).module as RowMap;
-      const actual = mergeDelta(W, lora, { ...lora, isTransposed });
+      const actual = mergeDelta(W, factorsOf(lora, lora.numbers), { ...lora, isTransposed });
       const reference = await readTensorF32(expected, expected.tensors.get(`merged.${module}.weight`)!);
       const error = Math.max(...actual.map((value, i) => Math.abs(value - reference[i]!)));
       expect(error).toBeLessThan(1e-6);

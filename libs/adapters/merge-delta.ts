@@ -1,4 +1,4 @@
-import type { LoraFactors } from '#adapters/adapter.js';
+import type { LoraFactors } from '#lora/target-module.js';
 
 /** The sizes of an adapted layer and what its update is multiplied by. */
 export interface DeltaShape {

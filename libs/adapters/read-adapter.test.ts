@@ -57,9 +57,9 @@ describe('every adapter that PEFT saved is read, or refused for what it is', () 
     const { tensors } = await readSafetensorsHeader(path.join(folder, 'adapter_model.safetensors'));
     expect(adapter.modules.size * 2).toBe(tensors.size);
     expect(adapter).toMatchObject({ metadata: { format: 'pt' }, ignoredFields: [] });
-    for (const { path, A, B, r, inFeatures, outFeatures } of adapter.modules.values()) {
+    for (const { path, numbers, r, inFeatures, outFeatures } of adapter.modules.values()) {
       expect(tensors.get(`base_model.model.${path}.lora_A.weight`)?.shape).toEqual([r, inFeatures]);
-      expect([A.length, B.length]).toEqual([r * inFeatures, outFeatures * r]);
+      expect([numbers['A']!.length, numbers['B']!.length]).toEqual([r * inFeatures, outFeatures * r]);
     }
   });
 
@@ -94,9 +94,9 @@ test('factors in half precision are upcast', async () => {
       tensors.forEach((tensor, name) => tensors.set(name, { ...tensor, dtype })),
     );
     const half = await readAdapter(folder, { model: llama });
-    for (const [path, { A }] of half.modules) {
-      const expected = exact.modules.get(path)!.A;
-      A.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(precision));
+    for (const [path, { numbers }] of half.modules) {
+      const expected = exact.modules.get(path)!.numbers['A']!;
+      numbers['A']!.forEach((value, i) => expect(Math.abs(value - expected[i]!)).toBeLessThan(precision));
     }
   }
 });
@@ -211,7 +211,9 @@ describe('adapters as people have them are read', () => {
     });
     const named = await readAdapter(folder, { model: llama });
     expect(named.missing).toEqual([]);
-    for (const [path, { A, B }] of plain.modules) expect(named.modules.get(path)).toMatchObject({ A, B });
+    for (const [path, { numbers }] of plain.modules) {
+      expect(named.modules.get(path)).toMatchObject({ numbers });
+    }
   });
 
   test('but not with two of them', async () => {
@@ -230,7 +232,9 @@ describe('adapters as people have them are read', () => {
     const folder = await adapterOf();
     await upcastFile(path.join(folder, 'adapter_model.safetensors'));
     const double = await readAdapter(folder, { model: llama });
-    for (const [name, { A, B }] of exact.modules) expect(double.modules.get(name)).toMatchObject({ A, B });
+    for (const [name, { numbers }] of exact.modules) {
+      expect(double.modules.get(name)).toMatchObject({ numbers });
+    }
   });
 
   test.each(['eva', 'orthogonal', 'Orthogonal'])('started as %s, which left the base alone', async (init) => {

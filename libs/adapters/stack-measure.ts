@@ -6,10 +6,11 @@
  * With Bs = Qb Rb and As^T = Qa Ra it is Qb (Rb D Ra^T) Qa^T: its singular values are those of the small core
  * Rb D Ra^T, and the triangles Rb and Ra do not depend on the weights.
  */
-import type { LoraFactors } from '#adapters/adapter.js';
 import type { Stack, StackModule, StackPart } from '#adapters/composition-members.js';
 import { smallSvd } from '#adapters/small-svd.js';
 import { TallTriangle } from '#adapters/tall-triangle.js';
+import type { LoraFactors } from '#lora/target-module.js';
+import { factorsOf } from '#lora/variants/registry.js';
 
 /** The triangles of one layer's stack. */
 export interface MeasuredModule extends StackModule {
@@ -74,7 +75,12 @@ function triangle(
 
 /** The factors of a layer's parts, read from the members. */
 export function readParts({ members }: Stack, { path, parts }: StackModule): Promise<LoraFactors[]> {
-  return Promise.all(parts.map(({ member }) => members[member]!.adapter.readFactors(path)));
+  return Promise.all(
+    parts.map(async ({ member }) => {
+      const { adapter } = members[member]!;
+      return factorsOf(adapter.modules.get(path)!, await adapter.readNumbers(path));
+    }),
+  );
 }
 
 /** What each column of the stack is multiplied by: f64 [rank]. */

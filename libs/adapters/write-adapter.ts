@@ -1,10 +1,9 @@
 import path from 'node:path';
 import { ADAPTER_FILES, AdapterError, checkFinite } from '#adapters/adapter.js';
-import type { LoraFactors } from '#adapters/adapter.js';
+import type { AdapterModule } from '#adapters/adapter.js';
 import { type CardFacts, modelCard } from '#adapters/model-card.js';
 import type { LoraConfig } from '#lora/config.js';
 import { isAllLinear, judgePaths, rankPaths } from '#lora/target-modules-match.js';
-import { adapterTensorName } from '#lora/target-modules.js';
 import { writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import { fileChunks, floatSource } from '#models/safetensors-write.js';
@@ -41,11 +40,10 @@ const otherOptions = {
 /** What an adapter folder is made of. */
 export interface AdapterContent {
   readonly config: LoraConfig;
-  /** By the path of the adapted layer; the rank of each follows from `config`. */
-  readonly factors: ReadonlyMap<string, LoraFactors>;
+  readonly modules: Iterable<AdapterModule>;
   /** Of the base model; for the card. */
   readonly licence?: string | null;
-  /** How the factors are stored; float32 unless said otherwise. */
+  /** How the numbers are stored; float32 unless said otherwise. */
   readonly dtype?: FloatDtype;
   /** Free texts for the header of the weight file, beside PEFT's own `format`. */
   readonly metadata?: Readonly<Record<string, string>>;
@@ -55,7 +53,7 @@ export interface AdapterContent {
  * Writes an adapter as PEFT saves one: adapter_config.json, adapter_model.safetensors and a README.md.
  *
  * The folder appears whole or not at all, and equal content gives equal bytes. Throws AdapterError `adapter_invalid` if
- * config and factors contradict each other, `adapter_not_finite`, LowrankError `folder_exists` and `disk_full`.
+ * config and modules contradict each other, `adapter_not_finite`, LowrankError `folder_exists` and `disk_full`.
  */
 export async function writeAdapter(folder: string, content: AdapterContent): Promise<void> {
   const files = adapterFiles(folder, content);
@@ -81,10 +79,11 @@ async function writeFiles(folder: string, files: readonly (readonly [string, Chu
 }
 
 function adapterFiles(folder: string, content: AdapterContent): (readonly [string, Chunks])[] {
-  const paths = [...content.factors.keys()].sort();
+  const modules = [...content.modules].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const paths = modules.map(({ path }) => path);
   const config = savedConfig(content.config, paths);
   const described = describingFiles(folder, config, paths, { licence: content.licence });
-  const tensors = tensorSources(folder, config, paths, content);
+  const tensors = tensorSources(folder, config, modules, content);
   return [...described, [ADAPTER_FILES.weights, fileChunks(tensors, { ...content.metadata, format: 'pt' })]];
 }
 
@@ -151,27 +150,28 @@ function checkTargets(folder: string, config: LoraConfig, paths: readonly string
 function tensorSources(
   folder: string,
   config: LoraConfig,
-  paths: readonly string[],
-  { factors, dtype = 'F32' }: AdapterContent,
+  modules: readonly AdapterModule[],
+  { dtype = 'F32' }: AdapterContent,
 ): Map<string, TensorSource> {
-  const ranks = rankPaths(config, paths);
+  const ranks = rankPaths(
+    config,
+    modules.map(({ path }) => path),
+  );
   const tensors = new Map<string, TensorSource>();
-  paths.forEach((path, i) => {
-    const { r } = ranks[i]!;
-    const { A, B } = factors.get(path)!;
-    for (const [name, values] of [['A', A] as const, ['B', B] as const]) {
-      if (values.length === 0 || values.length % r !== 0) {
-        throw new AdapterError(
-          'adapter_invalid',
-          folder,
-          `${path}: ${values.length} numbers of ${name} are not rows or columns of rank ${r}`,
-          { details: { module: path, r, length: values.length } },
-        );
-      }
+  for (const [i, module] of modules.entries()) {
+    const { r, scale } = ranks[i]!;
+    if (module.r !== r || module.scale !== scale) {
+      throw new AdapterError(
+        'adapter_invalid',
+        folder,
+        `${module.path} has rank ${module.r} and scale ${module.scale}, but its configuration gives ${r} and ${scale}`,
+        { details: { module: module.path, r, scale } },
+      );
     }
-    checkFinite(folder, path, { A, B });
-    tensors.set(adapterTensorName(path, 'A'), floatSource({ data: A, shape: [r, A.length / r], dtype }));
-    tensors.set(adapterTensorName(path, 'B'), floatSource({ data: B, shape: [B.length / r, r], dtype }));
-  });
+    checkFinite(folder, module, module.numbers);
+    for (const { role, key, shape } of module.tensors) {
+      tensors.set(key, floatSource({ data: module.numbers[role]!, shape, dtype }));
+    }
+  }
   return tensors;
 }

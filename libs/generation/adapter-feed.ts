@@ -3,8 +3,8 @@ import { LowrankError } from '#base/errors.js';
 import type { ProgramSpec } from '#jit/trace.js';
 import type { AdapterNumbers } from '#generation/next-token-model.js';
 import { adapterLayout, selectorLayout } from '#lora/adapter-layout.js';
-import type { Selector } from '#lora/lora-linear.js';
-import type { TargetModule } from '#lora/target-modules.js';
+import type { Selector } from '#lora/layer-run.js';
+import type { TargetModule } from '#lora/target-module.js';
 import { type FlatLayout, viewOf } from '#nn/flat-state.js';
 
 /** Places of an adapter's numbers; they are handed to every run as they lie, without a copy. */

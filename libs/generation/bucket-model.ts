@@ -15,8 +15,9 @@ import type { AdapterNumbers, NextTokenModel, TokenSequence } from '#generation/
 import { decodeProgram, prefillProgram } from '#generation/next-token-program.js';
 import { LowrankError } from '#base/errors.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
-import type { Selector } from '#lora/lora-linear.js';
-import type { TargetModule } from '#lora/target-modules.js';
+import { layerKey } from '#lora/adapter-layout.js';
+import type { Selector } from '#lora/layer-run.js';
+import type { TargetModule } from '#lora/target-module.js';
 import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
 import type { Decoder } from '#models/decoder.js';
 import type { ModelFolder } from '#models/model-folder.js';
@@ -90,14 +91,7 @@ function openRunner(
   adapter: ProgramSpec['data'],
 ): Runner {
   const { config } = model;
-  // A module may hold the factors of one adapter too, on which the graph does not depend.
-  const layers = modules.map(({ path, r, scale, inFeatures, outFeatures }) => ({
-    path,
-    r,
-    scale,
-    inFeatures,
-    outFeatures,
-  }));
+  const layers = modules.map(layerKey);
   const make = { prefill: prefillProgram, decode: decodeProgram };
   const programOf = (phase: Phase): Program => make[phase]({ config, modules, selector });
   const weights = frozenWeights(model.parameters);

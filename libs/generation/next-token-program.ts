@@ -10,9 +10,9 @@ import { concat, gather, reshape, type Tensor, tensor, zeros } from '#jit/ops.js
 import type { Program, ProgramInputs } from '#jit/trace.js';
 import { keysName, stateName, valuesName } from '#generation/key-value-cache.js';
 import { selectorLayout } from '#lora/adapter-layout.js';
-import type { Selector } from '#lora/lora-linear.js';
+import type { Selector } from '#lora/layer-run.js';
 import { createLoraModel } from '#lora/lora-model.js';
-import type { TargetModule } from '#lora/target-modules.js';
+import type { TargetModule } from '#lora/target-module.js';
 import type { Decoder } from '#models/decoder.js';
 import type { ModelConfig } from '#models/model-config.js';
 import { cacheMask } from '#nn/attention-mask.js';

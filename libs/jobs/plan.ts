@@ -156,13 +156,15 @@ function loraConfig({ requested, lora, initAdapter }: PlanRequest): LoraConfig {
 }
 
 function targetPlan({ base }: KnownModel, lora: LoraConfig, request: PlanRequest): TargetPlan {
-  const plan = resolveTargetModules(base.tree, lora);
   const { initAdapter } = request;
+  const plan = resolveTargetModules(base.tree, lora, { isImport: initAdapter !== null });
   if (!initAdapter) return plan;
   if (initAdapter.baseIdentity !== null && initAdapter.baseIdentity !== request.base.identity) {
     throw mismatch(initAdapter.id, 'was trained on another base model');
   }
-  const given = resolveTargetModules(base.tree, readLoraConfig(initAdapter.config).config);
+  const given = resolveTargetModules(base.tree, readLoraConfig(initAdapter.config).config, {
+    isImport: true,
+  });
   const shape = ({ modules }: TargetPlan) =>
     modules.map(({ path, r, scale }) => `${path} ${r} ${scale}`).join();
   if (shape(plan) !== shape(given)) {

@@ -1,15 +1,10 @@
 /** The trainable numbers of an adapter as one vector; plain numbers, no tensors. */
-import { adapterTensorName, type TargetModule } from '#lora/target-modules.js';
+import type { TargetModule } from '#lora/target-module.js';
 import { type FlatLayout, layOut } from '#nn/flat-state.js';
 
-/** The place of every factor of an adapter in the flat state, A before B, modules in the given order. */
-export function adapterLayout(modules: readonly TargetModule[]): FlatLayout {
-  return layOut(
-    modules.flatMap(({ path, r, inFeatures, outFeatures }) => [
-      { name: `${path}.lora_A.weight`, shape: [r, inFeatures] },
-      { name: `${path}.lora_B.weight`, shape: [outFeatures, r] },
-    ]),
-  );
+/** The place of every tensor of an adapter in the flat state, layer by layer in the given order. */
+export function adapterLayout(modules: readonly Pick<TargetModule, 'tensors'>[]): FlatLayout {
+  return layOut(modules.flatMap(({ tensors }) => tensors));
 }
 
 /** The place of every layer's selector, a number for each row of its rank, in one vector. */
@@ -19,5 +14,10 @@ export function selectorLayout(modules: readonly TargetModule[]): FlatLayout {
 
 /** Names of the dropout streams of a model's layers, in the order of their sites. */
 export function dropoutSiteNames(modules: readonly TargetModule[]): string[] {
-  return modules.map(({ path }) => `${adapterTensorName(path, 'A')} dropout`);
+  return modules.map(({ tensors }) => `${tensors[0]!.key} dropout`);
+}
+
+/** What a compiled step depends on of a layer; the numbers that a module may hold are none of it. */
+export function layerKey({ path, variant, scale, tensors }: TargetModule): unknown {
+  return { path, variant, scale, tensors: tensors.map(({ name, shape }) => [name, shape]) };
 }

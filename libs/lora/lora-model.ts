@@ -1,12 +1,13 @@
 /** A base model with LoRA layers injected, its trainable numbers laid out in one vector. */
 import { adapterLayout } from '#lora/adapter-layout.js';
-import { type AdapterSwitch, type DropoutStreams, LoraLinear, type Selector } from '#lora/lora-linear.js';
-import type { TargetModule } from '#lora/target-modules.js';
+import { layerKind } from '#lora/layer-kinds/registry.js';
+import type { AdapterSwitch, DropoutStreams, Selector } from '#lora/layer-run.js';
+import type { TargetModule } from '#lora/target-module.js';
+import { variantAt } from '#lora/variants/registry.js';
 import type { Decoder } from '#models/decoder.js';
 import { buildModel } from '#models/families/registry.js';
 import type { ModelConfig } from '#models/model-config.js';
 import type { FlatLayout } from '#nn/flat-state.js';
-import type { RowMap } from '#nn/module.js';
 
 /** What the step functions need of a model. */
 export interface LoraModel {
@@ -30,10 +31,10 @@ export function createLoraModel(
   const decoder = buildModel(config);
   const streams: DropoutStreams = { keys: undefined };
   const adapter: AdapterSwitch = { on: true };
-  for (const [site, { path, r, scale }] of modules.entries()) {
-    const slot = decoder.slotOf(path);
-    const options = { r, scale, dropout, site, streams, adapter, selector };
-    slot.module = new LoraLinear(slot.module as RowMap, options);
+  for (const [site, target] of modules.entries()) {
+    const slot = decoder.slotOf(target.path);
+    const run = { dropout, site, streams, adapter, selector };
+    slot.module = layerKind(target).wrap(slot.module, target, run, variantAt(target).forward);
   }
   const withoutAdapter = <T>(work: () => T): T => {
     const before = adapter.on;

@@ -6,7 +6,7 @@ import { LowrankError } from '#base/errors.js';
 import { gated } from '#jit/ops/gated.js';
 import { dropout } from '#jit/ops/random-bits.js';
 import { add, mul, reshape, type Tensor } from '#jit/ops.js';
-import type { DropoutStreams, Selector } from '#lora/lora-linear.js';
+import type { DropoutStreams, Selector } from '#lora/layer-run.js';
 import { Module, type Parameter, type Slot } from '#nn/module.js';
 
 /** Dropout of one injected layer while it trains. */

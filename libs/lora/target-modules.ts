@@ -1,4 +1,5 @@
 import { LowrankError, UnsupportedError } from '#base/errors.js';
+import { adapterLayout } from '#lora/adapter-layout.js';
 import type { LoraConfig } from '#lora/config.js';
 import { nearestOf } from '#base/nearest-names.js';
 import { cut, quote } from '#base/quote.js';
@@ -10,18 +11,13 @@ import {
   namesPath,
   rankPaths,
 } from '#lora/target-modules-match.js';
-import type { ModuleRank } from '#lora/target-modules-match.js';
+import { geometryOf } from '#lora/layer-kinds/registry.js';
+import { targetModule, variantOf } from '#lora/variants/registry.js';
+import type { TargetModule } from '#lora/target-module.js';
 import { safetensorsLayout } from '#models/safetensors-write.js';
 import type { Decoder } from '#models/decoder.js';
 import { familyOf } from '#models/families/registry.js';
 import { type Module, RowMap } from '#nn/module.js';
-
-/** A linear layer that gets an update scale * B A, with A [r, inFeatures] and B [outFeatures, r]. */
-export interface TargetModule extends ModuleRank {
-  readonly path: string;
-  readonly inFeatures: number;
-  readonly outFeatures: number;
-}
 
 /** What a LoRA configuration comes to on one model. */
 export interface TargetPlan {
@@ -41,19 +37,19 @@ export interface TargetPlan {
   };
 }
 
-/** The name of a factor in an adapter's weight file (PEFT's save format for a causal language model). */
-export function adapterTensorName(path: string, factor: 'A' | 'B'): string {
-  return `base_model.model.${path}.lora_${factor}.weight`;
-}
-
 /**
- * Finds the linear layers that a LoRA configuration names on a model, and the rank and scale of each.
+ * Finds the layers that a LoRA configuration names on a model, and the rank, scale and tensors of each. With `isImport`
+ * the adapter is there already: its ranks are what they are, and none is too large.
  *
  * Throws LowrankError `no_target_modules` with the nearest names, `rank_too_large` with every module that is too small,
  * UnsupportedError if something else than an inner linear layer is named, LoraConfigError for a regular expression.
  * Rules: PEFT 0.21, `check_target_module_exists` and `get_pattern_key`.
  */
-export function resolveTargetModules(model: Decoder, written: LoraConfig): TargetPlan {
+export function resolveTargetModules(
+  model: Decoder,
+  written: LoraConfig,
+  { isImport = false }: { readonly isImport?: boolean } = {},
+): TargetPlan {
   // The root has no path that could be named.
   const modules = [...model.modules()].filter(({ path }) => path !== '');
   const linears = modules.filter((module) => module instanceof RowMap);
@@ -74,20 +70,15 @@ export function resolveTargetModules(model: Decoder, written: LoraConfig): Targe
   const config = { ...asked, fan_in_fan_out: chosen.some(({ isTransposed }) => isTransposed) };
   const chosenPaths = chosen.map(({ path }) => path);
   const ranks = rankPaths(config, chosenPaths);
-  const targets = chosen.map(({ path, inFeatures, outFeatures }, i) => ({
-    path,
-    inFeatures,
-    outFeatures,
-    ...ranks[i]!,
-  }));
-  checkRanks(targets);
+  const variant = variantOf(config);
+  const targets = chosen.map((module, i) =>
+    targetModule(module.path, geometryOf(module)!, ranks[i]!, variant),
+  );
+  if (!isImport) checkRanks(targets);
   return {
     modules: targets,
     config,
-    trainableParameters: targets.reduce(
-      (sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures),
-      0,
-    ),
+    trainableParameters: adapterLayout(targets).size,
     adapterBytes: adapterBytes(targets),
     unmatched: {
       target_modules: unmatchedNames(config.target_modules, paths),
@@ -189,10 +180,9 @@ function checkRanks(modules: readonly TargetModule[]): void {
 }
 
 function adapterBytes(modules: readonly TargetModule[]): number {
-  const tensors = modules.flatMap(({ path, r, inFeatures, outFeatures }) => [
-    [adapterTensorName(path, 'A'), { dtype: 'F32' as const, shape: [r, inFeatures] }] as const,
-    [adapterTensorName(path, 'B'), { dtype: 'F32' as const, shape: [outFeatures, r] }] as const,
-  ]);
+  const tensors = modules.flatMap(({ tensors }) =>
+    tensors.map(({ key, shape }) => [key, { dtype: 'F32' as const, shape }] as const),
+  );
   return safetensorsLayout(new Map(tensors), { format: 'pt' }).byteLength;
 }
 

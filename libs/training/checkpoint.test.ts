@@ -82,12 +82,11 @@ function stateOf(step: number): CheckpointState {
 
 function contentOf(step: number): CheckpointContent {
   const { modules, config } = resolveTargetModules(model, parseLoraConfig({ r: 2 }));
-  const layout = adapterLayout(modules);
-  const vector = (factor: number) =>
-    Float32Array.from({ length: layout.size }, (_, i) => Math.sin(factor * i));
+  const { size } = adapterLayout(modules);
+  const vector = (factor: number) => Float32Array.from({ length: size }, (_, i) => Math.sin(factor * i));
   return {
     config,
-    layout,
+    modules,
     parameters: vector(1),
     moment1: vector(2),
     moment2: vector(3),
@@ -107,7 +106,7 @@ describe('a checkpoint', () => {
     await writeCheckpoint(join(folder, 'c'), content);
     expect(await openCheckpoint(join(folder, 'c'))).toEqual(content.state);
     const { parameters, moment1, moment2 } = content;
-    expect(await readVectors(join(folder, 'c'), model, content.layout)).toEqual({
+    expect(await readVectors(join(folder, 'c'), content.modules)).toEqual({
       parameters,
       moment1,
       moment2,

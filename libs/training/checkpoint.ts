@@ -10,16 +10,17 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { flattenFactors, unflattenFactors } from '#adapters/flat-factors.js';
-import { readAdapter } from '#adapters/read-adapter.js';
+import { flattenModules, unflattenModules } from '#adapters/flat-factors.js';
+import { readModules } from '#adapters/read-adapter.js';
 import { writeAdapterFiles } from '#adapters/write-adapter.js';
 import { LowrankError } from '#base/errors.js';
+import { adapterLayout } from '#lora/adapter-layout.js';
 import type { LoraConfig } from '#lora/config.js';
+import type { TargetModule } from '#lora/target-module.js';
 import { writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import { fileChunks, floatSource } from '#models/safetensors-write.js';
-import type { Decoder } from '#models/decoder.js';
-import { type FlatLayout, viewOf } from '#nn/flat-state.js';
+import { viewOf } from '#nn/flat-state.js';
 import { type CheckpointState, checkpointState } from '#training/run-state.js';
 
 /** The trainable numbers and AdamW's moments, flat vectors of equal size. */
@@ -43,7 +44,8 @@ export interface CheckpointContent extends TrainedVectors {
   readonly config: LoraConfig;
   /** Of the base model. */
   readonly licence?: string | null;
-  readonly layout: FlatLayout;
+  /** Whose tensors the vectors hold, in their order. */
+  readonly modules: readonly TargetModule[];
   readonly state: CheckpointState;
 }
 
@@ -53,13 +55,14 @@ export interface CheckpointContent extends TrainedVectors {
  * Throws LowrankError `disk_full` and `folder_exists`, AdapterError `adapter_not_finite`; nothing is left of it then.
  */
 export async function writeCheckpoint(folder: string, content: CheckpointContent): Promise<void> {
-  const { config, licence, layout, parameters, state } = content;
+  const { config, licence, parameters, state } = content;
+  const { entries } = adapterLayout(content.modules);
   const json = (value: unknown) => [Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)];
   await writeFolderAtomically(folder, async (temporary) => {
-    const factors = unflattenFactors(layout, parameters);
-    await writeAdapterFiles(temporary, { config, licence, factors }, folder);
+    const modules = unflattenModules(content.modules, parameters);
+    await writeAdapterFiles(temporary, { config, licence, modules }, folder);
     const tensors = Object.entries(moments).flatMap(([vector, prefix]) =>
-      layout.entries.map((entry) => {
+      entries.map((entry) => {
         const data = viewOf(content[vector as keyof typeof moments], entry);
         return [`${prefix}.${entry.name}`, floatSource({ data, shape: entry.shape })] as const;
       }),
@@ -107,17 +110,14 @@ export async function openCheckpoint(folder: string): Promise<CheckpointState> {
   return readJson(folder, files.state, checkpointState);
 }
 
-/** The vectors of a checkpoint that `openCheckpoint` found sound; throws the errors of `readAdapter`. */
-export async function readVectors(
-  folder: string,
-  model: Decoder,
-  layout: FlatLayout,
-): Promise<TrainedVectors> {
-  const parameters = await readParameters(folder, model, layout);
+/** The vectors of a checkpoint that `openCheckpoint` found sound; throws the errors of `readModules`. */
+export async function readVectors(folder: string, modules: readonly TargetModule[]): Promise<TrainedVectors> {
+  const parameters = await readParameters(folder, modules);
+  const { entries, size } = adapterLayout(modules);
   const file = await readSafetensorsHeader(join(folder, files.optimizer));
   const vector = async (prefix: string) => {
-    const flat = new Float32Array(layout.size);
-    for (const entry of layout.entries) {
+    const flat = new Float32Array(size);
+    for (const entry of entries) {
       const tensor = file.tensors.get(`${prefix}.${entry.name}`);
       if (!tensor || tensor.shape.join() !== entry.shape.join()) {
         throw corrupt(folder, `${files.optimizer} lacks ${prefix}.${entry.name} [${entry.shape.join(', ')}]`);
@@ -133,15 +133,12 @@ export async function readVectors(
   };
 }
 
-/** The adapter of a checkpoint, or any other adapter of the same layout, as a flat vector. */
+/** The adapter of a checkpoint as a flat vector, in the order of its layers. */
 export async function readParameters(
   folder: string,
-  model: Decoder,
-  layout: FlatLayout,
+  modules: readonly TargetModule[],
 ): Promise<Float32Array> {
-  const { modules, missing } = await readAdapter(folder, { model });
-  if (missing.length > 0) throw corrupt(folder, `it has no factors for ${missing[0]!.path}`);
-  return flattenFactors(layout, modules);
+  return flattenModules(await readModules(folder, modules));
 }
 
 async function readJson<T>(folder: string, name: string, schema: z.ZodType<T>): Promise<T> {

@@ -70,7 +70,7 @@ export async function prepareRun(
   const tokenizer = await loadTokenizer(job.baseModel);
   const template = await loadChatTemplate(job.baseModel, tokenizer, { now: new Date(templateDate) });
   const codec = { tokenizer, template };
-  const adapter = await startingAdapter(base.tree, job.lora, job.initAdapter, options.seed);
+  const adapter = await startingAdapter(base, job.lora, job.initAdapter, options.seed);
   warnOfUnmatched(adapter, warn);
   for (const note of adapter.notes) warn('init_adapter', `${job.initAdapter}: ${note}`);
 
@@ -144,8 +144,8 @@ export async function prepareRun(
   const layout = adapterLayout(adapter.plan.modules);
   const zeros = () => new Float32Array(layout.size);
   const vectors = checkpoint
-    ? await readVectors(checkpoint.folder, base.tree, layout)
-    : { parameters: adapter.parameters(layout), moment1: zeros(), moment2: zeros() };
+    ? await readVectors(checkpoint.folder, adapter.plan.modules)
+    : { parameters: await adapter.parameters(), moment1: zeros(), moment2: zeros() };
   return {
     base,
     codec,

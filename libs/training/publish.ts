@@ -3,12 +3,11 @@ import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
-import { unflattenFactors } from '#adapters/flat-factors.js';
+import { unflattenModules } from '#adapters/flat-factors.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
 import { LowrankError } from '#base/errors.js';
 import type { LoraConfig } from '#lora/config.js';
-import type { Decoder } from '#models/decoder.js';
-import type { FlatLayout } from '#nn/flat-state.js';
+import type { TargetModule } from '#lora/target-module.js';
 import { openCheckpoint, readParameters } from '#training/checkpoint.js';
 import type { TrainingEvent, TrainingSummary } from '#training/events.js';
 import type { OutputFolder } from '#training/output-folder.js';
@@ -20,8 +19,7 @@ export interface Publication {
   readonly config: LoraConfig;
   /** Of the base model. */
   readonly licence: string | null;
-  readonly model: Decoder;
-  readonly layout: FlatLayout;
+  readonly modules: readonly TargetModule[];
   readonly progress: RunProgress;
   /** The adapter after the last step. */
   readonly parameters: Float32Array;
@@ -36,11 +34,11 @@ export interface Publication {
  * Reads the best adapter; undefined, with a warning, if its checkpoint is damaged or was left on another machine. After a
  * whole run the last adapter is better than none.
  */
-async function readBest({ output, model, layout, onEvent }: Publication, step: number) {
+async function readBest({ output, modules, onEvent }: Publication, step: number) {
   const folder = output.checkpoints.folderOf(step);
   try {
     await openCheckpoint(folder);
-    return await readParameters(folder, model, layout);
+    return await readParameters(folder, modules);
   } catch (error) {
     if (!(error instanceof LowrankError) || error.code !== 'checkpoint_corrupt') throw error;
     const message = `${error.message}; the adapter of the last step is the result in place of the best, step ${step}`;
@@ -51,13 +49,14 @@ async function readBest({ output, model, layout, onEvent }: Publication, step: n
 
 /** Writes the adapter in place of one that an interrupted run may have left, and the summary. */
 export async function publish(publication: Publication): Promise<TrainingSummary> {
-  const { output, config, licence, layout, progress, wantsBest } = publication;
+  const { output, config, licence, progress, wantsBest } = publication;
   const { best, step } = progress;
   const bestStep = wantsBest && best !== null && best.step !== step ? best.step : undefined;
   const bestParameters = bestStep === undefined ? undefined : await readBest(publication, bestStep);
   const result = bestParameters ?? publication.parameters;
   await rm(output.adapter, { recursive: true, force: true });
-  await writeAdapter(output.adapter, { config, licence, factors: unflattenFactors(layout, result) });
+  const modules = unflattenModules(publication.modules, result);
+  await writeAdapter(output.adapter, { config, licence, modules });
   const weights = await readFile(join(output.adapter, ADAPTER_FILES.weights));
   const summary: TrainingSummary = {
     steps: step,

@@ -120,8 +120,9 @@ async function carryOut(
       base_model_name_or_path: job.baseModelName,
       revision: run.adapter.plan.config.revision ?? revision,
     };
-    const { layout, training, validation, identity, templateDate } = run;
+    const { training, validation, identity, templateDate } = run;
     const { chosen } = plan;
+    const { modules } = run.adapter.plan;
     const writeCheckpoint = async (progress: RunProgress, vectors: TrainedVectors): Promise<string> => {
       const state: CheckpointState = {
         format: 1,
@@ -132,7 +133,7 @@ async function carryOut(
         metrics_step: progress.step,
         machine,
       };
-      const folder = await output.checkpoints.write({ ...vectors, config, licence, layout, state });
+      const folder = await output.checkpoints.write({ ...vectors, config, licence, modules, state });
       await output.checkpoints.prune(options.keep_checkpoints, progress.best?.step);
       return folder;
     };
@@ -158,8 +159,7 @@ async function carryOut(
       onEvent,
       config,
       licence,
-      model: run.base.tree,
-      layout,
+      modules,
       progress: end,
       parameters: engine.readVectors().parameters,
       wantsBest: chosen.load_best_model_at_end,

@@ -1,7 +1,7 @@
 /** Sample answers: what a run needs of whoever can generate text. */
 import type { ChatTemplate } from '#data/chat-template.js';
 import type { Tokenizer } from '#data/tokenizer.js';
-import type { TargetModule } from '#lora/target-modules.js';
+import type { TargetModule } from '#lora/target-module.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import type { FlatLayout } from '#nn/flat-state.js';
 import type { Sample } from '#training/metrics.js';

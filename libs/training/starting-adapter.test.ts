@@ -2,28 +2,25 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { unflattenFactors } from '#adapters/flat-factors.js';
+import { unflattenModules } from '#adapters/flat-factors.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
-import { adapterLayout } from '#lora/adapter-layout.js';
 import { parseLoraConfig } from '#lora/config.js';
-import { readModelConfig } from '#models/config.js';
-import type { Decoder } from '#models/decoder.js';
-import { buildModel } from '#models/families/registry.js';
+import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import { startingAdapter } from '#training/starting-adapter.js';
 
 let folder: string;
-let model: Decoder;
+let model: ModelFolder;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'starting-adapter-'));
-  model = buildModel(await readModelConfig(join(import.meta.dirname, '../../test/fixtures/families/llama')));
+  model = await openModelFolder(join(import.meta.dirname, '../../test/fixtures/families/llama'));
 });
 afterEach(() => rm(folder, { recursive: true }));
 
 const lora = parseLoraConfig({ r: 4, target_modules: ['q_proj'] });
 
 async function fresh(seed: number): Promise<Float32Array> {
-  const { plan, parameters } = await startingAdapter(model, lora, null, seed);
-  return parameters(adapterLayout(plan.modules));
+  const { parameters } = await startingAdapter(model, lora, null, seed);
+  return parameters();
 }
 
 test('a new adapter follows from the seed', async () => {
@@ -35,11 +32,13 @@ test('another adapter is gone on with as it is, under its own configuration unle
   const initAdapter = join(folder, 'a');
   const parameters = (await fresh(3)).map((value, i) => value + i);
   const { plan } = await startingAdapter(model, lora, null, 3);
-  const layout = adapterLayout(plan.modules);
-  await writeAdapter(initAdapter, { config: plan.config, factors: unflattenFactors(layout, parameters) });
+  await writeAdapter(initAdapter, {
+    config: plan.config,
+    modules: unflattenModules(plan.modules, parameters),
+  });
 
   const own = await startingAdapter(model, null, initAdapter, 1);
-  expect(own.parameters(layout)).toEqual(parameters);
+  expect(await own.parameters()).toEqual(parameters);
   expect(own.digest).toMatch(/^[0-9a-f]{64}$/);
   const withDropout = await startingAdapter(model, { ...lora, lora_dropout: 0.1 }, initAdapter, 1);
   expect(withDropout.plan.config.lora_dropout).toBe(0.1);
@@ -57,9 +56,8 @@ test('another adapter is gone on with as it is, under its own configuration unle
 test('layers without factors start as in a new adapter, and it is said so', async () => {
   const initAdapter = join(folder, 'a');
   const { plan } = await startingAdapter(model, lora, null, 3);
-  const layout = adapterLayout(plan.modules);
   const parameters = (await fresh(3)).map((value, i) => value + i);
-  const factors = unflattenFactors(layout, parameters);
+  const trained = unflattenModules(plan.modules, parameters);
   const last = plan.modules.at(-1)!.path;
   const without = {
     ...plan.config,
@@ -67,7 +65,7 @@ test('layers without factors start as in a new adapter, and it is said so', asyn
   };
   await writeAdapter(initAdapter, {
     config: without,
-    factors: new Map([...factors].filter(([path]) => path !== last)),
+    modules: trained.filter(({ path }) => path !== last),
   });
   // As if training had touched the other layers alone.
   const file = join(initAdapter, 'adapter_config.json');
@@ -76,8 +74,7 @@ test('layers without factors start as in a new adapter, and it is said so', asyn
 
   const started = await startingAdapter(model, null, initAdapter, 3);
   expect(started.notes).toEqual([expect.stringContaining(last)]);
-  const found = unflattenFactors(layout, started.parameters(layout));
-  const untouched = unflattenFactors(layout, await fresh(3));
-  for (const { path } of plan.modules)
-    expect(found.get(path)).toEqual((path === last ? untouched : factors).get(path));
+  const found = unflattenModules(plan.modules, await started.parameters());
+  const untouched = unflattenModules(plan.modules, await fresh(3));
+  expect(found).toEqual([...trained.slice(0, -1), untouched.at(-1)]);
 });

@@ -3,22 +3,22 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ADAPTER_FILES, adapterNotes } from '#adapters/adapter.js';
-import { flattenFactors } from '#adapters/flat-factors.js';
+import { flattenModules } from '#adapters/flat-factors.js';
 import { initialiseAdapter } from '#adapters/initialise.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { LowrankError } from '#base/errors.js';
 import { type StreamKey, streamKey, uniformAt } from '#jit/random.js';
 import type { LoraConfig } from '#lora/config.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
-import type { Decoder } from '#models/decoder.js';
-import type { FlatLayout } from '#nn/flat-state.js';
+import type { ModelFolder } from '#models/model-folder.js';
+import { weightReader } from '#models/frozen-weights.js';
 
 export interface StartingAdapter {
   readonly plan: TargetPlan;
   /** SHA-256 of the weight file of the adapter to go on with, or null. */
   readonly digest: string | null;
-  /** The factors as a flat vector. */
-  readonly parameters: (layout: FlatLayout) => Float32Array;
+  /** Its numbers as a flat vector, in the order of the plan's layers. */
+  readonly parameters: () => Promise<Float32Array>;
   /** What people should know of the adapter to go on with. */
   readonly notes: readonly string[];
 }
@@ -31,36 +31,40 @@ export interface StartingAdapter {
  * configuration names other layers, ranks or scales than the initial adapter has.
  */
 export async function startingAdapter(
-  model: Decoder,
+  base: Pick<ModelFolder, 'tree' | 'parameters'>,
   lora: LoraConfig | null,
   initAdapter: string | null,
   seed: number,
 ): Promise<StartingAdapter> {
+  const readWeight = weightReader(base.parameters);
   if (initAdapter === null) {
     if (!lora) throw new LowrankError('state_missing', 'a new adapter needs a LoRA configuration');
-    const plan = resolveTargetModules(model, lora);
+    const plan = resolveTargetModules(base.tree, lora);
     return {
       plan,
       digest: null,
       notes: [],
-      parameters: (layout) => {
-        const init = plan.config.init_lora_weights;
-        return flattenFactors(layout, initialiseAdapter(plan.modules, init, randomSource(seed)));
+      parameters: async () => {
+        const start = { init: plan.config.init_lora_weights, random: randomSource(seed), readWeight };
+        return flattenModules(await initialiseAdapter(plan.modules, start));
       },
     };
   }
-  const adapter = await readAdapter(initAdapter, { model });
-  const plan = resolveTargetModules(model, lora ?? { ...adapter.config, inference_mode: false });
+  const adapter = await readAdapter(initAdapter, { model: base.tree });
+  const wanted = lora ?? { ...adapter.config, inference_mode: false };
+  const plan = resolveTargetModules(base.tree, wanted, { isImport: true });
   const missing = new Map(adapter.missing.map((module) => [module.path, module]));
   requireSameLayers(initAdapter, plan, new Map([...adapter.modules, ...missing]));
-  const weights = await readFile(join(initAdapter, ADAPTER_FILES.weights));
+  const written = await readFile(join(initAdapter, ADAPTER_FILES.weights));
   return {
     plan,
-    digest: createHash('sha256').update(weights).digest('hex'),
+    digest: createHash('sha256').update(written).digest('hex'),
     notes: adapterNotes(adapter),
-    parameters: (layout) => {
-      const added = initialiseAdapter(adapter.missing, true, randomSource(seed));
-      return flattenFactors(layout, new Map([...adapter.modules, ...added]));
+    parameters: async () => {
+      const start = { init: true, random: randomSource(seed), readWeight };
+      const added = await initialiseAdapter(adapter.missing, start);
+      const all = new Map([...adapter.modules.values(), ...added].map((module) => [module.path, module]));
+      return flattenModules(plan.modules.map(({ path }) => all.get(path)!));
     },
   };
 }

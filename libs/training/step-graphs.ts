@@ -2,6 +2,7 @@
  * The compiled steps of a run: which there are, what each depends on, and where they come from. TensorFlow.js is loaded
  * only when one has to be compiled.
  */
+import { layerKey } from '#lora/adapter-layout.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { type CompiledGraph, compileProgram } from '#runtime/compile.js';
 import type { CompilableProgram } from '#runtime/compiled-runner.js';
@@ -63,13 +64,7 @@ export class StepGraphs {
   private keyOf(name: StepName, recompute: number): unknown {
     const { base, modules, dropout, objective, shape, optimizer } = this.source;
     const common = { engine: engineVersion(), device: this.options.device, name };
-    const layers = modules.map(({ path, r, scale, inFeatures, outFeatures }) => ({
-      path,
-      r,
-      scale,
-      inFeatures,
-      outFeatures,
-    }));
+    const layers = modules.map(layerKey);
     if (name === 'optimizerStep') return { ...common, layers, optimizer };
     const { declaration, graphKey } = objective;
     const learns = { objective: declaration.type, options: graphKey };

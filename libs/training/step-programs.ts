@@ -3,7 +3,7 @@ import { valueAndGrads } from '#jit/differentiate.js';
 import { add, reshape, slice, type Tensor, tensor, zerosLike } from '#jit/ops.js';
 import type { Program, ProgramInputs, ProgramOutputs, ProgramSpec, WeightSpec } from '#jit/trace.js';
 import { createLoraModel, type LoraModel } from '#lora/lora-model.js';
-import type { TargetModule } from '#lora/target-modules.js';
+import type { TargetModule } from '#lora/target-module.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { joinFlat, splitFlat } from '#nn/flat-state.js';

@@ -15,6 +15,7 @@ import { type FlatAdapter, flatAdapter } from '#adapters/flat-factors.js';
 import { LiveComposition } from '#adapters/live-composition.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
 import { BucketModel } from '#generation/bucket-model.js';
+import { factorsOf } from '#lora/variants/registry.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { absoluteError, tolerances } from '../tolerances.js';
 import { ErrorMeter, type GoldenResult, type GoldenTensor, readJson, readTensors } from './golden-case.js';
@@ -30,7 +31,9 @@ type Golden = ReadonlyMap<string, GoldenTensor>;
 /** What an adapter adds to each layer, dense and in float64. */
 function deltas({ modules }: Adapter): Map<string, Float64Array> {
   const dense = new Map<string, Float64Array>();
-  for (const [path, { A, B, r, scale, inFeatures, outFeatures }] of modules) {
+  for (const [path, module] of modules) {
+    const { r, scale, inFeatures, outFeatures } = module;
+    const { A, B } = factorsOf(module, module.numbers);
     const delta = new Float64Array(outFeatures * inFeatures);
     for (let o = 0; o < outFeatures; o++) {
       for (let k = 0; k < r; k++) {

@@ -1,6 +1,6 @@
 /** Golden trainings: ten AdamW steps of PEFT, step by step, from the same adapter on the same batches. */
 import { join } from 'node:path';
-import { flattenFactors, unflattenFactors } from '#adapters/flat-factors.js';
+import { flattenModules, unflattenModules } from '#adapters/flat-factors.js';
 import { mergeDelta } from '#adapters/merge-delta.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import type { Batch } from '#data/batch.js';
@@ -8,7 +8,8 @@ import { headLogits } from '#jit/ops/loss-head.js';
 import { gather } from '#jit/ops.js';
 import type { Program } from '#jit/trace.js';
 import { createLoraModel, type LoraModel } from '#lora/lora-model.js';
-import { resolveTargetModules } from '#lora/target-modules.js';
+import type { TargetModule } from '#lora/target-module.js';
+import { factorsOf } from '#lora/variants/registry.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import { readTensorF32 } from '#models/safetensors.js';
@@ -136,17 +137,16 @@ async function checkMerged(
   base: ModelFolder,
   model: LoraModel,
   flat: Float32Array,
-  modules: ReturnType<typeof resolveTargetModules>['modules'],
+  modules: readonly TargetModule[],
   golden: ReadonlyMap<string, GoldenTensor>,
 ): Promise<void> {
-  const factors = unflattenFactors(model.layout, flat);
-  for (const module of modules) {
+  for (const module of unflattenModules(modules, flat)) {
     const merged = golden.get(`merged.${module.path}.weight`);
     if (!merged) continue;
     const { file, ...entry } = base.parameters.get(`${module.path}.weight`)!;
     const W0 = await readTensorF32({ path: file }, { ...entry, dtype: 'F32' });
     const { isTransposed } = base.tree.slotOf(module.path).module as RowMap;
-    const W = mergeDelta(W0, factors.get(module.path)!, { ...module, isTransposed });
+    const W = mergeDelta(W0, factorsOf(module, module.numbers), { ...module, isTransposed });
     // The factors may differ as trained weights do; the product of the difference is what is left here.
     meter.record(`merged ${module.path}`, absoluteError(W, merged.values), tolerances.trainedWeights);
   }
@@ -188,7 +188,7 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
   const golden = readJson(folder, 'case.json') as LoraCase;
   const base = await openModelFolder(join(familiesFolder, golden.family));
   const start = await readAdapter(join(folder, 'init'), { model: base.tree });
-  const { modules } = resolveTargetModules(base.tree, start.config);
+  const modules = [...start.modules.values()];
   const model = createLoraModel(base.config, modules, 0);
   const batches = await readTensors(join(folder, 'batches.safetensors'));
   const [rows, length] = batches.get('0.0.input_ids')!.shape as [number, number];
@@ -208,13 +208,7 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
     frozenWeights(base.parameters),
     options,
   );
-  const runner = createRunner(
-    base,
-    model,
-    programs,
-    flattenFactors(model.layout, start.modules),
-    rows * length,
-  );
+  const runner = createRunner(base, model, programs, flattenModules(modules), rows * length);
   const schedule = {
     kind: golden.schedule.kind,
     warmupSteps: golden.schedule.warmup_steps,

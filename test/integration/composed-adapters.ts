@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
 import { parseLoraConfig } from '#lora/config.js';
-import { resolveTargetModules, type TargetModule } from '#lora/target-modules.js';
+import type { TargetModule } from '#lora/target-module.js';
+import { resolveTargetModules } from '#lora/target-modules.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
@@ -41,7 +42,7 @@ export async function storeAdapter(
   const adapter = randomAdapter(seed, input, shapes);
   const id = newId('adapter');
   const folder = join(configuration.home, 'adapters-of-tests', id);
-  await writeAdapter(folder, { config: adapter.config, factors: adapter.modules });
+  await writeAdapter(folder, { config: adapter.config, modules: adapter.modules.values() });
   const files: ManifestFile[] = [];
   for (const path of Object.values(ADAPTER_FILES)) {
     const { key, bytes, sha256 } = await objects.put(

@@ -13,7 +13,7 @@ import { BucketModel, type RunnerChoice } from '#generation/bucket-model.js';
 import { type CompletionOptions, createGenerator } from '#generation/generator.js';
 import { generateTokens } from '#generation/generate-tokens.js';
 import { greedy } from '#generation/sampling.js';
-import type { TargetModule } from '#lora/target-modules.js';
+import type { TargetModule } from '#lora/target-module.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { absoluteError, tolerances } from '../tolerances.js';
 

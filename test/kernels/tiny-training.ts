@@ -1,6 +1,6 @@
 /** A whole training run of a tiny model, dropout and accumulation included, on any runner. */
 import { join } from 'node:path';
-import { flattenFactors } from '#adapters/flat-factors.js';
+import { flattenModules } from '#adapters/flat-factors.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { makeBatch } from '#data/batch.js';
 import { bitsAt, streamKey, streamKeys } from '#jit/random.js';
@@ -80,7 +80,7 @@ export async function runTinyTraining(
     frozenWeights(base.parameters),
     options,
   );
-  const parameters = flattenFactors(model.layout, start.modules);
+  const parameters = flattenModules(modules);
   const zeros = () => new Float32Array(parameters.length);
   const initial = { parameters, moment1: zeros(), moment2: zeros(), accumulator: zeros() };
   const { accumulate, optimizerStep } = programs;

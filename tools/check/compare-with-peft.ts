@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { flattenFactors } from '#adapters/flat-factors.js';
+import { flattenModules } from '#adapters/flat-factors.js';
 import { initialiseAdapter } from '#adapters/initialise.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
 import { makeBatch } from '#data/batch.js';
@@ -17,9 +17,9 @@ import { loadTokenizer } from '#data/load-tokenizer.js';
 import { prepareDataset } from '#data/prepare.js';
 import { BlockOrder } from '#data/shuffle.js';
 import { streamKey, uniformAt } from '#jit/random.js';
-import { adapterLayout } from '#lora/adapter-layout.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
+import { weightReader } from '#models/frozen-weights.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
@@ -66,10 +66,10 @@ const { modules, config } = resolveTargetModules(
   base.tree,
   parseLoraConfig({ r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'], task_type: 'CAUSAL_LM' }),
 );
-const factors = initialiseAdapter(modules, true, {
-  uniform: (site, index) => uniformAt(streamKey(1, 0, site), index),
-});
-await writeAdapter(join(folder, 'init'), { config, factors });
+const random = { uniform: (site: string, index: number) => uniformAt(streamKey(1, 0, site), index) };
+const readWeight = weightReader(base.parameters);
+const started = await initialiseAdapter(modules, { init: true, random, readWeight });
+await writeAdapter(join(folder, 'init'), { config, modules: started });
 
 const order = new BlockOrder(1, store.blockCount);
 const batches = Array.from({ length: steps }, () =>
@@ -90,7 +90,7 @@ writeFileSync(join(folder, 'job.json'), JSON.stringify({ model: base.folder, opt
 const shape = { batch: batchSize, length: blockLength, chunkSize: 64 };
 const programs = createStepPrograms({ base, modules, dropout: 0, objective: nextToken, shape, optimizer });
 const { program, spec } = programs.train;
-const parameters = flattenFactors(adapterLayout(modules), factors);
+const parameters = flattenModules(started);
 const zeros = () => new Float32Array(parameters.length);
 const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
 const runner = new CompiledRunner(

@@ -22,6 +22,7 @@ import { BucketModel } from '#generation/bucket-model.js';
 import { streamKey, uniformAt } from '#jit/random.js';
 import { type LoraConfigInput, parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
+import { weightReader } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 
 interface Case {
@@ -110,10 +111,14 @@ async function writeMembers(base: ModelFolder, folder: string, { members }: Case
   for (const [i, member] of members.entries()) {
     const { modules, config } = resolveTargetModules(base.tree, parseLoraConfig(member));
     const random = { uniform: (site: string, at: number) => uniformAt(streamKey(i, 0, site), at) };
-    const factors = [...initialiseAdapter(modules, false, random)];
+    const readWeight = weightReader(base.parameters);
+    const started = await initialiseAdapter(modules, { init: false, random, readWeight });
     // A tenth of B: as large as an update that was trained, so that the logits stay in their range.
-    const small = factors.map(([path, { A, B }]) => [path, { A, B: B.map((value) => value / 10) }] as const);
-    await writeAdapter(folders[i]!, { config, factors: new Map(small) });
+    const small = started.map(({ numbers, ...module }) => ({
+      ...module,
+      numbers: { ...numbers, B: numbers['B']!.map((value) => value / 10) },
+    }));
+    await writeAdapter(folders[i]!, { config, modules: small });
   }
   return folders;
 }

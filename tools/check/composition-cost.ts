@@ -24,9 +24,10 @@ import { BucketModel } from '#generation/bucket-model.js';
 import { streamKey, uniformAt } from '#jit/random.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
-import type { TargetModule } from '#lora/target-modules.js';
+import type { TargetModule } from '#lora/target-module.js';
 import type { ExportDtype } from '#models/write-model-folder.js';
 import { openModelFolder } from '#models/model-folder.js';
+import { targetModule } from '#lora/variants/registry.js';
 import type { Runner } from '#runtime/runner.js';
 
 const lora = parseLoraConfig({ r: 16, lora_alpha: 32, target_modules: 'all-linear' });
@@ -40,16 +41,17 @@ function billionModules(): TargetModule[] {
     [
       ...Object.entries(sizes).map(([name, size]) => [`self_attn.${name}`, size] as const),
       ...Object.entries(mlp).map(([name, size]) => [`mlp.${name}`, size] as const),
-    ].map(([name, [inFeatures, outFeatures]]) => ({
-      path: `model.layers.${layer}.${name}_proj`,
-      r: 16,
-      loraAlpha: 32,
-      scale: 2,
-      inFeatures,
-      outFeatures,
-    })),
+    ].map(([name, [inFeatures, outFeatures]]) =>
+      targetModule(
+        `model.layers.${layer}.${name}_proj`,
+        { kind: 'linear', inFeatures, outFeatures },
+        { r: 16, loraAlpha: 32, scale: 2 },
+      ),
+    ),
   );
 }
+
+const noWeights = (name: string) => Promise.reject(new Error(`plain LoRA reads no weight, not ${name}`));
 
 async function writeMembers(
   folder: string,
@@ -59,7 +61,8 @@ async function writeMembers(
   const members = Array.from({ length: count }, (_, i) => join(folder, `member-${i}`));
   for (const [i, member] of members.entries()) {
     const random = { uniform: (site: string, at: number) => uniformAt(streamKey(i, 0, site), at) };
-    await writeAdapter(member, { config: lora, factors: initialiseAdapter(modules, false, random) });
+    const start = { init: false, random, readWeight: noWeights };
+    await writeAdapter(member, { config: lora, modules: await initialiseAdapter(modules, start) });
   }
   return members;
 }

@@ -22,6 +22,7 @@ import { streamKey, uniformAt } from '#jit/random.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { parseModelConfig } from '#models/config.js';
+import { weightReader } from '#models/frozen-weights.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { buildModel } from '#models/families/registry.js';
 import { LowrankClient } from '#client/client.js';
@@ -66,7 +67,7 @@ async function writeHollowModel(folder: string): Promise<void> {
 
 /** Imports a random adapter of rank 16 on all linear layers; yields its id. */
 async function importAdapter(url: string, model: string, folder: string, seed: number): Promise<string> {
-  const { tree } = await openModelFolder(folder);
+  const { tree, parameters } = await openModelFolder(folder);
   const config = parseLoraConfig({ ...lora, base_model_name_or_path: model });
   const { modules } = resolveTargetModules(tree, config);
   const random = { uniform: (site: string, at: number) => uniformAt(streamKey(seed, 0, site), at) };
@@ -74,7 +75,11 @@ async function importAdapter(url: string, model: string, folder: string, seed: n
   try {
     await writeAdapter(join(scratch, 'adapter'), {
       config,
-      factors: initialiseAdapter(modules, false, random),
+      modules: await initialiseAdapter(modules, {
+        init: false,
+        random,
+        readWeight: weightReader(parameters),
+      }),
     });
     await create({ file: join(scratch, 'adapter.tar'), cwd: join(scratch, 'adapter') }, ['.']);
     const form = new FormData();

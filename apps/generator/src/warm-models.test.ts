@@ -31,7 +31,7 @@ async function member(seed: number): Promise<MemberFolder> {
   const config = { r: 2, lora_alpha: 4, target_modules: ['q_proj'], layers_to_transform: [0] };
   const { config: written, modules } = randomAdapter(seed, config, { [path]: [32, 32] });
   const adapterFolder = join(scratch, `adapter-${seed}`);
-  await writeAdapter(adapterFolder, { config: written, factors: modules });
+  await writeAdapter(adapterFolder, { config: written, modules: modules.values() });
   return { name: `adapter-${seed}`, folder: adapterFolder, digest: String(seed), weight: 1, base: identity };
 }
 
@@ -110,7 +110,7 @@ test('a member that does not fit the base is refused by name', async () => {
     { [path]: [32, 16] },
   );
   const adapterFolder = join(scratch, 'unrelated');
-  await writeAdapter(adapterFolder, { config, factors: modules });
+  await writeAdapter(adapterFolder, { config, modules: modules.values() });
   const unrelated = { name: 'unrelated', folder: adapterFolder, digest: 'x', weight: 1, base: identity };
   await expect(get(models, { base: base(), members: [unrelated] })).rejects.toMatchObject({
     code: 'adapter_mismatch',

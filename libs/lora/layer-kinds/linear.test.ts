@@ -3,22 +3,29 @@ import { describe, expect, test } from 'vitest';
 import { add, matMul, mul, reshape, scalar, setBackendNow, slice, type Tensor, tensor } from '#jit/ops.js';
 import { streamKeys } from '#jit/random.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
-import { LoraLinear, type LoraLinearOptions } from '#lora/lora-linear.js';
+import { LoraLinear } from '#lora/layer-kinds/linear.js';
+import type { LayerRun } from '#lora/layer-run.js';
+import { targetModule } from '#lora/variants/registry.js';
+import { lora } from '#lora/variants/lora.js';
 import { Linear } from '#nn/layers.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
 import type { Runner } from '#runtime/runner.js';
-import { gradientErrors, normal } from '../../test/finite-differences.js';
-import { absoluteError, tolerances } from '../../test/tolerances.js';
+import { gradientErrors, normal } from '../../../test/finite-differences.js';
+import { absoluteError, tolerances } from '../../../test/tolerances.js';
 
 const [rows, inFeatures, outFeatures, r] = [5, 40, 24, 4];
 const factorCount = r * (inFeatures + outFeatures);
 
-function layerOf(options: Partial<LoraLinearOptions>): LoraLinear {
+type LayerOptions = Partial<LayerRun> & { readonly scale?: number };
+
+function layerOf({ scale = 1.5, ...run }: LayerOptions): LoraLinear {
   const base = new Linear('layers.0.q_proj', inFeatures, outFeatures, true);
-  const streams = options.streams ?? { keys: undefined };
-  return new LoraLinear(base, { r, scale: 1.5, dropout: 0, site: 0, ...options, streams });
+  const layer = { kind: 'linear', inFeatures, outFeatures };
+  const target = targetModule(base.path, layer, { r, loraAlpha: r * scale, scale });
+  const streams = run.streams ?? { keys: undefined };
+  return new LoraLinear(base, target, { dropout: 0, site: 0, ...run, streams }, lora.forward);
 }
 
 /** Gives a layer its weights; the factors lie in one vector, A before B. */
@@ -44,7 +51,7 @@ const factors = normal('factors', [factorCount]);
 const withoutB = factors.slice().fill(0, r * inFeatures);
 
 /** A runner of the layer; its state holds the factors. Without options it is the layer below. */
-function runnerOf(kind: string, options: Partial<LoraLinearOptions> | undefined): Runner {
+function runnerOf(kind: string, options: LayerOptions | undefined): Runner {
   const spec: ProgramSpec = {
     data: {
       x: { shape: [rows, inFeatures], dtype: 'float32' },
@@ -58,7 +65,7 @@ function runnerOf(kind: string, options: Partial<LoraLinearOptions> | undefined)
   const layer = layerOf(options ?? {});
   const program: Program = ({ data, state }) => {
     bind(layer, data['weight']!, data['bias']!, state['factors']!);
-    return { outputs: { y: (options ? layer : layer.base).forward(data['x']!) }, state: {} };
+    return { outputs: { y: (options ? layer : layer.inner).forward(data['x']!) }, state: {} };
   };
   if (kind === 'eager') {
     return new EagerRunner(
@@ -130,7 +137,7 @@ test('the weights keep their names, the factors lie beside them', () => {
 });
 
 describe('dropout', () => {
-  const forward = (options: Partial<LoraLinearOptions>, vector = factors) => {
+  const forward = (options: LayerOptions, vector = factors) => {
     const layer = layerOf(options);
     bind(layer, tensor(inputs.weight, [outFeatures, inFeatures]), tensor(inputs.bias), tensor(vector));
     return Array.from(layer.forward(tensor(inputs.x, [rows, inFeatures])).dataSync());

@@ -1,0 +1,97 @@
+/** Linear layers, whichever way their weight is stored: A is [r, in], B is [out, r]. */
+import { linear } from '#jit/ops/linear.js';
+import { mul, scalar, type Tensor } from '#jit/ops.js';
+import type { AdaptedForward, AdaptedLayer, LayerKind } from '#lora/layer-kinds/layer-kind.js';
+import { dropped, isOff, type LayerRun } from '#lora/layer-run.js';
+import { normalNumbers, uniformNumbers } from '#lora/random-numbers.js';
+import type { TargetModule } from '#lora/target-module.js';
+import { type Parameter, RowMap } from '#nn/module.js';
+
+/** A frozen linear layer with a trainable low-rank addition (Hu et al. 2021), in PEFT's form. */
+export class LoraLinear extends RowMap implements AdaptedLayer {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly selector: Parameter | undefined;
+  private readonly trained: ReadonlyMap<string, Parameter>;
+
+  constructor(
+    readonly inner: RowMap,
+    private readonly target: TargetModule,
+    private readonly run: LayerRun,
+    private readonly adapted: AdaptedForward,
+  ) {
+    super(inner.path);
+    this.inFeatures = inner.inFeatures;
+    this.outFeatures = inner.outFeatures;
+    const local = (name: string) => name.slice(inner.path.length + 1);
+    this.trained = new Map(
+      target.tensors.map(({ role, name, shape }) => [role, this.parameter(local(name), shape)]),
+    );
+    this.selector = run.selector === 'diagonal' ? this.parameter('lora_selector', [target.r]) : undefined;
+    // The base keeps its own path, so its weight keeps its name.
+    this.child('', () => inner);
+  }
+
+  get scale(): number {
+    return this.target.scale;
+  }
+
+  tensor(role: string): Tensor {
+    return this.trained.get(role)!.tensor;
+  }
+
+  base(x: Tensor): Tensor {
+    return this.inner.forward(x);
+  }
+
+  dropped(x: Tensor): Tensor {
+    return dropped(x, this.run);
+  }
+
+  lowRank(x: Tensor): Tensor {
+    const low = linear(x, this.tensor('A'));
+    const down = this.selector ? mul(low, this.selector.tensor) : low;
+    return linear(this.scale === 1 ? down : mul(down, scalar(this.scale)), this.tensor('B'));
+  }
+
+  forward(x: Tensor): Tensor {
+    return isOff(this.run) ? this.base(x) : this.adapted(this, x);
+  }
+}
+
+const names = { A: 'lora_A.weight', B: 'lora_B.weight' } as const;
+
+export const linearKind: LayerKind = {
+  name: 'linear',
+  title: 'a linear layer',
+  geometryOf: (module) =>
+    module instanceof RowMap
+      ? { kind: 'linear', inFeatures: module.inFeatures, outFeatures: module.outFeatures }
+      : undefined,
+  factors: ({ inFeatures, outFeatures }, r) => ({
+    A: { name: names.A, shape: [r, inFeatures] },
+    B: { name: names.B, shape: [outFeatures, r] },
+  }),
+  geometryOfFactors: ({ lora_A: A, lora_B: B }) =>
+    (A ?? B) === undefined || (A ?? B)!.length > 2
+      ? undefined
+      : { kind: 'linear', inFeatures: A?.[1] ?? 0, outFeatures: B?.[0] ?? 0 },
+  /**
+   * true: A uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5), B zero, so the update is zero. 'gaussian': A normal with
+   * standard deviation 1/r, B zero. false: A as for true and B uniform in +-1/sqrt(r); the update is not zero, for tests.
+   */
+  initialFactors: ({ r, inFeatures, outFeatures }, init, random, site) => {
+    const [siteA, siteB] = [`${site}.lora_A`, `${site}.lora_B`];
+    return {
+      A:
+        init === 'gaussian'
+          ? normalNumbers(random, siteA, r * inFeatures, 1 / r)
+          : uniformNumbers(random, siteA, r * inFeatures, 1 / Math.sqrt(inFeatures)),
+      B:
+        init === false
+          ? uniformNumbers(random, siteB, outFeatures * r, 1 / Math.sqrt(r))
+          : new Float32Array(outFeatures * r),
+    };
+  },
+  wrap: (base, target, run, forward) => new LoraLinear(base as RowMap, target, run, forward),
+};

@@ -1,0 +1,59 @@
+/** A layer that an adapter changes, and the trainable tensors that it has there; plain data. */
+import { sizeOf } from '#base/shapes.js';
+import type { Pair } from '#jit/ops/conv-geometry.js';
+import type { ModuleRank } from '#lora/target-modules-match.js';
+
+/** One trainable tensor of an adapter. */
+export interface AdapterTensor {
+  /** What it is in its layer, as in `A`. */
+  readonly role: string;
+  /** Of the parameter in the tree of layers and in the flat state. */
+  readonly name: string;
+  /** In an adapter's weight file. */
+  readonly key: string;
+  readonly shape: readonly number[];
+}
+
+/** The sizes of a layer that can have a low-rank update. */
+export interface LayerGeometry {
+  /** A name of the registry of layer kinds. */
+  readonly kind: string;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** Of a convolution. */
+  readonly kernel?: Pair;
+  readonly groups?: number;
+}
+
+/** A layer that an adapter changes. */
+export interface TargetModule extends LayerGeometry, ModuleRank {
+  readonly path: string;
+  /** A name of the registry of variants, which knows what the tensors mean. */
+  readonly variant: string;
+  readonly tensors: readonly AdapterTensor[];
+}
+
+/** The numbers of a layer's tensors by their roles, row by row. */
+export type ModuleNumbers = Readonly<Record<string, Float32Array>>;
+
+/** The two factors of an update B A, row by row; as a matrix the update is [outFeatures, inFeatures]. */
+export interface LoraFactors {
+  /** f32 [r, inFeatures] */
+  readonly A: Float32Array;
+  /** f32 [outFeatures, r] */
+  readonly B: Float32Array;
+}
+
+/** What comes before the names of modules in an adapter's weight file. */
+export const KEY_PREFIX = 'base_model.model.';
+
+/** The sizes of the layer of a target. */
+export function layerOf({ kind, inFeatures, outFeatures, kernel, groups }: TargetModule): LayerGeometry {
+  return { kind, inFeatures, outFeatures, ...(kernel ? { kernel } : {}), ...(groups ? { groups } : {}) };
+}
+
+/** The sizes of a target's weight as a matrix [outFeatures, inFeatures], which is what B A is. */
+export function matrixSize({ r, tensors }: TargetModule): { inFeatures: number; outFeatures: number } {
+  const shapeOf = (role: string) => tensors.find((tensor) => tensor.role === role)!.shape;
+  return { inFeatures: sizeOf(shapeOf('A')) / r, outFeatures: shapeOf('B')[0]! };
+}

@@ -1,0 +1,71 @@
+/** The variants of LoRA. Of those that a configuration asks for the first counts. */
+import type { LoraConfig } from '#lora/config.js';
+import { layerKind, layerKinds } from '#lora/layer-kinds/registry.js';
+import type { ModuleRank } from '#lora/target-modules-match.js';
+import {
+  KEY_PREFIX,
+  type LayerGeometry,
+  type LoraFactors,
+  type ModuleNumbers,
+  type TargetModule,
+} from '#lora/target-module.js';
+import { lora } from '#lora/variants/lora.js';
+import type { Variant } from '#lora/variants/variant.js';
+
+export const variants: readonly Variant[] = [lora];
+
+/** The variant that a configuration asks for. */
+export function variantOf(config: LoraConfig): Variant {
+  return variants.find(({ isAsked }) => isAsked(config))!;
+}
+
+/** The variant of a layer that an adapter changes. */
+export function variantAt({ variant }: Pick<TargetModule, 'variant'>): Variant {
+  const found = variants.find(({ name }) => name === variant);
+  if (!found) throw new Error(`there is no variant ${variant}`);
+  return found;
+}
+
+/** A layer of these sizes as a target of a variant. */
+export function targetModule(
+  path: string,
+  geometry: LayerGeometry,
+  { r, loraAlpha, scale }: ModuleRank,
+  variant: Variant = lora,
+): TargetModule {
+  const tensors = { ...layerKind(geometry).factors(geometry, r), ...variant.tensors(geometry) };
+  return {
+    path,
+    ...geometry,
+    r,
+    loraAlpha,
+    scale,
+    variant: variant.name,
+    tensors: Object.entries(tensors).map(([role, { name, shape }]) => ({
+      role,
+      name: `${path}.${name}`,
+      key: `${KEY_PREFIX}${path}.${name}`,
+      shape,
+    })),
+  };
+}
+
+const anyGeometry = (kind: string): LayerGeometry => ({ kind, inFeatures: 1, outFeatures: 1 });
+const tensorNames = new Set(
+  layerKinds.flatMap(({ name, factors }) => {
+    const own = variants.map(({ tensors }) => tensors(anyGeometry(name)));
+    return [factors(anyGeometry(name), 1), ...own]
+      .flatMap((tensors) => Object.values(tensors))
+      .map((tensor) => tensor.name.replace(/\.weight$/, ''));
+  }),
+);
+
+/** Whether a variant has a tensor of this name inside its layers, without PyTorch's `.weight`. */
+export function isTensorName(name: string): boolean {
+  return tensorNames.has(name);
+}
+
+/** The factors of a layer's low-rank update, which are not copied. */
+export function factorsOf(_: TargetModule, { A, B }: ModuleNumbers): LoraFactors {
+  return { A: A!, B: B! };
+}

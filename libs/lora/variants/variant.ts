@@ -1,0 +1,35 @@
+/** What a variant of LoRA owns: its tensors, how they start, what a layer computes with them, and what they do to its weight. */
+import type { Tensor } from '#jit/ops.js';
+import type { LoraConfig } from '#lora/config.js';
+import type { AdaptedLayer, FactorInit, FactorTensor } from '#lora/layer-kinds/layer-kind.js';
+import type { RandomSource } from '#lora/random-numbers.js';
+import type { LayerGeometry, ModuleNumbers, TargetModule } from '#lora/target-module.js';
+
+/** What a new adapter starts from. */
+export interface AdapterStart {
+  readonly init: FactorInit;
+  readonly random: RandomSource;
+  /** A weight of the base model by its name, in float32. */
+  readonly readWeight: (name: string) => Promise<Float32Array>;
+}
+
+export interface Variant {
+  readonly name: string;
+  /** What messages and the model card call it. */
+  readonly title: string;
+  /** Whether a configuration asks for it. */
+  readonly isAsked: (config: LoraConfig) => boolean;
+  /** Why it is not done on layers of a kind, or undefined where it is. */
+  readonly refusal?: (geometry: LayerGeometry) => string | undefined;
+  /** Its tensors beside A and B, by their roles. */
+  readonly tensors: (geometry: LayerGeometry) => Readonly<Record<string, FactorTensor>>;
+  /** What its tensors beside A and B start from. */
+  readonly initial: (
+    target: TargetModule,
+    factors: ModuleNumbers,
+    start: AdapterStart,
+  ) => Promise<ModuleNumbers>;
+  readonly forward: (layer: AdaptedLayer, x: Tensor) => Tensor;
+  /** Why its update is more than scale * B A, which alone can be added to that of others; undefined where it is that. */
+  readonly notAdditive?: string;
+}
