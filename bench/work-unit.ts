@@ -5,6 +5,7 @@ import { initialiseAdapter } from '#adapters/initialise.js';
 import { flattenModules } from '#adapters/flat-factors.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
+import { causalModel } from '#models/abilities.js';
 import { weightReader } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import type { AdamWOptions } from '#training/adamw.js';
@@ -58,9 +59,9 @@ function randomBatch({ batch, length, lossShare }: BenchOptions, vocabulary: num
 export async function openWorkUnit(folder: string, options: BenchOptions): Promise<WorkUnit> {
   const base = await openModelFolder(folder);
   const { modules } = resolveTargetModules(base.tree, parseLoraConfig(lora));
-  const batch = randomBatch(options, base.config.vocabSize);
+  const batch = randomBatch(options, causalModel(base.tree).config.vocabSize);
   const rows = options.batch * options.length;
-  const chunkSize = chooseChunkSize(rows, batch.lossCount, base.config.vocabSize);
+  const chunkSize = chooseChunkSize(rows, batch.lossCount, causalModel(base.tree).config.vocabSize);
   const random = { uniform: (site: string, index: number) => uniformAt(streamKey(0, 0, site), index) };
   const start = { init: true, random, readWeight: weightReader(base.parameters) };
   return {

@@ -9,7 +9,7 @@ import { convertTensor } from '#models/convert-tensor.js';
 import { openModelFolder } from '#models/model-folder.js';
 import type { StoredParameter } from '#models/model-folder.js';
 import type { TensorSource } from '#models/safetensors-write.js';
-import type { Decoder } from '#models/decoder.js';
+import type { Model } from '#models/model.js';
 import { RowMap } from '#nn/module.js';
 import { EXPORT_DTYPES, writeModelFolder } from '#models/write-model-folder.js';
 import type { ModelWriteOptions, WrittenModel } from '#models/write-model-folder.js';
@@ -82,9 +82,9 @@ async function readTerms(
 }
 
 /** The layers that an adapter may change. */
-const rowMapsOf = (model: Decoder) => [...model.modules()].filter((module) => module instanceof RowMap);
+const rowMapsOf = (model: Model) => [...model.modules()].filter((module) => module instanceof RowMap);
 
-function checkFit(model: Decoder, members: readonly CompositionMember[], folder: string): void {
+function checkFit(model: Model, members: readonly CompositionMember[], folder: string): void {
   const sizes = new Map(
     rowMapsOf(model).map(({ path, outFeatures, inFeatures }) => [path, `${outFeatures},${inFeatures}`]),
   );

@@ -15,7 +15,7 @@ import { isTensorName, targetModule, variantOf } from '#lora/variants/registry.j
 import { readCardLicence } from '#models/model-origin.js';
 import { ADAPTER_LIMITS, readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import type { SafetensorsFile } from '#models/safetensors.js';
-import type { Decoder } from '#models/decoder.js';
+import type { Model } from '#models/model.js';
 
 /** An adapter in a folder whose headers have been read and found to fit each other. */
 export interface OpenAdapter extends AdapterSource {
@@ -33,7 +33,7 @@ export interface OpenAdapter extends AdapterSource {
  */
 export async function readAdapter(
   folder: string,
-  options: { readonly model?: Decoder } = {},
+  options: { readonly model?: Model } = {},
 ): Promise<Adapter> {
   const { config, metadata, ignoredFields, missing, ...source } = await openAdapter(folder, options);
   const modules = new Map<string, AdapterModule>();
@@ -46,7 +46,7 @@ export async function readAdapter(
 /** Opens an adapter as `readAdapter` does, but reads its numbers only when they are asked for. */
 export async function openAdapter(
   folder: string,
-  options: { readonly model?: Decoder } = {},
+  options: { readonly model?: Model } = {},
 ): Promise<OpenAdapter> {
   const { config, ignored } = await readConfig(folder);
   const file = await openWeights(folder);

@@ -10,6 +10,7 @@ import { generateTokens } from '#generation/generate-tokens.js';
 import type { AdapterNumbers } from '#generation/next-token-model.js';
 import { greedy } from '#generation/sampling.js';
 import { bitsAt, streamKey } from '#jit/random.js';
+import { causalModel } from '#models/abilities.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorI32 } from '#models/safetensors.js';
 import { familyNames, oneOfEachFamily } from '../../test/families.js';
@@ -73,7 +74,7 @@ describe('greedy tokens are those of transformers', () => {
 test('a sequence gives the same logits in buckets of different length', async () => {
   const model = await openFamily('llama');
   const long = { ...model, config: { ...model.config, maxPositionEmbeddings: 200 } };
-  const tokens = someTokens(70, model.config.vocabSize);
+  const tokens = someTokens(70, causalModel(model.tree).config.vocabSize);
   const results = [];
   for (const maxLength of [70, 100, undefined]) {
     const buckets = BucketModel.create({ model: long, modules: [], runner: compiled, maxLength });
@@ -95,7 +96,7 @@ describe('one token after the other', () => {
   ])('gives the logits of all at once, of $family, $runner.kind', async ({ family, runner }) => {
     const model = await openFamily(family);
     const long = { ...model, config: { ...model.config, maxPositionEmbeddings: 300 } };
-    const tokens = someTokens(260, model.config.vocabSize);
+    const tokens = someTokens(260, causalModel(model.tree).config.vocabSize);
     const buckets = BucketModel.create({ model: long, modules: [], runner });
     // Three sequences in turn: with a bucket shorter than the cache, within a cache and filling it.
     const starts = [60, 250, 256];
@@ -118,7 +119,7 @@ describe('with an adapter', () => {
     'that is off the logits are the base model’s to the bit, $kind',
     async (runner) => {
       const { model, adapter } = await loadAdapter('all-linear-rslora');
-      const tokens = someTokens(9, model.config.vocabSize);
+      const tokens = someTokens(9, causalModel(model.tree).config.vocabSize);
       const base = BucketModel.create({ model, modules: [], runner });
       const adapted = BucketModel.create({ model, modules: adapter.modules, runner });
       const logitsOf = async (buckets: BucketModel, adapter: AdapterNumbers | undefined) => {
@@ -141,7 +142,7 @@ describe('with an adapter', () => {
     const options = { sampling: greedy, request: 0, maxTokens: 12, stopIds: [] };
     const run = async (adapter: AdapterNumbers | undefined) => {
       const tokens: number[] = [];
-      const prompt = someTokens(5, model.config.vocabSize);
+      const prompt = someTokens(5, causalModel(model.tree).config.vocabSize);
       for await (const { token } of generateTokens(buckets, prompt, { ...options, adapter })) {
         tokens.push(token);
       }

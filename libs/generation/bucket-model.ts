@@ -19,6 +19,7 @@ import { layerKey } from '#lora/adapter-layout.js';
 import type { Selector } from '#lora/layer-run.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
+import { causalModel } from '#models/abilities.js';
 import type { Decoder } from '#models/decoder.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
@@ -48,6 +49,9 @@ export const bucketLengths = (limit: number): number[] => growingLengths(shortes
 
 /** Lengths of caches: fewer, as room that is not used costs little beside the weights that every token reads. */
 export const cacheLengths = (limit: number): number[] => growingLengths(shortestCache, 4, limit);
+
+/** What needs a model of the next token here. */
+const purpose = 'writing text';
 
 type Phase = 'prefill' | 'decode';
 const programName = (phase: Phase, length: number) => `${phase} of ${length}`;
@@ -98,7 +102,7 @@ function openRunner(
   const lengths = { prefill: bucketLengths(limit), decode: cacheLengths(limit) };
   const phases = (['prefill', 'decode'] as const).flatMap((phase) =>
     lengths[phase].map((length) => {
-      const data = { ...phaseInputs(phase, length, model.tree), ...adapter };
+      const data = { ...phaseInputs(phase, length, causalModel(model.tree, purpose)), ...adapter };
       return { phase, name: programName(phase, length), spec: { data, scalars: [], state: {}, weights } };
     }),
   );
@@ -130,11 +134,11 @@ export class BucketModel implements NextTokenModel {
   /** Nothing is compiled or read before it is needed. TensorFlow.js is loaded only to compile or to run eagerly. */
   static create(options: BucketModelOptions): BucketModel {
     const { model, modules, selector = 'identity', maxLength } = options;
-    const { config } = model;
+    const { config, cachedLayers } = causalModel(model.tree, purpose);
     const limit = Math.min(maxLength ?? Infinity, config.maxPositionEmbeddings, longestBucket);
     const feed = new AdapterFeed(modules, selector);
     const runner = openRunner(options, limit, feed.spec);
-    return new BucketModel(limit, config.vocabSize, model.tree.cachedLayers, runner, feed);
+    return new BucketModel(limit, config.vocabSize, cachedLayers, runner, feed);
   }
 
   /** Throws `adapter_layout_mismatch` for an adapter of another layout; `extend` throws `token_out_of_range`. */

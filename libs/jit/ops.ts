@@ -39,6 +39,7 @@ export const ones = operation('ones');
 export const onesLike = operation('onesLike');
 export const pad = operation('pad');
 export const reciprocal = operation('reciprocal');
+export const relu = operation('relu');
 export const reshape = operation('reshape');
 export const rsqrt = operation('rsqrt');
 export const scalar = operation('scalar');

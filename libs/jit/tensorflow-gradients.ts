@@ -11,6 +11,7 @@ import {
   div,
   equal,
   fill,
+  greater,
   greaterEqual,
   less,
   lessEqual,
@@ -198,6 +199,10 @@ const rules: Readonly<Record<string, Rule>> = {
     (dy, a, b) => neg(div(mul(dy, a), square(b))),
   ),
   Reciprocal: unaryOfResult((y) => neg(square(y))),
+  Relu: {
+    output: true,
+    backward: (dy, [y]) => ({ x: () => select(dy, greater(y!, scalar(0))) }),
+  },
   Reshape: reshaped('x'),
   Rsqrt: unaryOfResult((y) => mul(mul(y, square(y)), scalar(-0.5))),
   Select: {

@@ -150,6 +150,7 @@ export const tensorflowKernels = {
   },
   RealDiv: binary('float32'),
   Reciprocal: unary(),
+  Relu: unary(),
   Reshape: {
     inputs: ['x'],
     infer: (inputs, attributes) => {

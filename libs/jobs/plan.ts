@@ -18,6 +18,8 @@ import { type LoraConfig, readLoraConfig } from '#lora/config.js';
 import { OptionsError } from '#base/field-problems.js';
 import { listed } from '#base/quote.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
+import { causalModel } from '#models/abilities.js';
+import type { TextModel } from '#models/model.js';
 import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
 import type { DataHead } from '#training/data-head.js';
 import type { Choice } from '#training/events.js';
@@ -102,12 +104,15 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     }
   };
   const model = await knownModel(request.base.folder, request.base.identity);
+  const tree = attempt('model', () => causalModel(model.base.tree, 'training on the next token'));
   const training = attempt('training', () => withMultiplier(request, model));
   const lora = attempt('lora', () => loraConfig(request));
   const targets = lora && attempt('lora', () => targetPlan(model, lora, request));
-  if (training) attempt('training', () => requireContext(training, model.base.config.maxPositionEmbeddings));
+  if (training && tree) {
+    attempt('training', () => requireContext(training, tree.config.maxPositionEmbeddings));
+  }
   const heads = data && (await readHeads(data, (part, error) => problems.push(...problemsOf(part, error))));
-  if (problems.length > 0 || !training || !targets) throw new PlanError(problems);
+  if (problems.length > 0 || !tree || !training || !targets) throw new PlanError(problems);
   return {
     model: request.base.name,
     baseIdentity: request.base.identity,
@@ -124,7 +129,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     lora: targets.config,
     training,
     warnings: [...unmatchedNames(targets), ...initAdapterNotes(request), ...dataWarnings(heads)],
-    data: heads ? planData(request, model, training, targets, heads) : null,
+    data: heads ? planData(request, tree, training, targets, heads) : null,
   };
 }
 
@@ -213,20 +218,21 @@ async function readHeads(
 
 function planData(
   request: PlanRequest,
-  { base }: KnownModel,
+  tree: TextModel,
   options: TrainingOptions,
   targets: TargetPlan,
   heads: Heads,
 ): PlannedData {
   const book = new ChoiceBook(options);
   const { median, max: longest } = lengthsOf(heads.training).statistics();
-  const blockLength = planBlocks(book, options, { median, longest }, base.config.maxPositionEmbeddings);
+  const { config } = tree;
+  const blockLength = planBlocks(book, options, { median, longest }, config.maxPositionEmbeddings);
   const measured = { blockLength, packing: options.packing };
   const training = measureHead(heads.training, measured);
   const validation = heads.validation && measureHead(heads.validation, measured);
   if (training.blocks === 0) throw new PlanError([nothingLeft(training)]);
   const facts = {
-    hiddenSize: base.config.hiddenSize,
+    hiddenSize: config.hiddenSize,
     blockLength,
     blocks: training.blocks,
     validationBlocks: validation?.blocks ?? 0,
@@ -244,9 +250,9 @@ function planData(
     blockLength,
     accumulation: options.gradient_accumulation_steps,
     trainableParameters: targets.trainableParameters,
-    config: base.config,
-    attentions: base.tree.attentions,
-    modelParameters: base.tree.parameterCount,
+    config,
+    attentions: tree.attentions,
+    modelParameters: tree.parameterCount,
   });
   // Before the first step and after the last one too.
   const evaluations = values.eval_steps === null ? 2 : 1 + Math.ceil(totalSteps / values.eval_steps);

@@ -1,9 +1,9 @@
 /** How much a job computes, counted from its shapes. */
-import type { ModelConfig } from '#models/model-config.js';
+import type { TextConfig } from '#models/model-config.js';
 import type { AttentionShape } from '#nn/decoder-pass.js';
 
 export interface WorkShape {
-  readonly config: Pick<ModelConfig, 'hiddenSize' | 'vocabSize' | 'tieWordEmbeddings'>;
+  readonly config: Pick<TextConfig, 'hiddenSize' | 'vocabSize' | 'tieWordEmbeddings'>;
   /** Of every layer that has one. */
   readonly attentions: readonly Pick<AttentionShape, 'heads' | 'headDim'>[];
   readonly modelParameters: number;

@@ -4,6 +4,7 @@ import { layerKind } from '#lora/layer-kinds/registry.js';
 import type { AdapterSwitch, DropoutStreams, Selector } from '#lora/layer-run.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { variantAt } from '#lora/variants/registry.js';
+import { causalModel } from '#models/abilities.js';
 import type { Decoder } from '#models/decoder.js';
 import { buildModel } from '#models/families/registry.js';
 import type { ModelConfig } from '#models/model-config.js';
@@ -28,7 +29,7 @@ export function createLoraModel(
   dropout: number,
   selector: Selector = 'identity',
 ): LoraModel {
-  const decoder = buildModel(config);
+  const decoder = causalModel(buildModel(config), 'training on the next token');
   const streams: DropoutStreams = { keys: undefined };
   const adapter: AdapterSwitch = { on: true };
   for (const [site, target] of modules.entries()) {

@@ -15,8 +15,8 @@ import { geometryOf } from '#lora/layer-kinds/registry.js';
 import { targetModule, variantOf } from '#lora/variants/registry.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { safetensorsLayout } from '#models/safetensors-write.js';
-import type { Decoder } from '#models/decoder.js';
 import { familyOf } from '#models/families/registry.js';
+import type { Model } from '#models/model.js';
 import { type Module, RowMap } from '#nn/module.js';
 
 /** What a LoRA configuration comes to on one model. */
@@ -46,14 +46,14 @@ export interface TargetPlan {
  * Rules: PEFT 0.21, `check_target_module_exists` and `get_pattern_key`.
  */
 export function resolveTargetModules(
-  model: Decoder,
+  model: Model,
   written: LoraConfig,
   { isImport = false }: { readonly isImport?: boolean } = {},
 ): TargetPlan {
   // The root has no path that could be named.
   const modules = [...model.modules()].filter(({ path }) => path !== '');
   const linears = modules.filter((module) => module instanceof RowMap);
-  const inner = linears.filter((linear) => linear !== model.outputEmbedding);
+  const inner = linears.filter((linear) => !model.headLayers.includes(linear));
   const asked = { ...written, target_modules: concreteTargets(model, inner, written) };
   const paths = modules.map(({ path }) => path);
   const verdicts = judgePaths(asked, paths);
@@ -90,7 +90,7 @@ export function resolveTargetModules(
 }
 
 function concreteTargets(
-  { config }: Decoder,
+  { config }: Model,
   inner: readonly RowMap[],
   { target_modules: targets }: LoraConfig,
 ): string | string[] {
@@ -147,14 +147,11 @@ function noTargetModules(config: LoraConfig, linears: readonly RowMap[]): Lowran
   return fail(`; ${hint}`, nearest);
 }
 
-function unsupportedTargets(model: Decoder, modules: readonly Module[]): UnsupportedError {
+function unsupportedTargets(model: Model, modules: readonly Module[]): UnsupportedError {
   const paths = modules.map(({ path }) => path);
   const shown = modules
     .slice(0, 5)
-    .map(
-      (module) =>
-        `${module.path} (${module === model.outputEmbedding ? 'the output embedding' : module.kind})`,
-    );
+    .map((module) => `${module.path} (${model.headLayers.includes(module) ? model.headName : module.kind})`);
   const more = paths.length > 5 ? ` and ${paths.length - 5} more` : '';
   return new UnsupportedError(
     `LoRA on ${shown.join(', ')}${more} is not supported: target_modules may name linear layers inside the model only`,

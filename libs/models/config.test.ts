@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { causalModel } from '#models/abilities.js';
 import { parseModelConfig, readModelConfig } from '#models/config.js';
 import { buildModel } from '#models/families/registry.js';
-import { familyNames } from '../../test/families.js';
+import { everyFamily, familyNames } from '../../test/families.js';
 
 const families = fileURLToPath(new URL('../../test/fixtures/families', import.meta.url));
 
-const treeOf = (json: unknown) => buildModel(parseModelConfig(json));
+const treeOf = (json: unknown) => causalModel(buildModel(parseModelConfig(json)));
 const windowsOf = (json: unknown) => treeOf(json).attentions.map(({ window }) => window);
 
 let scratch: string;
@@ -20,16 +21,21 @@ afterAll(() => rm(scratch, { recursive: true }));
 describe('every family of the fixtures is either read or refused by name', () => {
   const names = readdirSync(families);
 
-  test.each(familyNames)('%s is read', async (name) => {
+  test.each(everyFamily.filter((name) => !familyNames.includes(name)))('%s is read', async (name) => {
     const config = await readModelConfig(path.join(families, name));
-    const { attentions, states } = buildModel(config);
+    expect(config).toMatchObject({ labels: ['LABEL_0', 'LABEL_1', 'LABEL_2'] });
+  });
+
+  test.each(familyNames)('%s is read, every layer of it', async (name) => {
+    const config = await readModelConfig(path.join(families, name));
+    const { attentions, states } = causalModel(buildModel(config));
     const layers = [...attentions, ...states].map(({ layer }) => layer);
     expect(layers.toSorted((a, b) => a - b)).toEqual(
       Array.from({ length: config.layers }, (_, layer) => layer),
     );
   });
 
-  test.each(names.filter((name) => !familyNames.includes(name)))('%s is refused', async (name) => {
+  test.each(names.filter((name) => !everyFamily.includes(name)))('%s is refused', async (name) => {
     await expect(readModelConfig(path.join(families, name))).rejects.toMatchObject({
       code: 'unsupported',
       message: expect.stringMatching(

@@ -6,6 +6,7 @@ import { valueAndGrads } from '#jit/differentiate.js';
 import { reshape, slice, type Tensor, tensor } from '#jit/ops.js';
 import { bitsAt, normalAt, streamKey } from '#jit/random.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
+import { causalModel } from '#models/abilities.js';
 import type { Decoder } from '#models/decoder.js';
 import { buildModel } from '#models/families/registry.js';
 import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
@@ -70,25 +71,27 @@ const forward = (decoder: Decoder, data: Readonly<Record<string, Tensor>>): Tens
 
 /** Logits [rows][vocabulary] of a block. */
 async function logitsOf(model: ModelFolder, block: Block): Promise<number[][]> {
-  const decoder = buildModel(model.config);
+  const decoder = causalModel(buildModel(model.config));
   const program: Program = ({ data, weights }) => {
     decoder.bindParameters(({ name }) => weights[name]!);
     return { outputs: { logits: forward(decoder, data) }, state: {} };
   };
   const spec = { data: blockSpec, scalars: [], state: {}, weights: frozenWeights(model.parameters) };
   const { logits } = (await runOnce(program, spec, block)).results;
-  const { vocabSize } = model.config;
+  const { vocabSize } = causalModel(model.tree).config;
   return Array.from({ length: rows }, (_, i) => [...logits!.subarray(i * vocabSize, (i + 1) * vocabSize)]);
 }
 
 describe.each(oneOfEachFamily)('the logits of %s', (name) => {
   test('of a segment do not depend on another one, nor on tokens that come later', async () => {
     const model = await openFamily(name);
-    const block = blockOf(model.config.vocabSize);
+    const block = blockOf(causalModel(model.tree).config.vocabSize);
     const expected = await logitsOf(model, block);
     const change = (isChanged: (row: number) => boolean) => ({
       ...block,
-      tokens: block.tokens.map((token, i) => (isChanged(i) ? (token + 1) % model.config.vocabSize : token)),
+      tokens: block.tokens.map((token, i) =>
+        isChanged(i) ? (token + 1) % causalModel(model.tree).config.vocabSize : token,
+      ),
     });
     const second = await logitsOf(
       model,
@@ -110,7 +113,7 @@ describe.each(oneOfEachFamily)('the logits of %s', (name) => {
 
   test('of a packed segment are those of the same tokens by themselves', async () => {
     const model = await openFamily(name);
-    const block = blockOf(model.config.vocabSize);
+    const block = blockOf(causalModel(model.tree).config.vocabSize);
     const packed = await logitsOf(model, block);
     const alone: Block = {
       tokens: Int32Array.from({ length: rows }, (_, i) => (i < 5 ? block.tokens[7 + i]! : 0)),
@@ -126,7 +129,7 @@ describe.each(oneOfEachFamily)('the logits of %s', (name) => {
 
 /** The loss of a block and its gradient by every weight, all weights given as states. */
 function gradientStep(model: ModelFolder): { program: Program; spec: ProgramSpec } {
-  const decoder = buildModel(model.config);
+  const decoder = causalModel(buildModel(model.config));
   const names = [...decoder.parameters()];
   const state = Object.fromEntries(
     names.map(({ name, shape }) => [name, { shape, dtype: 'float32' as const }]),
@@ -164,7 +167,7 @@ describe.each([...new Set([...oneOfEachFamily, 'llama-untied', 'llama-linear-rop
     test('equals the difference of the loss along a random direction', async () => {
       const model = await openFamily(name);
       const { program, spec } = gradientStep(model);
-      const block = blockOf(model.config.vocabSize);
+      const block = blockOf(causalModel(model.tree).config.vocabSize);
       const state = await weightsOf(model);
       const direction = Object.fromEntries(
         Object.entries(state).map(([name, values]) => {
@@ -195,7 +198,7 @@ describe.each([...new Set([...oneOfEachFamily, 'llama-untied', 'llama-linear-rop
     test('is that of the steps carried out eagerly', async () => {
       const model = await openFamily(name);
       const { program, spec } = gradientStep(model);
-      const block = blockOf(model.config.vocabSize);
+      const block = blockOf(causalModel(model.tree).config.vocabSize);
       const state = await weightsOf(model);
       const { results } = await runOnce(program, spec, block, { state });
       const runner = new EagerRunner({ step: { program, spec } }, state, readFrozenWeight, 'cpu');
@@ -213,7 +216,7 @@ describe.each([...new Set([...oneOfEachFamily, 'llama-untied', 'llama-linear-rop
     test('is the same to the bit with blocks recomputed, in less memory', async () => {
       const model = await openFamily(name);
       const { program, spec } = gradientStep(model);
-      const block = blockOf(model.config.vocabSize);
+      const block = blockOf(causalModel(model.tree).config.vocabSize);
       const state = await weightsOf(model);
       const runs = [];
       for (let recomputedSegments = 0; recomputedSegments <= model.config.layers; recomputedSegments++) {
@@ -232,7 +235,7 @@ test('the gradient of the embedding is the same in every run, on two threads', a
   const model = await openFamily('llama-untied');
   const { program, spec } = gradientStep(model);
   // Few different tokens: every row of the table gathers many gradients.
-  const block = { ...blockOf(3), positions: blockOf(model.config.vocabSize).positions };
+  const block = { ...blockOf(3), positions: blockOf(causalModel(model.tree).config.vocabSize).positions };
   const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
   const options = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
   const runner = new CompiledRunner({ step: { key: 'step', compile } }, await weightsOf(model), options);

@@ -1,7 +1,8 @@
 /** A causal language model as a tree of layers: the body that its family builds, and the head that makes logits. */
 import type { LogitsHead } from '#jit/ops/loss-head.js';
 import { mul, scalar, type Tensor } from '#jit/ops.js';
-import type { ModelConfig } from '#models/model-config.js';
+import type { TextConfig } from '#models/model-config.js';
+import { TextModel, type TiedWeight } from '#models/model.js';
 import type { DecoderBody } from '#nn/decoder-body.js';
 import type { AttentionShape, DecoderInputs } from '#nn/decoder-pass.js';
 import { type Embedding, Linear } from '#nn/layers.js';
@@ -41,25 +42,27 @@ export interface CarriedState {
   readonly shape: readonly number[];
 }
 
-export class Decoder extends Module {
+export class Decoder extends TextModel {
+  override readonly head = 'causal';
+  override readonly headName = 'the output embedding';
   private readonly body: DecoderBody;
-  private readonly head: Slot<Linear>;
-  private readonly headOptions: HeadOptions;
+  private readonly lmHead: Slot<Linear>;
 
   constructor(
-    readonly config: ModelConfig,
-    { bodyName = 'model', body, head = {} }: DecoderParts,
+    config: TextConfig,
+    /** What it was made of. */
+    readonly parts: DecoderParts,
   ) {
-    super('');
+    super(config);
+    const { bodyName = 'model', body, head = {} } = parts;
     const { hiddenSize, vocabSize, tieWordEmbeddings, wrapper } = config;
     const { name = 'lm_head', bias = false } = head;
-    this.headOptions = head;
     this.body =
       wrapper === null
         ? this.child(bodyName, body).module
         : this.child(bodyName, (path) => new Wrapper(path, wrapper, body)).module.body;
     const tied = tieWordEmbeddings ? this.inputEmbedding.weight : undefined;
-    this.head = this.child(name, (path) => new Linear(path, hiddenSize, vocabSize, bias, tied));
+    this.lmHead = this.child(name, (path) => new Linear(path, hiddenSize, vocabSize, bias, tied));
   }
 
   get inputEmbedding(): Embedding {
@@ -68,11 +71,19 @@ export class Decoder extends Module {
 
   /** What makes logits of hidden states; it may share the weight of the input embedding. */
   get outputEmbedding(): Linear {
-    return this.head.module;
+    return this.lmHead.module;
   }
 
-  /** The attention of every layer that has one, in their order. */
-  get attentions(): readonly AttentionShape[] {
+  override get headLayers(): readonly Module[] {
+    return [this.outputEmbedding];
+  }
+
+  override get tiedWeight(): TiedWeight | undefined {
+    if (!this.config.tieWordEmbeddings) return undefined;
+    return { parameter: this.inputEmbedding.weight, otherName: `${this.outputEmbedding.path}.weight` };
+  }
+
+  override get attentions(): readonly AttentionShape[] {
     return this.body.attentions.map(({ options }) => options);
   }
 
@@ -88,7 +99,7 @@ export class Decoder extends Module {
 
   /** What {@link logitsHead} makes logits of: the normalised last hidden states [rows, hiddenSize]. */
   forward(inputs: DecoderInputs): Tensor {
-    const { scale = 1 } = this.headOptions;
+    const { scale = 1 } = this.parts.head ?? {};
     const hidden = this.body.forward(inputs);
     return scale === 1 ? hidden : mul(hidden, scalar(scale));
   }
@@ -96,7 +107,7 @@ export class Decoder extends Module {
   /** What turns hidden states into logits. */
   get logitsHead(): LogitsHead {
     const { weight, bias } = this.outputEmbedding;
-    const { softcap } = this.headOptions;
+    const { softcap } = this.parts.head ?? {};
     return {
       weight: weight.tensor,
       ...(bias ? { bias: bias.tensor } : {}),

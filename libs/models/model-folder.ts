@@ -8,9 +8,9 @@ import { isFloatDtype } from '#models/safetensors-dtype.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import { readSafetensorsHeader, sameTensor } from '#models/safetensors.js';
 import type { TensorEntry } from '#models/safetensors.js';
-import type { Decoder } from '#models/decoder.js';
 import { buildModel, familyOf } from '#models/families/registry.js';
 import type { ModelConfig } from '#models/model-config.js';
+import type { Model } from '#models/model.js';
 import type { Parameter } from '#nn/module.js';
 
 /** How the numbers of a parameter are stored. */
@@ -35,7 +35,7 @@ export interface ModelFolder {
   readonly folder: string;
   readonly config: ModelConfig;
   /** Its layers: names and shapes, no numbers. Nothing may be changed in it. */
-  readonly tree: Decoder;
+  readonly tree: Model;
   /** By the names of the model's parameters, one for each. */
   readonly parameters: ReadonlyMap<string, StoredParameter>;
   /** Tensors of parts of the model that are left alone, by their names in the files. */
@@ -187,8 +187,8 @@ function renamed(
   const result = new Map(tensors);
   const model = buildModel(config);
   const namesOf = familyOf(config).files?.namesOf;
-  const head = `${model.outputEmbedding.path}.weight`;
-  for (const name of new Set([...[...model.parameters()].map(({ name }) => name), head])) {
+  const names = [...model.parameters()].map(({ name }) => name);
+  for (const name of [...names, ...(model.tiedWeight ? [model.tiedWeight.otherName] : [])]) {
     const found = (namesOf?.(name) ?? [name]).find((candidate) => tensors.has(candidate));
     if (found === undefined || found === name) continue;
     result.delete(found);
@@ -211,9 +211,10 @@ async function settleTying(
   config: ModelConfig,
   tensors: Map<string, LocatedTensor>,
 ): Promise<{ config: ModelConfig; warnings: string[] }> {
-  if (!config.tieWordEmbeddings) return { config, warnings: [] };
-  const { inputEmbedding, outputEmbedding } = buildModel(config);
-  const [headName, name] = [`${outputEmbedding.path}.weight`, inputEmbedding.weight.name];
+  const { tiedWeight } = buildModel(config);
+  if (!tiedWeight) return { config, warnings: [] };
+  const { otherName: headName, parameter } = tiedWeight;
+  const { name } = parameter;
   const head = tensors.get(headName);
   if (head === undefined) return { config, warnings: [] };
   const embedding = tensors.get(name);
@@ -231,7 +232,7 @@ async function settleTying(
   };
 }
 
-function matchTensors(folder: string, model: Decoder, tensors: ReadonlyMap<string, LocatedTensor>): void {
+function matchTensors(folder: string, model: Model, tensors: ReadonlyMap<string, LocatedTensor>): void {
   const known = new Map([...model.parameters()].map((parameter) => [parameter.name, parameter]));
   const missing: string[] = [];
   const misshapen: string[] = [];
@@ -249,7 +250,7 @@ function matchTensors(folder: string, model: Decoder, tensors: ReadonlyMap<strin
   }
   const { ignored, otherParts } = familyOf(model.config).files ?? {};
   const mayBeThere = [harmless, ignored, otherParts].filter((pattern) => pattern !== undefined);
-  const tiedHead = `${model.outputEmbedding.path}.weight`;
+  const tiedHead = model.tiedWeight?.otherName;
   const extra = [...tensors]
     .filter(
       ([name]) => !known.has(name) && !mayBeThere.some((pattern) => pattern.test(name)) && name !== tiedHead,

@@ -38,6 +38,12 @@ export function attentionMask(segments: Tensor, window: number | null): Tensor {
   return additive(near);
 }
 
+/** The additive mask [B, L, L] without an order: a token sees all of its own segment, those behind it too. */
+export function segmentMask(segments: Tensor): Tensor {
+  const [B, L] = segments.shape as [number, number];
+  return additive(equal(reshape(segments, [B, L, 1]), reshape(segments, [B, 1, L])));
+}
+
 /** Whether the token `back` positions before is of the same example, f32 [B, L, 1]. */
 export function sameExampleMask(segments: Tensor, back: number): Tensor {
   const [B, L] = segments.shape as [number, number];

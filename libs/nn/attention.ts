@@ -46,6 +46,7 @@ export abstract class Attention extends Module {
 
   forward(x: Tensor, pass: DecoderPass): Tensor {
     const { layer, keysFrom = layer, heads, kvHeads: KV, headDim: D, window, rotary } = this.options;
+    const { bidirectional = false } = this.options;
     const { scale } = this;
     const softcap = this.options.softcap ?? 0;
     const { batch: B, length: L } = pass;
@@ -60,7 +61,8 @@ export abstract class Attention extends Module {
       pass.keysAndValues.set(layer, { k: keyHeads(rotated(k, KV)), v: keyHeads(v) });
     }
     const { k, v } = pass.keysAndValues.get(keysFrom)!;
-    const inBlocks = () => attention(q, k, v, pass.maskOf(window), { scale, softcap });
+    const mask = () => (bidirectional ? pass.segmentMask : pass.maskOf(window));
+    const inBlocks = () => attention(q, k, v, mask(), { scale, softcap, bidirectional });
     const found = pass.attend({ layer, keysFrom, window, scale, softcap, q, k, v, inBlocks });
     return this.output(reshape(transpose(found, [0, 2, 1, 3, 4]), [B * L, heads * D]));
   }

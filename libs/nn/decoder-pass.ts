@@ -1,6 +1,6 @@
-/** One forward pass of a decoder: what goes in, and what all its layers share. */
+/** One forward pass of a transformer: what goes in, and what all its layers share. */
 import type { Tensor } from '#jit/ops.js';
-import { attentionMask, sameExampleMask } from '#nn/attention-mask.js';
+import { attentionMask, sameExampleMask, segmentMask } from '#nn/attention-mask.js';
 import type { RotaryFrequencies } from '#nn/rotary-frequencies.js';
 import { type RotaryTable, rotaryTable } from '#nn/rotary-table.js';
 
@@ -37,6 +37,8 @@ export interface AttentionShape {
   readonly headDim: number;
   /** Number of positions a token sees, itself included; null = all before it. */
   readonly window: number | null;
+  /** Whether it sees the tokens behind it too, as in encoders. */
+  readonly bidirectional?: boolean;
   /** The layer whose keys and values it reads, if that is an earlier one. */
   readonly keysFrom?: number;
 }
@@ -80,11 +82,17 @@ export class DecoderPass {
   /** By the layer that made them, for later ones that read them too. */
   readonly keysAndValues = new Map<number, KeysAndValues>();
   private readonly segments: Tensor;
+  private wholeMask: Tensor | undefined;
   private readonly masks = new Map<number | null, Tensor>();
   private readonly examples = new Map<number, Tensor>();
   private readonly tables = new Map<RotaryFrequencies, RotaryTable>();
 
-  constructor({ positions, segments, attend = ({ inBlocks }) => inBlocks(), carry }: DecoderInputs) {
+  constructor({
+    positions,
+    segments,
+    attend = ({ inBlocks }) => inBlocks(),
+    carry,
+  }: Omit<DecoderInputs, 'tokens'>) {
     this.carry = carry;
     [this.batch, this.length] = segments.shape as [number, number];
     this.positions = positions;
@@ -99,6 +107,11 @@ export class DecoderPass {
     const mask = this.masks.get(effective) ?? attentionMask(this.segments, effective);
     this.masks.set(effective, mask);
     return mask;
+  }
+
+  /** The additive mask [B, L, L] of attention in both directions. */
+  get segmentMask(): Tensor {
+    return (this.wholeMask ??= segmentMask(this.segments));
   }
 
   /** 1 where the token so many positions before is of the same example, else 0: f32 [B, L, 1]. */

@@ -8,7 +8,7 @@ import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { readModelConfig } from '#models/config.js';
 import type * as atomicFile from '#base/atomic-file.js';
-import type { Decoder } from '#models/decoder.js';
+import type { Model } from '#models/model.js';
 import { buildModel } from '#models/families/registry.js';
 import {
   type CheckpointContent,
@@ -34,7 +34,7 @@ vi.mock('#base/atomic-file.js', async (original) => {
 });
 
 let folder: string;
-let model: Decoder;
+let model: Model;
 beforeEach(async () => {
   full.file = '';
   folder = await mkdtemp(join(tmpdir(), 'checkpoint-'));

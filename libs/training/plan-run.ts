@@ -1,4 +1,5 @@
 /** Decides how a prepared run is carried out: every value that was left to the program, the steps, the memory. */
+import { causalModel } from '#models/abilities.js';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isEagerDevice } from '#runtime/device.js';
@@ -66,6 +67,7 @@ export async function planRun(
 ): Promise<RunPlan> {
   const { options } = job;
   const { base, adapter, layout, training, validation, book, blockLength } = run;
+  const { vocabSize } = causalModel(base.tree, 'training on the next token').config;
   const earlier = run.chosen;
   const facts = {
     hiddenSize: base.config.hiddenSize,
@@ -86,7 +88,7 @@ export async function planRun(
       chunkSize: chooseChunkSize(
         batchSize * blockLength,
         Math.ceil((batchSize * training.report.trainedTokens) / training.blockCount),
-        base.config.vocabSize,
+        vocabSize,
       ),
     },
     optimizer: optimizerOptions(options, layout),

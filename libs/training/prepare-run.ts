@@ -8,6 +8,7 @@ import { digestsOfVersions, prepareDataset } from '#data/prepare.js';
 import { listed } from '#base/quote.js';
 import { LowrankError } from '#base/errors.js';
 import { adapterLayout } from '#lora/adapter-layout.js';
+import { causalModel } from '#models/abilities.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import type { FlatLayout } from '#nn/flat-state.js';
 import { ChoiceBook } from '#training/auto-options.js';
@@ -69,6 +70,7 @@ export async function prepareRun(
   for (const message of base.warnings) warn('model_warning', message);
   const tokenizer = await loadTokenizer(job.baseModel);
   const template = await loadChatTemplate(job.baseModel, tokenizer, { now: new Date(templateDate) });
+  const { config } = causalModel(base.tree, 'training on the next token');
   const codec = { tokenizer, template };
   const adapter = await startingAdapter(base, job.lora, job.initAdapter, options.seed);
   warnOfUnmatched(adapter, warn);
@@ -84,7 +86,7 @@ export async function prepareRun(
     ? await surveyDataset(job.trainingFile, codec, dataFolder, signal)
     : { median: 0, longest: 0, example: await firstExample(job.trainingFile, codec) };
   const blockLength =
-    earlier?.block_length ?? planBlocks(book, options, survey, base.config.maxPositionEmbeddings);
+    earlier?.block_length ?? planBlocks(book, options, survey, config.maxPositionEmbeddings);
   const preparation = (file: string) => ({
     ...codec,
     file,
@@ -96,7 +98,7 @@ export async function prepareRun(
   });
   const prepare = async (file: string) => {
     const store = await prepareDataset(preparation(file));
-    requireKnownTokens(store, tokenizer.vocabularySize, base.config.vocabSize);
+    requireKnownTokens(store, tokenizer.vocabularySize, config.vocabSize);
     for (const { code, message } of store.report.warnings) warn(code, message);
     return store;
   };

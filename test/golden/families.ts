@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { headLogits } from '#jit/ops/loss-head.js';
 import { gather, type Tensor } from '#jit/ops.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
+import { causalModel } from '#models/abilities.js';
 import type { Decoder } from '#models/decoder.js';
 import { buildModel } from '#models/families/registry.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
@@ -10,6 +11,7 @@ import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { absoluteError, tolerances } from '../tolerances.js';
+import { classLogits } from './class-logits.js';
 import {
   ErrorMeter,
   GoldenMismatch,
@@ -52,7 +54,10 @@ class LogitsRunner {
       weights: frozenWeights(model.parameters),
     };
     const compile = () =>
-      compileProgram(logitsProgram(buildModel(model.config)), spec, { device: 'cpu', recomputedSegments: 0 });
+      compileProgram(logitsProgram(causalModel(buildModel(model.config))), spec, {
+        device: 'cpu',
+        recomputedSegments: 0,
+      });
     const options = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
     this.runner = new CompiledRunner({ logits: { key: 'logits', compile } }, {}, options);
   }
@@ -93,7 +98,7 @@ async function checkGreedy(model: ModelFolder, prompt: GoldenTensor, expected: G
   const tokens = new Int32Array(total);
   const given = total - 10;
   tokens.set(prompt.values.subarray(0, given));
-  const { vocabSize } = model.config;
+  const { vocabSize } = causalModel(model.tree).config;
   for (let i = given; i < total; i++) {
     // Tokens behind a position do not reach it: the rest of the block may hold anything.
     const row = (await runner.run(tokens)).subarray((i - 1) * vocabSize, i * vocabSize);
@@ -110,6 +115,11 @@ export async function runFamilyCase(folder: string): Promise<GoldenResult> {
   const model = await openModelFolder(folder);
   const golden = await readTensors(join(folder, 'expected.safetensors'));
   const meter = new ErrorMeter();
+  if (model.tree.head === 'classify') {
+    const logits = await classLogits(model, golden);
+    meter.record('logits', absoluteError(logits, golden.get('logits')!.values), tolerances.logits);
+    return meter.result;
+  }
   const ids = golden.get('input_ids')!;
   const [batch, length] = ids.shape as [number, number];
   const runner = new LogitsRunner(model, batch, length);
@@ -121,7 +131,7 @@ export async function runFamilyCase(folder: string): Promise<GoldenResult> {
     const mask = golden.get('padded.attention_mask')!.values;
     const answer = await runner.run(padded.values, mask, golden.get('padded.position_ids')!.values);
     const expected = golden.get('padded.logits')!.values;
-    const { vocabSize } = model.config;
+    const { vocabSize } = causalModel(model.tree).config;
     const error = absoluteError(visible(answer, mask, vocabSize), visible(expected, mask, vocabSize));
     meter.record('logits under left padding', error, tolerances.logits);
   }

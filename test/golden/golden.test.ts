@@ -34,6 +34,9 @@ const done = new Set([
     (name) => `families/${name}`,
   ),
   ...['gemma4', 'mistral3', 'ministral3'].map((name) => `families/${name}-wrapped`),
+  ...['bert', 'roberta', 'llama-classifier', 'vit', 'resnet', 'resnet-bottleneck'].map(
+    (name) => `families/${name}`,
+  ),
   ...['qwen3', 'gemma2', 'gemma3', 'lfm2'].map((name) => `lora/${name}-all-linear`),
   ...['qv', 'all-linear-rslora', 'patterns', 'regex-one-layer', 'layers-to-transform'].map(
     (name) => `lora/${name}`,

@@ -5,6 +5,7 @@ import { dropoutSiteNames } from '#lora/adapter-layout.js';
 import { readLoraConfig } from '#lora/config.js';
 import { createLoraModel } from '#lora/lora-model.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
+import { causalModel } from '#models/abilities.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { compileProgram, lowerProgram } from '#runtime/compile.js';
@@ -77,7 +78,7 @@ export async function openTrainingStep({
     },
     { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined },
   );
-  const { vocabSize } = base.config;
+  const { vocabSize } = causalModel(base.tree).config;
   return {
     runner,
     parameterCount: size,

@@ -60,8 +60,8 @@ export const ints = (values: number[], shape: number[] = [values.length]): CaseI
   values: Int32Array.from(values),
 });
 
-/** The additive causal mask of two packed rows, the first with two segments. */
-export function packedMask(length: number): CaseInput {
+/** The additive mask of two packed rows, the first with two segments. */
+export function packedMask(length: number, sees: 'before' | 'both directions' = 'before'): CaseInput {
   const segment = (row: number, i: number) => (row === 0 && i >= length / 2 ? 1 : 0);
   const values = Float32Array.from({ length: 2 * length * length }, (_, index) => {
     const [row, i, j] = [
@@ -69,7 +69,7 @@ export function packedMask(length: number): CaseInput {
       Math.floor(index / length) % length,
       index % length,
     ];
-    return j <= i && segment(row, i) === segment(row, j) ? 0 : -1e30;
+    return (j <= i || sees === 'both directions') && segment(row, i) === segment(row, j) ? 0 : -1e30;
   });
   return { shape: [2, length, length], dtype: 'float32', values };
 }

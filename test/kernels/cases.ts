@@ -3,6 +3,7 @@
  * its gradient. The same cases serve every device.
  */
 import { attention } from '#jit/ops/attention.js';
+import { maxPool2d } from '#jit/ops/max-pool.js';
 import { crossEntropy, lossHead } from '#jit/ops/loss-head.js';
 import { embedding, linear } from '#jit/ops/linear.js';
 import { gated } from '#jit/ops/gated.js';
@@ -200,6 +201,7 @@ export function kernelCases(): KernelCase[] {
       differentiated: 1,
       run: ([x, cos, sin]) => rotary(x!, cos!, sin!, 3),
     },
+    unary('Relu', tf.relu),
     unary('Rsqrt', tf.rsqrt, positive(3, 5)),
     {
       name: 'Select',
@@ -285,6 +287,22 @@ export function operationCases(): KernelCase[] {
         }),
     },
     attentionCase('attention with a soft cap', 6, 1.5),
+    {
+      ...attentionCase('attention in both directions', 70),
+      inputs: [
+        normal(2, 2, 70, 3, 4),
+        normal(2, 2, 70, 4),
+        normal(2, 2, 70, 4),
+        packedMask(70, 'both directions'),
+      ],
+      run: ([q, k, v, mask]) => attention(q!, k!, v!, mask!, { scale: 0.5, bidirectional: true }),
+    },
+    {
+      name: 'the largest of each window of an image',
+      inputs: [normal(2, 3, 7, 8)],
+      differentiated: 1,
+      run: ([x]) => maxPool2d(x!, { size: 3, stride: 2, padding: 1 }),
+    },
     {
       name: 'cross entropy of whole logits',
       inputs: [normal(4, 11), ints([3, 10, 0, 0]), positive(4)],

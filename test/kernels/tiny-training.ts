@@ -5,6 +5,7 @@ import { readAdapter } from '#adapters/read-adapter.js';
 import { makeBatch } from '#data/batch.js';
 import { bitsAt, streamKey, streamKeys } from '#jit/random.js';
 import { createLoraModel } from '#lora/lora-model.js';
+import { causalModel } from '#models/abilities.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
@@ -90,7 +91,7 @@ export async function runTinyTraining(
     const read = ({ offset }: { offset: number }) => readTensorF32(file, byOffset.get(offset)!);
     return train(
       new EagerRunner({ accumulate, optimizerStep }, initial, read, on.backend),
-      base.config.vocabSize,
+      causalModel(base.tree).config.vocabSize,
       modules.length,
     );
   }
@@ -105,5 +106,5 @@ export async function runTinyTraining(
     spin: false,
     cacheFolder: undefined,
   });
-  return train(runner, base.config.vocabSize, modules.length);
+  return train(runner, causalModel(base.tree).config.vocabSize, modules.length);
 }

@@ -1,6 +1,7 @@
 /** The base model on paper: its config.json, and the numbers its parameters start from. */
 import { sizeOf } from '#base/shapes.js';
 import { normalAt, streamKey } from '#jit/random.js';
+import { causalModel } from '#models/abilities.js';
 import { parseModelConfig } from '#models/config.js';
 import type { Decoder } from '#models/decoder.js';
 import { buildModel } from '#models/families/registry.js';
@@ -48,7 +49,7 @@ export const generationConfig = {
 
 /** The layers of the base model. */
 export function baseModel(): Decoder {
-  return buildModel(parseModelConfig(baseModelConfig));
+  return causalModel(buildModel(parseModelConfig(baseModelConfig)));
 }
 
 /** A parameter to train, and how it starts. */

@@ -6,6 +6,7 @@ import { type KnownModel, knownModel } from '#jobs/known-models.js';
 import { planJob } from '#jobs/plan.js';
 import type { PlanAnswer, PlannedFile, plannerMethods } from '#jobs/planner-calls.js';
 import { countWork } from '#jobs/work.js';
+import { textModel } from '#models/abilities.js';
 import type { DataHead, TextCodec } from '#training/data-head.js';
 import { showExamples } from '#training/measure-head.js';
 
@@ -56,7 +57,6 @@ async function headOf(
 }
 
 function operationsOf({ base }: KnownModel, shape: Task['earlier'][number]): number {
-  const { config, tree } = base;
-  const { attentions, parameterCount: modelParameters } = tree;
+  const { config, attentions, parameterCount: modelParameters } = textModel(base.tree, 'a job');
   return countWork({ ...shape, config, attentions, modelParameters }).step;
 }

@@ -22,6 +22,8 @@ export type AttentionAttributes = {
   readonly scale: number;
   /** Scores are softly kept between -softcap and softcap: softcap * tanh(score / softcap); 0 = as they are. */
   readonly softcap: number;
+  /** Whether a query may see keys behind it; left out = none of them counts. */
+  readonly bidirectional?: boolean;
 };
 
 /** Queries of one key head as the rows of one matrix: [B, KV, L, G, D] to [B, KV, L * G, D]. */
@@ -86,15 +88,17 @@ export const attentionKernel = defineKernel<AttentionAttributes>({
  * `softmax(scale * q k^T + mask) v` for every head, the scores softly capped first where that is asked for (Gemma 2).
  *
  * q is [B, KV, L, G, D] (G query heads share a key head), k and v are [B, KV, L, D], mask is [B, L, L] and is added
- * to the scores: 0 where a query (row) may see a key (column), a large negative number elsewhere. The mask must be
- * causal: positions after a query's own are never looked at.
+ * to the scores: 0 where a query (row) may see a key (column), a large negative number elsewhere. Unless `bidirectional`
+ * is given the mask must be causal: positions after a query's own are never looked at.
  */
 export function attention(
   q: Tensor,
   k: Tensor,
   v: Tensor,
   mask: Tensor,
-  { scale, softcap = 0 }: { readonly scale: number; readonly softcap?: number },
+  options: { readonly scale: number; readonly softcap?: number; readonly bidirectional?: boolean },
 ): Tensor {
-  return callKernel(attentionKernel, [q, k, v, mask], { scale, softcap })[0]!;
+  const { scale, softcap = 0, bidirectional = false } = options;
+  const attributes = { scale, softcap, ...(bidirectional ? { bidirectional } : {}) };
+  return callKernel(attentionKernel, [q, k, v, mask], attributes)[0]!;
 }

@@ -8,7 +8,7 @@ import {
   parseRope,
   ropeFields,
 } from '#models/config-rope.js';
-import type { ModelConfig } from '#models/model-config.js';
+import type { TextConfig } from '#models/model-config.js';
 import type { Activation, PlainActivation } from '#nn/mlp.js';
 import type { RopeConfig } from '#nn/rotary-frequencies.js';
 
@@ -44,7 +44,7 @@ export interface TokenDefaults {
 }
 
 /** A decoder with grouped-query attention and RMS norms. */
-export interface DecoderFields extends ModelConfig {
+export interface DecoderFields extends TextConfig {
   readonly intermediateSize: number;
   readonly heads: number;
   readonly kvHeads: number;
@@ -112,7 +112,7 @@ export function readDecoderFields(reader: ConfigReader, defaults: DecoderDefault
 export function readTokens(
   reader: ConfigReader,
   { bosTokenId, eosTokenId, padTokenId = null }: TokenDefaults,
-): Pick<ModelConfig, 'bosTokenId' | 'eosTokenIds' | 'padTokenId'> {
+): Pick<TextConfig, 'bosTokenId' | 'eosTokenIds' | 'padTokenId'> {
   const file = reader.fields({
     bos_token_id: token.nullable().default(bosTokenId),
     eos_token_id: z
@@ -185,10 +185,12 @@ export function noteCommonOptions(reader: ConfigReader): void {
 /** What drops numbers inside of base models while they are trained. */
 const dropouts = [
   'attention_dropout',
+  'attention_probs_dropout_prob',
   'attn_pdrop',
   'embd_pdrop',
   'embedding_dropout',
   'hidden_dropout',
+  'hidden_dropout_prob',
   'resid_pdrop',
   'residual_dropout',
 ];

@@ -1,7 +1,7 @@
 /** What one family of models is: everything that the rest of the program does not know of it. */
 import type { ConfigReader } from '#models/config-reader.js';
-import type { Decoder } from '#models/decoder.js';
 import type { ModelConfig } from '#models/model-config.js';
+import type { HeadKind, InputKind, Model } from '#models/model.js';
 
 /** A family whose description of a model is a C. */
 export interface FamilyDefinition<C extends ModelConfig> {
@@ -11,6 +11,12 @@ export interface FamilyDefinition<C extends ModelConfig> {
   readonly architecture: string;
   /** As `model_type` of config.json names it. */
   readonly modelType: string;
+  /** What it makes: logits of the next token unless said otherwise. */
+  readonly head?: HeadKind;
+  /** What it reads: tokens unless said otherwise. */
+  readonly inputs?: InputKind;
+  /** The class of transformers that puts a classification head on the same body, if there is one. */
+  readonly sequenceClassifier?: string;
   /**
    * What an adapter changes where `target_modules` is null: PEFT's choice for the architecture, and for one that PEFT does
    * not know the layers of queries and values.
@@ -23,7 +29,7 @@ export interface FamilyDefinition<C extends ModelConfig> {
    */
   readonly parse: (reader: ConfigReader) => C;
   /** The tree of layers, its paths the names in the model's files. */
-  readonly build: (config: C) => Decoder;
+  readonly build: (config: C) => Model;
 }
 
 /** How the files of a family name what they hold, where that differs from the tree. */
@@ -37,9 +43,12 @@ export interface FileNames {
 }
 
 /** A family as others see it: they hand its description of a model back to it and know no more of it. */
-export type Family = FamilyDefinition<ModelConfig>;
+export interface Family extends FamilyDefinition<ModelConfig> {
+  readonly head: HeadKind;
+  readonly inputs: InputKind;
+}
 
 /** A family of the registry; a description that it reads is the only one that it is ever asked to build. */
 export function defineFamily<C extends ModelConfig>(family: FamilyDefinition<C>): Family {
-  return { ...family, build: (config) => family.build(config as C) };
+  return { head: 'causal', inputs: 'tokens', ...family, build: (config) => family.build(config as C) };
 }

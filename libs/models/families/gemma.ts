@@ -18,6 +18,7 @@ export const gemma = defineFamily<GemmaConfig>({
   name: 'Gemma',
   architecture: 'GemmaForCausalLM',
   modelType: 'gemma',
+  sequenceClassifier: 'GemmaForSequenceClassification',
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     reader.expect('use_bidirectional_attention', [false], 'only causal attention is done');

@@ -29,6 +29,7 @@ export const gemma2 = defineFamily<Gemma2Config>({
   name: 'Gemma 2',
   architecture: 'Gemma2ForCausalLM',
   modelType: 'gemma2',
+  sequenceClassifier: 'Gemma2ForSequenceClassification',
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     reader.expect('use_bidirectional_attention', [false], 'only causal attention is done');

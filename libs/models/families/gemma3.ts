@@ -31,6 +31,7 @@ export const gemma3 = defineFamily<Gemma3Config>({
   name: 'Gemma 3',
   architecture: 'Gemma3ForCausalLM',
   modelType: 'gemma3_text',
+  sequenceClassifier: 'Gemma3TextForSequenceClassification',
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     reader.expect('use_bidirectional_attention', [false], 'only causal attention is done');

@@ -21,6 +21,7 @@ export const gptNeox = defineFamily<GptNeoxConfig>({
   name: 'GPT-NeoX',
   architecture: 'GPTNeoXForCausalLM',
   modelType: 'gpt_neox',
+  sequenceClassifier: 'GPTNeoXForSequenceClassification',
   defaultTargets: ['query_key_value'],
   files: {
     namesOf: (name) => (name.startsWith('lm_head.') ? [name.replace('lm_head', 'embed_out'), name] : [name]),

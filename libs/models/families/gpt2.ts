@@ -3,14 +3,14 @@ import { z } from 'zod';
 import { Decoder } from '#models/decoder.js';
 import { noteCommonOptions, readPlainActivation, readTokens, size } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
-import type { ModelConfig } from '#models/model-config.js';
+import type { TextConfig } from '#models/model-config.js';
 import { FusedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
 import { PreNormLayer } from '#nn/decoder-layers.js';
 import { LayerNorm, TransposedLinear } from '#nn/layers.js';
 import { type PlainActivation, PlainMlp } from '#nn/mlp.js';
 
-interface Gpt2Config extends ModelConfig {
+interface Gpt2Config extends TextConfig {
   readonly heads: number;
   readonly intermediateSize: number;
   readonly activation: PlainActivation;
@@ -23,6 +23,7 @@ export const gpt2 = defineFamily<Gpt2Config>({
   name: 'GPT-2',
   architecture: 'GPT2LMHeadModel',
   modelType: 'gpt2',
+  sequenceClassifier: 'GPT2ForSequenceClassification',
   defaultTargets: ['c_attn'],
   files: {
     // The first files hold the body without its head.

@@ -19,6 +19,7 @@ export const llama = defineFamily<LlamaConfig>({
   name: 'Llama',
   architecture: 'LlamaForCausalLM',
   modelType: 'llama',
+  sequenceClassifier: 'LlamaForSequenceClassification',
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {

@@ -57,6 +57,7 @@ export const ministral3 = defineFamily<Ministral3Config>({
   name: 'Ministral 3',
   architecture: 'Ministral3ForCausalLM',
   modelType: 'ministral3',
+  sequenceClassifier: 'Ministral3ForSequenceClassification',
   // PEFT has no choice of its own for this family.
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (written) => {

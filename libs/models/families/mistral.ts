@@ -17,6 +17,7 @@ export const mistral = defineFamily<MistralConfig>({
   name: 'Mistral',
   architecture: 'MistralForCausalLM',
   modelType: 'mistral',
+  sequenceClassifier: 'MistralForSequenceClassification',
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const { layer_types: types } = reader.json;

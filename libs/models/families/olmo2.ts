@@ -18,6 +18,7 @@ export const olmo2 = defineFamily<Olmo2Config>({
   name: 'OLMo 2',
   architecture: 'Olmo2ForCausalLM',
   modelType: 'olmo2',
+  sequenceClassifier: 'Olmo2ForSequenceClassification',
   // PEFT has no choice of its own for this family.
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {

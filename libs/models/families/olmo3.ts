@@ -29,6 +29,7 @@ export const olmo3 = defineFamily<Olmo3Config>({
   name: 'OLMo 3',
   architecture: 'Olmo3ForCausalLM',
   modelType: 'olmo3',
+  sequenceClassifier: 'Olmo3ForSequenceClassification',
   // PEFT has no choice of its own for this family.
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {

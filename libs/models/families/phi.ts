@@ -20,6 +20,7 @@ export const phi = defineFamily<PhiConfig>({
   name: 'Phi',
   architecture: 'PhiForCausalLM',
   modelType: 'phi',
+  sequenceClassifier: 'PhiForSequenceClassification',
   defaultTargets: ['q_proj', 'v_proj', 'fc1', 'fc2'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {

@@ -47,6 +47,7 @@ export const phi3 = defineFamily<Phi3Config>({
   name: 'Phi-3',
   architecture: 'Phi3ForCausalLM',
   modelType: 'phi3',
+  sequenceClassifier: 'Phi3ForSequenceClassification',
   // PEFT has no choice of its own for this family.
   defaultTargets: ['qkv_proj'],
   parse: (reader) => {

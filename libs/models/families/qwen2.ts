@@ -17,6 +17,7 @@ export const qwen2 = defineFamily<Qwen2Config>({
   name: 'Qwen2',
   architecture: 'Qwen2ForCausalLM',
   modelType: 'qwen2',
+  sequenceClassifier: 'Qwen2ForSequenceClassification',
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {

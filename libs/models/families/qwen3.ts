@@ -19,6 +19,7 @@ export const qwen3 = defineFamily<Qwen3Config>({
   name: 'Qwen3',
   architecture: 'Qwen3ForCausalLM',
   modelType: 'qwen3',
+  sequenceClassifier: 'Qwen3ForSequenceClassification',
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {
     const fields = readRotaryFields(reader, {

@@ -1,5 +1,5 @@
 /** The families that can be trained and run, a line each. */
-import type { Decoder } from '#models/decoder.js';
+import { bert } from '#models/families/bert.js';
 import type { Family } from '#models/families/family.js';
 import { gemma } from '#models/families/gemma.js';
 import { gemma2 } from '#models/families/gemma2.js';
@@ -21,12 +21,17 @@ import { llama } from '#models/families/llama.js';
 import { ministral3 } from '#models/families/ministral3.js';
 import { mistral } from '#models/families/mistral.js';
 import { mistral3Wrapped } from '#models/families/mistral3-wrapped.js';
+import { resnet } from '#models/families/resnet.js';
+import { roberta } from '#models/families/roberta.js';
+import { sequenceClassifier } from '#models/families/sequence-classifier.js';
+import { vit } from '#models/families/vit.js';
 import { qwen2 } from '#models/families/qwen2.js';
 import { qwen3 } from '#models/families/qwen3.js';
 import type { ModelConfig } from '#models/model-config.js';
+import type { Model } from '#models/model.js';
 
 // prettier-ignore
-export const families: readonly Family[] = [
+const entries: readonly Family[] = [
   llama,
   mistral,
   ministral3,
@@ -49,7 +54,17 @@ export const families: readonly Family[] = [
   gptNeox,
   phi,
   starcoder2,
+  bert,
+  roberta,
+  vit,
+  resnet,
 ];
+
+/** Every architecture that is known: the families, and their decoders with a classification head. */
+export const families: readonly Family[] = entries.flatMap((family) => [
+  family,
+  ...[sequenceClassifier(family) ?? []].flat(),
+]);
 
 /** The family that read a configuration. */
 export function familyOf({ architecture }: ModelConfig): Family {
@@ -57,6 +72,6 @@ export function familyOf({ architecture }: ModelConfig): Family {
 }
 
 /** The tree of layers that a configuration describes. */
-export function buildModel(config: ModelConfig): Decoder {
+export function buildModel(config: ModelConfig): Model {
   return familyOf(config).build(config);
 }

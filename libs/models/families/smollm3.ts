@@ -28,6 +28,7 @@ export const smollm3 = defineFamily<SmolLM3Config>({
   name: 'SmolLM3',
   architecture: 'SmolLM3ForCausalLM',
   modelType: 'smollm3',
+  sequenceClassifier: 'SmolLM3ForSequenceClassification',
   // PEFT has no choice of its own for this family.
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {

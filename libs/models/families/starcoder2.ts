@@ -26,6 +26,7 @@ export const starcoder2 = defineFamily<Starcoder2Config>({
   name: 'StarCoder2',
   architecture: 'Starcoder2ForCausalLM',
   modelType: 'starcoder2',
+  sequenceClassifier: 'Starcoder2ForSequenceClassification',
   // PEFT has no choice of its own for this family.
   defaultTargets: ['q_proj', 'v_proj'],
   parse: (reader) => {

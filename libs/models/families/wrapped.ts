@@ -1,7 +1,7 @@
 /** Text models inside image-text models, as most of the hub has them. */
 import { z } from 'zod';
 import { defineFamily, type Family } from '#models/families/family.js';
-import type { ModelConfig } from '#models/model-config.js';
+import type { TextConfig } from '#models/model-config.js';
 
 /** What sets an image-text model apart from its text model. */
 export interface WrapperDefinition {
@@ -20,7 +20,7 @@ export interface WrapperDefinition {
   readonly otherParts: RegExp;
 }
 
-interface WrappedConfig extends ModelConfig {
+interface WrappedConfig extends TextConfig {
   readonly textModelType: string;
 }
 
@@ -65,7 +65,11 @@ export function wrapped(definition: WrapperDefinition): Family {
       const known = texts.map((text) => text.modelType);
       const text =
         textOf(textType) ?? inside.refuse('model_type', `its text model may be ${known.join(' or ')}`);
-      return { ...text.parse(inside), wrapper: 'language_model', textModelType: text.modelType };
+      return {
+        ...(text.parse(inside) as TextConfig),
+        wrapper: 'language_model',
+        textModelType: text.modelType,
+      };
     },
     build: (config) => textOf(config.textModelType)!.build(config),
   });

@@ -58,6 +58,7 @@ export const elementwiseRules = {
   OnesLike: fill(1),
   RealDiv: binary('Div'),
   Reciprocal: unary('Reciprocal'),
+  Relu: unary('Relu'),
   Rsqrt: ({ builder, inputs: [x] }) => builder.unary('Reciprocal', builder.unary('Sqrt', x!)),
   Select: (call) => {
     const { builder, inputs } = call;
