@@ -80,7 +80,7 @@ const cases: GradientCase[] = [
   unary('Log', tf.log, positive),
   unary('Neg', tf.neg),
   unary('Reciprocal', tf.reciprocal, positive),
-  unary('Relu', tf.relu, normal),
+  unary('Relu', tf.relu),
   unary('Rsqrt', tf.rsqrt, positive),
   unary('Sigmoid', tf.sigmoid),
   unary('Sin', tf.sin),
