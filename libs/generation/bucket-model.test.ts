@@ -11,7 +11,8 @@ import type { AdapterNumbers } from '#generation/next-token-model.js';
 import { greedy } from '#generation/sampling.js';
 import { bitsAt, streamKey } from '#jit/random.js';
 import { causalModel } from '#models/abilities.js';
-import { openModelFolder } from '#models/model-folder.js';
+import { buildModel } from '#models/families/registry.js';
+import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorI32 } from '#models/safetensors.js';
 import { familyNames, oneOfEachFamily } from '../../test/families.js';
 import { absoluteError, tolerances } from '../../test/tolerances.js';
@@ -31,6 +32,12 @@ beforeAll(async () => void (scratch = await mkdtemp(join(tmpdir(), 'generation-'
 afterAll(() => rm(scratch, { recursive: true }));
 
 const openFamily = (name: string) => openModelFolder(join(fixtures, 'families', name));
+
+/** The same model with room for other many tokens. */
+function withPositions(model: ModelFolder, maxPositionEmbeddings: number): ModelFolder {
+  const config = { ...model.config, maxPositionEmbeddings };
+  return { ...model, config, tree: buildModel(config) };
+}
 
 function someTokens(length: number, vocabulary: number): number[] {
   const key = streamKey(3, 0, 'tokens');
@@ -73,7 +80,7 @@ describe('greedy tokens are those of transformers', () => {
 
 test('a sequence gives the same logits in buckets of different length', async () => {
   const model = await openFamily('llama');
-  const long = { ...model, config: { ...model.config, maxPositionEmbeddings: 200 } };
+  const long = withPositions(model, 200);
   const tokens = someTokens(70, causalModel(model.tree).config.vocabSize);
   const results = [];
   for (const maxLength of [70, 100, undefined]) {
@@ -95,7 +102,7 @@ describe('one token after the other', () => {
     { family: 'mistral', runner: eager },
   ])('gives the logits of all at once, of $family, $runner.kind', async ({ family, runner }) => {
     const model = await openFamily(family);
-    const long = { ...model, config: { ...model.config, maxPositionEmbeddings: 300 } };
+    const long = withPositions(model, 300);
     const tokens = someTokens(260, causalModel(model.tree).config.vocabSize);
     const buckets = BucketModel.create({ model: long, modules: [], runner });
     // Three sequences in turn: with a bucket shorter than the cache, within a cache and filling it.

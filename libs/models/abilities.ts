@@ -1,8 +1,11 @@
 /** What a model can do, asked before something is done that not every model can. */
 import { UnsupportedError } from '#base/errors.js';
-import { ImageClassifier, TextClassifier } from '#models/classifier.js';
-import { Decoder } from '#models/decoder.js';
-import { type Model, TextModel } from '#models/model.js';
+import type { ImageClassifier, TextClassifier } from '#models/classifier.js';
+import type { Decoder } from '#models/decoder.js';
+import type { Model, TextModel } from '#models/model.js';
+
+const isCausal = (model: Model): model is Decoder => model.head === 'causal';
+const readsText = (model: Model): model is TextModel => model.inputs === 'tokens';
 
 /**
  * The model as one that predicts the next token; `purpose` says what needs it.
@@ -10,7 +13,7 @@ import { type Model, TextModel } from '#models/model.js';
  * Throws UnsupportedError for a model with another head.
  */
 export function causalModel(model: Model, purpose = 'this'): Decoder {
-  if (model instanceof Decoder) return model;
+  if (isCausal(model)) return model;
   throw notOfKind(model, purpose, 'predicts the next token');
 }
 
@@ -20,7 +23,7 @@ export function causalModel(model: Model, purpose = 'this'): Decoder {
  * Throws UnsupportedError for a model that reads something else.
  */
 export function textModel(model: Model, purpose: string): TextModel {
-  if (model instanceof TextModel) return model;
+  if (readsText(model)) return model;
   throw notOfKind(model, purpose, 'reads texts');
 }
 
@@ -30,7 +33,7 @@ export function textModel(model: Model, purpose: string): TextModel {
  * Throws UnsupportedError for a model that reads something else or has another head.
  */
 export function textClassifier(model: Model, purpose = 'this'): TextClassifier {
-  if (model instanceof TextClassifier) return model;
+  if (readsText(model) && model.head === 'classify') return model as TextClassifier;
   throw notOfKind(model, purpose, 'classifies texts');
 }
 
@@ -40,7 +43,7 @@ export function textClassifier(model: Model, purpose = 'this'): TextClassifier {
  * Throws UnsupportedError for a model that reads something else or has another head.
  */
 export function imageClassifier(model: Model, purpose = 'this'): ImageClassifier {
-  if (model instanceof ImageClassifier) return model;
+  if (model.inputs === 'images' && model.head === 'classify') return model as ImageClassifier;
   throw notOfKind(model, purpose, 'classifies images');
 }
 
