@@ -8,10 +8,14 @@ import { causalModel } from '#models/abilities.js';
 import type { Decoder } from '#models/decoder.js';
 import { buildModel } from '#models/families/registry.js';
 import type { ModelConfig } from '#models/model-config.js';
+import type { Model } from '#models/model.js';
 import type { FlatLayout } from '#nn/flat-state.js';
 
 /** What the step functions need of a model. */
 export interface LoraModel {
+  /** With the adapter's layers in the places of its own. */
+  readonly model: Model;
+  /** The same as one that predicts the next token. Throws UnsupportedError for others. */
   readonly decoder: Decoder;
   /** Names and places of the trainable weights in the flat state. */
   readonly layout: FlatLayout;
@@ -22,18 +26,18 @@ export interface LoraModel {
   readonly withoutAdapter: <T>(work: () => T) => T;
 }
 
-/** Builds the decoder and puts a LoRA layer in the place of every target; without targets it is the base model. */
+/** Builds the model and puts a LoRA layer in the place of every target; without targets it is the base model. */
 export function createLoraModel(
   config: ModelConfig,
   modules: readonly TargetModule[],
   dropout: number,
   selector: Selector = 'identity',
 ): LoraModel {
-  const decoder = causalModel(buildModel(config), 'training on the next token');
+  const model = buildModel(config);
   const streams: DropoutStreams = { keys: undefined };
   const adapter: AdapterSwitch = { on: true };
   for (const [site, target] of modules.entries()) {
-    const slot = decoder.slotOf(target.path);
+    const slot = model.slotOf(target.path);
     const run = { dropout, site, streams, adapter, selector };
     slot.module = layerKind(target).wrap(slot.module, target, run, variantAt(target).forward);
   }
@@ -47,5 +51,14 @@ export function createLoraModel(
     }
   };
   const dropoutSites = dropout > 0 ? modules.length : 0;
-  return { decoder, layout: adapterLayout(modules), streams, dropoutSites, withoutAdapter };
+  return {
+    model,
+    get decoder() {
+      return causalModel(model, 'training on the next token');
+    },
+    layout: adapterLayout(modules),
+    streams,
+    dropoutSites,
+    withoutAdapter,
+  };
 }

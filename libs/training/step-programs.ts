@@ -8,18 +8,18 @@ import { frozenWeights } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { joinFlat, splitFlat } from '#nn/flat-state.js';
 import { type AdamWOptions, adamWScalarNames, adamWUpdate, clipByNorm } from '#training/adamw.js';
-import type { Objective } from '#training/objectives/objective.js';
+import type { Objective, StepObjective } from '#training/objectives/objective.js';
 import type { StepShape } from '#training/step-shape.js';
 
 function bindWeights(model: LoraModel, inputs: ProgramInputs, trainable: readonly Tensor[]): void {
   const own = new Map(model.layout.entries.map(({ name }, i) => [name, trainable[i]!]));
-  model.decoder.bindParameters(({ name }) => own.get(name) ?? inputs.weights[name]!);
+  model.model.bindParameters(({ name }) => own.get(name) ?? inputs.weights[name]!);
 }
 
 /** What the step functions compute, whatever they are traced with. */
 interface Task {
   readonly model: LoraModel;
-  readonly objective: Objective;
+  readonly objective: StepObjective;
   readonly shape: StepShape;
 }
 
@@ -39,7 +39,7 @@ function gradient(
 }
 
 /** An output of its own for each measure. */
-function outputsOf({ measures }: Objective, vector: Tensor): Record<string, Tensor> {
+function outputsOf({ measures }: StepObjective, vector: Tensor): Record<string, Tensor> {
   return Object.fromEntries(measures.map((name, i) => [name, reshape(slice(vector, [i], [1]), [])]));
 }
 

@@ -1,12 +1,13 @@
 /** Logits of the classes of texts and images, compiled. */
 import type { Program, ProgramSpec } from '#jit/trace.js';
-import { imageClassifier, textClassifier } from '#models/abilities.js';
+import { textClassifier } from '#models/abilities.js';
 import type { TextClassifier } from '#models/classifier.js';
 import { buildModel } from '#models/families/registry.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
+import { classLogits as logitsOfClasses } from '#training/objectives/classification-step.js';
 import type { GoldenTensor } from './golden-case.js';
 
 /** A batch of a reference as the step functions of classifiers take it: by name, with the shapes of its tensors. */
@@ -70,16 +71,7 @@ export async function classLogits(
     tree.inputs === 'images' ? imageBatch(golden) : textBatch(textClassifier(tree), golden);
   const program: Program = ({ data, weights }) => {
     tree.bindParameters(({ name }) => weights[name]!);
-    const logits =
-      tree.inputs === 'images'
-        ? imageClassifier(tree).classify(data['pixels']!)
-        : textClassifier(tree).classify({
-            tokens: data['tokens']!,
-            positions: data['positions']!,
-            segments: data['segments']!,
-            tokenTypes: data['tokenTypes']!,
-            pooledRows: data['pooledRows']!,
-          });
+    const logits = logitsOfClasses(tree, data);
     return { outputs: { logits }, state: {} };
   };
   const whole = { data: spec, scalars: [], state: {}, weights: frozenWeights(model.parameters) };

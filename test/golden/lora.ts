@@ -3,9 +3,6 @@ import { join } from 'node:path';
 import { flattenModules, unflattenModules } from '#adapters/flat-factors.js';
 import { mergeDelta } from '#adapters/merge-delta.js';
 import { readAdapter } from '#adapters/read-adapter.js';
-import type { Batch } from '#data/batch.js';
-import { headLogits } from '#jit/ops/loss-head.js';
-import { gather } from '#jit/ops.js';
 import type { Program } from '#jit/trace.js';
 import { createLoraModel, type LoraModel } from '#lora/lora-model.js';
 import type { TargetModule } from '#lora/target-module.js';
@@ -20,11 +17,9 @@ import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { type AdamWOptions, adamWScalars, groupedScalars } from '#training/adamw.js';
 import { loraPlusRates, loraPlusSegments } from '#training/loraplus.js';
 import { learningRateAt, type Schedule } from '#training/schedule.js';
-import { nextToken } from '#training/objectives/next-token.js';
-import { tokenInputs } from '#training/objectives/token-inputs.js';
-import type { StepShape } from '#training/step-shape.js';
 import { type StepPrograms, stepPrograms } from '#training/step-programs.js';
 import { absoluteError, relativeError, tolerances } from '../tolerances.js';
+import { type GoldenBatch, type GoldenTask, goldenTask } from './lora-batches.js';
 import { ErrorMeter, type GoldenResult, type GoldenTensor, readJson, readTensors } from './golden-case.js';
 
 interface LoraCase {
@@ -42,39 +37,15 @@ interface LoraCase {
   readonly steps: readonly { loss: number; grad_norm: number }[];
 }
 
-/** A batch with one example a row and labels as transformers takes them: -100 = no target, shifted by the model. */
-function toBatch(ids: GoldenTensor, labels: GoldenTensor): Batch {
-  const [rows, length] = ids.shape as [number, number];
-  const picked = Array.from({ length: rows * length }, (_, i) => i).filter(
-    (i) => (i + 1) % length !== 0 && labels.values[i + 1] !== -100,
-  );
-  return {
-    tokens: Int32Array.from(ids.values),
-    positions: Int32Array.from(ids.values, (_, i) => i % length),
-    segments: new Int32Array(rows * length).fill(1),
-    lossRows: Int32Array.from(picked),
-    lossTargets: Int32Array.from(picked, (i) => labels.values[i + 1]!),
-    lossCount: picked.length,
-  };
-}
-
-/** Logits of every row of a batch under the current adapter. */
-function logitsProgram(model: LoraModel): Program {
+/** Logits of a batch under the current adapter. */
+function logitsProgram(model: LoraModel, task: GoldenTask): Program {
   return ({ data, weights, state }) => {
     model.streams.keys = undefined;
     const own = new Map(
       splitFlat(state['parameters']!, model.layout).map((part, i) => [model.layout.entries[i]!.name, part]),
     );
-    model.decoder.bindParameters(({ name }) => own.get(name) ?? weights[name]!);
-    const hidden = model.decoder.forward({
-      tokens: data['tokens']!,
-      positions: data['positions']!,
-      segments: data['segments']!,
-    });
-    return {
-      outputs: { logits: headLogits(gather(hidden, data['rows']!), model.decoder.logitsHead) },
-      state: {},
-    };
+    model.model.bindParameters(({ name }) => own.get(name) ?? weights[name]!);
+    return { outputs: { logits: task.logits(model.model, data) }, state: {} };
   };
 }
 
@@ -83,21 +54,12 @@ function createRunner(
   model: LoraModel,
   programs: StepPrograms,
   parameters: Float32Array,
-  rows: number,
+  task: GoldenTask,
 ): CompiledRunner {
   const zeros = () => new Float32Array(parameters.length);
-  const { data } = programs.evaluate.spec;
   const logits = {
-    program: logitsProgram(model),
-    spec: {
-      ...programs.evaluate.spec,
-      data: {
-        tokens: data['tokens']!,
-        positions: data['positions']!,
-        segments: data['segments']!,
-        rows: { shape: [rows], dtype: 'int32' as const },
-      },
-    },
+    program: logitsProgram(model, task),
+    spec: { ...programs.evaluate.spec, data: task.logitsSpec },
   };
   const all = { ...programs, logits };
   return new CompiledRunner(
@@ -157,13 +119,12 @@ async function checkFirstGradients(
   meter: ErrorMeter,
   runner: CompiledRunner,
   model: LoraModel,
-  batches: readonly Batch[],
-  shape: StepShape,
+  batches: readonly GoldenBatch[],
   count: number,
   golden: LoraCase,
   folder: string,
 ): Promise<void> {
-  for (const batch of batches) await runner.run('accumulate', { data: tokenInputs(batch, shape, count) });
+  for (const batch of batches) await runner.run('accumulate', { data: batch.inputs(count) });
   const factor = Math.min(1, (golden.clip_grad_norm ?? Infinity) / (golden.steps[0]!.grad_norm + 1e-6));
   const clipped = runner.readState('accumulator').map((value) => value * factor);
   const expected = await readTensors(join(folder, 'first-step-gradients.safetensors'));
@@ -191,8 +152,8 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
   const modules = [...start.modules.values()];
   const model = createLoraModel(base.config, modules, 0);
   const batches = await readTensors(join(folder, 'batches.safetensors'));
-  const [rows, length] = batches.get('0.0.input_ids')!.shape as [number, number];
-  const shape = { batch: rows, length, chunkSize: 8 };
+  const task = goldenTask(base.tree, batches);
+  const { objective, shape } = task;
   const { betas, eps, weight_decay: weightDecay } = golden.optimizer;
   const ratio = golden.optimizer.loraplus_lr_ratio;
   const options = {
@@ -203,12 +164,8 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
     weightDecay,
     maxGradNorm: golden.clip_grad_norm,
   };
-  const programs = stepPrograms(
-    { model, objective: nextToken, shape },
-    frozenWeights(base.parameters),
-    options,
-  );
-  const runner = createRunner(base, model, programs, flattenModules(modules), rows * length);
+  const programs = stepPrograms({ model, objective, shape }, frozenWeights(base.parameters), options);
+  const runner = createRunner(base, model, programs, flattenModules(modules), task);
   const schedule = {
     kind: golden.schedule.kind,
     warmupSteps: golden.schedule.warmup_steps,
@@ -217,21 +174,19 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
   const meter = new ErrorMeter();
 
   for (const [i, expected] of golden.steps.entries()) {
-    const microBatches = Array.from({ length: golden.accumulate }, (_, j) =>
-      toBatch(batches.get(`${i}.${j}.input_ids`)!, batches.get(`${i}.${j}.labels`)!),
-    );
-    const count = microBatches.reduce((sum, batch) => sum + batch.lossCount, 0);
+    const microBatches = Array.from({ length: golden.accumulate }, (_, j) => task.batch(i, j));
+    const count = microBatches.reduce((sum, batch) => sum + batch.count, 0);
     const scalars = scalarsOf(golden.optimizer, options, learningRateAt(schedule, i), i + 1);
-    if (i === 0) await checkFirstGradients(meter, runner, model, microBatches, shape, count, golden, folder);
+    if (i === 0) await checkFirstGradients(meter, runner, model, microBatches, count, golden, folder);
     let loss = 0;
     let norm: number;
     if (golden.accumulate === 1) {
-      const out = await runner.run('train', { data: tokenInputs(microBatches[0]!, shape, count), scalars });
+      const out = await runner.run('train', { data: microBatches[0]!.inputs(count), scalars });
       loss = out['loss']![0]!;
       norm = out['gradNorm']![0]!;
     } else {
       for (const batch of microBatches) {
-        loss += (await runner.run('accumulate', { data: tokenInputs(batch, shape, count) }))['loss']![0]!;
+        loss += (await runner.run('accumulate', { data: batch.inputs(count) }))['loss']![0]!;
       }
       norm = (await runner.run('optimizerStep', { scalars }))['gradNorm']![0]!;
     }
@@ -243,10 +198,8 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
   const final = await readTensors(join(folder, 'final', 'adapter_model.safetensors'));
   checkFlat(meter, 'trained', flat, model.layout, final, absoluteError, tolerances.trainedWeights);
   const last = await readTensors(join(folder, 'expected.safetensors'));
-  const lastIds = batches.get(`${golden.steps.length - 1}.${golden.accumulate - 1}.input_ids`)!;
-  const { tokens, positions, segments } = toBatch(lastIds, lastIds);
   const { logits } = await runner.run('logits', {
-    data: { tokens, positions, segments, rows: Int32Array.from({ length: rows * length }, (_, i) => i) },
+    data: task.batch(golden.steps.length - 1, golden.accumulate - 1).logitsInputs,
   });
   meter.record(
     'logits after training',

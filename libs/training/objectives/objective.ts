@@ -22,10 +22,8 @@ export interface StepBatch {
 /** Means over what a step or an evaluation counts, by the names of `measures`. */
 export type Means = Readonly<Record<string, number>>;
 
-export interface Objective {
-  readonly declaration: ObjectiveDeclaration;
-  /** What its graphs depend on beside the model and the shape of a batch; plain JSON. */
-  readonly graphKey: unknown;
+/** What the step functions need of an objective. */
+export interface StepObjective {
   /** The entries of what `forward` yields; the first is `loss`. */
   readonly measures: readonly [loss: 'loss', ...others: string[]];
   /** The data inputs of its step functions. */
@@ -35,6 +33,12 @@ export interface Objective {
    * entry is taken.
    */
   forward(model: LoraModel, data: ProgramInputs['data'], shape: StepShape): Tensor;
+}
+
+export interface Objective extends StepObjective {
+  readonly declaration: ObjectiveDeclaration;
+  /** What its graphs depend on beside the model and the shape of a batch; plain JSON. */
+  readonly graphKey: unknown;
   /** Blocks by number as one micro-batch; missing ones are empty. */
   readBatch(store: BlockStore, indices: readonly number[], shape: StepShape): StepBatch;
   /** Its metrics of a step, as declared. */
