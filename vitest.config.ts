@@ -36,29 +36,58 @@ function services(
       // Once more where a machine stood still for longer than a test allows; vitest tells of every repetition.
       retry: 1,
       sequence: { groupOrder: order },
-      globalSetup: ['test/e2e/global-setup.ts'],
+      globalSetup: ['test/e2e/global-setup.ts', 'test/postgres-template.ts'],
     },
   };
 }
 
+/** Tests beside the code, which run it from its source. */
+function unit(name: string, options: { include: string[]; exclude: string[]; isolate: boolean }) {
+  return {
+    ...shared,
+    test: {
+      ...shared.test,
+      ...options,
+      name,
+      maxWorkers: availableParallelism(),
+      globalSetup: ['test/postgres-template.ts'],
+    },
+  };
+}
+
+/**
+ * What does not compute with TensorFlow.js: a process runs many of these files, and loads what they stand on once. The
+ * backends and gradients of TensorFlow.js, in contrast, are those of a whole process.
+ */
+const sharing = [
+  '{apps,bench,tools}/**/*.test.ts',
+  'libs/{base,client,contracts,data,hub,jobs,platform}/**/*.test.ts',
+  'test/contract/**/*.test.ts',
+  'test/integration/{api,jobs}-*.test.ts',
+  ...[
+    'member-files',
+    'mutated-bodies',
+    'plan-time',
+    'progress-writer',
+    'request-bounds',
+    'route-matrix',
+    'task-kinds',
+  ].map((name) => `test/integration/${name}.test.ts`),
+];
+
+/** Of those, what needs a process of its own: it replaces modules, or measures memory. */
+const alone = ['libs/platform/heap-growth.test.ts', 'test/integration/api-full-disk.test.ts'];
+
 export default defineConfig({
   test: {
     projects: [
-      {
-        ...shared,
-        test: {
-          ...shared.test,
-          name: 'unit',
-          maxWorkers: availableParallelism(),
-          include: [
-            'apps/**/*.test.ts',
-            'bench/**/*.test.ts',
-            'libs/**/*.test.ts',
-            'tools/**/*.test.ts',
-            'test/{contract,golden,integration,kernels}/**/*.test.ts',
-          ],
-        },
-      },
+      unit('unit', {
+        include: ['libs/**/*.test.ts', 'test/{golden,integration,kernels}/**/*.test.ts'],
+        exclude: sharing,
+        isolate: true,
+      }),
+      unit('unit-alone', { include: alone, exclude: [], isolate: true }),
+      unit('unit-shared', { include: sharing, exclude: alone, isolate: false }),
       services('e2e', {
         include: ['test/e2e/**/*.test.ts'],
         exclude: timed,

@@ -12,7 +12,7 @@ const allWell = { ok: true, error: null };
 let postgres: TestPostgres;
 let platform: Platform;
 beforeAll(async () => {
-  postgres = await startTestPostgres();
+  postgres = await startTestPostgres({ empty: true });
   const configuration = parseConfiguration({ LOWRANK_HOME: postgres.home });
   // Several processes of a new home at once, as a launcher starts them.
   const opened = await Promise.all([1, 2, 3].map(() => openPlatform(configuration, { name: 'test', log })));

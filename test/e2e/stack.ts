@@ -14,7 +14,7 @@ import { type RunningStack, startStack } from '../../apps/cli/src/launcher/launc
 import { LogPrinter } from '../../apps/cli/src/launcher/log-lines.js';
 import { uploadFile } from '../../apps/cli/src/upload-file.js';
 import type { JobCreate } from '#contracts/http/job-create.js';
-import { startEmbeddedPostgres } from '#platform/database/embedded-postgres.js';
+import { startPostgresOf } from '../embedded-postgres.js';
 import { writeTinyJob } from './tiny-job.js';
 
 export interface TestStack extends RunningStack {
@@ -52,7 +52,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     ...options.environment,
   };
   // Processes are killed here, never the machine.
-  const startPostgres = (home: string) => startEmbeddedPostgres(home, { settings: { fsync: 'off' } });
+  const startPostgres = (home: string) => startPostgresOf(home);
   let running: RunningStack;
   try {
     running = await startStack({

@@ -9,7 +9,7 @@ import { startTestPostgres, type TestPostgres } from '../../../test/embedded-pos
 let postgres: TestPostgres;
 let database: DataSource;
 beforeAll(async () => {
-  postgres = await startTestPostgres();
+  postgres = await startTestPostgres({ empty: true });
   database = await createDataSource(postgres.url).initialize();
 }, 60_000);
 afterAll(async () => {
