@@ -45,6 +45,8 @@ export const entities = [
 const IDLE_IN_TRANSACTION_MS = 15_000;
 const STATEMENT_MS = 60_000;
 const CONNECT_MS = 5000;
+/** Making a connection is work for both sides: those of a burst of requests stay for the next. */
+const IDLE_MS = 10 * 60_000;
 
 /** A data source that is not connected yet; `name` shows in Postgres's list of connections. */
 export function createDataSource(url: string, name = 'lowrank', connections = 10): DataSource {
@@ -65,6 +67,7 @@ export function createDataSource(url: string, name = 'lowrank', connections = 10
     extra: {
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
+      idleTimeoutMillis: IDLE_MS,
       statement_timeout: STATEMENT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     },

@@ -12,7 +12,7 @@ import {
   type NamedBase,
   type NamedFile,
   type NamedParts,
-  readNamedParts,
+  namedPartsReader,
 } from './named-parts.js';
 
 /** A request whose names were found. */
@@ -34,14 +34,18 @@ export interface CheckOptions {
 /** Checks what a job asks for against what the server has: one code for plans and for jobs. */
 @Injectable()
 export class JobRequests {
+  private readonly readNamed: ReturnType<typeof namedPartsReader>;
+
   constructor(
-    @Inject(PLATFORM) private readonly platform: Platform,
+    @Inject(PLATFORM) platform: Platform,
     @Inject(Planner) private readonly planner: Planner,
-  ) {}
+  ) {
+    this.readNamed = namedPartsReader(platform.database);
+  }
 
   /** Throws ApiError 400 that names the field. */
   async find(projectId: string, request: JobRequest): Promise<FoundJob> {
-    const named = await readNamedParts(this.platform.database.manager, projectId, request);
+    const named = await this.readNamed(projectId, request);
     return {
       request,
       ...modelOf(request, named),

@@ -1,5 +1,6 @@
-/** What a request for a job names, found by one query. */
-import type { EntityManager } from 'typeorm';
+/** What requests for jobs name, found by one query. */
+import type { DataSource } from 'typeorm';
+import { gathered } from '#base/gather.js';
 import type { JobRequest } from '#contracts/http/job-create.js';
 import { fileIsThere } from '#jobs/stored-files.js';
 import type { Adapter } from '#platform/database/entities/adapter.js';
@@ -23,34 +24,39 @@ export interface NamedParts {
 
 const adapter = (condition: string) =>
   `SELECT id, model, base_identity AS "baseIdentity", config FROM adapter
-   WHERE ${condition} AND project_id = $1 AND deleted_at IS NULL`;
+   WHERE ${condition} AND project_id = asked.project AND deleted_at IS NULL`;
 const file = (id: string) =>
   `SELECT id, filename, purpose, bytes, sha256, object_key AS "objectKey" FROM stored_file file
-   WHERE id = ${id} AND project_id = $1 AND ${fileIsThere}`;
+   WHERE id = ${id} AND project_id = asked.project AND ${fileIsThere}`;
+const json = (rows: string) => `(SELECT to_json(found) FROM (${rows}) found)`;
 
 const query = `
-  WITH tuned AS (${adapter('name = $2')}),
-  init_adapter AS (${adapter('id = $3')}),
-  base AS (
-    SELECT base_model.name, folder, identity FROM base_model LEFT JOIN tuned ON true
-    WHERE base_model.name = coalesce(tuned.model, $2)
-      AND CASE WHEN tuned."baseIdentity" IS NULL THEN replaced_at IS NULL ELSE identity = tuned."baseIdentity" END),
-  training AS (${file('$4')}), validation AS (${file('$5')})
-  SELECT (SELECT to_json(tuned) FROM tuned) AS tuned, (SELECT to_json(init_adapter) FROM init_adapter) AS "initAdapter",
-    (SELECT to_json(base) FROM base) AS base,
-    (SELECT to_json(training) FROM training) AS training, (SELECT to_json(validation) FROM validation) AS validation`;
+  SELECT CASE WHEN tuned.id IS NOT NULL THEN to_json(tuned) END AS tuned,
+    ${json(adapter('id = asked.init_adapter'))} AS "initAdapter",
+    ${json(`SELECT name, folder, identity FROM base_model
+      WHERE name = coalesce(tuned.model, asked.model) AND
+        CASE WHEN tuned."baseIdentity" IS NULL THEN replaced_at IS NULL ELSE identity = tuned."baseIdentity" END`)} AS base,
+    ${json(file('asked.training'))} AS training, ${json(file('asked.validation'))} AS validation
+  FROM ROWS FROM (jsonb_to_recordset($1) AS (project text, model text, init_adapter text, training text, validation text))
+    WITH ORDINALITY AS asked (project, model, init_adapter, training, validation, place)
+    LEFT JOIN LATERAL (${adapter('name = asked.model')}) tuned ON true
+  ORDER BY asked.place`;
 
-export async function readNamedParts(
-  manager: EntityManager,
-  projectId: string,
-  { model, initAdapter, trainingFile, validationFile }: JobRequest,
-): Promise<NamedParts> {
-  const [row] = await manager.query<NamedParts[]>(query, [
-    projectId,
-    model,
-    initAdapter,
-    trainingFile,
-    validationFile,
-  ]);
-  return row!;
+/** Finds what requests of projects name; those that come together share a statement. */
+export function namedPartsReader({
+  manager,
+}: DataSource): (projectId: string, request: JobRequest) => Promise<NamedParts> {
+  const read = gathered((asked: readonly Asked[]) =>
+    manager.query<NamedParts[]>(query, [JSON.stringify(asked)]),
+  );
+  return (project, { model, initAdapter, trainingFile, validationFile }) =>
+    read({ project, model, init_adapter: initAdapter, training: trainingFile, validation: validationFile });
+}
+
+interface Asked {
+  readonly project: string;
+  readonly model: string;
+  readonly init_adapter: string | null;
+  readonly training: string;
+  readonly validation: string | null;
 }
