@@ -1,9 +1,12 @@
 /** Processes that compute for a server: trainings, compositions, answers. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { constants, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 
-/** Whoever uses the machine, and the service itself, come first, then answers that somebody waits for, then trainings. */
-const priorities = {
+/**
+ * After this process, by so much: whoever uses the machine, and the service itself, come first, then answers that somebody
+ * waits for, then trainings.
+ */
+const niceness = {
   awaited: constants.priority.PRIORITY_BELOW_NORMAL / 2,
   training: constants.priority.PRIORITY_BELOW_NORMAL,
 } as const;
@@ -43,7 +46,8 @@ export function forkComputing(
     stream?.on('data', (text: string) => (output = (output + text).slice(-keptOutput)));
   }
   try {
-    if (child.pid !== undefined) setPriority(child.pid, isAwaited ? priorities.awaited : priorities.training);
+    const nice = getPriority() + niceness[isAwaited ? 'awaited' : 'training'];
+    if (child.pid !== undefined) setPriority(child.pid, Math.min(nice, constants.priority.PRIORITY_LOW));
   } catch {
     // Not every system lets a process do that.
   }

@@ -15,6 +15,9 @@ export interface EntryFacts {
   readonly bytes: number;
 }
 
+/** Weights hardly shrink; text shrinks some tenfold. */
+export const maxRatio = 200;
+
 /** Decides about one entry; yields where its content goes, or undefined to pass it over. */
 export type EntryGate = (
   facts: EntryFacts,
@@ -41,9 +44,11 @@ export class AdapterGate {
   constructor(
     private readonly folder: string,
     private readonly maxBytes: number,
+    private readonly signal?: AbortSignal,
   ) {}
 
   readonly admit: EntryGate = ({ path: name, kind, bytes }) => {
+    this.signal?.throwIfAborted();
     if (++this.entries > maxEntries) throw refusal(`the archive has more than ${maxEntries} entries`);
     const shown = JSON.stringify(name.slice(0, 200));
     const parts = name.split('/').filter((part) => part !== '' && part !== '.');
@@ -61,7 +66,16 @@ export class AdapterGate {
     const target = this.placeFor(parts.slice(0, -1).join('/'), file, shown);
     if (this.bytes + bytes > this.maxBytes) throw tooLarge(this.maxBytes);
     return async (content) => {
-      await pipeline(content, this.meter(), createWriteStream(target, { flags: 'wx', mode: 0o600 }));
+      const { signal } = this;
+      try {
+        await pipeline(content, this.meter(), createWriteStream(target, { flags: 'wx', mode: 0o600 }), {
+          signal,
+        });
+      } catch (error) {
+        // A pipeline throws an error of its own in place of the reason.
+        signal?.throwIfAborted();
+        throw error;
+      }
     };
   };
 
@@ -124,6 +138,10 @@ const depth = (folder: string): number => (folder === '' ? 0 : folder.split('/')
 
 function tooLarge(maxBytes: number): LowrankError {
   return refusal(`the archive holds more than ${maxBytes} bytes when it is unpacked`);
+}
+
+export function tooPacked(): LowrankError {
+  return refusal(`the archive unpacks to more than ${maxRatio} times its size`);
 }
 
 export function refusal(message: string, cause?: unknown): LowrankError {

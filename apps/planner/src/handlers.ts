@@ -30,7 +30,8 @@ export function plannerHandlers(): Handlers<typeof plannerMethods> {
       await readTemplateSources(folder);
       return null;
     },
-    openArchive: ({ archive, folder, maxBytes }) => openArchive(archive, folder, maxBytes),
+    openArchive: ({ archive, folder, maxBytes }, { signal }) =>
+      openArchive(archive, folder, maxBytes, signal),
     async checkMembers({ members, form }, { signal }) {
       const { modules } = await stackMembers(await openMembers(members), signal);
       checkForm(form, Math.max(...modules.map(({ rank }) => rank)));

@@ -13,8 +13,9 @@ export async function openArchive(
   archive: string,
   folder: string,
   maxBytes: number,
+  signal: AbortSignal,
 ): Promise<{ base: unknown }> {
-  await unpackAdapter(archive, folder, maxBytes);
+  await unpackAdapter(archive, folder, maxBytes, signal);
   const { base_model_name_or_path: base = null } = await readConfig(folder);
   return { base };
 }

@@ -4,11 +4,9 @@ import { open } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Parser, type ReadEntry } from 'tar';
-import { type EntryGate, refusal } from './entry-gate.js';
+import { type EntryGate, maxRatio, refusal, tooPacked } from './entry-gate.js';
 
 const maxMetaBytes = 64 * 1024;
-/** Weights hardly shrink; text shrinks some tenfold. */
-const maxRatio = 200;
 const gzipStart = 0x1f8b;
 
 /** Hands every entry to the gate; throws what it throws, and an error for what is no whole archive. */
@@ -120,7 +118,7 @@ function ratioMeter(source: ReadStream): Transform {
       }
       bytes += piece.length;
       if (bytes <= maxRatio * source.bytesRead) done(null, piece);
-      else done(refusal(`the archive unpacks to more than ${maxRatio} times its size`));
+      else done(tooPacked());
     },
   });
 }

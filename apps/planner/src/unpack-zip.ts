@@ -1,7 +1,7 @@
 /** Reads zip archives. */
 import type { Readable } from 'node:stream';
 import yauzl from 'yauzl';
-import type { EntryFacts, EntryGate } from './entry-gate.js';
+import { type EntryFacts, type EntryGate, maxRatio, tooPacked } from './entry-gate.js';
 
 const fileTypeMask = 0o170_000;
 const regularFile = 0o100_000;
@@ -38,6 +38,8 @@ async function take(zip: yauzl.ZipFile, entry: yauzl.Entry, gate: EntryGate): Pr
   if ((entry.generalPurposeBitFlag & 1) !== 0) throw new Error('it is encrypted');
   const write = gate(factsOf(entry));
   if (!write) return;
+  // Both sizes are as declared; yauzl holds what comes to them.
+  if (entry.uncompressedSize > maxRatio * entry.compressedSize) throw tooPacked();
   const content = await new Promise<Readable>((resolve, reject) => {
     zip.openReadStream(entry, (error, stream) => {
       if (error) reject(error);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Header } from 'tar';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { zipOf } from '../../../test/integration/zip-of.js';
 import { unpackAdapter } from './unpack.js';
 
 let home: string;
@@ -71,6 +72,28 @@ test('a tar that is packed far too well is unpacked piece by piece, and refused'
   isOver = true;
   // 200 times a file of 60 kB, in pieces of 16 kB.
   expect(turns).toBeGreaterThan(200);
+});
+
+test('a zip that is packed far too well is refused before it is unpacked', async () => {
+  const weights = { path: 'adapter_model.safetensors', content: Buffer.alloc(1e6) };
+  await expect(unpackAdapter(await write(zipOf([weights])), folder, maxBytes)).rejects.toMatchObject({
+    code: 'archive_refused',
+    message: expect.stringContaining('200 times') as unknown,
+  });
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test.each([
+  ['a tar', adapter],
+  ['a packed tar', gzipSync(adapter)],
+  ['a zip', zipOf([{ path: 'adapter_model.safetensors', content: randomBytes(100_000) }])],
+])('%s that nobody wants any more is left', async (_, content) => {
+  const file = await write(content);
+  const abort = new AbortController();
+  const unpacking = unpackAdapter(file, folder, maxBytes, abort.signal);
+  const reason = new Error('unwanted');
+  abort.abort(reason);
+  await expect(unpacking).rejects.toBe(reason);
 });
 
 test.each([

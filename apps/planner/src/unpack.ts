@@ -11,14 +11,20 @@ import { unpackZip } from './unpack-zip.js';
  * over and never opened.
  *
  * Throws LowrankError `archive_refused` for an archive with none or several adapters, paths that lead out, links, too many entries and
- * content that is larger than `maxBytes` when it is unpacked.
+ * content that is larger than `maxBytes` or 200 times the archive when it is unpacked. Throws the signal's reason.
  */
-export async function unpackAdapter(archive: string, folder: string, maxBytes: number): Promise<void> {
-  const gate = new AdapterGate(folder, maxBytes);
+export async function unpackAdapter(
+  archive: string,
+  folder: string,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const gate = new AdapterGate(folder, maxBytes, signal);
   const unpack = (await isZip(archive)) ? unpackZip : unpackTar;
   try {
     await unpack(archive, gate.admit);
   } catch (cause) {
+    signal?.throwIfAborted();
     if (cause instanceof LowrankError) throw cause;
     const { code, syscall } = cause as NodeJS.ErrnoException;
     if (syscall !== undefined && code !== undefined && code !== 'ENOENT') throw cause;
