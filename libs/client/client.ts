@@ -1,4 +1,4 @@
-/** A client of the HTTP API, in Node and in browsers: typed by its contracts, patient with a server that restarts. */
+/** A client of the HTTP API, in Node and in browsers: typed by its contracts, tries again while a server restarts. */
 import type { QueueObject, ReadinessObject, WorkerObject } from '#contracts/http/service.js';
 import { AdaptersClient } from './adapters.js';
 import { CompletionsClient } from './completions.js';

@@ -108,7 +108,7 @@ class CallServer<M extends Methods> {
   }
 
   private send(reply: Reply | LoopReport): void {
-    // The channel keeps the order, so the last message is there when all are. A parent that is gone hears nothing.
+    // The channel keeps the order, so the last message is there when all are. Without a parent nothing is sent.
     this.lastSent = new Promise((resolve) => {
       if (process.connected && process.send) process.send(reply, () => resolve());
       else resolve();

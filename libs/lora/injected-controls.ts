@@ -52,7 +52,7 @@ export class InjectedControls {
     if (!selector) {
       throw new LowrankError(
         'selector_fixed',
-        `the selector of ${path} is the identity for good: make the layer with selector: 'diagonal'`,
+        `the selector of ${path} is fixed to the identity: make the layer with selector: 'diagonal'`,
       );
     }
     const numbers = diagonal ?? new Float32Array(r).fill(1);

@@ -53,7 +53,7 @@ describe('random graphs', () => {
 });
 
 describe('nodes run as they were written', () => {
-  test('when each step of a chain has something made for it, such as a upcast weight', () => {
+  test('when each step of a chain has something made for it, such as an upcast weight', () => {
     const nodes = Array.from({ length: 20 }, (_, i) => [
       sized(`weight${i}`, 100, `stored${i}`),
       node(`x${i}`, `x${i - 1}`, `weight${i}`),

@@ -2,7 +2,7 @@
  * The order in which a file holds the nodes of a model, so that ONNX Runtime, which walks the graph in a way of its own
  * (see `executionOrder`), runs them about as they were written.
  *
- * What is needed late must stand early: a upcast weight or a recomputed activation is then made right before its
+ * What is needed late must stand early: an upcast weight or a recomputed activation is then made right before its
  * use, not all of them at the start, and a weight gradient right after what it needs, not all of them at the end.
  * No rule does that for every graph. Two are tried, beside leaving the nodes alone, and the order is taken whose run
  * needs least memory.

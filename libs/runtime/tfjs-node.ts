@@ -37,7 +37,7 @@ let loaded: TfjsNode | undefined;
 
 /**
  * Loads a kind from the folder of all installations, or from node_modules, and registers its backend. It prints nothing
- * if the process was started with `tfjsNodeEnvironment`. A process has one kind for good: TensorFlow cannot be unloaded.
+ * if the process was started with `tfjsNodeEnvironment`. A process keeps the kind it loaded first: TensorFlow cannot be unloaded.
  *
  * Throws LowrankError `tfjs_node_missing` if there is none, `tfjs_node_broken` if it does not load.
  */

@@ -45,7 +45,7 @@ export class CheckpointUploader {
 
   constructor(private readonly parts: UploaderParts) {}
 
-  /** Takes a checkpoint that the trainer wrote; `lastStep` is what was heard of its last step. */
+  /** Takes a checkpoint that the trainer wrote; `lastStep` is what was reported of its last step. */
   add({ step, best, folder }: { step: number; best: boolean; folder: string }, lastStep?: StepValues): void {
     if (this.parts.stored.has(step) || this.taken.has(step)) return;
     this.taken.add(step);

@@ -51,7 +51,7 @@ export class JobAttempt {
   /** Bytes that the run would need, if that is more than the machine has. */
   private tooLarge: number | undefined;
   private failure: unknown;
-  /** Aborted by every requested action: nothing is to be started any more. */
+  /** Aborted by any request to stop, pause or cancel: then nothing more is started. */
   private readonly starting = new AbortController();
   /** Aborted when results are not wanted, or there is no time left for them. */
   private readonly saving = new AbortController();

@@ -10,7 +10,7 @@ export class PieceChannel<Piece, Result> {
       this.pieces.push(piece);
       this.wake();
     });
-    // Whoever reads hears of a failure at the end of the pieces.
+    // The reader gets a failure after the last piece.
     const end = () => {
       this.isOver = true;
       this.wake();

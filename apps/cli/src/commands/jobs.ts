@@ -24,7 +24,7 @@ export function addJobs(program: Command, run: Run): void {
       run<JobsOptions>((context, [id], options) => (id ? showOne(context, id) : list(context, options))),
     );
   const verbs = [
-    ['cancel', 'stop a job for good; what it has done so far is kept as checkpoints'],
+    ['cancel', 'cancel a job; its checkpoints are kept'],
     ['pause', 'stop a job at a checkpoint, to go on later'],
     ['resume', 'let a paused job go on'],
   ] as const;
