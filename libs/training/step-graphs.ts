@@ -9,7 +9,7 @@ import type { CompilableProgram } from '#runtime/compiled-runner.js';
 import type { Device } from '#runtime/device.js';
 import { cachedGraph } from '#runtime/graph-cache.js';
 import { engineVersion } from '#training/engine-version.js';
-import { createStepPrograms, type StepName, type StepSource } from '#training/step-programs.js';
+import { createStepPrograms, programOf, type StepName, type StepSource } from '#training/step-programs.js';
 
 export interface StepGraphOptions {
   readonly device: Device;
@@ -54,7 +54,7 @@ export class StepGraphs {
     const { device, cacheFolder, scratchFolder, onCompile } = this.options;
     const { graph } = await cachedGraph(cacheFolder, this.keyOf(name, recompute), async () => {
       onCompile(name);
-      const { program, spec } = createStepPrograms(this.source)[name];
+      const { program, spec } = programOf(createStepPrograms(this.source), name);
       const recomputedSegments = hasBackwardPass(name) ? recompute : 0;
       return compileProgram(program, spec, { device, recomputedSegments }, scratchFolder);
     });

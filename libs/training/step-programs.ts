@@ -1,4 +1,5 @@
 /** The step functions of a training run, written once in TensorFlow.js operations: traced and compiled, or eager. */
+import { LowrankError } from '#base/errors.js';
 import { valueAndGrads } from '#jit/differentiate.js';
 import { add, reshape, slice, type Tensor, tensor, zerosLike } from '#jit/ops.js';
 import type { Program, ProgramInputs, ProgramOutputs, ProgramSpec, WeightSpec } from '#jit/trace.js';
@@ -8,7 +9,7 @@ import { frozenWeights } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { joinFlat, splitFlat } from '#nn/flat-state.js';
 import { type AdamWOptions, adamWScalarNames, adamWUpdate, clipByNorm } from '#training/adamw.js';
-import type { Objective, StepObjective } from '#training/objectives/objective.js';
+import type { Objective, Reference, StepObjective } from '#training/objectives/objective.js';
 import type { StepShape } from '#training/step-shape.js';
 
 function bindWeights(model: LoraModel, inputs: ProgramInputs, trainable: readonly Tensor[]): void {
@@ -21,6 +22,8 @@ interface Task {
   readonly model: LoraModel;
   readonly objective: StepObjective;
   readonly shape: StepShape;
+  /** Whether the reference is the model with the adapter that is bound; false unless given: the base model. */
+  readonly refersToAdapter?: boolean;
 }
 
 /** The measures of a micro-batch, and the flat gradient of the first. */
@@ -78,6 +81,8 @@ export interface StepPrograms {
   readonly optimizerStep: StepProgram;
   /** Forward only, without dropout. */
   readonly evaluate: StepProgram;
+  /** What the reference says of blocks; missing for objectives that have none. */
+  readonly reference?: StepProgram;
 }
 
 /** The step functions of a model and an objective for one shape of batch. */
@@ -131,11 +136,29 @@ export function stepPrograms(
         return { outputs: outputsOf(objective, objective.forward(model, inputs.data, shape)), state: {} };
       },
     },
+    ...(objective.reference && { reference: referenceProgram(task, objective.reference, weights) }),
+  };
+}
+
+function referenceProgram(
+  { model, shape, refersToAdapter = false }: Task,
+  reference: Reference,
+  weights: Readonly<Record<string, WeightSpec>>,
+): StepProgram {
+  const parameters = { shape: [model.layout.size], dtype: 'float32' as const };
+  return {
+    spec: { data: reference.dataSpec(shape), scalars: [], state: { parameters }, weights },
+    program: (inputs) => {
+      model.streams.keys = undefined;
+      bindWeights(model, inputs, splitFlat(inputs.state['parameters']!, model.layout));
+      const forward = () => reference.forward(model, inputs.data, shape);
+      return { outputs: { values: refersToAdapter ? forward() : model.withoutAdapter(forward) }, state: {} };
+    },
   };
 }
 
 /** See `StepPrograms`. */
-export type StepName = 'train' | 'accumulate' | 'optimizerStep' | 'evaluate';
+export type StepName = 'train' | 'accumulate' | 'optimizerStep' | 'evaluate' | 'reference';
 
 /** Everything that the step functions are made from. */
 export interface StepSource {
@@ -145,6 +168,15 @@ export interface StepSource {
   readonly objective: Objective;
   readonly shape: StepShape;
   readonly optimizer: AdamWOptions;
+  /** See `Task`. */
+  readonly refersToAdapter?: boolean;
+}
+
+/** A step function by its name. Throws LowrankError `program_missing`. */
+export function programOf(programs: StepPrograms, name: StepName): StepProgram {
+  const program = programs[name];
+  if (!program) throw new LowrankError('program_missing', `there is no step function ${name}`);
+  return program;
 }
 
 /** The steps that a run needs: one for everything, or two where gradients are accumulated, and evaluation. */
@@ -155,7 +187,11 @@ export function stepsOf(accumulation: number, evaluates: boolean): StepName[] {
 
 /** The step functions of a run. */
 export function createStepPrograms(source: StepSource): StepPrograms {
-  const { base, modules, dropout, objective, shape, optimizer } = source;
+  const { base, modules, dropout, objective, shape, optimizer, refersToAdapter } = source;
   const model = createLoraModel(base.config, modules, dropout);
-  return stepPrograms({ model, objective, shape }, frozenWeights(base.parameters), optimizer);
+  return stepPrograms(
+    { model, objective, shape, refersToAdapter },
+    frozenWeights(base.parameters),
+    optimizer,
+  );
 }

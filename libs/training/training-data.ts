@@ -116,7 +116,11 @@ function emptyBlock(length: number): Block {
 }
 
 /** Blocks by number as one batch of `size` blocks; missing ones are empty. */
-export function readBlocks(store: BlockStore, indices: readonly number[], size: number): Batch {
+export function readBlocks(
+  store: Pick<BlockStore, 'readBlock' | 'blockLength'>,
+  indices: readonly number[],
+  size: number,
+): Batch {
   const blocks = indices.map((index) => store.readBlock(index));
   while (blocks.length < size) blocks.push(emptyBlock(store.blockLength));
   return makeBatch(blocks);

@@ -46,6 +46,7 @@ const done = new Set([
   ...['conv2d-depthwise', 'conv2d-dilation2', 'conv2d-groups2', 'conv2d-stride2'].map(
     (name) => `layers/${name}`,
   ),
+  'dpo',
   ...['equal-rank', 'mixed'].map((name) => `compose/${name}`),
   ...['byte-level-gpt2', 'byte-level-llama3', 'byte-level-qwen'].map((name) => `tokenizers/${name}`),
   ...['metaspace-byte-fallback', 'metaspace-turns', 'unigram', 'wordpiece-bert'].map(

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnsupportedError } from '#base/errors.js';
 import { runComposeCase } from './compose.js';
+import { runDpoCase } from './dpo.js';
 import { runFamilyCase } from './families.js';
 import type { GoldenResult } from './golden-case.js';
 import { runLayerCase } from './layers.js';
@@ -13,6 +14,7 @@ type RunCase = (folder: string, root: string) => Promise<GoldenResult>;
 
 const runners: Readonly<Record<string, RunCase>> = {
   compose: (folder, root) => runComposeCase(folder, join(root, 'families')),
+  dpo: (folder, root) => runDpoCase(folder, join(root, 'families')),
   families: runFamilyCase,
   layers: runLayerCase,
   lora: (folder, root) => runLoraCase(folder, join(root, 'families')),

@@ -4,7 +4,7 @@
  */
 import { attention } from '#jit/ops/attention.js';
 import { maxPool2d } from '#jit/ops/max-pool.js';
-import { crossEntropy, lossHead } from '#jit/ops/loss-head.js';
+import { crossEntropy, lossHead, sequenceLogProbs } from '#jit/ops/loss-head.js';
 import { embedding, linear } from '#jit/ops/linear.js';
 import { gated } from '#jit/ops/gated.js';
 import { gatherRows } from '#jit/ops/gather-rows.js';
@@ -18,6 +18,7 @@ import { swiGlu } from '#jit/ops/swiglu.js';
 import * as tf from '#jit/ops.js';
 import type { Tensor } from '#jit/ops.js';
 import { streamKeys } from '#jit/random.js';
+import { preferenceMeasures } from '#training/objectives/dpo.js';
 import {
   angles,
   booleans,
@@ -285,6 +286,42 @@ export function operationCases(): KernelCase[] {
           chunks: chunks!,
           chunkSize: 2,
         }),
+    },
+    {
+      name: 'log-probabilities of sequences',
+      inputs: [...headInputs().filter((_, i) => i !== 3), ints([1, 0, 2, 2])],
+      differentiated: 1,
+      run: ([hidden, weight, targets, chunks, sequences]) =>
+        sequenceLogProbs({
+          hidden: hidden!,
+          head: { weight: weight! },
+          targets: targets!,
+          sequences: sequences!,
+          count: 2,
+          chunks: chunks!,
+          chunkSize: 2,
+        }),
+    },
+    {
+      name: 'log-probabilities of sequences with a bias and a soft cap',
+      inputs: [...headInputs().filter((_, i) => i !== 3), ints([1, 1, 2, 2]), normal(11)],
+      differentiated: 1,
+      run: ([hidden, weight, targets, chunks, sequences, bias]) =>
+        sequenceLogProbs({
+          hidden: hidden!,
+          head: { weight: weight!, bias: bias!, softcap: 1.5 },
+          targets: targets!,
+          sequences: sequences!,
+          count: 2,
+          chunks: chunks!,
+          chunkSize: 2,
+        }),
+    },
+    {
+      name: 'measures of preferences',
+      inputs: [normal(6), normal(6), positive(3)],
+      differentiated: 1,
+      run: ([logps, reference, weights]) => preferenceMeasures(logps!, reference!, weights!, 0.3),
     },
     attentionCase('attention with a soft cap', 6, 1.5),
     {

@@ -6,7 +6,7 @@ import { conv2d, conv2dTranspose } from '#jit/ops/conv2d.js';
 import { gatherRows } from '#jit/ops/gather-rows.js';
 import { gelu } from '#jit/ops/gelu.js';
 import { embedding, linear } from '#jit/ops/linear.js';
-import { crossEntropy, lossHead } from '#jit/ops/loss-head.js';
+import { crossEntropy, lossHead, sequenceLogProbs } from '#jit/ops/loss-head.js';
 import { dropout } from '#jit/ops/random-bits.js';
 import { rmsNorm } from '#jit/ops/rms-norm.js';
 import { rotary } from '#jit/ops/rotary.js';
@@ -146,6 +146,24 @@ const cases: GradientCase[] = [
     name: 'crossEntropy',
     shapes: [[3, 7]],
     run: (logits) => slice(crossEntropy(logits, ints([3, 6, 0]), tensor([0.5, 0.25, 2])), [0], [1]),
+  },
+  {
+    name: 'log-probabilities of sequences',
+    shapes: [[4, 5]],
+    run: (hidden) =>
+      slice(
+        sequenceLogProbs({
+          hidden,
+          head: { weight: tensor(normal('head', [9, 5]), [9, 5]) },
+          targets: ints([3, 8, 0, 2]),
+          sequences: ints([1, 0, 1, 2]),
+          count: 2,
+          chunks: tensor(Int32Array.of(2), []),
+          chunkSize: 2,
+        }),
+        [1],
+        [1],
+      ),
   },
   {
     name: 'embedding of repeated rows',

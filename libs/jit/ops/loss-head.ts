@@ -17,6 +17,7 @@ import {
   matMul,
   max,
   mul,
+  neg,
   oneHot,
   reshape,
   scalar,
@@ -28,6 +29,7 @@ import {
   tanh,
   type Tensor,
   withGradient,
+  zeros,
 } from '#jit/ops.js';
 
 /** From hidden states [rows, size] to logits [rows, vocabulary]. */
@@ -46,17 +48,21 @@ export function headLogits(hidden: Tensor, { weight, bias, softcap }: LogitsHead
   return softcap === undefined ? logits : mul(tanh(div(logits, scalar(softcap))), scalar(softcap));
 }
 
-export interface LossHeadInputs {
+/** Rows and what they should predict, for a head that is run in chunks. */
+export interface TargetRows {
   /** [rows, size]: the rows that have a target, gathered; rows beyond them may hold anything. */
   readonly hidden: Tensor;
   readonly head: LogitsHead;
   /** int32 [rows]: the token each row should predict. */
   readonly targets: Tensor;
-  /** float32 [rows]: what each row counts in the loss; 0 beyond the rows with a target. */
-  readonly weights: Tensor;
   /** int32 scalar: how many chunks hold rows with a target. */
   readonly chunks: Tensor;
   readonly chunkSize: number;
+}
+
+export interface LossHeadInputs extends TargetRows {
+  /** float32 [rows]: what each row counts in the loss; 0 beyond the rows with a target. */
+  readonly weights: Tensor;
 }
 
 /** Cross entropy of each row, and whether its target has the largest logit. */
@@ -72,6 +78,26 @@ function rowLosses(
   return { losses: sub(logSumExp, target), correctRows: cast(equal(target, best), 'float32') };
 }
 
+/** The gradient of the cross entropy of a chunk by its hidden states. */
+function chunkGradient(
+  { weight, softcap }: LogitsHead,
+  chunkSize: number,
+): (p: Tensor, target: Tensor, logits: Tensor) => Tensor {
+  // Gradients by the hidden states of softmax(logits) minus one at the target, through the product, and a soft cap.
+  if (softcap === undefined) return (p, target) => sub(matMul(p, weight), gather(weight, target));
+  return (p, target, logits) => {
+    const slope = sub(scalar(1), square(div(logits, scalar(softcap))));
+    const own = reshape(pickColumn(slope, target), [chunkSize, 1]);
+    return sub(matMul(mul(p, slope), weight), mul(gather(weight, target), own));
+  };
+}
+
+/** Slice number `i` of rows that are cut into chunks. */
+function chunkOf(x: Tensor, i: Tensor, chunkSize: number): Tensor {
+  const [rows, ...tail] = x.shape as [number, ...number[]];
+  return gather(reshape(x, [rows / chunkSize, chunkSize, ...tail]), i);
+}
+
 /**
  * The float32 pair [weighted sum of cross entropies, weighted number of rows whose most likely token is the target].
  *
@@ -79,24 +105,20 @@ function rowLosses(
  * chunkSize.
  */
 export function lossHead({ hidden, head, targets, weights, chunks, chunkSize }: LossHeadInputs): Tensor {
-  const { weight, softcap } = head;
   const [rows, size] = hidden.shape as [number, number];
   const most = rows / chunkSize;
-  // Gradients by the hidden states of softmax(logits) minus one at the target, through the product, and a soft cap.
-  const straight = (p: Tensor, target: Tensor) => sub(matMul(p, weight), gather(weight, target));
-  const bent = (p: Tensor, target: Tensor, logits: Tensor, softcap: number) => {
-    const slope = sub(scalar(1), square(div(logits, scalar(softcap))));
-    const own = reshape(pickColumn(slope, target), [chunkSize, 1]);
-    return sub(matMul(mul(p, slope), weight), mul(gather(weight, target), own));
-  };
-  const chunk = (x: Tensor, i: Tensor, tail: number[]) => gather(reshape(x, [most, chunkSize, ...tail]), i);
+  const gradientOf = chunkGradient(head, chunkSize);
   return withGradient(hidden, (h) => {
     const result = loop(chunks, most, [scalar(0), scalar(0)], (i, [loss, correct]) => {
-      const [x, target, w] = [chunk(h, i, [size]), chunk(targets, i, []), chunk(weights, i, [])];
+      const [x, target, w] = [
+        chunkOf(h, i, chunkSize),
+        chunkOf(targets, i, chunkSize),
+        chunkOf(weights, i, chunkSize),
+      ];
       const logits = headLogits(x, head);
       const p = softmax(logits);
       const { losses, correctRows } = rowLosses(logits, p, target);
-      const dx = softcap === undefined ? straight(p, target) : bent(p, target, logits, softcap);
+      const dx = gradientOf(p, target, logits);
       return {
         carried: [add(loss!, sum(mul(losses, w))), add(correct!, sum(mul(correctRows, w)))],
         stacked: [mul(dx, reshape(w, [chunkSize, 1]))],
@@ -111,8 +133,57 @@ export function lossHead({ hidden, head, targets, weights, chunks, chunkSize }: 
   });
 }
 
+export interface SequenceRows extends TargetRows {
+  /** int32 [rows]: the sequence that each row belongs to, and `count` for rows beyond those with a target. */
+  readonly sequences: Tensor;
+  /** How many sequences there may be. */
+  readonly count: number;
+}
+
 /**
- * The same pair from logits [rows, vocabulary] that exist in full, for heads that are trained too and for
+ * The log-probability of each sequence, float32 [count]: the sum of those of its targets, 0 for a sequence without any.
+ *
+ * The gradient reaches `hidden`; the head's weight is frozen. rows must be a multiple of chunkSize.
+ */
+export function sequenceLogProbs({
+  hidden,
+  head,
+  targets,
+  chunks,
+  chunkSize,
+  sequences,
+  count,
+}: SequenceRows): Tensor {
+  const [rows, size] = hidden.shape as [number, number];
+  const most = rows / chunkSize;
+  const gradientOf = chunkGradient(head, chunkSize);
+  return withGradient(hidden, (h) => {
+    const result = loop(chunks, most, [zeros([1, count])], (i, [sums]) => {
+      const [x, target] = [chunkOf(h, i, chunkSize), chunkOf(targets, i, chunkSize)];
+      const logits = headLogits(x, head);
+      const p = softmax(logits);
+      const { losses } = rowLosses(logits, p, target);
+      // A row of no sequence has no column, so that whatever it holds is left out.
+      const owned = cast(oneHot(chunkOf(sequences, i, chunkSize), count + 1), 'float32');
+      const columns = slice(owned, [0, 0], [chunkSize, count]);
+      return {
+        carried: [sub(sums!, matMul(reshape(losses, [1, chunkSize]), columns))],
+        stacked: [gradientOf(p, target, logits)],
+      };
+    });
+    return {
+      value: reshape(result.carried[0]!, [count]),
+      saved: [reshape(result.stacked[0]!, [rows, size]), sequences],
+      gradient: (dy, [dHidden, owner]) => {
+        const ofRow = gather(concat([neg(dy), zeros([1])]), owner!);
+        return mul(dHidden!, reshape(ofRow, [rows, 1]));
+      },
+    };
+  });
+}
+
+/**
+ * The pair of `lossHead` from logits [rows, vocabulary] that exist in full, for heads that are trained too and for
  * vocabularies small enough: the gradient reaches the logits.
  */
 export function crossEntropy(logits: Tensor, targets: Tensor, weights: Tensor): Tensor {

@@ -29,8 +29,8 @@ export const nextToken: Objective = {
     });
   },
 
-  readBatch(store, indices, shape) {
-    const batch = readBlocks(store, indices, shape.batch);
+  readBatch(source, indices, shape) {
+    const batch = readBlocks(source, indices, shape.batch);
     return {
       count: batch.lossCount,
       tokens: tokenCount(batch),

@@ -1,11 +1,35 @@
 /** What an objective is to the rest of training: how blocks become the inputs of a step, and the loss made of them. */
-import type { BlockStore } from '#data/block-store.js';
+import type { Block } from '#data/packing.js';
 import type { Tensor } from '#jit/ops.js';
 import type { ProgramInputs, ProgramSpec } from '#jit/trace.js';
 import type { LoraModel } from '#lora/lora-model.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
 import type { StepShape } from '#training/step-shape.js';
+
+/** Prepared blocks by number. */
+export interface BlockSource {
+  readonly blockCount: number;
+  /** Tokens in a block. */
+  readonly blockLength: number;
+  readonly readBlock: (index: number) => Block;
+  /** What the reference said of a block, for objectives that have one. */
+  readonly referenceOf?: (index: number) => Float32Array;
+}
+
+/** What an objective asks of the model before the first step, once for every block. */
+export interface Reference {
+  /** The adapter that training starts from, if it starts from one, or always the base model. */
+  readonly from: 'start' | 'base';
+  /** Numbers that are kept of a block of so many tokens. */
+  valuesPerBlock(blockLength: number): number;
+  dataSpec(shape: StepShape): ProgramSpec['data'];
+  /** The numbers of a micro-batch as one vector. */
+  forward(model: LoraModel, data: ProgramInputs['data'], shape: StepShape): Tensor;
+  inputs(source: BlockSource, indices: readonly number[], shape: StepShape): Record<string, NumericArray>;
+  /** Of the vector, what is kept of one block of the micro-batch. */
+  valuesOf(values: Float32Array, order: number, shape: StepShape): Float32Array;
+}
 
 /** A micro-batch, read and not yet laid out. */
 export interface StepBatch {
@@ -40,9 +64,11 @@ export interface Objective extends StepObjective {
   /** What its graphs depend on beside the model and the shape of a batch; plain JSON. */
   readonly graphKey: unknown;
   /** Blocks by number as one micro-batch; missing ones are empty. */
-  readBatch(store: BlockStore, indices: readonly number[], shape: StepShape): StepBatch;
+  readBatch(source: BlockSource, indices: readonly number[], shape: StepShape): StepBatch;
   /** Its metrics of a step, as declared. */
   stepMetrics(means: Means): Record<string, number>;
   /** Its metrics of an evaluation, as declared. */
   evaluationMetrics(means: Means): Record<string, number>;
+  /** Undefined for objectives that compare with nothing. */
+  readonly reference?: Reference;
 }

@@ -28,6 +28,8 @@ export interface ObjectiveDeclaration {
   readonly title: string;
   /** `method`, with a default for every option. */
   readonly method: z.ZodObject<{ readonly type: z.ZodLiteral<string> }>;
+  /** What to give for each option of the method. */
+  readonly fixes: Readonly<Record<string, string>>;
   /** What it measures of a step beside what every objective has (see metrics.ts). */
   readonly stepMetrics: z.ZodObject;
   /** Likewise of an evaluation. */
@@ -37,4 +39,6 @@ export interface ObjectiveDeclaration {
   readonly charts: readonly ChartHint[];
   /** Metrics that checkpoints show, by the name that they have there after `train_` and `full_valid_`. */
   readonly checkpointMetrics: Readonly<Record<string, string>>;
+  /** What is usual where the options say `auto`: the peak learning rate of a model of width 4,096, and the epochs. */
+  readonly usual: { readonly learningRate: number; readonly epochs: number; readonly what: string };
 }

@@ -9,6 +9,7 @@ export const nextTokenDeclaration = {
   type: 'supervised',
   title: 'Supervised: write like the data',
   method: z.strictObject({ type: z.literal('supervised') }),
+  fixes: {},
   stepMetrics: z.object({ accuracy }),
   evaluationMetrics: z.object({
     accuracy,
@@ -33,4 +34,5 @@ export const nextTokenDeclaration = {
     },
   ],
   checkpointMetrics: { accuracy: 'mean_token_accuracy' },
+  usual: { learningRate: 2e-4, epochs: 3, what: 'LoRA' },
 } as const satisfies ObjectiveDeclaration;

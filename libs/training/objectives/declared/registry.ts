@@ -1,9 +1,10 @@
 /** The objectives that there are, as they are declared. A new one is a file beside this one and an entry in the list. */
 import { z } from 'zod';
 import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
+import { dpoDeclaration } from '#training/objectives/declared/dpo.js';
 import { nextTokenDeclaration } from '#training/objectives/declared/next-token.js';
 
-const declared = [nextTokenDeclaration] as const;
+const declared = [nextTokenDeclaration, dpoDeclaration] as const;
 
 type Declared = (typeof declared)[number];
 type Methods<List extends readonly { readonly method: z.ZodObject }[]> = {
