@@ -12,6 +12,7 @@ import { crc32 } from 'node:zlib';
 import * as z from 'zod';
 import { LowrankError } from '#base/errors.js';
 import type { Block } from '#data/packing.js';
+import { rowKinds } from '#data/rows/row.js';
 
 /** Part of a prepared file's name: to be raised whenever the same input is to give other bytes. */
 export const FORMAT_VERSION = 3;
@@ -27,7 +28,7 @@ const lengths = z.object({ min: count, median: count, p90: count, max: count });
 
 /** What preparing a data set did: the packing, and what else a person should know. */
 export const preparationReport = z.object({
-  kind: z.enum(['chat', 'completion', 'text']),
+  kind: z.enum(rowKinds),
   examples: count,
   blocks: count,
   tokens: count,

@@ -13,10 +13,18 @@ export interface TrainingMessage extends ChatMessage {
   readonly weight?: 0 | 1 | null;
 }
 
+/** A part of an example that is read for itself. */
+export interface Sequence {
+  readonly name: string;
+  readonly length: number;
+}
+
 /** Tokens, and for each whether the model is trained to predict it (1) or only reads it (0). */
 export interface EncodedExample {
   readonly ids: readonly number[];
   readonly trained: Uint8Array;
+  /** Of an example of several sequences that do not see each other, each with its name, one after the other in `ids`. */
+  readonly sequences?: readonly Sequence[];
   /** What of the row the tokens do not show. */
   readonly notes?: readonly RowNote[];
 }

@@ -245,8 +245,11 @@ describe('files that are something else', () => {
     ['TSV', 'prompt\tcompletion\na\tb\n', 'one JSON object a line'],
     ['a ShareGPT row', '{"conversations": [{"from": "human", "value": "a"}]}', '"from" to "role"'],
     ['an Alpaca row', '{"instruction": "a", "input": "", "output": "b"}', 'assistant message'],
-    ['a preference (DPO) row', '{"prompt": "a", "chosen": "b", "rejected": "c"}', 'preferred answer'],
-    ['a preference (DPO) row', '{"input": {"messages": []}, "preferred_completion": []}', 'preferred answer'],
+    [
+      'a preference (DPO) row',
+      '{"input": {"messages": []}, "preferred_completion": []}',
+      '"preferred_output"',
+    ],
     ['tokenized already', '{"input_ids": [1, 2]}', 'Give the text'],
   ])('names %s and says what to do, once', async (name, content, fix) => {
     const problems = await problemsOf(

@@ -11,6 +11,7 @@ import { type DataWarning, NoteCounter } from '#data/row-notes.js';
 import { contentsOf } from '#data/rows/contents.js';
 import { readRecord } from '#data/rows/registry.js';
 import type { NumberedRow, Row, RowKind } from '#data/rows/row.js';
+import type { RowReading } from '#data/rows/row-reading.js';
 
 export interface DatasetOptions {
   /** What problems call the file; its own name by default, and needed for bytes that have none. */
@@ -18,6 +19,8 @@ export interface DatasetOptions {
   /** Longest line in bytes, 16 MiB by default. Longer ones are a problem and are not read into memory. */
   readonly maxLineBytes?: number;
   readonly signal?: AbortSignal;
+  /** Kinds of rows that can be used; all unless given. */
+  readonly reading?: RowReading;
 }
 
 /** What a data set holds. */
@@ -51,7 +54,10 @@ export class DatasetReader {
   private records = 0;
   private rows = 0;
 
+  private readonly reading: RowReading | undefined;
+
   constructor(source: ByteSource, options: DatasetOptions = {}) {
+    this.reading = options.reading;
     const ownName = typeof source === 'string' ? basename(source) : 'data';
     this.problems = new ProblemCollector(options.name ?? ownName);
     this.maxRecordBytes = options.maxLineBytes ?? maxLineBytes;
@@ -104,7 +110,7 @@ export class DatasetReader {
   private readRow({ line, fields }: DataRecord): Row | undefined {
     this.records++;
     const report: Report = (field, code, message) => this.problems.add(line, field, code, message);
-    const read = readRecord(fields, report);
+    const read = readRecord(fields, report, this.reading);
     if (!read.row) {
       // All of the file is of another tool: one problem says so, hundreds would hide it.
       if (read.isForeign && this.rows === 0) this.problems.stop();

@@ -12,9 +12,10 @@ import type { Tokenizer } from '#data/tokenizer.js';
  *
  * - chat: rendered by the template, the assistant's turns are learned (see encodeChat);
  * - completion: prompt and completion as one text, the completion is learned, with the end-of-text token after it;
- * - text: all is learned, with the end-of-text token after it.
+ * - text: all is learned, with the end-of-text token after it;
+ * - preference: both answers with their prompt, as two sequences.
  *
- * The last two begin with the ids that the tokenizer puts in front of a text, unless the text brings them itself. A token that reaches from the prompt
+ * Completions and texts begin with the ids that the tokenizer puts in front of a text, unless the text brings them itself. A token that reaches from the prompt
  * into the completion is learned. The end-of-text token is not added where the text ends with it already, nor where
  * the tokenizer has none. Throws ChatTemplateError if the template refuses the messages.
  */
@@ -28,6 +29,19 @@ export function encodeRow(row: Row, tokenizer: Tokenizer, template: ChatTemplate
     }
     case 'text':
       return frame(tokenizer, row.text, 0);
+    case 'preference': {
+      const chosen = encodeRow(row.chosen, tokenizer, template);
+      const rejected = encodeRow(row.rejected, tokenizer, template);
+      return {
+        ids: [...chosen.ids, ...rejected.ids],
+        trained: Uint8Array.from([...chosen.trained, ...rejected.trained]),
+        sequences: [
+          { name: 'chosen', length: chosen.ids.length },
+          { name: 'rejected', length: rejected.ids.length },
+        ],
+        notes: [...(chosen.notes ?? []), ...(rejected.notes ?? [])],
+      };
+    }
     default:
       return row satisfies never;
   }
@@ -65,12 +79,35 @@ export function encodeNumberedRow(
     problems.add(line, '', 'nothing_to_learn', explainNothingToLearn(example.notes));
   } catch (error) {
     if (!(error instanceof ChatTemplateError)) throw error;
-    problems.add(line, 'messages', error.code, `the model's chat template says: ${error.reason}`);
+    problems.add(
+      line,
+      row.kind === 'chat' ? 'messages' : '',
+      error.code,
+      `the model's chat template says: ${error.reason}`,
+    );
   }
   return undefined;
 }
 
-/** Whether an example has a token to learn: the first token of a text is never predicted. */
-export function hasTarget({ trained }: EncodedExample): boolean {
-  return trained.includes(1, 1);
+/** Whether the chat template renders a row. */
+export function isRendered(row: Row): boolean {
+  return row.kind === 'preference' ? isRendered(row.chosen) : row.kind === 'chat';
+}
+
+/** Whether an example has a token to learn in each of its sequences: the first token of one is never predicted. */
+export function hasTarget(example: EncodedExample): boolean {
+  return sequencesOf(example).every(({ trained }) => trained.includes(1, 1));
+}
+
+/** The sequences of an example, each for itself. */
+export function sequencesOf(example: EncodedExample): Pick<EncodedExample, 'ids' | 'trained'>[] {
+  const { ids, trained, sequences } = example;
+  if (!sequences) return [example];
+  let start = 0;
+  return sequences.map(({ length }) => {
+    const end = start + length;
+    const own = { ids: ids.slice(start, end), trained: trained.subarray(start, end) };
+    start = end;
+    return own;
+  });
 }

@@ -1,5 +1,5 @@
 /** Packs examples of any length into blocks of one length, as compiled training steps need them. */
-import { hasTarget } from '#data/examples.js';
+import { hasTarget, sequencesOf } from '#data/examples.js';
 import type { EncodedExample } from '#data/chat.js';
 import { LengthCounter, type LengthStatistics } from '#data/length-counter.js';
 
@@ -17,6 +17,8 @@ export interface PackingOptions {
   readonly blockLength: number;
   /** Whether examples share blocks; otherwise each has a block of its own. */
   readonly packing: boolean;
+  /** Most examples in a block; any number unless given. */
+  readonly maxExamples?: number;
 }
 
 /** What packing did. Token counts are of what stands in the blocks unless said otherwise. */
@@ -45,8 +47,41 @@ export interface PackingReport {
 const WINDOW_TOKENS = 4_000_000;
 const MOST_OPEN_BLOCKS = 64;
 
+type Tokens = Pick<EncodedExample, 'ids' | 'trained'>;
+
+/** Sequences that lost their ends so that they have `most` tokens together: the longest ones lose first. */
+function cutSequences(sequences: readonly Tokens[], most: number): Tokens[] {
+  let left = most;
+  const lengths = new Map<Tokens, number>();
+  const byLength = sequences.toSorted((a, b) => a.ids.length - b.ids.length);
+  for (const [done, sequence] of byLength.entries()) {
+    const length = Math.min(sequence.ids.length, Math.floor(left / (sequences.length - done)));
+    lengths.set(sequence, length);
+    left -= length;
+  }
+  return sequences.map((sequence) => ({
+    ids: sequence.ids.slice(0, lengths.get(sequence)),
+    trained: sequence.trained.slice(0, lengths.get(sequence)),
+  }));
+}
+
+/** An example with at most so many tokens. */
+export function cutExample(example: EncodedExample, most: number): EncodedExample {
+  if (example.ids.length <= most) return example;
+  const kept = cutSequences(sequencesOf(example), most);
+  return {
+    ...example,
+    ids: kept.flatMap(({ ids }) => ids),
+    trained: Uint8Array.from(kept.flatMap(({ trained }) => [...trained])),
+    ...(example.sequences && {
+      sequences: example.sequences.map(({ name }, i) => ({ name, length: kept[i]!.ids.length })),
+    }),
+  };
+}
+
 interface OpenBlock extends Block {
   used: number;
+  exampleCount: number;
   segmentCount: number;
 }
 
@@ -87,20 +122,20 @@ export class BlockPacker {
     const { length } = example.ids;
     this.counter.add(length);
     if (length <= blockLength) {
-      this.place(example.ids, example.trained);
+      this.place(sequencesOf(example));
     } else if (maySplit) {
       this.counts.splitExamples++;
       // A piece begins with the last token of the one before, so that each token but the first is predicted once.
       for (let start = 0; start < length - 1; start += blockLength - 1) {
         const end = start + blockLength;
-        this.place(example.ids.slice(start, end), example.trained.slice(start, end));
+        this.place([{ ids: example.ids.slice(start, end), trained: example.trained.slice(start, end) }]);
       }
     } else {
-      const kept = { ids: example.ids.slice(0, blockLength), trained: example.trained.slice(0, blockLength) };
-      if (hasTarget(kept)) {
+      const kept = cutSequences(sequencesOf(example), blockLength);
+      if (kept.every(hasTarget)) {
         this.counts.truncatedExamples++;
         this.counts.droppedTokens += length - blockLength;
-        this.place(kept.ids, kept.trained);
+        this.place(kept);
       } else {
         this.counts.droppedExamples++;
         this.counts.droppedTokens += length;
@@ -120,20 +155,24 @@ export class BlockPacker {
     };
   }
 
-  private place(ids: readonly number[], trained: Uint8Array): void {
-    const block = this.blockFor(ids.length);
-    const start = block.used;
-    block.segmentCount++;
-    block.tokens.set(ids, start);
-    block.segments.fill(block.segmentCount, start, start + ids.length);
-    block.trained.set(trained, start);
-    block.trained[start] = 0;
-    block.used += ids.length;
-    this.counts.tokens += ids.length;
-    for (let i = 1; i < ids.length; i++) this.counts.trainedTokens += trained[i]!;
+  private place(sequences: readonly Tokens[]): void {
+    const { blockLength, packing, maxExamples = Infinity } = this.options;
+    const block = this.blockFor(sequences.reduce((sum, { ids }) => sum + ids.length, 0));
+    block.exampleCount++;
+    for (const { ids, trained } of sequences) {
+      const start = block.used;
+      block.segmentCount++;
+      block.tokens.set(ids, start);
+      block.segments.fill(block.segmentCount, start, start + ids.length);
+      block.trained.set(trained, start);
+      block.trained[start] = 0;
+      block.used += ids.length;
+      this.counts.tokens += ids.length;
+      for (let i = 1; i < ids.length; i++) this.counts.trainedTokens += trained[i]!;
+    }
     // No example has fewer than 2 tokens.
-    const isFull = block.used > this.options.blockLength - 2;
-    if (isFull || !this.options.packing) this.closeAt(this.open.indexOf(block));
+    const isFull = block.used > blockLength - 2 || block.exampleCount >= maxExamples;
+    if (isFull || !packing) this.closeAt(this.open.indexOf(block));
   }
 
   private blockFor(length: number): OpenBlock {
@@ -152,6 +191,7 @@ export class BlockPacker {
       segments: new Int32Array(blockLength),
       trained: new Uint8Array(blockLength),
       used: 0,
+      exampleCount: 0,
       segmentCount: 0,
     };
     this.open.push(block);

@@ -9,7 +9,7 @@ import { encodeBlock, encodeFooter, FORMAT_VERSION, type PreparationReport } fro
 import { BlockStore } from '#data/block-store.js';
 import type { ChatTemplate } from '#data/chat-template.js';
 import { DatasetReader, type DatasetOptions, type DatasetSummary } from '#data/dataset.js';
-import { encodeNumberedRow } from '#data/examples.js';
+import { encodeNumberedRow, isRendered } from '#data/examples.js';
 import { BlockPacker, type PackingReport } from '#data/packing.js';
 import { NoteCounter, warnOfUnknownFields } from '#data/row-notes.js';
 import type { Tokenizer } from '#data/tokenizer.js';
@@ -69,8 +69,13 @@ async function build(
   const reader = new DatasetReader(options.file, options);
   const output = await AtomicFile.create(path);
   try {
-    const packer = new BlockPacker(options, (block) => output.append(encodeBlock(block)));
+    const { blockLength, packing, reading } = options;
+    const maxExamples = reading?.examplesPerBlock?.(blockLength);
+    const packer = new BlockPacker({ blockLength, packing, maxExamples }, (block) =>
+      output.append(encodeBlock(block)),
+    );
     const notes = new NoteCounter();
+    let usesTemplate = false;
     for await (const rows of reader.batches()) {
       // Somebody who goes on writing to the file must not keep this going for ever.
       if (reader.bytesRead > size) throw changed(options.file);
@@ -80,6 +85,7 @@ async function build(
         const example = encodeNumberedRow(row, options, reader.problems);
         if (!example) continue;
         notes.add(example.notes);
+        usesTemplate ||= isRendered(row.row);
         if (reader.problems.isEmpty) packer.add(example, { maySplit: row.row.kind === 'text' });
       }
       await output.flush();
@@ -99,8 +105,7 @@ async function build(
         { details: { ...packed } },
       );
     }
-    const report = reportOf(packed, summary, notes, options);
-    const { blockLength } = options;
+    const report = reportOf(packed, summary, { notes, usesTemplate }, options);
     output.append(
       encodeFooter({ version: FORMAT_VERSION, digest, blockLength, blockCount: packed.blocks, report }),
     );
@@ -119,7 +124,7 @@ function changed(file: string): LowrankError {
 function reportOf(
   packed: PackingReport,
   { kind, unknownFields, rows }: DatasetSummary,
-  notes: NoteCounter,
+  { notes, usesTemplate }: { readonly notes: NoteCounter; readonly usesTemplate: boolean },
   { tokenizer, template, blockLength }: PrepareOptions,
 ): PreparationReport {
   const warnings: PreparationReport['warnings'] = notes.warnings(rows);
@@ -140,12 +145,12 @@ function reportOf(
   );
   warn(splitExamples > 0, 'split_examples', `${splitExamples} texts were cut into pieces to fit ${limit}.`);
   warn(
-    !tokenizer.special.eos && (kind !== 'chat' || template.isDefault),
+    !tokenizer.special.eos && (!usesTemplate || template.isDefault),
     'no_eos_token',
     'The tokenizer has no end-of-text token, so the model is not taught where to stop.',
   );
   warn(
-    kind === 'chat' && template.isDefault,
+    usesTemplate && template.isDefault,
     'default_template',
     'The model has no chat template; the plain default one is used. Clients must use the same.',
   );
@@ -165,11 +170,12 @@ export async function digestsOfVersions(options: PrepareOptions): Promise<string
 }
 
 function digestOf(
-  { tokenizer, template, blockLength, packing }: PrepareOptions,
+  { tokenizer, template, blockLength, packing, reading }: PrepareOptions,
   sha256: string,
   version = FORMAT_VERSION,
 ): string {
-  const inputs = [version, sha256, tokenizer.digest, template.digest, blockLength, packing];
+  const inputs: unknown[] = [version, sha256, tokenizer.digest, template.digest, blockLength, packing];
+  if (reading?.key !== undefined) inputs.push(reading.key, reading.examplesPerBlock?.(blockLength) ?? null);
   return createHash('sha256').update(JSON.stringify(inputs)).digest('hex');
 }
 

@@ -1,18 +1,32 @@
 /** An example as text for people, with what is learned marked. */
 import type { EncodedExample } from '#data/chat.js';
+import { sequencesOf } from '#data/examples.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 
-/** A stretch of text; `trained` says that the model is taught to write it. */
+/** A stretch of text; `trained` says that the model is taught to write it, or to prefer it or not to. */
 export interface ExamplePiece {
   readonly text: string;
   readonly trained: boolean;
+  /** Name of the sequence that it belongs to, where an example has several. */
+  readonly sequence?: string;
 }
 
 /**
  * The text that the tokens of an example stand for, special tokens written out, in alternating pieces. Joined, the
  * pieces are the decoded example. Where the edge falls inside a character, the character goes to the later piece.
  */
-export function renderExample({ ids, trained }: EncodedExample, tokenizer: Tokenizer): ExamplePiece[] {
+export function renderExample(example: EncodedExample, tokenizer: Tokenizer): ExamplePiece[] {
+  const { sequences } = example;
+  if (!sequences) return renderSequence(example, tokenizer);
+  return sequencesOf(example).flatMap((tokens, i) =>
+    renderSequence(tokens, tokenizer).map((piece) => ({ ...piece, sequence: sequences[i]!.name })),
+  );
+}
+
+function renderSequence(
+  { ids, trained }: Pick<EncodedExample, 'ids' | 'trained'>,
+  tokenizer: Tokenizer,
+): ExamplePiece[] {
   const whole = tokenizer.decode(ids);
   const pieces: ExamplePiece[] = [];
   let shown = 0;

@@ -1,5 +1,5 @@
 /** Heads of data sets that were read lately: the next plan on the same data needs no file. */
-import { type DataHead, type HeadSource, readHead, type TextCodec } from '#training/data-head.js';
+import { codecKey, type DataHead, type HeadSource, readHead, type RowCodec } from '#training/data-head.js';
 
 /** Tokens that are kept in all; each takes some ten bytes. */
 const maxTokens = 4_000_000;
@@ -8,7 +8,7 @@ export class DataHeads {
   /** By file and what encodes it, the last used at the end. */
   private readonly kept = new Map<string, { readonly head: DataHead; readonly tokens: number }>();
 
-  find(sha256: string, codec: TextCodec): DataHead | undefined {
+  find(sha256: string, codec: RowCodec): DataHead | undefined {
     const key = keyOf(sha256, codec);
     const known = this.kept.get(key);
     if (!known) return undefined;
@@ -18,7 +18,7 @@ export class DataHeads {
   }
 
   /** Reads a head and keeps it. Throws as `readHead`. */
-  async read(sha256: string, source: HeadSource, codec: TextCodec, signal?: AbortSignal): Promise<DataHead> {
+  async read(sha256: string, source: HeadSource, codec: RowCodec, signal?: AbortSignal): Promise<DataHead> {
     const head = await readHead(source, codec, { signal });
     const tokens = head.examples.reduce((sum, { ids }) => sum + ids.length, 0);
     this.kept.set(keyOf(sha256, codec), { head, tokens });
@@ -33,6 +33,6 @@ export class DataHeads {
   }
 }
 
-function keyOf(sha256: string, { tokenizer, template }: TextCodec): string {
-  return `${sha256} ${tokenizer.digest} ${template.digest}`;
+function keyOf(sha256: string, codec: RowCodec): string {
+  return `${sha256} ${codecKey(codec)}`;
 }

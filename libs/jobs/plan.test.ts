@@ -7,6 +7,7 @@ import { knownModel } from '#jobs/known-models.js';
 import { planJob, type PlanRequest } from '#jobs/plan.js';
 import { PlanError } from '#jobs/plan-problems.js';
 import { type DataHead, headBytes, readHead } from '#training/data-head.js';
+import { readingOf } from '#training/objectives/declared/registry.js';
 import { parsedTrainingOptions } from '#training/options.js';
 import { showExamples } from '#training/measure-head.js';
 import { writeTinyJob } from '../../test/e2e/tiny-job.js';
@@ -36,7 +37,10 @@ function asking(body: object, initAdapter: PlanRequest['initAdapter'] = null): P
 }
 afterAll(() => rm(folder, { recursive: true }));
 
-const codec = async () => (await knownModel(request.base.folder, request.base.identity)).codec();
+const codec = async () => ({
+  ...(await (await knownModel(request.base.folder, request.base.identity)).codec()),
+  reading: readingOf({ type: 'supervised' }),
+});
 
 function headOf(content: string): () => Promise<DataHead> {
   const bytes = Buffer.from(content);

@@ -24,6 +24,7 @@ import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
 import type { DataHead } from '#training/data-head.js';
 import type { Choice } from '#training/events.js';
 import { type DataMeasure, lengthsOf, measureHead } from '#training/measure-head.js';
+import { declarationOf } from '#training/objectives/declared/registry.js';
 import { maxLearningRate, type TrainingOptions } from '#training/options.js';
 import { planBatch, planBlocks, planSteps, requireContext } from '#training/plan-options.js';
 
@@ -142,6 +143,7 @@ function withMultiplier(
   const usual = chooseLearningRate(
     new ChoiceBook({ ...options, learning_rate: 'auto' }),
     base.config.hiddenSize,
+    declarationOf(options.method).usual,
   );
   const rate = Number((usual * multiplier).toPrecision(12));
   if (rate <= maxLearningRate) return { ...options, learning_rate: rate };

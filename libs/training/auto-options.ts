@@ -4,6 +4,8 @@
  * limit and the threads depend on the machine.
  */
 import type { Choice } from '#training/events.js';
+import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
+import { declarationOf } from '#training/objectives/declared/registry.js';
 import type { TrainingOptions } from '#training/options.js';
 
 type AutoOption = {
@@ -98,26 +100,31 @@ export function chooseBatchSize(
 const wantedSteps = 100;
 const manySteps = 1000;
 
-/** 3 epochs; up to 10 while that makes fewer than 100 steps, 1 where one alone makes 1,000. */
-function chooseEpochs(book: ChoiceBook, stepsPerEpoch: number): number {
+/** As many as are usual; up to 10 while that makes fewer than 100 steps, 1 where one alone makes 1,000. */
+function chooseEpochs(book: ChoiceBook, stepsPerEpoch: number, usual: number): number {
   return book.pick('n_epochs', () => {
     if (stepsPerEpoch >= manySteps) return { value: 1, reason: `one epoch makes ${stepsPerEpoch} steps` };
-    const value = Math.min(10, Math.max(3, Math.ceil(wantedSteps / stepsPerEpoch)));
+    const value = Math.min(10, Math.max(usual, Math.ceil(wantedSteps / stepsPerEpoch)));
     return {
       value,
-      reason: value === 3 ? 'usual for fine-tuning' : `small data: one epoch makes ${stepsPerEpoch} steps`,
+      reason:
+        value === usual ? 'usual for fine-tuning' : `small data: one epoch makes ${stepsPerEpoch} steps`,
     };
   });
 }
 
 /**
- * QLoRA's 2e-4 at the width of a 7B model (4,096), more for narrower models by the square root, as QLoRA's own 1e-4 at
- * 8,192 has it too (Dettmers et al. 2023, table 9). One significant digit.
+ * What is usual at the width of a 7B model (4,096), such as QLoRA's 2e-4, and more for narrower models by the square root,
+ * as QLoRA's own 1e-4 at 8,192 has it too (Dettmers et al. 2023, table 9). One significant digit.
  */
-export function chooseLearningRate(book: ChoiceBook, hiddenSize: number): number {
+export function chooseLearningRate(
+  book: ChoiceBook,
+  hiddenSize: number,
+  { learningRate, what }: ObjectiveDeclaration['usual'],
+): number {
   return book.pick('learning_rate', () => ({
-    value: Number((2e-4 * Math.sqrt(4096 / hiddenSize)).toPrecision(1)),
-    reason: `2e-4 is usual for LoRA at width 4096, this model has ${hiddenSize}`,
+    value: Number((learningRate * Math.sqrt(4096 / hiddenSize)).toPrecision(1)),
+    reason: `${learningRate.toExponential()} is usual for ${what} at width 4096, this model has ${hiddenSize}`,
   }));
 }
 
@@ -149,16 +156,17 @@ export function chooseSchedule(
   options: TrainingOptions,
   { hiddenSize, blocks, batchSize, validationBatches }: RunFacts,
 ) {
+  const { usual } = declarationOf(options.method);
   const blocksPerStep = batchSize * options.gradient_accumulation_steps;
   const stepsPerEpoch = blocks / blocksPerStep;
   const epochs =
     options.max_steps === null
-      ? chooseEpochs(book, Number(stepsPerEpoch.toPrecision(3)))
+      ? chooseEpochs(book, Number(stepsPerEpoch.toPrecision(3)), usual.epochs)
       : options.max_steps / stepsPerEpoch;
   const totalSteps = options.max_steps ?? Math.max(1, Math.ceil(epochs * stepsPerEpoch - 1e-9));
   const tenth = Math.ceil(totalSteps / 10);
   return {
-    learning_rate: chooseLearningRate(book, hiddenSize),
+    learning_rate: chooseLearningRate(book, hiddenSize, usual),
     warmup_steps: chooseWarmup(book, options, totalSteps),
     n_epochs: epochs,
     max_steps: totalSteps,

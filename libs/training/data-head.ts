@@ -7,6 +7,7 @@ import { DatasetReader } from '#data/dataset.js';
 import { encodeNumberedRow } from '#data/examples.js';
 import { type DataWarning, NoteCounter, warnOfUnknownFields } from '#data/row-notes.js';
 import { LowrankError } from '#base/errors.js';
+import type { RowReading } from '#data/rows/row-reading.js';
 import type { ChatTemplate } from '#data/chat-template.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 
@@ -14,6 +15,16 @@ import type { Tokenizer } from '#data/tokenizer.js';
 export interface TextCodec {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
+}
+
+/** What turns rows into examples. */
+export interface RowCodec extends TextCodec {
+  readonly reading: RowReading;
+}
+
+/** Names what a codec makes of rows. */
+export function codecKey({ tokenizer, template, reading }: RowCodec): string {
+  return `${tokenizer.digest} ${template.digest} ${reading.key ?? ''}`;
 }
 
 /** As much of a file as is looked at. */
@@ -25,6 +36,8 @@ export interface DataHead {
   readonly firstLines: readonly number[];
   /** Whether examples are texts, which may be cut into pieces. */
   readonly maySplit: boolean;
+  /** See `RowReading`. */
+  readonly examplesPerBlock: RowReading['examplesPerBlock'];
   /** Whether the file is longer, so that counts are estimates. */
   readonly isPart: boolean;
   /** By how much the file is longer than what was looked at; 1 where that is all of it. */
@@ -56,7 +69,7 @@ export interface HeadOptions {
 /** Reads and encodes the whole lines of a head. Throws DataError with the problems in it, and the signal's reason. */
 export async function readHead(
   { name, bytes, head }: HeadSource,
-  { tokenizer, template }: TextCodec,
+  { tokenizer, template, reading }: RowCodec,
   { signal, maxExamples = Infinity }: HeadOptions = {},
 ): Promise<DataHead> {
   const isPart = bytes > head.length;
@@ -64,7 +77,7 @@ export async function readHead(
   if (content.length === 0 && isPart) {
     throw new LowrankError('line_too_long', `${name}: the first line is longer than ${headBytes} bytes`);
   }
-  const reader = new DatasetReader(once(content), { name, signal });
+  const reader = new DatasetReader(once(content), { name, signal, reading });
   const { problems } = reader;
   const examples: EncodedExample[] = [];
   const firstLines: number[] = [];
@@ -87,7 +100,9 @@ export async function readHead(
     ...notes.warnings(examples.length, { isPart }),
     ...warnOfUnknownFields(problems.isEmpty ? reader.summary().unknownFields : {}),
   ];
-  return { examples, firstLines, maySplit, isPart, share: isPart ? bytes / content.length : 1, warnings };
+  const { examplesPerBlock } = reading;
+  const share = isPart ? bytes / content.length : 1;
+  return { examples, firstLines, maySplit, examplesPerBlock, isPart, share, warnings };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What a training run tells while it runs: schemas and types in one. Field names follow transformers' logs. */
 import { z } from 'zod';
 import { preparationReport } from '#data/block-file.js';
+import { examplePiece } from '#training/example-piece.js';
 import { chosenOptions } from '#training/chosen-options.js';
 import { evaluationMetrics, sample, stepMetrics } from '#training/metrics.js';
 
@@ -34,7 +35,7 @@ export type MemoryPrediction = z.infer<typeof memoryPrediction>;
 const trainingEvents = [
   z.object({
     type: z.literal('progress'),
-    stage: z.enum(['hash', 'data', 'compile', 'load', 'evaluate']),
+    stage: z.enum(['hash', 'data', 'compile', 'reference', 'load', 'evaluate']),
     done: z.number(),
     total: z.number(),
   }),
@@ -45,7 +46,7 @@ const trainingEvents = [
     validation: preparationReport.nullable(),
     block_length: z.int(),
     /** The first example as the model reads it, in pieces; trained pieces are what it learns to write. */
-    example: z.array(z.object({ text: z.string(), trained: z.boolean() })),
+    example: z.array(examplePiece),
   }),
   z.object({
     type: z.literal('plan'),

@@ -1,6 +1,6 @@
 /** Counts the tokens and blocks of a data set from its beginning, as training will count them from all of it. */
 import { LengthCounter, type LengthHistogram, type LengthStatistics } from '#data/length-counter.js';
-import { BlockPacker } from '#data/packing.js';
+import { BlockPacker, cutExample } from '#data/packing.js';
 import { type ExamplePiece, renderExample } from '#data/render-example.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import type { DataHead } from '#training/data-head.js';
@@ -51,7 +51,8 @@ export function measureHead(
 ): DataMeasure {
   const lengths = lengthsOf(head);
   const histogram = lengths.histogram(maxBins);
-  const packer = new BlockPacker({ blockLength, packing }, () => undefined);
+  const maxExamples = head.examplesPerBlock?.(blockLength);
+  const packer = new BlockPacker({ blockLength, packing, maxExamples }, () => undefined);
   for (const example of head.examples) packer.add(example, { maySplit: head.maySplit });
   const report = packer.finish();
   const scaled = (count: number) => Math.round(count * head.share);
@@ -71,11 +72,11 @@ export function measureHead(
 /** The first examples as the model reads them, each up to `maxTokens`. */
 export function showExamples(head: DataHead, tokenizer: Tokenizer, maxTokens: number): ShownExample[] {
   return head.firstLines.map((line, i) => {
-    const { ids, trained } = head.examples[i]!;
-    const kept = { ids: ids.slice(0, maxTokens), trained: trained.slice(0, maxTokens) };
+    const example = head.examples[i]!;
+    const kept = cutExample(example, maxTokens);
     return {
       line,
-      tokens: ids.length,
+      tokens: example.ids.length,
       shownTokens: kept.ids.length,
       pieces: renderExample(kept, tokenizer),
     };

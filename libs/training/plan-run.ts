@@ -92,6 +92,7 @@ export async function planRun(
       ),
     },
     optimizer: optimizerOptions(options, layout),
+    refersToAdapter: objective.reference?.from === 'start' && job.initAdapter !== null,
   });
   const wanted = earlier?.batch_size ?? planBatch(book, options, facts);
   const steps = stepsOf(accumulation, validation !== undefined);
@@ -120,7 +121,7 @@ export async function planRun(
               onEvent({
                 type: 'progress',
                 stage: 'compile',
-                done: steps.indexOf(name),
+                done: Math.max(0, steps.indexOf(name)),
                 total: steps.length,
               }),
           }),

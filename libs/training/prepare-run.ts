@@ -22,13 +22,14 @@ import type { OutputFolder, RunRecord } from '#training/output-folder.js';
 import type { RunIdentity } from '#training/run-state.js';
 import { requireSameCount, requireSameRun } from '#training/same-run.js';
 import { type StartingAdapter, startingAdapter } from '#training/starting-adapter.js';
-import type { TextCodec } from '#training/data-head.js';
+import type { RowCodec } from '#training/data-head.js';
+import { readingOf } from '#training/objectives/declared/registry.js';
 import { planBlocks } from '#training/plan-options.js';
 import { firstExample, surveyDataset } from '#training/training-data.js';
 
 export interface PreparedRun {
   readonly base: ModelFolder;
-  readonly codec: TextCodec;
+  readonly codec: RowCodec;
   readonly adapter: StartingAdapter;
   readonly layout: FlatLayout;
   readonly training: BlockStore;
@@ -71,7 +72,7 @@ export async function prepareRun(
   const tokenizer = await loadTokenizer(job.baseModel);
   const template = await loadChatTemplate(job.baseModel, tokenizer, { now: new Date(templateDate) });
   const { config } = causalModel(base.tree, 'training on the next token');
-  const codec = { tokenizer, template };
+  const codec = { tokenizer, template, reading: readingOf(options.method) };
   const adapter = await startingAdapter(base, job.lora, job.initAdapter, options.seed);
   warnOfUnmatched(adapter, warn);
   for (const note of adapter.notes) warn('init_adapter', `${job.initAdapter}: ${note}`);

@@ -8,7 +8,7 @@ import { OutputFolder } from '#training/output-folder.js';
 import { planRun } from '#training/plan-run.js';
 import { prepareRun } from '#training/prepare-run.js';
 import { hasBackwardPass } from '#training/step-graphs.js';
-import { createStepPrograms, programOf } from '#training/step-programs.js';
+import { createStepPrograms, programOf, type StepName } from '#training/step-programs.js';
 
 /**
  * The graph of every step that a job takes, as it is lowered: after all passes, a node a line. Nothing is trained, and
@@ -24,7 +24,8 @@ export async function printSteps(
   try {
     const { source, steps, chosen } = await planRun(job, run, onEvent);
     const programs = createStepPrograms(source);
-    const texts = steps.map((name) => {
+    const all: StepName[] = source.objective.reference ? ['reference', ...steps] : [...steps];
+    const texts = all.map((name) => {
       const { program, spec } = programOf(programs, name);
       const graph = optimize(trace(program, spec), hasBackwardPass(name) ? chosen.recompute : 0);
       return `## ${name}\n${printGraph(graph)}`;

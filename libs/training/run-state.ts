@@ -57,6 +57,8 @@ export const runIdentity = z.object({
   /** Digests of the prepared data themselves; older checkpoints have none. */
   training_tokens: z.string().optional(),
   validation_tokens: z.string().nullish(),
+  /** Digests of what the reference of the objective says of the data; missing for objectives that have none. */
+  reference: z.array(z.string()).optional(),
 });
 export type RunIdentity = z.infer<typeof runIdentity>;
 

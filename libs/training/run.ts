@@ -1,23 +1,20 @@
 /** From a training job to an adapter. */
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { dropoutSiteNames } from '#lora/adapter-layout.js';
 import type { LoraConfig } from '#lora/config.js';
 import { readModelOrigin } from '#models/model-origin.js';
-import { isEagerDevice } from '#runtime/device.js';
-import { CompiledRunner } from '#runtime/compiled-runner.js';
-import type { Runner } from '#runtime/runner.js';
 import type { TrainedVectors } from '#training/checkpoint.js';
-import { createEagerRunner, openEagerBackend } from '#training/eager-steps.js';
 import type { TrainingEvent, TrainingSummary } from '#training/events.js';
 import { completeJob, type TrainingJob, type TrainingJobInput } from '#training/job.js';
 import { MemoryMeter } from '#training/memory-meter.js';
 import { type LogRecord, MetricsLog } from '#training/metrics-log.js';
+import { eagerBackend, openStepRunner } from '#training/open-runner.js';
 import { OutputFolder } from '#training/output-folder.js';
 import { planRun, type RunPlan } from '#training/plan-run.js';
 import { type PreparedRun, prepareRun } from '#training/prepare-run.js';
 import { publish } from '#training/publish.js';
+import { openRunData } from '#training/run-data.js';
 import {
   type CheckpointState,
   type MachineFacts,
@@ -95,7 +92,9 @@ async function carryOut(
     const metrics = held(await MetricsLog.open(output.metrics, (line) => isDone(line, progress)));
     const samplesLog = held(await MetricsLog.open(output.samples, isSampled));
     const backend = await eagerBackend(job);
-    const engine = new StepEngine(held(createRunner(job, run, plan, backend)), {
+    const data = held(await openRunData(job, run, plan, backend, onEvent, signal));
+    const { training, validation, identity } = data;
+    const engine = new StepEngine(held(openStepRunner(job, run, plan, backend)), {
       objective: plan.source.objective,
       optimizer: plan.source.optimizer,
       rates: plan.rates,
@@ -120,7 +119,7 @@ async function carryOut(
       base_model_name_or_path: job.baseModelName,
       revision: run.adapter.plan.config.revision ?? revision,
     };
-    const { training, validation, identity, templateDate } = run;
+    const { templateDate } = run;
     const { chosen } = plan;
     const { modules } = run.adapter.plan;
     const writeCheckpoint = async (progress: RunProgress, vectors: TrainedVectors): Promise<string> => {
@@ -175,35 +174,6 @@ async function carryOut(
 /** Whether a line of the metrics tells of what the checkpoint holds already. */
 function isDone({ type, step }: LogRecord, progress: RunProgress): boolean {
   return (step as number) <= (type === 'evaluation' ? progress.evaluated_step : progress.step);
-}
-
-async function eagerBackend({ options, tfjsNodeFolder }: TrainingJob): Promise<string | undefined> {
-  if (!isEagerDevice(options.device)) return undefined;
-  return openEagerBackend(options.device, tfjsNodeFolder);
-}
-
-function createRunner(
-  job: TrainingJob,
-  run: PreparedRun,
-  plan: RunPlan,
-  backend: string | undefined,
-): Runner {
-  const initial = {
-    ...run.vectors,
-    ...(plan.steps.includes('optimizerStep') ? { accumulator: new Float32Array(run.layout.size) } : {}),
-  };
-  const { graphs, steps, chosen } = plan;
-  const { device } = job.options;
-  if (!graphs || isEagerDevice(device)) {
-    return createEagerRunner(plan.source, initial, backend!);
-  }
-  const programs = steps.map((name) => [name, graphs.program(name, chosen.recompute)] as const);
-  return new CompiledRunner(Object.fromEntries(programs), initial, {
-    device,
-    threads: chosen.threads,
-    spin: job.exclusive,
-    cacheFolder: join(job.cacheFolder, 'graphs'),
-  });
 }
 
 async function openSamples(

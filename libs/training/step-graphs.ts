@@ -69,6 +69,9 @@ export class StepGraphs {
     const { declaration, graphKey } = objective;
     const learns = { objective: declaration.type, options: graphKey };
     const model = { config: base.config, weights: frozenWeights(base.parameters), layers, shape, ...learns };
+    if (name === 'reference') {
+      return { ...common, ...model, refersToAdapter: this.source.refersToAdapter ?? false };
+    }
     if (name === 'evaluate') return { ...common, ...model };
     return { ...common, ...model, dropout, recompute, ...(name === 'train' ? { optimizer } : {}) };
   }

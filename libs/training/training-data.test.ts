@@ -5,17 +5,19 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BlockStore } from '#data/block-store.js';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
-import type { TextCodec } from '#training/data-head.js';
+import type { RowCodec } from '#training/data-head.js';
+import { readingOf } from '#training/objectives/declared/registry.js';
 import { readBlocks, surveyDataset, tokenCount } from '#training/training-data.js';
 
 const tokenizerFolder = join(import.meta.dirname, '../../test/fixtures/tokenizers/byte-level-llama3');
 
 let folder: string;
-let codec: TextCodec;
+let codec: RowCodec;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'training-data-'));
   const tokenizer = await loadTokenizer(tokenizerFolder);
-  codec = { tokenizer, template: await loadChatTemplate(tokenizerFolder, tokenizer) };
+  const template = await loadChatTemplate(tokenizerFolder, tokenizer);
+  codec = { tokenizer, template, reading: readingOf({ type: 'supervised' }) };
 });
 afterEach(() => rm(folder, { recursive: true }));
 

@@ -15,15 +15,17 @@ import {
   type HeadOptions,
   type HeadSource,
   readHead,
-  type TextCodec,
+  codecKey,
+  type RowCodec,
 } from '#training/data-head.js';
+import { examplePiece } from '#training/example-piece.js';
 import { lengthsOf, showExamples } from '#training/measure-head.js';
 
 const survey = z.object({
   /** In tokens. */
   median: z.int(),
   longest: z.int(),
-  example: z.array(z.object({ text: z.string(), trained: z.boolean() })),
+  example: z.array(examplePiece),
 });
 
 /** A look at the start of a data set: how long its examples are, and the first of them in pieces. */
@@ -44,13 +46,13 @@ const shownTokens = 4096;
  */
 export async function surveyDataset(
   file: string,
-  codec: TextCodec,
+  codec: RowCodec,
   cacheFolder: string,
   signal?: AbortSignal,
 ): Promise<DataSurvey> {
   const source = await fileHead(file);
   const key = createHash('sha256')
-    .update(JSON.stringify([3, source.bytes, codec.tokenizer.digest, codec.template.digest]))
+    .update(JSON.stringify([4, source.bytes, codecKey(codec)]))
     .update(source.head)
     .digest('hex');
   const path = join(cacheFolder, `${key}.survey`);
@@ -69,14 +71,14 @@ export async function surveyDataset(
 }
 
 /** The first example of a data set in pieces; empty if the file begins with something else. */
-export async function firstExample(file: string, codec: TextCodec): Promise<readonly ExamplePiece[]> {
+export async function firstExample(file: string, codec: RowCodec): Promise<readonly ExamplePiece[]> {
   const head = await soundHead(await fileHead(file), codec, { maxExamples: 1 });
   return exampleOf(head, codec);
 }
 
 async function soundHead(
   source: HeadSource,
-  codec: TextCodec,
+  codec: RowCodec,
   options: HeadOptions,
 ): Promise<DataHead | undefined> {
   try {
@@ -94,7 +96,7 @@ function rangeOf(head: DataHead | undefined): { readonly median: number; readonl
   return { median, longest: max };
 }
 
-function exampleOf(head: DataHead | undefined, { tokenizer }: TextCodec): readonly ExamplePiece[] {
+function exampleOf(head: DataHead | undefined, { tokenizer }: RowCodec): readonly ExamplePiece[] {
   return (head && showExamples(head, tokenizer, shownTokens)[0]?.pieces) ?? [];
 }
 

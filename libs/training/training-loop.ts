@@ -1,6 +1,5 @@
 /** The loop of a run: steps, evaluations, sample answers and checkpoints, each at its step and in this order. */
 import { setImmediate } from 'node:timers/promises';
-import type { BlockStore } from '#data/block-store.js';
 import { BlockOrder } from '#data/shuffle.js';
 import { LowrankError } from '#base/errors.js';
 import type { ChosenOptions } from '#training/chosen-options.js';
@@ -10,7 +9,7 @@ import type { TrainingEvent } from '#training/events.js';
 import type { EvaluationMetrics, StepMetrics } from '#training/metrics.js';
 import type { MemoryMeter } from '#training/memory-meter.js';
 import type { MetricsLog } from '#training/metrics-log.js';
-import type { Means, Objective } from '#training/objectives/objective.js';
+import type { BlockSource, Means, Objective } from '#training/objectives/objective.js';
 import type { TrainingOptions } from '#training/options.js';
 import type { RunProgress } from '#training/run-state.js';
 import type { SampleWriter } from '#training/samples.js';
@@ -22,8 +21,8 @@ export interface LoopParts {
   readonly objective: Objective;
   readonly shape: StepShape;
   readonly engine: StepEngine;
-  readonly training: BlockStore;
-  readonly validation: BlockStore | undefined;
+  readonly training: BlockSource;
+  readonly validation: BlockSource | undefined;
   readonly options: TrainingOptions;
   readonly chosen: ChosenOptions;
   readonly metrics: MetricsLog;
@@ -144,7 +143,7 @@ export class TrainingLoop {
     onEvent(line);
   }
 
-  private async evaluate(store: BlockStore, signal: AbortSignal | undefined): Promise<void> {
+  private async evaluate(store: BlockSource, signal: AbortSignal | undefined): Promise<void> {
     const { engine, objective, shape, chosen, metrics, onEvent } = this.parts;
     const { step } = this.progress;
     const sums = engine.zeros();

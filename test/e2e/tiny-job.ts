@@ -60,6 +60,19 @@ function sums(from: number, to: number): string {
   return `${rows.join('\n')}\n`;
 }
 
+/** Sums with a right answer, and one that does not know. */
+function preferences(from: number, to: number): string {
+  const rows = Array.from({ length: to - from }, (_, i) => {
+    const [a, b] = [from + i, (from + i) % 7];
+    return JSON.stringify({
+      input: { messages: [{ role: 'user', content: `What is ${a} plus ${b}?` }] },
+      preferred_output: [{ role: 'assistant', content: `It is ${a + b}.` }],
+      non_preferred_output: [{ role: 'assistant', content: `Who knows about ${a}?` }],
+    });
+  });
+  return `${rows.join('\n')}\n`;
+}
+
 /** Steps of the tiny job. */
 export const tinySteps = 20;
 
@@ -85,4 +98,13 @@ export async function writeTinyJob(folder: string): Promise<TrainerJobInput> {
       seed: 7,
     },
   };
+}
+
+/** The same on preferences, without accumulation. */
+export async function writeTinyPreferenceJob(folder: string): Promise<TrainerJobInput> {
+  const job = await writeTinyJob(folder);
+  await writeFile(join(folder, 'train.jsonl'), preferences(0, 50));
+  await writeFile(join(folder, 'validation.jsonl'), preferences(50, 60));
+  const training = { ...job.training, gradient_accumulation_steps: 1, method: { type: 'dpo' as const } };
+  return { ...job, training };
 }

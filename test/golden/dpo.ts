@@ -1,10 +1,9 @@
 /** A golden preference training: five DPO steps from the same adapter on the same pairs, the base as the reference. */
 import { join } from 'node:path';
-import { flattenFactors } from '#adapters/flat-factors.js';
+import { flattenModules } from '#adapters/flat-factors.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import type { Block } from '#data/packing.js';
 import { createLoraModel } from '#lora/lora-model.js';
-import { resolveTargetModules } from '#lora/target-modules.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { viewOf } from '#nn/flat-state.js';
@@ -55,7 +54,7 @@ export async function runDpoCase(folder: string, familiesFolder: string): Promis
   const golden = readJson(folder, 'case.json') as DpoCase;
   const base = await openModelFolder(join(familiesFolder, golden.family));
   const start = await readAdapter(join(folder, 'init'), { model: base.tree });
-  const { modules } = resolveTargetModules(base.tree, start.config);
+  const modules = [...start.modules.values()];
   const model = createLoraModel(base.config, modules, 0);
   const batches = await readTensors(join(folder, 'batches.safetensors'));
   const [pairs, answerLength] = batches.get('0.chosen.input_ids')!.shape as [number, number];
@@ -70,7 +69,7 @@ export async function runDpoCase(folder: string, familiesFolder: string): Promis
     maxGradNorm: null,
   };
   const programs = stepPrograms({ model, objective, shape }, frozenWeights(base.parameters), optimizer);
-  const parameters = flattenFactors(model.layout, start.modules);
+  const parameters = flattenModules(modules);
   const zeros = () => new Float32Array(parameters.length);
   const runner = new CompiledRunner(
     Object.fromEntries(

@@ -7,7 +7,8 @@ import { planJob } from '#jobs/plan.js';
 import type { PlanAnswer, PlannedFile, plannerMethods } from '#jobs/planner-calls.js';
 import { countWork } from '#jobs/work.js';
 import { textModel } from '#models/abilities.js';
-import type { DataHead, TextCodec } from '#training/data-head.js';
+import type { DataHead, RowCodec } from '#training/data-head.js';
+import { readingOf } from '#training/objectives/declared/registry.js';
 import { showExamples } from '#training/measure-head.js';
 
 type Task = z.output<(typeof plannerMethods)['plan']['input']>;
@@ -16,7 +17,7 @@ type Task = z.output<(typeof plannerMethods)['plan']['input']>;
 export async function answerPlan(heads: DataHeads, task: Task, signal: AbortSignal): Promise<PlanAnswer> {
   const { trainingFile, validationFile, base } = task;
   const model = await knownModel(base.folder, base.identity);
-  const codec = await model.codec();
+  const codec = { ...(await model.codec()), reading: readingOf(task.options.method) };
   const isMissing = (file: PlannedFile | null) =>
     file !== null && file.head === null && !heads.find(file.sha256, codec);
   const missing = (
@@ -48,7 +49,7 @@ export async function answerPlan(heads: DataHeads, task: Task, signal: AbortSign
 async function headOf(
   heads: DataHeads,
   { name, bytes, sha256, head }: PlannedFile,
-  codec: TextCodec,
+  codec: RowCodec,
   signal: AbortSignal,
 ): Promise<DataHead> {
   const known = heads.find(sha256, codec);

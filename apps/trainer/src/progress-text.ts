@@ -105,7 +105,16 @@ export function linesOf(message: TrainerMessage, marks: Marks, total: number): s
   }
 }
 
-function exampleText(pieces: readonly { text: string; trained: boolean }[], { open, close }: Marks): string {
-  const text = pieces.map(({ text, trained }) => (trained ? `${open}${text}${close}` : text)).join('');
+function exampleText(
+  pieces: readonly { text: string; trained: boolean; sequence?: string | undefined }[],
+  { open, close }: Marks,
+): string {
+  const text = pieces
+    .map(({ text, trained, sequence }, i) => {
+      const before = pieces[i - 1];
+      const name = sequence === before?.sequence ? '' : `${before ? '\n' : ''}${sequence}: `;
+      return name + (trained ? `${open}${text}${close}` : text);
+    })
+    .join('');
   return text.length > longestExample ? `${text.slice(0, longestExample)}${close} ...` : text;
 }

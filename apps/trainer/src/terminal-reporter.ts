@@ -8,6 +8,7 @@ const clearLine = '\r\u001b[2K';
 const plainMarks: Marks = { open: '\u27e6', close: '\u27e7' };
 const colourMarks: Marks = { open: '\u001b[32m', close: '\u001b[39m' };
 const stageNames = {
+  reference: 'asking the reference',
   hash: 'reading the base model',
   data: 'preparing data',
   compile: 'compiling',

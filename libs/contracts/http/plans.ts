@@ -1,5 +1,6 @@
 /** What a job would come to, told before it is made. */
 import { z } from 'zod';
+import { examplePiece } from '#training/example-piece.js';
 import { resolvedOptions } from '#contracts/http/job-options.js';
 
 export const plannedModule = z
@@ -14,7 +15,7 @@ export const plannedModule = z
   })
   .meta({ id: 'PlannedModule' });
 
-const piece = z.object({ text: z.string(), trained: z.boolean() });
+const piece = examplePiece;
 
 export const plannedData = z
   .object({

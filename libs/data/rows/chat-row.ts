@@ -4,6 +4,7 @@ import { checkLearnable, readMessages } from '#data/rows/messages.js';
 import type { RowShape } from '#data/rows/row-shape.js';
 
 export const chatShape: RowShape = {
+  kinds: ['chat'],
   fields: ['messages', 'tools', 'parallel_tool_calls'],
 
   detects: (fields) => 'messages' in fields,

@@ -7,6 +7,7 @@ import type { ChatRow } from '#data/rows/row.js';
 import { readText, type RowShape } from '#data/rows/row-shape.js';
 
 export const completionShape: RowShape = {
+  kinds: ['completion', 'chat'],
   fields: ['prompt', 'completion', 'tools'],
 
   detects(fields) {

@@ -7,6 +7,7 @@ import { formMessage, usualForm } from '#data/template-messages.js';
 
 /** Notes of the tools, tool calls, reasoning and further fields of messages in a row. */
 export function contentsOf(row: Row): RowNote[] {
+  if (row.kind === 'preference') return [...contentsOf(row.chosen), ...contentsOf(row.rejected)];
   if (row.kind !== 'chat') return [];
   const notes: RowNote[] = row.tools ? [{ code: 'holds_tools', subject: 'tools' }] : [];
   for (const [index, message] of row.messages.entries()) {

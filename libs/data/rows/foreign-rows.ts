@@ -4,10 +4,10 @@ import type { Fields } from '#data/formats/row-source.js';
 /** Names the data set format of a row by its fields, if it is one of another tool; with the fix. */
 export function describeForeignRow(row: Fields): string | undefined {
   const has = (...fields: string[]): boolean => fields.every((field) => field in row);
-  if (has('chosen', 'rejected') || 'preferred_completion' in row || 'non_preferred_completion' in row) {
+  if ('preferred_completion' in row || 'non_preferred_completion' in row) {
     return (
-      'this is a preference (DPO) row. This data set is for supervised training: keep the preferred answer as the ' +
-      'last message of {"messages": [...]}.'
+      'this is a preference (DPO) row with fields of other names. Rename "preferred_completion" to "preferred_output" ' +
+      'and "non_preferred_completion" to "non_preferred_output".'
     );
   }
   if (Array.isArray(row.conversations)) {

@@ -4,12 +4,23 @@ import type { Fields } from '#data/formats/row-source.js';
 import { chatShape } from '#data/rows/chat-row.js';
 import { completionShape } from '#data/rows/completion-row.js';
 import { describeForeignRow } from '#data/rows/foreign-rows.js';
+import { openaiPreferenceShape, trlPreferenceShape } from '#data/rows/preference-row.js';
 import type { Row } from '#data/rows/row.js';
+import type { RowReading } from '#data/rows/row-reading.js';
 import type { RowShape } from '#data/rows/row-shape.js';
 import { textShape } from '#data/rows/text-row.js';
 
-/** Asked in this order, so that a data set with a column of whole conversations is read by that. */
-const rowShapes: readonly RowShape[] = [chatShape, completionShape, textShape];
+/**
+ * Asked in this order, so that a data set with a column of whole conversations is read by that; what whoever learns can
+ * read goes before.
+ */
+const rowShapes: readonly RowShape[] = [
+  chatShape,
+  openaiPreferenceShape,
+  trlPreferenceShape,
+  completionShape,
+  textShape,
+];
 
 /** What a record is. */
 export type ReadRecord =
@@ -17,19 +28,27 @@ export type ReadRecord =
   /** A problem was reported; a row of another tool means that all of the file is. */
   | { readonly row: undefined; readonly isForeign: boolean };
 
-/** Reads a record as a typed row. A field that is null is absent: so do tables write what a row does not have. */
-export function readRecord(record: Fields, report: Report): ReadRecord {
+/**
+ * Reads a record as a typed row, of a kind that `reading` has if it can be. A field that is null is absent: so do tables
+ * write what a row does not have.
+ */
+export function readRecord(record: Fields, report: Report, reading?: RowReading): ReadRecord {
   const fields = Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null));
-  const isChat = chatShape.detects(fields);
-  const foreign = isChat ? undefined : describeForeignRow(fields);
+  const possible = rowShapes.filter((each) => each.detects(fields));
+  const foreign = possible.includes(chatShape) ? undefined : describeForeignRow(fields);
   if (foreign) {
     report('', 'unsupported_format', foreign);
     return { row: undefined, isForeign: true };
   }
-  const shape = rowShapes.find((each) => each.detects(fields));
+  const isRead = ({ kinds }: RowShape) => !reading || kinds.some((kind) => reading.kinds.includes(kind));
+  const shape = possible.find(isRead) ?? possible[0];
   if (!shape) {
     report('', 'unknown_format', describeUnknown(record));
     return { row: undefined, isForeign: false };
+  }
+  if (!isRead(shape)) {
+    report('', 'other_row_kind', reading!.explainOther(shape.kinds[0]!));
+    return { row: undefined, isForeign: true };
   }
   const row = shape.read(fields, report);
   if (!row) return { row, isForeign: false };
@@ -41,7 +60,7 @@ function describeUnknown(record: Fields): string {
     .slice(0, 8)
     .map((field) => (record[field] === null ? `${field} (null)` : field));
   return (
-    `the row has none of the fields messages, prompt and completion, or text; it has: ${named.join(', ') || 'none'}. ` +
+    `the row has none of the fields messages, prompt and completion, text, or chosen and rejected; it has: ${named.join(', ') || 'none'}. ` +
     'Rename them.'
   );
 }

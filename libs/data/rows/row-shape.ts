@@ -1,10 +1,12 @@
 /** What a shape of rows is made of, and what several of them share. */
 import { describeType, type Report } from '#data/field-report.js';
 import type { Fields } from '#data/formats/row-source.js';
-import type { Row } from '#data/rows/row.js';
+import type { Row, RowKind } from '#data/rows/row.js';
 
 /** A way to write rows: which fields there are and what they mean. An entry owns how it is known and how it is read. */
 export interface RowShape {
+  /** Kinds of the rows that it yields. */
+  readonly kinds: readonly RowKind[];
   /** Fields that it reads; others are tolerated and counted. */
   readonly fields: readonly string[];
   /** Whether a record without its null fields is of this shape. */

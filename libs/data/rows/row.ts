@@ -21,8 +21,17 @@ export interface TextRow {
   readonly text: string;
 }
 
-export type Row = ChatRow | CompletionRow | TextRow;
+/** Two answers to one prompt, each a row of its own of which only the answer is learned. */
+export interface PreferenceRow {
+  readonly kind: 'preference';
+  readonly chosen: ChatRow | CompletionRow;
+  readonly rejected: ChatRow | CompletionRow;
+}
+
+export type Row = ChatRow | CompletionRow | TextRow | PreferenceRow;
 export type RowKind = Row['kind'];
+
+export const rowKinds = ['chat', 'completion', 'text', 'preference'] as const satisfies readonly RowKind[];
 
 /** A row and the line it stands on. */
 export interface NumberedRow {

@@ -2,6 +2,7 @@
 import { readText, type RowShape } from '#data/rows/row-shape.js';
 
 export const textShape: RowShape = {
+  kinds: ['text'],
   fields: ['text'],
 
   detects: (fields) => 'text' in fields,

@@ -32,20 +32,12 @@ import {
 import type { ProgramInputs, ProgramSpec } from '#jit/trace.js';
 import type { LoraModel } from '#lora/lora-model.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
-import { dpoDeclaration } from '#training/objectives/declared/dpo.js';
+import { dpoDeclaration, pairsPerBlock } from '#training/objectives/declared/dpo.js';
 import type { Method } from '#training/objectives/declared/registry.js';
 import type { BlockSource, Objective } from '#training/objectives/objective.js';
 import { lossRowCount, tokenInputs, tokenSpec } from '#training/objectives/token-inputs.js';
 import type { StepShape } from '#training/step-shape.js';
 import { readBlocks, tokenCount } from '#training/training-data.js';
-
-/** Fewer tokens have hardly a prompt and two answers. */
-const tokensPerPair = 16;
-
-/** Pairs that a block of a length may hold. */
-export function pairsPerBlock(blockLength: number): number {
-  return Math.max(1, Math.floor(blockLength / tokensPerPair));
-}
 
 const measures = [
   'loss',

@@ -1,5 +1,6 @@
 /** What an objective says of itself, for whoever computes nothing. Read in browsers too: imports zod only. */
 import type { z } from 'zod';
+import type { RowReading } from '#data/rows/row-reading.js';
 
 /** A line of a chart: a metric of the steps, or of the evaluations. */
 export interface ChartLine {
@@ -28,6 +29,8 @@ export interface ObjectiveDeclaration {
   readonly title: string;
   /** `method`, with a default for every option. */
   readonly method: z.ZodObject<{ readonly type: z.ZodLiteral<string> }>;
+  /** The data rows that it learns from, and how they are packed. */
+  readonly rows: Omit<RowReading, 'explainOther'>;
   /** What to give for each option of the method. */
   readonly fixes: Readonly<Record<string, string>>;
   /** What it measures of a step beside what every objective has (see metrics.ts). */

@@ -2,6 +2,14 @@
 import { z } from 'zod';
 import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
 
+/** Fewer tokens have hardly a prompt and two answers. */
+const tokensPerPair = 16;
+
+/** Pairs that a block of a length may hold. */
+export function pairsPerBlock(blockLength: number): number {
+  return Math.max(1, Math.floor(blockLength / tokensPerPair));
+}
+
 /** Means over pairs; a reward is beta times by how much an answer is likelier than for the reference. */
 const metrics = z.object({
   /** Share of the pairs whose chosen answer has the larger reward. */
@@ -41,6 +49,7 @@ export const dpoDeclaration = {
     /** What answers are compared with: the adapter that training starts from, if it starts from one, or always the base. */
     reference: z.enum(['start', 'base']).default('start'),
   }),
+  rows: { kinds: ['preference'], key: 'dpo', examplesPerBlock: pairsPerBlock },
   fixes: {
     beta: 'give a number above 0 and at most 100; 0.1 is usual',
     reference: 'give "start" or "base"',

@@ -9,6 +9,7 @@ export const nextTokenDeclaration = {
   type: 'supervised',
   title: 'Supervised: write like the data',
   method: z.strictObject({ type: z.literal('supervised') }),
+  rows: { kinds: ['chat', 'completion', 'text'] },
   fixes: {},
   stepMetrics: z.object({ accuracy }),
   evaluationMetrics: z.object({

@@ -1,5 +1,7 @@
 /** The objectives that there are, as they are declared. A new one is a file beside this one and an entry in the list. */
 import { z } from 'zod';
+import type { RowKind } from '#data/rows/row.js';
+import type { RowReading } from '#data/rows/row-reading.js';
 import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
 import { dpoDeclaration } from '#training/objectives/declared/dpo.js';
 import { nextTokenDeclaration } from '#training/objectives/declared/next-token.js';
@@ -32,6 +34,20 @@ export const defaultMethod: Method = { type: 'supervised' };
 
 export function declarationOf({ type }: { readonly type: MethodType }): ObjectiveDeclaration {
   return declared.find((declaration) => declaration.type === type)!;
+}
+
+/** How the rows of a data set are read to be learned by a method. */
+export function readingOf(method: { readonly type: MethodType }): RowReading {
+  const { type, rows } = declarationOf(method);
+  return {
+    ...rows,
+    explainOther: (kind) => {
+      const others = declared.filter((each) => (each.rows.kinds as readonly RowKind[]).includes(kind));
+      const names = others.map((each) => `"${each.type}"`).join(' or ');
+      const instead = names === '' ? '' : `, or set method.type to ${names}`;
+      return `this is a ${kind} row, but the method "${type}" learns from ${rows.kinds.join(', ')} rows. Give such rows${instead}.`;
+    },
+  };
 }
 
 /** The metrics of every objective; those of one name mean the same kind of number. */

@@ -1,0 +1,92 @@
+/** Preference trainings, killed while the reference is asked and while they learn, end with the bits of one left alone. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { TrainerJobInput } from '#contracts/trainer-job.js';
+import type { TrainerMessage } from '#contracts/trainer-calls.js';
+import { tinySteps, writeTinyPreferenceJob } from './tiny-job.js';
+import { runForked, writeJob } from './trainer-process.js';
+
+let folder: string;
+let job: TrainerJobInput;
+let control: readonly Buffer[];
+let messages: readonly TrainerMessage[];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'preference-'));
+  job = await writeTinyPreferenceJob(folder);
+  const { code, messages: told } = await runForked(
+    await writeJob(folder, { ...job, output_folder: 'control' }),
+  );
+  expect(code).toBe(0);
+  messages = told;
+  control = await resultsOf('control');
+}, 120_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+const resultsOf = (output: string) =>
+  Promise.all(
+    [
+      join(output, 'adapter/adapter_model.safetensors'),
+      join(output, `checkpoints/step-${String(tinySteps).padStart(6, '0')}/optimizer.safetensors`),
+    ].map((file) => readFile(join(folder, file))),
+  );
+
+test('it learns to prefer, and says so in the metrics of its objective', () => {
+  const evaluations = messages.filter((message) => message.type === 'evaluation');
+  const [first, last] = [evaluations[0]!, evaluations.at(-1)!];
+  // The model is its own reference before the first step.
+  expect(first).toMatchObject({ margin: 0, accuracy: 0, rewards_chosen: 0, rewards_rejected: 0 });
+  expect(first.loss).toBeCloseTo(Math.log(2), 6);
+  expect(last.loss).toBeLessThan(0.6);
+  expect(last.accuracy).toBe(1);
+  expect(last.margin).toBeCloseTo(last.rewards_chosen! - last.rewards_rejected!, 5);
+  expect(last).not.toHaveProperty('perplexity');
+});
+
+test('a run that is killed while the reference is asked goes on with what was answered', async () => {
+  const file = await writeJob(folder, { ...job, output_folder: 'early', cache_folder: 'early-cache' });
+  let asked = 0;
+  const { signal } = await runForked(file, {}, (message, { child }) => {
+    if (message.type === 'progress' && message.stage === 'reference' && ++asked === 20) child.kill('SIGKILL');
+  });
+  expect(signal).toBe('SIGKILL');
+  const data = join(folder, 'early-cache/data');
+  expect((await readdir(data)).some((name) => name.endsWith('.reference'))).toBe(true);
+  const { code, messages } = await runForked(file, { resume: true });
+  expect(code).toBe(0);
+  const [first] = messages.filter((message) => message.type === 'progress' && message.stage === 'reference');
+  expect((first as { total: number }).total).toBeLessThan(60);
+  expect(await resultsOf('early')).toEqual(control);
+});
+
+test('a run that is killed while it learns ends with the same bits, with or without what was kept', async () => {
+  const file = await writeJob(folder, { ...job, output_folder: 'late', cache_folder: 'late-cache' });
+  for (const step of [5, 14]) {
+    const { signal } = await runForked(file, { resume: true }, (message, { child }) => {
+      if (message.type === 'step' && message.step === step) child.kill('SIGKILL');
+    });
+    expect(signal).toBe('SIGKILL');
+    if (step === 5) await rm(join(folder, 'late-cache/data'), { recursive: true });
+  }
+  const { code, messages } = await runForked(file, { resume: true });
+  expect(code).toBe(0);
+  expect(messages.filter((message) => message.type === 'warning')).toEqual([]);
+  expect(await resultsOf('late')).toEqual(control);
+});
+
+test('an adapter that training starts from is the reference, unless the base is asked for', async () => {
+  const initial = { ...job, lora: null, init_adapter: join(folder, 'control/adapter') };
+  const first = async (output: string, reference: 'start' | 'base') => {
+    const training = { ...job.training, method: { type: 'dpo' as const, reference }, max_steps: 1 };
+    const { code, messages } = await runForked(
+      await writeJob(folder, { ...initial, training, output_folder: output }),
+    );
+    expect(code).toBe(0);
+    return messages.find((message) => message.type === 'evaluation')!;
+  };
+  expect((await first('from-start', 'start')).margin).toBe(0);
+  const { margin } = messages.filter((message) => message.type === 'evaluation').at(-1)!;
+  expect((await first('from-base', 'base')).margin).toBeCloseTo(margin!, 5);
+});
