@@ -2,7 +2,6 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { BlockStore } from '#data/block-store.js';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import type { RowCodec } from '#training/data-head.js';
@@ -52,7 +51,7 @@ test('a batch is filled with empty blocks', () => {
     segments: Int32Array.of(1, 1, 1, 0),
     trained: Uint8Array.of(0, 1, 1, 0),
   };
-  const batch = readBlocks({ blockLength: 4, readBlock: () => block } as unknown as BlockStore, [0], 2);
+  const batch = readBlocks({ blockLength: 4, readBlock: () => block }, [0], 2);
   expect(batch.tokens).toEqual(Int32Array.of(5, 6, 7, 0, 0, 0, 0, 0));
   expect(batch.lossCount).toBe(2);
   expect(tokenCount(batch)).toBe(3);

@@ -34,7 +34,7 @@ import type { LoraModel } from '#lora/lora-model.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 import { dpoDeclaration, pairsPerBlock } from '#training/objectives/declared/dpo.js';
 import type { Method } from '#training/objectives/declared/registry.js';
-import type { BlockSource, Objective } from '#training/objectives/objective.js';
+import type { BlockSource, Means, Objective } from '#training/objectives/objective.js';
 import { lossRowCount, tokenInputs, tokenSpec } from '#training/objectives/token-inputs.js';
 import type { StepShape } from '#training/step-shape.js';
 import { readBlocks, tokenCount } from '#training/training-data.js';
@@ -85,7 +85,7 @@ function negativeLogSigmoid(x: Tensor): Tensor {
  * The gradient of the first reaches `logps`.
  */
 export function preferenceMeasures(logps: Tensor, reference: Tensor, weights: Tensor, beta: number): Tensor {
-  const pairs = weights.shape[0]!;
+  const pairs = weights.size;
   const halves = (x: Tensor) => [slice(x, [0], [pairs]), slice(x, [pairs], [pairs])] as const;
   return withGradient(logps, (x) => {
     const rewards = mul(sub(x, reference), scalar(beta));
@@ -143,6 +143,12 @@ function referenceInput(source: BlockSource, indices: readonly number[], shape: 
   return all;
 }
 
+/** Every measure but the loss is a metric. */
+function metricsOf(means: Means): Record<string, number> {
+  const { loss: _, ...metrics } = means;
+  return metrics;
+}
+
 /** The objective with its options. */
 export function dpo({ beta, reference }: Extract<Method, { type: 'dpo' }>): Objective {
   return {
@@ -183,8 +189,8 @@ export function dpo({ beta, reference }: Extract<Method, { type: 'dpo' }>): Obje
       };
     },
 
-    stepMetrics: ({ loss: _, ...metrics }) => metrics,
-    evaluationMetrics: ({ loss: _, ...metrics }) => metrics,
+    stepMetrics: metricsOf,
+    evaluationMetrics: metricsOf,
 
     reference: {
       from: reference,

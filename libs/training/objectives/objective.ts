@@ -57,6 +57,8 @@ export interface StepObjective {
    * entry is taken.
    */
   forward(model: LoraModel, data: ProgramInputs['data'], shape: StepShape): Tensor;
+  /** Undefined for objectives that compare with nothing. */
+  readonly reference?: Reference;
 }
 
 export interface Objective extends StepObjective {
@@ -69,6 +71,4 @@ export interface Objective extends StepObjective {
   stepMetrics(means: Means): Record<string, number>;
   /** Its metrics of an evaluation, as declared. */
   evaluationMetrics(means: Means): Record<string, number>;
-  /** Undefined for objectives that compare with nothing. */
-  readonly reference?: Reference;
 }
