@@ -6,7 +6,7 @@ import { flattenModules } from '#adapters/flat-factors.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { causalModel } from '#models/abilities.js';
-import { weightReader } from '#models/frozen-weights.js';
+import { startOn } from '#adapters/base-layers.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import type { AdamWOptions } from '#training/adamw.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
@@ -63,7 +63,7 @@ export async function openWorkUnit(folder: string, options: BenchOptions): Promi
   const rows = options.batch * options.length;
   const chunkSize = chooseChunkSize(rows, batch.lossCount, causalModel(base.tree).config.vocabSize);
   const random = { uniform: (site: string, index: number) => uniformAt(streamKey(0, 0, site), index) };
-  const start = { init: true, random, readWeight: weightReader(base.parameters) };
+  const start = { init: true, random, ...startOn(base) };
   return {
     base,
     source: {

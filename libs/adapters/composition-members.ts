@@ -5,6 +5,7 @@ import type { AdapterSource } from '#adapters/adapter.js';
 import { LowrankError } from '#base/errors.js';
 import type { LayerGeometry } from '#lora/target-module.js';
 import { layerOf, matrixSize } from '#lora/target-module.js';
+import { notAdditive } from '#lora/variants/registry.js';
 
 /** One adapter of a composition. */
 export interface CompositionMember {
@@ -106,6 +107,27 @@ export async function stackMembers(
     weight: weights[i]!,
   }));
   return { base, members, places, modules: stackModules(members.map(({ adapter }) => adapter)) };
+}
+
+/** Whether every update of an adapter is a product that can be weighed and added to others. */
+export function isAdditive({ modules }: AdapterSource): boolean {
+  return [...modules.values()].every((target) => notAdditive(target) === undefined);
+}
+
+/** Throws CompositionError `members_not_additive` unless every update is a product that can be added to others. */
+export function requireAdditive({ members }: Stack): void {
+  for (const { adapter } of members) {
+    for (const target of adapter.modules.values()) {
+      const reason = notAdditive(target);
+      if (reason === undefined) continue;
+      throw new CompositionError(
+        'members_not_additive',
+        `${adapter.name} cannot be added to other adapters at ${target.path}: ${reason}. Merge it into its base ` +
+          'model, or answer with it alone',
+        { details: { member: adapter.name, module: target.path } },
+      );
+    }
+  }
 }
 
 /** Squares of sums of what is so much larger than any float32 still are numbers of float64. */

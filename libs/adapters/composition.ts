@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { ADAPTER_FILES, checkFinite } from '#adapters/adapter.js';
 import { compositionConfig, stackTargets } from '#adapters/composition-config.js';
-import { checkWeights, stackMembers, sumWeights } from '#adapters/composition-members.js';
+import { checkWeights, requireAdditive, stackMembers, sumWeights } from '#adapters/composition-members.js';
 import type { CompositionMember, Stack } from '#adapters/composition-members.js';
 import { stackedFactors, truncatedFactors } from '#adapters/composed-factors.js';
 import { checkForm, recipeId } from '#adapters/composition-recipe.js';
@@ -73,6 +73,7 @@ export class Composition {
     { onProgress, signal }: CompositionHooks = {},
   ): Promise<Composition> {
     const stack = await stackMembers(members, signal);
+    requireAdditive(stack);
     const measured: MeasuredModule[] = [];
     for (const module of stack.modules) {
       signal?.throwIfAborted();

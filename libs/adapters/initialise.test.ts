@@ -10,11 +10,12 @@ const random: RandomSource = {
 };
 const layer = { kind: 'linear', inFeatures: 400, outFeatures: 300 };
 const modules = ['a', 'b'].map((path) => targetModule(path, layer, { r: 16, loraAlpha: 16, scale: 1 }));
-const readWeight = () => Promise.reject(new Error('no weight is needed'));
+const noWeights = () => Promise.reject(new Error('no weight is needed'));
+const unread = { readWeight: noWeights, norms: noWeights };
 
 /** The factors of the first layer. */
 async function first(init: FactorInit) {
-  const [module] = await initialiseAdapter(modules, { init, random, readWeight });
+  const [module] = await initialiseAdapter(modules, { init, random, ...unread });
   return factorsOf(module!, module!.numbers);
 }
 
@@ -49,7 +50,7 @@ describe('the spread is that of PEFT', () => {
 });
 
 test('the numbers of a layer depend on its path alone, not on the layers beside it', async () => {
-  const start = { init: true, random, readWeight };
+  const start = { init: true, random, ...unread };
   const both = await initialiseAdapter(modules, start);
   const alone = await initialiseAdapter(modules.slice(1), start);
   expect(alone[0]).toEqual(both[1]);

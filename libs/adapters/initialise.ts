@@ -11,9 +11,9 @@ export function initialiseAdapter(
 ): Promise<AdapterModule[]> {
   return Promise.all(
     modules.map(async (module) => {
-      const { A, B } = layerKind(module).initialFactors(module, start.init, start.random, module.path);
-      const others = await variantAt(module).initial(module, { A, B }, start);
-      return { ...module, numbers: { A, B, ...others } };
+      const factors = layerKind(module).initialFactors(module, start.init, start.random, module.path);
+      const others = await variantAt(module).initial(module, factors, start);
+      return { ...module, numbers: { ...factors, ...others } };
     }),
   );
 }

@@ -3,6 +3,9 @@ import type { AdapterModule } from '#adapters/adapter.js';
 import { stackedFactors } from '#adapters/composed-factors.js';
 import {
   checkWeights,
+  CompositionError,
+  isAdditive,
+  requireAdditive,
   type CompositionMember,
   type Stack,
   stackMembers,
@@ -30,11 +33,27 @@ export class LiveComposition {
     readonly weights: readonly number[],
     private readonly stack: Stack,
     private readonly names: readonly string[],
+    /** The only member, where its update cannot be weighed. */
+    private readonly single: FlatAdapter | undefined,
   ) {}
 
   /** Reads the members into memory. Throws what `stackMembers` and reading them throw. */
   static async open(listed: readonly CompositionMember[], signal?: AbortSignal): Promise<LiveComposition> {
     const stack = await stackMembers(listed, signal);
+    const names = listed.map(({ adapter }) => adapter.name);
+    const weights = listed.map(({ weight }) => weight);
+    const [only] = stack.members;
+    if (stack.members.length === 1 && !isAdditive(only!.adapter)) {
+      const { modules, readNumbers } = only!.adapter;
+      const read: AdapterModule[] = [];
+      for (const module of modules.values()) {
+        signal?.throwIfAborted();
+        read.push({ ...module, numbers: await readNumbers(module.path) });
+      }
+      const single = { modules: read, parameters: flattenModules(read) };
+      return new LiveComposition(read, single.parameters, weights, stack, names, single);
+    }
+    requireAdditive(stack);
     const modules = stack.modules.map(({ path, rank, layer }) =>
       targetModule(path, layer, { r: rank, loraAlpha: rank, scale: 1 }),
     );
@@ -45,18 +64,24 @@ export class LiveComposition {
       const numbers = { ...stackedFactors(module, await readParts(stack, module), ones) };
       factors.push({ ...modules[i]!, numbers });
     }
-    const names = listed.map(({ adapter }) => adapter.name);
-    const weights = listed.map(({ weight }) => weight);
-    return new LiveComposition(modules, flattenModules(factors), weights, stack, names);
+    return new LiveComposition(modules, flattenModules(factors), weights, stack, names, undefined);
   }
 
   /**
    * The composition under other weights, one for each member as they were listed; the factors are shared, not copied.
-   * All may be 0, which is the base model. Throws CompositionError `weights_miscounted` and `weight_not_finite`.
+   * All may be 0, which is the base model. Throws CompositionError `weights_miscounted`, `weight_not_finite` and, for an
+   * adapter that cannot be weighed, `members_not_additive`.
    */
   withWeights(listed: readonly number[] = this.weights): FlatAdapter {
     checkWeights(listed, this.names);
     const weights = sumWeights(this.stack.places, listed);
+    if (this.single) {
+      if (weights[0] === 1) return this.single;
+      throw new CompositionError(
+        'members_not_additive',
+        `${this.names[0]} has an update that cannot be weighed: answer with the weight 1, or without the adapter`,
+      );
+    }
     const { entries, size } = selectorLayout(this.modules);
     const selector = new Float32Array(size);
     for (const [i, module] of this.stack.modules.entries()) {

@@ -17,6 +17,16 @@ export interface DeltaTerm extends LoraFactors {
   readonly scale: number;
 }
 
+/**
+ * Another change of W' = W + scale * B A: its rows, or its columns, are multiplied by `factors`, and the difference to
+ * W by `weight`.
+ */
+export interface ScaledTerm extends DeltaTerm {
+  readonly factors: Float64Array;
+  readonly isByColumn: boolean;
+  readonly weight: number;
+}
+
 /** W + scale * B A in the shape of W, f32 [outFeatures, inFeatures] or transposed, in new memory, rounded once. */
 export function mergeDelta(W: Float32Array, factors: LoraFactors, shape: DeltaShape): Float32Array {
   const { r, inFeatures, outFeatures, scale, isTransposed = false } = shape;
@@ -46,32 +56,48 @@ function transposed(matrix: Float32Array, columns: number): Float32Array {
 export function addDeltaRows(
   W: Float32Array,
   firstRow: number,
-  terms: readonly DeltaTerm[],
+  terms: readonly (DeltaTerm | ScaledTerm)[],
   inFeatures: number,
 ): void {
   const row = new Float64Array(inFeatures);
+  const scaled = new Float64Array(inFeatures);
   for (let at = 0, o = firstRow; at < W.length; at += inFeatures, o++) {
     row.fill(0);
-    for (const { A, B, r, scale } of terms) {
-      let k = 0;
-      // Four rows of A at a time: the sum is loaded and stored once for all of them.
-      for (; k + 3 < r; k += 4) {
-        const b0 = scale * B[o * r + k]!;
-        const b1 = scale * B[o * r + k + 1]!;
-        const b2 = scale * B[o * r + k + 2]!;
-        const b3 = scale * B[o * r + k + 3]!;
-        const [a0, a1] = [k * inFeatures, (k + 1) * inFeatures];
-        const [a2, a3] = [a1 + inFeatures, a1 + 2 * inFeatures];
-        for (let i = 0; i < inFeatures; i++) {
-          row[i] = row[i]! + (b0 * A[a0 + i]! + b1 * A[a1 + i]! + (b2 * A[a2 + i]! + b3 * A[a3 + i]!));
-        }
+    for (const term of terms) {
+      if (!('factors' in term)) {
+        addProduct(row, term, o, inFeatures);
+        continue;
       }
-      for (; k < r; k++) {
-        const b = scale * B[o * r + k]!;
-        const a = k * inFeatures;
-        for (let i = 0; i < inFeatures; i++) row[i] = row[i]! + b * A[a + i]!;
+      const { factors, isByColumn, weight } = term;
+      scaled.fill(0);
+      addProduct(scaled, term, o, inFeatures);
+      for (let i = 0; i < inFeatures; i++) {
+        const factor = factors[isByColumn ? i : o]!;
+        row[i] = row[i]! + weight * (factor * (W[at + i]! + scaled[i]!) - W[at + i]!);
       }
     }
     for (let i = 0; i < inFeatures; i++) W[at + i] = W[at + i]! + row[i]!;
+  }
+}
+
+/** Adds row `o` of scale * B A. */
+function addProduct(row: Float64Array, { A, B, r, scale }: DeltaTerm, o: number, inFeatures: number): void {
+  let k = 0;
+  // Four rows of A at a time: the sum is loaded and stored once for all of them.
+  for (; k + 3 < r; k += 4) {
+    const b0 = scale * B[o * r + k]!;
+    const b1 = scale * B[o * r + k + 1]!;
+    const b2 = scale * B[o * r + k + 2]!;
+    const b3 = scale * B[o * r + k + 3]!;
+    const [a0, a1] = [k * inFeatures, (k + 1) * inFeatures];
+    const [a2, a3] = [a1 + inFeatures, a1 + 2 * inFeatures];
+    for (let i = 0; i < inFeatures; i++) {
+      row[i] = row[i]! + (b0 * A[a0 + i]! + b1 * A[a1 + i]! + (b2 * A[a2 + i]! + b3 * A[a3 + i]!));
+    }
+  }
+  for (; k < r; k++) {
+    const b = scale * B[o * r + k]!;
+    const a = k * inFeatures;
+    for (let i = 0; i < inFeatures; i++) row[i] = row[i]! + b * A[a + i]!;
   }
 }

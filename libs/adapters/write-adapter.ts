@@ -22,7 +22,6 @@ const otherOptions = {
   kasa_config: null,
   layer_replication: null,
   loftq_config: {},
-  lora_bias: false,
   lora_ga_config: null,
   megatron_config: null,
   megatron_core: 'megatron.core',
@@ -32,7 +31,6 @@ const otherOptions = {
   target_parameters: null,
   trainable_token_indices: null,
   use_bdlora: null,
-  use_dora: false,
   use_qalora: false,
   velora_config: null,
 };

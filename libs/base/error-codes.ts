@@ -176,6 +176,8 @@ const table = {
   adapter_config_invalid: caller,
   adapter_corrupt: caller,
   adapter_mismatch: caller,
+  adapter_not_mergeable: caller,
+  members_not_additive: caller,
   adapter_layout_mismatch: caller,
   adapter_weights_pickled: caller,
   foreign_tensor: caller,

@@ -16,6 +16,7 @@ import { decodeProgram, prefillProgram } from '#generation/next-token-program.js
 import { LowrankError } from '#base/errors.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import { layerKey } from '#lora/adapter-layout.js';
+import { isBaseAtZero } from '#lora/variants/registry.js';
 import type { Selector } from '#lora/layer-run.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
@@ -54,7 +55,8 @@ export const cacheLengths = (limit: number): number[] => growingLengths(shortest
 const purpose = 'writing text';
 
 type Phase = 'prefill' | 'decode';
-const programName = (phase: Phase, length: number) => `${phase} of ${length}`;
+const programName = (phase: Phase, length: number, isBase: boolean) =>
+  `${phase} of ${length}${isBase ? ' without the adapter' : ''}`;
 
 /** What the step function of a phase reads for buckets or caches of a length, adapter and weights left out. */
 function phaseInputs(
@@ -97,26 +99,41 @@ function openRunner(
   const { config } = model;
   const layers = modules.map(layerKey);
   const make = { prefill: prefillProgram, decode: decodeProgram };
-  const programOf = (phase: Phase): Program => make[phase]({ config, modules, selector });
+  // Where zeros would not leave the base's bits, the base has step functions of its own.
+  const kinds = modules.every(isBaseAtZero) ? [false] : [false, true];
+  const programOf = (phase: Phase, isBase: boolean): Program =>
+    make[phase]({ config, modules: isBase ? [] : modules, selector });
   const weights = frozenWeights(model.parameters);
   const lengths = { prefill: bucketLengths(limit), decode: cacheLengths(limit) };
   const phases = (['prefill', 'decode'] as const).flatMap((phase) =>
-    lengths[phase].map((length) => {
-      const data = { ...phaseInputs(phase, length, causalModel(model.tree, purpose)), ...adapter };
-      return { phase, name: programName(phase, length), spec: { data, scalars: [], state: {}, weights } };
-    }),
+    kinds.flatMap((isBase) =>
+      lengths[phase].map((length) => {
+        const data = {
+          ...phaseInputs(phase, length, causalModel(model.tree, purpose)),
+          ...(isBase ? {} : adapter),
+        };
+        const spec = { data, scalars: [], state: {}, weights };
+        return { phase, isBase, name: programName(phase, length, isBase), spec };
+      }),
+    ),
   );
   if (runner.kind === 'eager') {
-    const programs = { prefill: programOf('prefill'), decode: programOf('decode') };
-    const named = phases.map(({ phase, name, spec }) => [name, { program: programs[phase], spec }] as const);
+    const programs = kinds.map((isBase) => ({
+      prefill: programOf('prefill', isBase),
+      decode: programOf('decode', isBase),
+    }));
+    const named = phases.map(
+      ({ phase, isBase, name, spec }) => [name, { program: programs[Number(isBase)]![phase], spec }] as const,
+    );
     return new EagerRunner(Object.fromEntries(named), {}, readFrozenWeight, runner.backend);
   }
   const { kind: _, ...options } = runner;
   const { device, cacheFolder } = options;
-  const named = phases.map(({ phase, name, spec }) => {
+  const named = phases.map(({ phase, isBase, name, spec }) => {
     const compile = () =>
-      compileProgram(programOf(phase), spec, { device, recomputedSegments: 0 }, cacheFolder);
-    return [name, { key: { program: phase, config, layers, spec, device }, compile }] as const;
+      compileProgram(programOf(phase, isBase), spec, { device, recomputedSegments: 0 }, cacheFolder);
+    const key = { program: phase, config, layers: isBase ? [] : layers, spec, device };
+    return [name, { key, compile }] as const;
   });
   return new CompiledRunner(Object.fromEntries(named), {}, options);
 }
@@ -129,6 +146,7 @@ export class BucketModel implements NextTokenModel {
     private readonly cached: readonly CachedLayer[],
     private readonly runner: Runner,
     private readonly feed: AdapterFeed,
+    private readonly hasBase: boolean,
   ) {}
 
   /** Nothing is compiled or read before it is needed. TensorFlow.js is loaded only to compile or to run eagerly. */
@@ -138,13 +156,15 @@ export class BucketModel implements NextTokenModel {
     const limit = Math.min(maxLength ?? Infinity, config.maxPositionEmbeddings, longestBucket);
     const feed = new AdapterFeed(modules, selector);
     const runner = openRunner(options, limit, feed.spec);
-    return new BucketModel(limit, config.vocabSize, cachedLayers, runner, feed);
+    return new BucketModel(limit, config.vocabSize, cachedLayers, runner, feed, !modules.every(isBaseAtZero));
   }
 
   /** Throws `adapter_layout_mismatch` for an adapter of another layout; `extend` throws `token_out_of_range`. */
   open(adapter: AdapterNumbers | undefined): TokenSequence {
     const { runner, vocabSize, cached, maxLength } = this;
-    return new BucketSequence(runner, vocabSize, cached, maxLength, this.feed.inputs(adapter));
+    const isBase = this.hasBase && adapter === undefined;
+    const numbers = isBase ? {} : this.feed.inputs(adapter);
+    return new BucketSequence(runner, vocabSize, cached, maxLength, numbers, isBase);
   }
 
   close(): Promise<void> {
@@ -168,6 +188,7 @@ class BucketSequence implements TokenSequence {
     private readonly cached: readonly CachedLayer[],
     private readonly maxLength: number,
     private readonly adapter: Readonly<Record<string, Float32Array>>,
+    private readonly isBase: boolean,
   ) {}
 
   async extend(tokens: readonly number[]): Promise<Float32Array> {
@@ -190,7 +211,7 @@ class BucketSequence implements TokenSequence {
     const length = bucketLengths(this.maxLength).find((length) => length >= tokens.length)!;
     const bucket = new Int32Array(length);
     bucket.set(tokens);
-    const { logits, ...kept } = await this.runner.run(programName('prefill', length), {
+    const { logits, ...kept } = await this.runner.run(programName('prefill', length, this.isBase), {
       data: {
         tokens: bucket,
         positions: Int32Array.from(bucket, (_, i) => i),
@@ -207,15 +228,18 @@ class BucketSequence implements TokenSequence {
   private async decode(token: number, cache: KeyValueCache): Promise<Float32Array> {
     const room = cacheLengths(this.maxLength).find((length) => length > cache.length)!;
     if (room !== cache.capacity) cache.grow(room);
-    const { logits, added, ...kept } = await this.runner.run(programName('decode', cache.capacity), {
-      data: {
-        token: Int32Array.of(token),
-        position: Int32Array.of(cache.length),
-        ...cache.inputs(),
-        ...this.states,
-        ...this.adapter,
+    const { logits, added, ...kept } = await this.runner.run(
+      programName('decode', cache.capacity, this.isBase),
+      {
+        data: {
+          token: Int32Array.of(token),
+          position: Int32Array.of(cache.length),
+          ...cache.inputs(),
+          ...this.states,
+          ...this.adapter,
+        },
       },
-    });
+    );
     cache.append(added as Float32Array);
     this.states = carriedIn(kept);
     return logits as Float32Array;

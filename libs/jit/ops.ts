@@ -79,6 +79,15 @@ export function setBackendNow(name: string): void {
   }
 }
 
+/** A result through which no gradient flows; nothing that is done for it is taped. */
+export function detached(compute: () => Tensor): Tensor {
+  return withGradient(scalar(0), () => ({
+    value: compute(),
+    saved: [],
+    gradient: () => scalar(0),
+  }));
+}
+
 /** What an operation with its own gradient gives: its value, what the backward pass needs, the gradient of x. */
 export interface Differentiable {
   readonly value: Tensor;

@@ -28,6 +28,8 @@ test('nothing written means the defaults of PEFT', () => {
     rank_pattern: {},
     alpha_pattern: {},
     use_rslora: false,
+    use_dora: false,
+    lora_bias: false,
     init_lora_weights: true,
     peft_type: 'LORA',
     task_type: null,
@@ -44,10 +46,8 @@ test('nothing written means the defaults of PEFT', () => {
 describe('every adapter_config.json that PEFT wrote is read, or refused for an option that it really has', () => {
   const options: Readonly<Record<string, (config: Record<string, unknown>) => boolean>> = {
     bias: ({ bias }) => bias !== 'none',
-    lora_bias: ({ lora_bias }) => lora_bias === true,
     modules_to_save: ({ modules_to_save }) => modules_to_save !== null,
     task_type: ({ task_type }) => task_type === 'SEQ_CLS',
-    use_dora: ({ use_dora }) => use_dora === true,
   };
   const configs = readdirSync(lora).map((name) => {
     const file = path.join(lora, name, 'final', 'adapter_config.json');
@@ -71,12 +71,10 @@ describe('every adapter_config.json that PEFT wrote is read, or refused for an o
 
 describe('options of PEFT that are not done here are refused by name', () => {
   test.each([
-    [{ use_dora: true }, 'use_dora true'],
     [{ modules_to_save: ['lm_head'] }, 'modules_to_save ["lm_head"]'],
     [{ trainable_token_indices: [1] }, 'trainable_token_indices [1]'],
     [{ target_parameters: ['experts.w'] }, 'target_parameters ["experts.w"]'],
     [{ layer_replication: [[0, 4]] }, 'layer_replication [[0,4]]'],
-    [{ lora_bias: true }, 'lora_bias true'],
     [{ loftq_config: { loftq_bits: 4 } }, 'loftq_config {"loftq_bits":4}'],
     [{ bias: 'all' }, 'bias "all"'],
     [{ init_lora_weights: 'pissa' }, 'init_lora_weights "pissa"'],
@@ -110,6 +108,8 @@ describe('contradictions are refused as in PEFT', () => {
     [{ target_modules: 'all-linear', layers_to_transform: 0 }, 'layers_to_transform'],
     [{ target_modules: '.*q_proj', layers_pattern: 'layers', layers_to_transform: [0] }, 'layers_pattern'],
     [{ target_modules: ['q_proj'], layers_pattern: ['layers'] }, 'layers_pattern'],
+    [{ use_dora: true, lora_bias: true }, 'lora_bias'],
+    [{ lora_bias: true, init_lora_weights: 'gaussian' }, 'lora_bias'],
   ])('%j', (input, field) => {
     expect(() => parseLoraConfig(input)).toThrow(LoraConfigError);
     expect(() => parseLoraConfig(input)).toThrow(new RegExp(`${field}: `));

@@ -42,6 +42,8 @@ const fixes = {
   rank_pattern: 'give an object from module names or regular expressions to ranks of 1 or more',
   alpha_pattern: 'give an object from module names or regular expressions to alphas above 0',
   use_rslora: 'give true or false',
+  use_dora: 'give true or false',
+  lora_bias: 'give true or false',
   init_lora_weights: 'give true, false or "gaussian"',
   peft_type: 'give "LORA"',
   task_type: 'give "CAUSAL_LM" or null',
@@ -67,7 +69,6 @@ const unsupportedOptions: Readonly<Record<string, readonly unknown[] | null>> = 
   kasa_config: [null],
   layer_replication: [null],
   loftq_config: [null, {}],
-  lora_bias: [false],
   lora_ga_config: [null],
   megatron_config: [null],
   megatron_core: null,
@@ -78,7 +79,6 @@ const unsupportedOptions: Readonly<Record<string, readonly unknown[] | null>> = 
   target_parameters: [null, []],
   trainable_token_indices: [null],
   use_bdlora: [null],
-  use_dora: [false],
   use_qalora: [false],
   velora_config: [null],
 };
@@ -124,6 +124,8 @@ const fields = {
   rank_pattern: pattern(rank),
   alpha_pattern: pattern(alpha),
   use_rslora: z.boolean().default(false),
+  use_dora: z.boolean().default(false),
+  lora_bias: z.boolean().default(false),
   init_lora_weights: z
     .union([z.boolean(), z.string().max(longestName)])
     .default(true)
@@ -212,6 +214,14 @@ export const loraConfigSchema = z
       'has no effect without layers_to_transform',
       'give layers_to_transform too, or neither',
     ),
+  )
+  .refine(
+    ({ lora_bias, use_dora }) => !(lora_bias && use_dora),
+    rule('lora_bias', 'cannot be used with use_dora', 'set one of them to false'),
+  )
+  .refine(
+    ({ lora_bias, init_lora_weights: init }) => !lora_bias || typeof init === 'boolean',
+    rule('lora_bias', 'needs init_lora_weights true or false', 'leave init_lora_weights out'),
   )
   .transform((config): LoraConfig => {
     const supported = Object.keys(fields) as (keyof typeof fields)[];

@@ -5,6 +5,7 @@ import type { Tensor } from '#jit/ops.js';
 import { checkRank, type InjectedOptions, LowRankBranch } from '#lora/low-rank-branch.js';
 import type { DeltaGeometry } from '#lora/merge-injected.js';
 import { Conv2d, ImageMap } from '#nn/conv2d.js';
+import type { Parameter } from '#nn/module.js';
 
 export interface InjectedConv2dOptions extends InjectedOptions {
   /**
@@ -25,6 +26,8 @@ export class LoraInjectedConv2d extends ImageMap {
   readonly outChannels: number;
   readonly kernelSize: Pair;
   readonly window: ConvAttributes;
+  readonly weight: Parameter;
+  readonly bias: Parameter | undefined;
   readonly branch: LowRankBranch;
   private readonly upGroups: number;
 
@@ -63,6 +66,8 @@ export class LoraInjectedConv2d extends ImageMap {
       groups: upGroups,
       bias: false,
     });
+    this.weight = base.weight;
+    this.bias = base.bias;
     // The base keeps its own path, so its weight keeps its name.
     this.child('base', () => base);
     this.branch = this.child('branch', () => new LowRankBranch(path, options, down, up)).module;

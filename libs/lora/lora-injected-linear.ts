@@ -3,7 +3,7 @@ import type { Tensor } from '#jit/ops.js';
 import { checkRank, type InjectedOptions, LowRankBranch } from '#lora/low-rank-branch.js';
 import type { DeltaGeometry } from '#lora/merge-injected.js';
 import { Linear } from '#nn/layers.js';
-import { RowMap } from '#nn/module.js';
+import { type Parameter, RowMap } from '#nn/module.js';
 
 /**
  * y = base(x) + scale * dropout(up(selector(down(x)))) for rows x [rows, in]; down is [r, in], up is [out, r].
@@ -13,6 +13,8 @@ import { RowMap } from '#nn/module.js';
 export class LoraInjectedLinear extends RowMap {
   readonly inFeatures: number;
   readonly outFeatures: number;
+  readonly weight: Parameter;
+  readonly bias: Parameter | undefined;
   readonly branch: LowRankBranch;
 
   constructor(
@@ -27,6 +29,8 @@ export class LoraInjectedLinear extends RowMap {
     this.outFeatures = outFeatures;
     const down = new Linear(this.join('lora_down'), inFeatures, r, false);
     const up = new Linear(this.join('lora_up'), r, outFeatures, false);
+    this.weight = base.weight;
+    this.bias = base.bias;
     // The base keeps its own path, so its weight keeps its name.
     this.child('base', () => base);
     this.branch = this.child('branch', () => new LowRankBranch(path, options, down, up)).module;

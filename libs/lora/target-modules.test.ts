@@ -147,7 +147,6 @@ describe('names that match nothing get the nearest ones', () => {
 
 describe('modules that cannot be adapted are refused by name and kind', () => {
   test.each([
-    [['embed_tokens'], /model\.embed_tokens \(an embedding\)/],
     [['q_proj', 'lm_head'], /lm_head \(the output embedding\)/],
     [['input_layernorm'], /model\.layers\.0\.input_layernorm \(a norm\).* and 7 more/],
     ['.*layers\\.0\\.mlp.*', /model\.layers\.0\.mlp \(no layer with a weight of its own\)/],

@@ -11,7 +11,8 @@ import {
   namesPath,
   rankPaths,
 } from '#lora/target-modules-match.js';
-import { geometryOf } from '#lora/layer-kinds/registry.js';
+import { geometryOf, layerKind } from '#lora/layer-kinds/registry.js';
+import type { Variant } from '#lora/variants/variant.js';
 import { targetModule, variantOf } from '#lora/variants/registry.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { safetensorsLayout } from '#models/safetensors-write.js';
@@ -53,8 +54,9 @@ export function resolveTargetModules(
   // The root has no path that could be named.
   const modules = [...model.modules()].filter(({ path }) => path !== '');
   const linears = modules.filter((module) => module instanceof RowMap);
-  const inner = linears.filter((linear) => !model.headLayers.includes(linear));
-  const asked = { ...written, target_modules: concreteTargets(model, inner, written) };
+  const inner = modules.filter((module) => geometryOf(module) && !model.headLayers.includes(module));
+  const innerLinears = linears.filter((linear) => !model.headLayers.includes(linear));
+  const asked = { ...written, target_modules: concreteTargets(model, innerLinears, written) };
   const paths = modules.map(({ path }) => path);
   const verdicts = judgePaths(asked, paths);
   const targeted = new Set(paths.filter((_, i) => verdicts[i] === 'targeted'));
@@ -64,16 +66,20 @@ export function resolveTargetModules(
   if (chosen.length < targeted.size) {
     throw unsupportedTargets(
       model,
-      modules.filter((module) => targeted.has(module.path) && !(chosen as Module[]).includes(module)),
+      modules.filter((module) => targeted.has(module.path) && !chosen.includes(module)),
     );
   }
-  const config = { ...asked, fan_in_fan_out: chosen.some(({ isTransposed }) => isTransposed) };
+  const config = {
+    ...asked,
+    fan_in_fan_out: innerLinears.some((linear) => linear.isTransposed && chosen.includes(linear)),
+  };
   const chosenPaths = chosen.map(({ path }) => path);
   const ranks = rankPaths(config, chosenPaths);
   const variant = variantOf(config);
   const targets = chosen.map((module, i) =>
     targetModule(module.path, geometryOf(module)!, ranks[i]!, variant),
   );
+  refuseLayers(variant, chosen, targets);
   if (!isImport) checkRanks(targets);
   return {
     modules: targets,
@@ -154,9 +160,24 @@ function unsupportedTargets(model: Model, modules: readonly Module[]): Unsupport
     .map((module) => `${module.path} (${model.headLayers.includes(module) ? model.headName : module.kind})`);
   const more = paths.length > 5 ? ` and ${paths.length - 5} more` : '';
   return new UnsupportedError(
-    `LoRA on ${shown.join(', ')}${more} is not supported: target_modules may name linear layers inside the model only`,
+    `LoRA on ${shown.join(', ')}${more} is not supported: target_modules may name linear layers, embeddings and convolutions inside the model only`,
     { modules: paths },
   );
+}
+
+/** Throws for layers on which the variant, or LoRA itself, is not done. */
+function refuseLayers(variant: Variant, layers: readonly Module[], targets: readonly TargetModule[]): void {
+  for (const [i, target] of targets.entries()) {
+    const { path, r, groups = 1 } = target;
+    const reason = variant.refusal?.(target) ?? layerKind(target).refusal?.(layers[i]!);
+    if (reason !== undefined) throw new UnsupportedError(`LoRA on ${path}: ${reason}`, { module: path });
+    if (r % groups === 0) continue;
+    throw new LowrankError(
+      'rank_not_divisible',
+      `the rank ${r} cannot be cut into the ${groups} groups of the convolution at ${path}: use a multiple of ${groups}`,
+      { details: { module: path, r, groups } },
+    );
+  }
 }
 
 function checkRanks(modules: readonly TargetModule[]): void {

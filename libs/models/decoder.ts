@@ -5,7 +5,7 @@ import type { TextConfig } from '#models/model-config.js';
 import { TextModel, type TiedWeight } from '#models/model.js';
 import type { DecoderBody } from '#nn/decoder-body.js';
 import type { AttentionShape, DecoderInputs } from '#nn/decoder-pass.js';
-import { type Embedding, Linear } from '#nn/layers.js';
+import { Linear, type TokenTable } from '#nn/layers.js';
 import { Module, type Slot } from '#nn/module.js';
 
 /** What a family makes a model of. */
@@ -65,7 +65,7 @@ export class Decoder extends TextModel {
     this.lmHead = this.child(name, (path) => new Linear(path, hiddenSize, vocabSize, bias, tied));
   }
 
-  get inputEmbedding(): Embedding {
+  get inputEmbedding(): TokenTable {
     return this.body.embedding;
   }
 

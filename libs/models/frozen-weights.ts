@@ -13,13 +13,6 @@ export function frozenWeights(parameters: ReadonlyMap<string, StoredParameter>):
   );
 }
 
-/** Reads the frozen weights of a model by their names, upcast to float32. */
-export function weightReader(
-  parameters: ReadonlyMap<string, StoredParameter>,
-): (name: string) => Promise<Float32Array> {
-  return (name) => readFrozenWeight(parameters.get(name)!);
-}
-
 const dtypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
 
 /** The numbers of a frozen weight, upcast to float32. Throws SafetensorsError if the file has become shorter. */

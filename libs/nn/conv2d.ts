@@ -21,6 +21,8 @@ export abstract class ImageMap extends Module {
   abstract readonly outChannels: number;
   abstract readonly kernelSize: Pair;
   abstract readonly window: ConvAttributes;
+  abstract readonly weight: Parameter;
+  abstract readonly bias: Parameter | undefined;
   abstract forward(x: Tensor): Tensor;
 }
 

@@ -4,7 +4,7 @@ import { inScope, recomputable } from '#jit/tracing.js';
 import { Attention } from '#nn/attention.js';
 import type { DecoderLayer } from '#nn/decoder-layers.js';
 import { type DecoderInputs, DecoderPass } from '#nn/decoder-pass.js';
-import { Embedding, type Norm } from '#nn/layers.js';
+import { Embedding, type Norm, type TokenTable } from '#nn/layers.js';
 import { Module, ModuleList, type Slot, Unweighted } from '#nn/module.js';
 import { StatefulLayer } from '#nn/short-conv.js';
 
@@ -41,8 +41,8 @@ const llamaNames: BodyNames = {
 };
 
 export class DecoderBody extends Module {
-  private readonly tokens: Slot<Embedding>;
-  private readonly positions: Slot<Embedding> | undefined;
+  private readonly tokens: Slot<TokenTable>;
+  private readonly positions: Slot<TokenTable> | undefined;
   private readonly layers: Slot<ModuleList<DecoderLayer>>;
   private readonly norm: Slot<Norm>;
 
@@ -54,9 +54,9 @@ export class DecoderBody extends Module {
     const { vocabSize, hiddenSize, layers, layer, norm, learnedPositions, names = llamaNames } = options;
     const unweighted = (list: readonly string[] = []) =>
       list.forEach((name) => this.child(name, (path) => new Unweighted(path)));
-    this.tokens = this.child(names.tokens, (path) => new Embedding(path, vocabSize, hiddenSize));
+    this.tokens = this.child<TokenTable>(names.tokens, (path) => new Embedding(path, vocabSize, hiddenSize));
     if (learnedPositions !== undefined && names.positions !== undefined) {
-      this.positions = this.child(
+      this.positions = this.child<TokenTable>(
         names.positions,
         (path) => new Embedding(path, learnedPositions, hiddenSize),
       );
@@ -68,7 +68,7 @@ export class DecoderBody extends Module {
     unweighted(names.afterNorm);
   }
 
-  get embedding(): Embedding {
+  get embedding(): TokenTable {
     return this.tokens.module;
   }
 

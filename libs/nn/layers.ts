@@ -50,17 +50,29 @@ export class TransposedLinear extends RowMap {
   }
 }
 
+/** A layer that looks rows of a table up. */
+export abstract class TokenTable extends Module {
+  abstract readonly entries: number;
+  abstract readonly size: number;
+  abstract readonly weight: Parameter;
+  /** int32 [rows] to [rows, size]. */
+  abstract forward(ids: Tensor): Tensor;
+}
+
 /** Rows of a table by their numbers. */
-export class Embedding extends Module {
+export class Embedding extends TokenTable {
   override readonly kind = 'an embedding';
   readonly weight: Parameter;
 
-  constructor(path: string, entries: number, size: number) {
+  constructor(
+    path: string,
+    readonly entries: number,
+    readonly size: number,
+  ) {
     super(path);
     this.weight = this.parameter('weight', [entries, size]);
   }
 
-  /** int32 [rows] to [rows, size]. */
   forward(ids: Tensor): Tensor {
     return embedding(this.weight.tensor, ids);
   }

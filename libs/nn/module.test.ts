@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Tensor } from '#jit/ops.js';
 import { Embedding, Linear, RmsNorm } from '#nn/layers.js';
-import { Module, RowMap, type Slot } from '#nn/module.js';
+import { Module, type Parameter, RowMap, type Slot } from '#nn/module.js';
 
 class Block extends Module {
   readonly up: Slot<RowMap>;
@@ -29,8 +29,13 @@ class Doubled extends RowMap {
   readonly inFeatures = 2;
   readonly outFeatures = 3;
 
+  readonly weight: Parameter;
+  readonly bias: Parameter | undefined;
+
   constructor(readonly inner: RowMap) {
     super(inner.path);
+    this.weight = inner.weight;
+    this.bias = inner.bias;
     this.parameter('extra', [1]);
     this.child('', () => inner);
   }

@@ -114,6 +114,8 @@ export class Unweighted extends Module {}
 export abstract class RowMap extends Module {
   abstract readonly inFeatures: number;
   abstract readonly outFeatures: number;
+  abstract readonly weight: Parameter;
+  abstract readonly bias: Parameter | undefined;
   /** Whether the weight is stored as [in, out] and not as [out, in]. */
   readonly isTransposed: boolean = false;
   abstract forward(x: Tensor): Tensor;

@@ -2,6 +2,7 @@
 import { LowrankError } from '#base/errors.js';
 import type { BlockStore } from '#data/block-store.js';
 import { epochOrder } from '#data/shuffle.js';
+import { parseLoraConfig } from '#lora/config.js';
 import { canonicalJson } from '#runtime/graph-cache.js';
 import { parseTrainingOptions, type TrainingOptions } from '#training/options.js';
 import type { CheckpointState, RunIdentity } from '#training/run-state.js';
@@ -41,14 +42,17 @@ export function requireSameRun(folder: string, saved: RunIdentity, current: RunI
 }
 
 /** Versions that did not know an option did as its default says. */
-const defaults: Readonly<Record<string, unknown>> = parseTrainingOptions({});
+const defaults: Readonly<Record<'training' | 'lora', Readonly<Record<string, unknown>>>> = {
+  training: parseTrainingOptions({}),
+  lora: { ...parseLoraConfig({}) },
+};
 
 function differingField(saved: RunIdentity, current: RunIdentity): string | undefined {
   for (const part of ['training', 'lora'] as const) {
     const names = new Set([...Object.keys(saved[part]), ...Object.keys(current[part])]);
     for (const name of names) {
       if (part === 'training' && (freeOptions as readonly string[]).includes(name)) continue;
-      const before = part === 'training' && !(name in saved.training) ? defaults[name] : saved[part][name];
+      const before = name in saved[part] ? saved[part][name] : defaults[part][name];
       if (canonicalJson(before) !== canonicalJson(current[part][name])) return `${part}.${name}`;
     }
   }

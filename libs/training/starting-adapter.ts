@@ -11,7 +11,7 @@ import { type StreamKey, streamKey, uniformAt } from '#jit/random.js';
 import type { LoraConfig } from '#lora/config.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import type { ModelFolder } from '#models/model-folder.js';
-import { weightReader } from '#models/frozen-weights.js';
+import { startOn } from '#adapters/base-layers.js';
 
 export interface StartingAdapter {
   readonly plan: TargetPlan;
@@ -36,7 +36,7 @@ export async function startingAdapter(
   initAdapter: string | null,
   seed: number,
 ): Promise<StartingAdapter> {
-  const readWeight = weightReader(base.parameters);
+  const reading = startOn(base);
   if (initAdapter === null) {
     if (!lora) throw new LowrankError('state_missing', 'a new adapter needs a LoRA configuration');
     const plan = resolveTargetModules(base.tree, lora);
@@ -45,7 +45,7 @@ export async function startingAdapter(
       digest: null,
       notes: [],
       parameters: async () => {
-        const start = { init: plan.config.init_lora_weights, random: randomSource(seed), readWeight };
+        const start = { init: plan.config.init_lora_weights, random: randomSource(seed), ...reading };
         return flattenModules(await initialiseAdapter(plan.modules, start));
       },
     };
@@ -61,7 +61,7 @@ export async function startingAdapter(
     digest: createHash('sha256').update(written).digest('hex'),
     notes: adapterNotes(adapter),
     parameters: async () => {
-      const start = { init: true, random: randomSource(seed), readWeight };
+      const start = { init: true, random: randomSource(seed), ...reading };
       const added = await initialiseAdapter(adapter.missing, start);
       const all = new Map([...adapter.modules.values(), ...added].map((module) => [module.path, module]));
       return flattenModules(plan.modules.map(({ path }) => all.get(path)!));

@@ -47,6 +47,7 @@ const done = new Set([
     (name) => `layers/${name}`,
   ),
   'dpo',
+  ...['dora', 'lora-bias', 'embedding', 'resnet-conv-dora'].map((name) => `lora/${name}`),
   ...['equal-rank', 'mixed'].map((name) => `compose/${name}`),
   ...['byte-level-gpt2', 'byte-level-llama3', 'byte-level-qwen'].map((name) => `tokenizers/${name}`),
   ...['metaspace-byte-fallback', 'metaspace-turns', 'unigram', 'wordpiece-bert'].map(

@@ -1,16 +1,14 @@
 /** Golden trainings: ten AdamW steps of PEFT, step by step, from the same adapter on the same batches. */
 import { join } from 'node:path';
 import { flattenModules, unflattenModules } from '#adapters/flat-factors.js';
-import { mergeDelta } from '#adapters/merge-delta.js';
+import { mergedLayer } from '#adapters/merged-layer.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import type { Program } from '#jit/trace.js';
 import { createLoraModel, type LoraModel } from '#lora/lora-model.js';
-import type { TargetModule } from '#lora/target-module.js';
-import { factorsOf } from '#lora/variants/registry.js';
+import { KEY_PREFIX, type TargetModule } from '#lora/target-module.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
-import { readTensorF32 } from '#models/safetensors.js';
-import type { RowMap } from '#nn/module.js';
+import { readRows } from '#models/read-rows.js';
 import { type FlatLayout, splitFlat, viewOf } from '#nn/flat-state.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
@@ -20,7 +18,14 @@ import { learningRateAt, type Schedule } from '#training/schedule.js';
 import { type StepPrograms, stepPrograms } from '#training/step-programs.js';
 import { absoluteError, relativeError, tolerances } from '../tolerances.js';
 import { type GoldenBatch, type GoldenTask, goldenTask } from './lora-batches.js';
-import { ErrorMeter, type GoldenResult, type GoldenTensor, readJson, readTensors } from './golden-case.js';
+import {
+  ErrorMeter,
+  GoldenMismatch,
+  type GoldenResult,
+  type GoldenTensor,
+  readJson,
+  readTensors,
+} from './golden-case.js';
 
 interface LoraCase {
   readonly family: string;
@@ -89,7 +94,9 @@ function checkFlat(
   tolerance: number,
 ): void {
   for (const entry of layout.entries) {
-    const golden = expected.get(`base_model.model.${entry.name}`);
+    // PyTorch has one name more for what is a module of its own there.
+    const golden =
+      expected.get(`${KEY_PREFIX}${entry.name}`) ?? expected.get(`${KEY_PREFIX}${entry.name}.weight`);
     if (golden) meter.record(`${what} ${entry.name}`, error(viewOf(flat, entry), golden.values), tolerance);
   }
 }
@@ -102,16 +109,21 @@ async function checkMerged(
   modules: readonly TargetModule[],
   golden: ReadonlyMap<string, GoldenTensor>,
 ): Promise<void> {
-  for (const module of unflattenModules(modules, flat)) {
-    const merged = golden.get(`merged.${module.path}.weight`);
-    if (!merged) continue;
-    const { file, ...entry } = base.parameters.get(`${module.path}.weight`)!;
-    const W0 = await readTensorF32({ path: file }, { ...entry, dtype: 'F32' });
-    const { isTransposed } = base.tree.slotOf(module.path).module as RowMap;
-    const W = mergeDelta(W0, factorsOf(module, module.numbers), { ...module, isTransposed });
-    // The factors may differ as trained weights do; the product of the difference is what is left here.
-    meter.record(`merged ${module.path}`, absoluteError(W, merged.values), tolerances.trainedWeights);
+  const left = new Set([...golden.keys()].filter((name) => name.startsWith('merged.')));
+  for (const { numbers, ...target } of unflattenModules(modules, flat)) {
+    const update = { adapter: 'trained', target, weight: 1, readNumbers: () => Promise.resolve(numbers) };
+    for (const [name, makeEdit] of mergedLayer(base, [update])) {
+      const merged = golden.get(`merged.${name}`);
+      if (!merged) throw new GoldenMismatch(`${name} is merged here and was not`);
+      const parameter = base.parameters.get(name)!;
+      const weight = await readRows(parameter, 0, parameter.shape[0]!);
+      (await makeEdit())?.(weight, 0);
+      // The factors may differ as trained weights do; the product of the difference is what is left here.
+      meter.record(`merged ${name}`, absoluteError(weight, merged.values), tolerances.trainedWeights);
+      left.delete(`merged.${name}`);
+    }
   }
+  if (left.size > 0) throw new GoldenMismatch(`${[...left].join(', ')} should have been merged`);
 }
 
 /** Compares the gradients of the first step, which PyTorch has clipped, and empties the accumulator again. */

@@ -19,7 +19,7 @@ import { BlockOrder } from '#data/shuffle.js';
 import { streamKey, uniformAt } from '#jit/random.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
-import { weightReader } from '#models/frozen-weights.js';
+import { startOn } from '#adapters/base-layers.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
@@ -67,8 +67,7 @@ const { modules, config } = resolveTargetModules(
   parseLoraConfig({ r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'], task_type: 'CAUSAL_LM' }),
 );
 const random = { uniform: (site: string, index: number) => uniformAt(streamKey(1, 0, site), index) };
-const readWeight = weightReader(base.parameters);
-const started = await initialiseAdapter(modules, { init: true, random, readWeight });
+const started = await initialiseAdapter(modules, { init: true, random, ...startOn(base) });
 await writeAdapter(join(folder, 'init'), { config, modules: started });
 
 const order = new BlockOrder(1, store.blockCount);

@@ -22,7 +22,7 @@ import { BucketModel } from '#generation/bucket-model.js';
 import { streamKey, uniformAt } from '#jit/random.js';
 import { type LoraConfigInput, parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
-import { weightReader } from '#models/frozen-weights.js';
+import { startOn } from '#adapters/base-layers.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 
 interface Case {
@@ -111,8 +111,7 @@ async function writeMembers(base: ModelFolder, folder: string, { members }: Case
   for (const [i, member] of members.entries()) {
     const { modules, config } = resolveTargetModules(base.tree, parseLoraConfig(member));
     const random = { uniform: (site: string, at: number) => uniformAt(streamKey(i, 0, site), at) };
-    const readWeight = weightReader(base.parameters);
-    const started = await initialiseAdapter(modules, { init: false, random, readWeight });
+    const started = await initialiseAdapter(modules, { init: false, random, ...startOn(base) });
     // A tenth of B: as large as an update that was trained, so that the logits stay in their range.
     const small = started.map(({ numbers, ...module }) => ({
       ...module,

@@ -52,6 +52,7 @@ function billionModules(): TargetModule[] {
 }
 
 const noWeights = (name: string) => Promise.reject(new Error(`plain LoRA reads no weight, not ${name}`));
+const noNorms = () => Promise.reject(new Error('plain LoRA reads no norms'));
 
 async function writeMembers(
   folder: string,
@@ -61,7 +62,7 @@ async function writeMembers(
   const members = Array.from({ length: count }, (_, i) => join(folder, `member-${i}`));
   for (const [i, member] of members.entries()) {
     const random = { uniform: (site: string, at: number) => uniformAt(streamKey(i, 0, site), at) };
-    const start = { init: false, random, readWeight: noWeights };
+    const start = { init: false, random, readWeight: noWeights, norms: noNorms };
     await writeAdapter(member, { config: lora, modules: await initialiseAdapter(modules, start) });
   }
   return members;
@@ -104,7 +105,7 @@ async function changeWeights(live: LiveComposition): Promise<number[]> {
     writeState: unused,
     close: () => Promise.resolve(),
   };
-  const model = new BucketModel(1024, 1, [], runner, new AdapterFeed(live.modules, 'diagonal'));
+  const model = new BucketModel(1024, 1, [], runner, new AdapterFeed(live.modules, 'diagonal'), false);
   const times: number[] = [];
   for (let i = 0; i < 10; i++) {
     const start = performance.now();

@@ -22,7 +22,7 @@ import { streamKey, uniformAt } from '#jit/random.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { parseModelConfig } from '#models/config.js';
-import { weightReader } from '#models/frozen-weights.js';
+import { startOn } from '#adapters/base-layers.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { buildModel } from '#models/families/registry.js';
 import { LowrankClient } from '#client/client.js';
@@ -67,9 +67,9 @@ async function writeHollowModel(folder: string): Promise<void> {
 
 /** Imports a random adapter of rank 16 on all linear layers; yields its id. */
 async function importAdapter(url: string, model: string, folder: string, seed: number): Promise<string> {
-  const { tree, parameters } = await openModelFolder(folder);
+  const base = await openModelFolder(folder);
   const config = parseLoraConfig({ ...lora, base_model_name_or_path: model });
-  const { modules } = resolveTargetModules(tree, config);
+  const { modules } = resolveTargetModules(base.tree, config);
   const random = { uniform: (site: string, at: number) => uniformAt(streamKey(seed, 0, site), at) };
   const scratch = await mkdtemp(join(tmpdir(), 'imported-'));
   try {
@@ -78,7 +78,7 @@ async function importAdapter(url: string, model: string, folder: string, seed: n
       modules: await initialiseAdapter(modules, {
         init: false,
         random,
-        readWeight: weightReader(parameters),
+        ...startOn(base),
       }),
     });
     await create({ file: join(scratch, 'adapter.tar'), cwd: join(scratch, 'adapter') }, ['.']);

@@ -3,7 +3,7 @@ import type { RandomSource } from '#lora/random-numbers.js';
 import type { Tensor } from '#jit/ops.js';
 import type { LayerRun } from '#lora/layer-run.js';
 import type { LayerGeometry, LoraFactors, TargetModule } from '#lora/target-module.js';
-import type { Module } from '#nn/module.js';
+import type { Module, Parameter } from '#nn/module.js';
 
 /** The name of a factor inside its module, and its shape. */
 export interface FactorTensor {
@@ -21,8 +21,16 @@ export interface AdaptedLayer {
   base(x: Tensor): Tensor;
   /** x with some of it dropped while the layer trains; x itself where nothing is. */
   dropped(x: Tensor): Tensor;
+  /** What the base makes of x without its bias. */
+  product(x: Tensor): Tensor;
   /** scale * B A x, without a bias. */
   lowRank(x: Tensor): Tensor;
+  /** |W + scale B A| for each output: f32 [out], without a gradient. */
+  norms(): Tensor;
+  /** A number for each output, shaped so that it meets what the layer gives. */
+  perOutput(numbers: Tensor): Tensor;
+  /** The bias of the base, shaped likewise. */
+  readonly outputBias: Tensor | undefined;
   /** A trainable tensor of the layer by its role. */
   tensor(role: string): Tensor;
 }
@@ -51,6 +59,18 @@ export interface LayerKind {
     random: RandomSource,
     site: string,
   ) => LoraFactors;
+  /** Why a layer of this kind can have none, or undefined. */
+  readonly refusal?: (module: Module) => string | undefined;
+  /** Whether the weight lies as [in, out], the numbers of an output in a column. */
+  readonly isTransposed: (module: Module) => boolean;
   /** The layer around `base` that computes with the target's tensors. */
   readonly wrap: (base: Module, target: TargetModule, run: LayerRun, forward: AdaptedForward) => Module;
+}
+
+/** The parameters of a target's tensors by their roles; `make` gets their names inside the layer. */
+export function trainedParameters(
+  { path, tensors }: TargetModule,
+  make: (name: string, shape: readonly number[]) => Parameter,
+): ReadonlyMap<string, Parameter> {
+  return new Map(tensors.map(({ role, name, shape }) => [role, make(name.slice(path.length + 1), shape)]));
 }

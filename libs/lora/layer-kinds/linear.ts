@@ -1,7 +1,13 @@
 /** Linear layers, whichever way their weight is stored: A is [r, in], B is [out, r]. */
 import { linear } from '#jit/ops/linear.js';
-import { mul, scalar, type Tensor } from '#jit/ops.js';
-import type { AdaptedForward, AdaptedLayer, LayerKind } from '#lora/layer-kinds/layer-kind.js';
+import { matMul, mul, scalar, square, sum, type Tensor } from '#jit/ops.js';
+import {
+  type AdaptedForward,
+  type AdaptedLayer,
+  type LayerKind,
+  trainedParameters,
+} from '#lora/layer-kinds/layer-kind.js';
+import { outputNorms } from '#lora/layer-kinds/output-norms.js';
 import { dropped, isOff, type LayerRun } from '#lora/layer-run.js';
 import { normalNumbers, uniformNumbers } from '#lora/random-numbers.js';
 import type { TargetModule } from '#lora/target-module.js';
@@ -11,6 +17,8 @@ import { type Parameter, RowMap } from '#nn/module.js';
 export class LoraLinear extends RowMap implements AdaptedLayer {
   readonly inFeatures: number;
   readonly outFeatures: number;
+  readonly weight: Parameter;
+  readonly bias: Parameter | undefined;
   readonly selector: Parameter | undefined;
   private readonly trained: ReadonlyMap<string, Parameter>;
 
@@ -23,10 +31,9 @@ export class LoraLinear extends RowMap implements AdaptedLayer {
     super(inner.path);
     this.inFeatures = inner.inFeatures;
     this.outFeatures = inner.outFeatures;
-    const local = (name: string) => name.slice(inner.path.length + 1);
-    this.trained = new Map(
-      target.tensors.map(({ role, name, shape }) => [role, this.parameter(local(name), shape)]),
-    );
+    this.weight = inner.weight;
+    this.bias = inner.bias;
+    this.trained = trainedParameters(target, (name, shape) => this.parameter(name, shape));
     this.selector = run.selector === 'diagonal' ? this.parameter('lora_selector', [target.r]) : undefined;
     // The base keeps its own path, so its weight keeps its name.
     this.child('', () => inner);
@@ -52,6 +59,25 @@ export class LoraLinear extends RowMap implements AdaptedLayer {
     const low = linear(x, this.tensor('A'));
     const down = this.selector ? mul(low, this.selector.tensor) : low;
     return linear(this.scale === 1 ? down : mul(down, scalar(this.scale)), this.tensor('B'));
+  }
+
+  product(x: Tensor): Tensor {
+    const W = this.weight.tensor;
+    return this.inner.isTransposed ? matMul(x, W) : linear(x, W);
+  }
+
+  norms(): Tensor {
+    const [A, B] = [this.tensor('A'), this.tensor('B')];
+    const squares = () => sum(square(this.weight.tensor), this.inner.isTransposed ? 0 : 1);
+    return outputNorms({ squares, products: () => this.product(A), A, B, scale: this.scale });
+  }
+
+  perOutput(numbers: Tensor): Tensor {
+    return numbers;
+  }
+
+  get outputBias(): Tensor | undefined {
+    return this.bias?.tensor;
   }
 
   forward(x: Tensor): Tensor {
@@ -93,5 +119,6 @@ export const linearKind: LayerKind = {
           : new Float32Array(outFeatures * r),
     };
   },
+  isTransposed: (module) => (module as RowMap).isTransposed,
   wrap: (base, target, run, forward) => new LoraLinear(base as RowMap, target, run, forward),
 };

@@ -1,10 +1,12 @@
 /** The kinds of layers that can have a low-rank update. */
+import { conv2dKind } from '#lora/layer-kinds/conv2d.js';
+import { embeddingKind } from '#lora/layer-kinds/embedding.js';
 import type { LayerKind } from '#lora/layer-kinds/layer-kind.js';
 import { linearKind } from '#lora/layer-kinds/linear.js';
 import type { LayerGeometry } from '#lora/target-module.js';
 import type { Module } from '#nn/module.js';
 
-export const layerKinds: readonly LayerKind[] = [linearKind];
+export const layerKinds: readonly LayerKind[] = [embeddingKind, conv2dKind, linearKind];
 
 /** The kind of a layer by the name in its geometry. */
 export function layerKind({ kind }: Pick<LayerGeometry, 'kind'>): LayerKind {

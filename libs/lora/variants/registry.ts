@@ -9,10 +9,12 @@ import {
   type ModuleNumbers,
   type TargetModule,
 } from '#lora/target-module.js';
+import { dora } from '#lora/variants/dora.js';
+import { loraBias } from '#lora/variants/lora-bias.js';
 import { lora } from '#lora/variants/lora.js';
 import type { Variant } from '#lora/variants/variant.js';
 
-export const variants: readonly Variant[] = [lora];
+export const variants: readonly Variant[] = [dora, loraBias, lora];
 
 /** The variant that a configuration asks for. */
 export function variantOf(config: LoraConfig): Variant {
@@ -68,4 +70,16 @@ export function isTensorName(name: string): boolean {
 /** The factors of a layer's low-rank update, which are not copied. */
 export function factorsOf(_: TargetModule, { A, B }: ModuleNumbers): LoraFactors {
   return { A: A!, B: B! };
+}
+
+/** Whether a layer gives what its base gives, to the bit, where all of its tensors are zero. */
+export function isBaseAtZero(target: TargetModule): boolean {
+  return !variantAt(target).isActiveAtZero;
+}
+
+/** Why the update of a layer cannot be added to those of other adapters; undefined where it can. */
+export function notAdditive(target: TargetModule): string | undefined {
+  const { groups = 1 } = target;
+  if (groups > 1) return `the convolution has ${groups} groups, and its update is no product of two matrices`;
+  return variantAt(target).notAdditive;
 }

@@ -3,7 +3,7 @@ import type { Tensor } from '#jit/ops.js';
 import type { LoraConfig } from '#lora/config.js';
 import type { AdaptedLayer, FactorInit, FactorTensor } from '#lora/layer-kinds/layer-kind.js';
 import type { RandomSource } from '#lora/random-numbers.js';
-import type { LayerGeometry, ModuleNumbers, TargetModule } from '#lora/target-module.js';
+import type { LayerGeometry, LoraFactors, ModuleNumbers, TargetModule } from '#lora/target-module.js';
 
 /** What a new adapter starts from. */
 export interface AdapterStart {
@@ -11,6 +11,8 @@ export interface AdapterStart {
   readonly random: RandomSource;
   /** A weight of the base model by its name, in float32. */
   readonly readWeight: (name: string) => Promise<Float32Array>;
+  /** |W + scale B A| for each output of a layer. */
+  readonly norms: (target: TargetModule, factors: LoraFactors) => Promise<Float64Array>;
 }
 
 export interface Variant {
@@ -26,10 +28,16 @@ export interface Variant {
   /** What its tensors beside A and B start from. */
   readonly initial: (
     target: TargetModule,
-    factors: ModuleNumbers,
+    factors: LoraFactors,
     start: AdapterStart,
   ) => Promise<ModuleNumbers>;
   readonly forward: (layer: AdaptedLayer, x: Tensor) => Tensor;
+  /** What each output of W + scale B A is multiplied by, given its norms; 1 unless there is such a rule. */
+  readonly outputFactors?: (numbers: ModuleNumbers, norms: Float64Array) => Float64Array;
+  /** What is added to the bias of the layer; nothing unless there is such a rule. */
+  readonly biasChange?: (numbers: ModuleNumbers, scale: number) => Float64Array;
+  /** Whether a layer gives more than its base where all of its tensors are zero. */
+  readonly isActiveAtZero?: boolean;
   /** Why its update is more than scale * B A, which alone can be added to that of others; undefined where it is that. */
   readonly notAdditive?: string;
 }

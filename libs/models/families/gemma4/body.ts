@@ -2,7 +2,7 @@
 import { add, mul, reshape, scalar, split, type Tensor } from '#jit/ops.js';
 import { type BodyOptions, DecoderBody } from '#nn/decoder-body.js';
 import type { DecoderInputs } from '#nn/decoder-pass.js';
-import { Embedding, Linear, type Norm } from '#nn/layers.js';
+import { Embedding, Linear, type Norm, type TokenTable } from '#nn/layers.js';
 import type { RowMap, Slot } from '#nn/module.js';
 
 export interface PerLayerOptions extends BodyOptions {
@@ -14,7 +14,7 @@ export interface PerLayerOptions extends BodyOptions {
 
 export class PerLayerBody extends DecoderBody {
   private readonly perLayer:
-    Readonly<{ tokens: Slot<Embedding>; projection: Slot<RowMap>; norm: Slot<Norm> }> | undefined;
+    Readonly<{ tokens: Slot<TokenTable>; projection: Slot<RowMap>; norm: Slot<Norm> }> | undefined;
 
   constructor(
     path: string,
@@ -24,7 +24,7 @@ export class PerLayerBody extends DecoderBody {
     const { layers, hiddenSize, perLayerSize, perLayerVocabSize, perLayerNorm } = settings;
     if (perLayerSize === 0) return;
     this.perLayer = {
-      tokens: this.child(
+      tokens: this.child<TokenTable>(
         'embed_tokens_per_layer',
         (path) => new Embedding(path, perLayerVocabSize, layers * perLayerSize),
       ),

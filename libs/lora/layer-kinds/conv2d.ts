@@ -1,0 +1,156 @@
+/**
+ * Convolutions in PEFT's form: A [r, in, kh, kw] goes through the window of the base over all channels, B is
+ * [out, r / groups, 1, 1] and has the groups of the base.
+ */
+import { sizeOf } from '#base/shapes.js';
+import type { ConvAttributes } from '#jit/ops/conv-geometry.js';
+import { conv2d } from '#jit/ops/conv2d.js';
+import { linear } from '#jit/ops/linear.js';
+import { mul, reshape, scalar, square, sum, type Tensor } from '#jit/ops.js';
+import {
+  type AdaptedForward,
+  type AdaptedLayer,
+  type LayerKind,
+  trainedParameters,
+} from '#lora/layer-kinds/layer-kind.js';
+import { outputNorms } from '#lora/layer-kinds/output-norms.js';
+import { dropped, isOff, type LayerRun } from '#lora/layer-run.js';
+import { normalNumbers, uniformNumbers } from '#lora/random-numbers.js';
+import type { TargetModule } from '#lora/target-module.js';
+import { ImageMap } from '#nn/conv2d.js';
+import type { Parameter } from '#nn/module.js';
+
+const onePlace = { strides: [1, 1], pads: [0, 0, 0, 0], dilations: [1, 1] } as const;
+
+/** A frozen convolution with a trainable low-rank addition. */
+export class LoraConv2d extends ImageMap implements AdaptedLayer {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: ImageMap['kernelSize'];
+  readonly window: ConvAttributes;
+  readonly weight: Parameter;
+  readonly bias: Parameter | undefined;
+  private readonly selector: Parameter | undefined;
+  private readonly trained: ReadonlyMap<string, Parameter>;
+
+  constructor(
+    readonly inner: ImageMap,
+    private readonly target: TargetModule,
+    private readonly run: LayerRun,
+    private readonly adapted: AdaptedForward,
+  ) {
+    super(inner.path);
+    this.inChannels = inner.inChannels;
+    this.outChannels = inner.outChannels;
+    this.kernelSize = inner.kernelSize;
+    this.window = inner.window;
+    this.weight = inner.weight;
+    this.bias = inner.bias;
+    this.trained = trainedParameters(target, (name, shape) => this.parameter(name, shape));
+    this.selector = run.selector === 'diagonal' ? this.parameter('lora_selector', [target.r]) : undefined;
+    // The base keeps its own path, so its weight keeps its name.
+    this.child('', () => inner);
+  }
+
+  get scale(): number {
+    return this.target.scale;
+  }
+
+  tensor(role: string): Tensor {
+    return this.trained.get(role)!.tensor;
+  }
+
+  base(x: Tensor): Tensor {
+    return this.inner.forward(x);
+  }
+
+  product(x: Tensor): Tensor {
+    return conv2d(x, this.weight.tensor, this.window);
+  }
+
+  dropped(x: Tensor): Tensor {
+    return dropped(x, this.run);
+  }
+
+  lowRank(x: Tensor): Tensor {
+    const low = conv2d(x, this.tensor('A'), { ...this.window, dilations: [1, 1], groups: 1 });
+    const down = this.selector ? mul(low, this.perOutput(this.selector.tensor)) : low;
+    const scaled = this.scale === 1 ? down : mul(down, scalar(this.scale));
+    return conv2d(scaled, this.tensor('B'), { ...onePlace, groups: this.window.groups });
+  }
+
+  norms(): Tensor {
+    const { r } = this.target;
+    const A = reshape(this.tensor('A'), [r, -1]);
+    const B = reshape(this.tensor('B'), [this.outChannels, r]);
+    const W = reshape(this.weight.tensor, [this.outChannels, -1]);
+    const squares = () => sum(square(W), 1);
+    return outputNorms({ squares, products: () => linear(A, W), A, B, scale: this.scale });
+  }
+
+  perOutput(numbers: Tensor): Tensor {
+    return reshape(numbers, [-1, 1, 1]);
+  }
+
+  get outputBias(): Tensor | undefined {
+    return this.bias && this.perOutput(this.bias.tensor);
+  }
+
+  forward(x: Tensor): Tensor {
+    return isOff(this.run) ? this.base(x) : this.adapted(this, x);
+  }
+}
+
+const names = { A: 'lora_A.weight', B: 'lora_B.weight' } as const;
+
+export const conv2dKind: LayerKind = {
+  name: 'conv2d',
+  title: 'a convolution',
+  geometryOf: (module) => {
+    if (!(module instanceof ImageMap)) return undefined;
+    const { inChannels, outChannels, kernelSize, window } = module;
+    return {
+      kind: 'conv2d',
+      inFeatures: inChannels,
+      outFeatures: outChannels,
+      kernel: kernelSize,
+      groups: window.groups,
+    };
+  },
+  factors: ({ inFeatures, outFeatures, kernel = [1, 1], groups = 1 }, r) => ({
+    A: { name: names.A, shape: [r, inFeatures, ...kernel] },
+    B: { name: names.B, shape: [outFeatures, r / groups, 1, 1] },
+  }),
+  geometryOfFactors: ({ lora_A: A, lora_B: B }) =>
+    (A ?? B)?.length === 4
+      ? {
+          kind: 'conv2d',
+          inFeatures: A?.[1] ?? 0,
+          outFeatures: B?.[0] ?? 0,
+          kernel: [A?.[2] ?? 1, A?.[3] ?? 1],
+          groups: Math.max(1, Math.round((A?.[0] ?? 1) / (B?.[1] ?? 1))),
+        }
+      : undefined,
+  /** As for linear layers, with in * kh * kw inputs. */
+  initialFactors: ({ r, inFeatures, outFeatures, kernel = [1, 1], groups = 1 }, init, random, site) => {
+    const inputs = inFeatures * sizeOf(kernel);
+    const [siteA, siteB] = [`${site}.lora_A`, `${site}.lora_B`];
+    const sizeB = (outFeatures * r) / groups;
+    return {
+      A:
+        init === 'gaussian'
+          ? normalNumbers(random, siteA, r * inputs, 1 / r)
+          : uniformNumbers(random, siteA, r * inputs, 1 / Math.sqrt(inputs)),
+      B:
+        init === false
+          ? uniformNumbers(random, siteB, sizeB, 1 / Math.sqrt(r / groups))
+          : new Float32Array(sizeB),
+    };
+  },
+  refusal: (module) =>
+    (module as ImageMap).window.dilations.some((dilation) => dilation !== 1)
+      ? 'its window is dilated, which PEFT does not give to A: leave it out of target_modules'
+      : undefined,
+  isTransposed: () => false,
+  wrap: (base, target, run, forward) => new LoraConv2d(base as ImageMap, target, run, forward),
+};

@@ -1,0 +1,28 @@
+/** LoRA with a bias on B (PEFT's `lora_bias`): y = base(x) + scale * (B A dropout(x) + b). */
+import { add, mul, scalar } from '#jit/ops.js';
+import { uniformNumbers } from '#lora/random-numbers.js';
+import type { Variant } from '#lora/variants/variant.js';
+
+export const loraBias: Variant = {
+  name: 'lora-bias',
+  title: 'LoRA with a bias on B',
+  isAsked: ({ lora_bias }) => lora_bias,
+  refusal: ({ kind }) =>
+    kind === 'embedding'
+      ? 'lora_bias is not possible on an embedding: leave it out of target_modules, or set lora_bias to false'
+      : undefined,
+  tensors: ({ outFeatures }) => ({ bias: { name: 'lora_B.bias', shape: [outFeatures] } }),
+  initial: ({ path, r, outFeatures }, _, { init, random }) =>
+    Promise.resolve({
+      bias:
+        init === false
+          ? uniformNumbers(random, `${path}.lora_B.bias`, outFeatures, 1 / Math.sqrt(r))
+          : new Float32Array(outFeatures),
+    }),
+  biasChange: ({ bias }, scale) => Float64Array.from(bias!, (value) => scale * value),
+  forward: (layer, x) => {
+    const bias = mul(layer.tensor('bias'), scalar(layer.scale));
+    return add(add(layer.base(x), layer.lowRank(layer.dropped(x))), layer.perOutput(bias));
+  },
+  notAdditive: 'lora_bias adds a bias beside the product of its factors',
+};
