@@ -6,6 +6,8 @@ export default defineConfig({
   ...shared,
   test: {
     ...shared.test,
+    // Each loads gigabytes of libraries.
+    testTimeout: 180_000,
     include: ['test/gpu-install/**/*.test.ts'],
     globalSetup: ['test/gpu-install/global-setup.ts'],
   },
