@@ -55,11 +55,11 @@ describe('a bad job', () => {
     const job = {
       ...smallest,
       method: { type: 'dpo' },
-      lora: { use_dora: true },
+      lora: { use_qalora: true },
       training: { optim: 'lion' },
     };
     expect(() => parseTrainerJob(job, '/jobs')).toThrow(UnsupportedError);
-    expect(() => parseTrainerJob(job, '/jobs')).toThrow(/method, training.optim, lora.use_dora/);
+    expect(() => parseTrainerJob(job, '/jobs')).toThrow(/method, training.optim, lora.use_qalora/);
   });
 
   test.each([[null], [[]], ['text']])('of %j is refused', (job) => {

@@ -247,8 +247,8 @@ describe('an archive is refused', () => {
       'file',
     ],
     [
-      'DoRA',
-      () => changed('adapter_config.json', bytes(JSON.stringify({ ...config, use_dora: true }))),
+      'QALoRA',
+      () => changed('adapter_config.json', bytes(JSON.stringify({ ...config, use_qalora: true }))),
       'file',
     ],
     [

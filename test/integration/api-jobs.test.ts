@@ -214,7 +214,7 @@ describe('a bad job is refused, and the field is named', () => {
     ['two devices', () => ({ ...job, device: 'cpu', training: { device: 'eager' } }), 'device'],
     ['an unknown device', () => ({ ...job, device: 'tpu' }), 'device'],
     ['a rank of 0', () => ({ ...job, lora: { r: 0 } }), 'lora.r'],
-    ['an option of PEFT that is not done', () => ({ ...job, lora: { use_dora: true } }), 'lora.use_dora'],
+    ['an option of PEFT that is not done', () => ({ ...job, lora: { use_qalora: true } }), 'lora.use_qalora'],
     [
       'modules that are not there',
       () => ({ ...job, lora: { target_modules: ['query'] } }),

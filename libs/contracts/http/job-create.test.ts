@@ -61,7 +61,7 @@ test('recomputation is refused where TensorFlow.js computes', () => {
 });
 
 test('LoRA options that are not done are refused by name', () => {
-  expect(problemsOf({ ...smallest, lora: { use_dora: true } })).toEqual(['lora.use_dora']);
+  expect(problemsOf({ ...smallest, lora: { use_qalora: true } })).toEqual(['lora.use_qalora']);
 });
 
 test('what asks for nothing is passed over', () => {
