@@ -5,7 +5,7 @@ import OpenAI, { type APIError, BadRequestError, NotFoundError } from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestStack, type TestStack } from './stack.js';
 import { waitForEnd } from './stack-watch.js';
-import { writeTinyJob } from './tiny-job.js';
+import { writeTinyJob, writeTinyPreferenceJob } from './tiny-job.js';
 
 let stack: TestStack;
 let openai: OpenAI;
@@ -64,6 +64,43 @@ test('a job is made, followed to its end and found in the list', async () => {
   expect(fineTuned).toMatch(/^ft:tiny:default:sums:/);
   const found = await openai.fineTuning.jobs.list({ limit: 1, metadata: { team: 'a' } });
   expect(found.data.map(({ id }) => id)).toEqual([jobId]);
+});
+
+test('preferences are learned by DPO, from upload to adapter', async () => {
+  const pairs = join(stack.home, 'pairs');
+  await writeTinyPreferenceJob(pairs);
+  const upload = async (name: string) => {
+    const { id } = await openai.files.create({
+      file: createReadStream(join(pairs, name)),
+      purpose: 'fine-tune',
+    });
+    return id;
+  };
+  const job = await openai.fineTuning.jobs.create({
+    model: 'tiny',
+    training_file: await upload('train.jsonl'),
+    validation_file: await upload('validation.jsonl'),
+    method: { type: 'dpo', dpo: { hyperparameters: { beta: 0.2, n_epochs: 1, batch_size: 1 } } },
+  });
+  expect(job.method).toMatchObject({ type: 'dpo', dpo: { hyperparameters: { beta: 0.2, n_epochs: 1 } } });
+  await waitForEnd(stack.client, job.id);
+  const done = await openai.fineTuning.jobs.retrieve(job.id);
+  expect(done).toMatchObject({ status: 'succeeded', error: null, method: { type: 'dpo' } });
+  expect(done.fine_tuned_model).toMatch(/^ft:tiny:/);
+  const [newest] = (await openai.fineTuning.jobs.checkpoints.list(job.id)).data;
+  expect(newest!.metrics).toMatchObject({
+    train_reward_accuracy: expect.any(Number) as unknown,
+    full_valid_reward_margin: expect.any(Number) as unknown,
+  });
+  // It goes on from what it made, which is its reference then.
+  const next = await openai.fineTuning.jobs.create({
+    model: done.fine_tuned_model!,
+    training_file: done.training_file,
+    method: { type: 'dpo', dpo: { hyperparameters: { n_epochs: 1, batch_size: 1 } } },
+  });
+  await waitForEnd(stack.client, next.id);
+  const metrics = await stack.client.jobs.metricsPage(next.id, { limit: 1 });
+  expect(metrics.data[0]!.values).toMatchObject({ accuracy: expect.any(Number) as unknown, margin: 0 });
 });
 
 test('its events come page by page, the newest first', async () => {

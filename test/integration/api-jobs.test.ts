@@ -188,7 +188,18 @@ describe('a bad job is refused, and the field is named', () => {
       'metadata',
     ],
     ['metadata of numbers', () => ({ ...job, metadata: { a: 1 } }), 'metadata.a'],
-    ['another method', () => ({ ...job, method: { type: 'dpo', dpo: {} } }), 'method.type'],
+    ['another method', () => ({ ...job, method: { type: 'reinforcement' } }), 'method.type'],
+    [
+      'a beta of nothing',
+      () => ({ ...job, method: { type: 'dpo', dpo: { hyperparameters: { beta: 0 } } } }),
+      'method.dpo.hyperparameters.beta',
+    ],
+    [
+      'two methods',
+      () => ({ ...job, method: { type: 'supervised' }, training: { method: { type: 'dpo' } } }),
+      'method',
+    ],
+    ['rows of another method', () => ({ ...job, method: { type: 'dpo' } }), 'training_file'],
     [
       'an integration',
       () => ({ ...job, integrations: [{ type: 'wandb', wandb: { project: 'x' } }] }),

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import { LowrankError } from '#base/errors.js';
 import { isId } from '#platform/ids.js';
+import { declarations } from '#training/objectives/declared/registry.js';
 import type { UploadProgress } from '#client/transport.js';
 import type { CommandContext } from './context.js';
 import { byteSize } from './format.js';
@@ -30,6 +31,8 @@ export interface JobFlags {
   readonly device?: string;
   readonly suffix?: string;
   readonly from?: string;
+  readonly method?: string;
+  readonly hyper?: readonly string[];
   readonly set?: readonly string[];
   readonly lora?: readonly string[];
   readonly metadata?: readonly string[];
@@ -71,6 +74,8 @@ export function addJobFlags(command: Command): Command {
     .option('--device <name>', 'cpu, webgpu, cuda, eager, tfjs-node or tfjs-node-gpu')
     .option('--suffix <text>', "part of the fine-tuned model's name")
     .option('--from <adapter>', 'id of an adapter to go on training')
+    .option('--method <name>', `what is learned: ${declarations.map(({ type }) => type).join(' or ')}`)
+    .option('--hyper <name=value>', 'a hyperparameter of the method, such as beta, again and again', gather)
     .option('--set <name=value>', 'any other training option, again and again', gather)
     .option('--lora <name=value>', 'any other field of the LoRA configuration, again and again', gather)
     .option('--metadata <name=value>', 'a text to keep with the job, again and again', gather);
@@ -108,12 +113,26 @@ export async function readDraft(flags: JobFlags): Promise<DraftJob> {
     init_adapter: flags.from,
   };
   const draft: DraftJob = { ...file, ...withoutUndefined(given) };
+  const method = methodOf(file['method'], flags);
+  if (method) draft['method'] = method;
   if (Object.keys(training).length > 0) draft['training'] = training;
   if (Object.keys(lora).length > 0) draft['lora'] = lora;
   if (Object.keys(metadata).length > 0) draft['metadata'] = metadata;
   requireField(draft, 'model', '--model NAME');
   requireField(draft, 'training_file', '--data FILE');
   return draft;
+}
+
+/** The method of the flags; what a file says of the same one stays. */
+function methodOf(written: unknown, { method: flag, hyper }: JobFlags): DraftJob | undefined {
+  const given = assignments('--hyper', hyper, valueOf);
+  const before = objectOf(written);
+  const type = flag ?? before['type'];
+  if (type === undefined && Object.keys(given).length === 0) return undefined;
+  if (typeof type !== 'string') throw new LowrankError('usage', '--hyper is for a method: give --method too');
+  const own = objectOf(type === before['type'] ? before[type] : undefined);
+  const hyperparameters = { ...objectOf(own['hyperparameters']), ...given };
+  return { type, [type]: { ...own, hyperparameters } };
 }
 
 /** Uploads the files that are paths and puts their ids in place; shows how far it is on a terminal. */

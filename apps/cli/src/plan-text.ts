@@ -79,7 +79,9 @@ function exampleLines({ example }: PlannedData, output: Output): string[] {
   const mark = (text: string) => (isColoured ? output.paint(text, 'green') : `\u27e6${text}\u27e7`);
   const pieces: string[] = [];
   let left = longestExample;
-  for (const { text, trained } of example) {
+  for (const [i, { text, trained, sequence }] of example.entries()) {
+    const before = example[i - 1];
+    if (sequence !== before?.sequence) pieces.push(`${before ? '\n' : ''}${sequence}: `);
     const shown = text.slice(0, left);
     left -= shown.length;
     if (shown !== '') pieces.push(trained ? mark(shown) : shown);

@@ -1,7 +1,12 @@
 /** The body that makes a job, or plans one: OpenAI's fields, and ours beside them. */
 import { z } from 'zod';
 import { isEagerDevice } from '#runtime/device.js';
-import { type Hyperparameters, hyperparameters, supervisedMethod } from '#contracts/http/hyperparameters.js';
+import {
+  type Hyperparameters,
+  hyperparameters,
+  methodFix,
+  writtenMethods,
+} from '#contracts/http/hyperparameters.js';
 import { boundedRecord } from '#base/bounded-schemas.js';
 import { UnsupportedError } from '#base/errors.js';
 import { suffixSyntax } from '#contracts/http/compositions.js';
@@ -15,6 +20,7 @@ import {
   throwFindings,
 } from '#base/field-problems.js';
 import { checkTrainingOptions, type TrainingOptions, trainingOptionsSchema } from '#training/options.js';
+import { defaultMethod, type Method, method } from '#training/objectives/declared/registry.js';
 import type { RequestedOptions } from '#training/resolved-options.js';
 
 /** Where a job can be asked to run; `auto` leaves it to the workers. */
@@ -37,7 +43,7 @@ const fields = {
   suffix: z.string().regex(suffixSyntax).max(64).nullish(),
   seed: z.int().min(0).max(maxSeed).nullish(),
   metadata: boundedRecord(z.string().min(1).max(64), z.string().max(512), 16).nullish(),
-  method: supervisedMethod.nullish(),
+  method: writtenMethods.nullish(),
   /** As in `method`; OpenAI calls it deprecated. */
   hyperparameters: hyperparameters.nullish(),
   /** PEFT's LoraConfig; null for PEFT's defaults, or for what the initial adapter has. */
@@ -85,7 +91,7 @@ const guide: FieldGuide = {
     suffix: 'give at most 64 letters, digits, ".", "_" or "-", the first a letter or digit',
     seed: `give a whole number from 0 to ${maxSeed}`,
     metadata: 'give at most 16 texts of at most 512 characters under names of at most 64',
-    method: `give {"type": "supervised", "supervised": {"hyperparameters": {...}}}; as hyperparameters ${hyper}`,
+    method: `give ${methodFix}; as hyperparameters ${hyper}`,
     hyperparameters: hyper,
     lora: 'give an object, or null',
     training: 'give an object, or null',
@@ -101,6 +107,7 @@ const guide: FieldGuide = {
     training_options: 'training',
     n_epochs: 'training.n_epochs',
     learning_rate: 'training.learning_rate',
+    beta: 'method.dpo.hyperparameters.beta',
     batch_size: 'training.batch_size',
     r: 'lora.r',
     lora_alpha: 'lora.lora_alpha',
@@ -111,7 +118,7 @@ const guide: FieldGuide = {
 };
 
 /** Methods of OpenAI's that are not done here. */
-const otherMethods = ['dpo', 'reinforcement'];
+const otherMethods = ['reinforcement'];
 
 type Loose = Readonly<Record<string, unknown>>;
 const objectOf = (value: unknown): Loose =>
@@ -131,6 +138,7 @@ export function parseJobCreate(input: unknown): JobRequest {
     throwFindings('invalid_request', 'the job', found);
   const job = body as z.output<z.ZodObject<typeof fields>>;
   const hyper = writtenHyperparameters(job);
+  const learns = writtenMethod(job);
   const { seed: trainingSeed, device: trainingDevice, ...training } = objectOf(job.training);
   const seed = job.seed ?? (trainingSeed as number | undefined) ?? null;
   const device = job.device ?? (trainingDevice as JobDevice | undefined) ?? 'auto';
@@ -143,7 +151,7 @@ export function parseJobCreate(input: unknown): JobRequest {
     seed,
     metadata: job.metadata ?? null,
     lora: (job.lora as Record<string, unknown> | null | undefined) ?? null,
-    training: { ...training, ...written },
+    training: { ...training, ...written, ...learns },
     learningRateMultiplier:
       typeof hyper.learning_rate_multiplier === 'number' ? hyper.learning_rate_multiplier : null,
     device,
@@ -152,6 +160,7 @@ export function parseJobCreate(input: unknown): JobRequest {
     options: {
       ...options,
       ...written,
+      ...learns,
       seed: seed ?? options.seed,
       device: isEagerDevice(device) ? 'eager' : 'cpu',
     },
@@ -256,9 +265,25 @@ function checkLora(lora: unknown, all: Collected): LoraConfig | undefined {
   }
 }
 
+/** What a method says under its type, and where. */
+function hyperparametersIn(method: unknown): { path: string; written: Loose } {
+  const type = String(objectOf(method)['type']);
+  const written = objectOf(objectOf(objectOf(method)[type])['hyperparameters']);
+  return { path: `method.${type}.hyperparameters`, written };
+}
+
 function writtenHyperparameters({ method, hyperparameters }: Loose): Hyperparameters {
-  const inMethod = objectOf(objectOf(objectOf(method)['supervised'])['hyperparameters']);
-  return { ...objectOf(hyperparameters), ...inMethod };
+  return { ...objectOf(hyperparameters), ...hyperparametersIn(method).written };
+}
+
+/** The training option that a method stands for; none where it says no more than nothing would. */
+function writtenMethod({ method: asked }: Loose): { method?: Method } {
+  if (!isSaid(asked)) return {};
+  const own = Object.entries(hyperparametersIn(asked).written).filter(
+    ([name]) => !(name in hyperparameters.shape),
+  );
+  const learns = method.parse({ ...withoutAuto(Object.fromEntries(own)), type: objectOf(asked)['type'] });
+  return JSON.stringify(learns) === JSON.stringify(defaultMethod) ? {} : { method: learns };
 }
 
 /** Two fields that contradict each other. */
@@ -270,8 +295,7 @@ function contradictions(body: Loose): OptionProblem[] {
   };
   const training = objectOf(body['training']);
   const deprecated = objectOf(body['hyperparameters']);
-  const inMethod = objectOf(objectOf(objectOf(body['method'])['supervised'])['hyperparameters']);
-  const methodPath = 'method.supervised.hyperparameters';
+  const { path: methodPath, written: inMethod } = hyperparametersIn(body['method']);
   for (const key of ['batch_size', 'learning_rate_multiplier', 'n_epochs'] as const) {
     differ(`hyperparameters.${key}`, deprecated[key], `${methodPath}.${key}`, inMethod[key]);
   }
@@ -293,6 +317,13 @@ function contradictions(body: Loose): OptionProblem[] {
         fix: 'give one of them',
       });
     }
+  }
+  const own = isSaid(body['method']) && isSaid(training['method']) ? writtenMethod(body) : undefined;
+  if (
+    own &&
+    JSON.stringify(own.method ?? defaultMethod) !== JSON.stringify(method.parse(training['method']))
+  ) {
+    problems.push({ field: 'method', problem: 'contradicts training.method', fix: 'give one of them' });
   }
   differ('seed', body['seed'], 'training.seed', training['seed']);
   differ('device', body['device'], 'training.device', training['device']);

@@ -1,6 +1,6 @@
 /** Fine-tuning jobs as they are answered: OpenAI's object, and ours beside its fields. */
 import { z } from 'zod';
-import { shownHyperparameters } from '#contracts/http/hyperparameters.js';
+import { shownHyperparameters, shownMethods } from '#contracts/http/hyperparameters.js';
 import { requestedOptions, resolvedOptions } from '#contracts/http/job-options.js';
 import { chosenOption } from '#contracts/http/plans.js';
 import { order, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
@@ -74,10 +74,7 @@ export const jobObject = z
     seed: z.int(),
     error: z.object({ code: z.string(), message: z.string(), param: z.string().nullable() }).nullable(),
     estimated_finish: unixSeconds.nullable(),
-    method: z.object({
-      type: z.literal('supervised'),
-      supervised: z.object({ hyperparameters: shownHyperparameters }),
-    }),
+    method: shownMethods,
     integrations: z.array(z.unknown()),
     metadata: z.record(z.string(), z.string()).nullable(),
     suffix: z.string().nullable(),

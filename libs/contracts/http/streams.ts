@@ -1,6 +1,7 @@
 /** What happens to a job, as pages and as server-sent events: events, metrics, checkpoints. */
 import { z } from 'zod';
 import { evaluationMetrics, sample, stepMetrics } from '#training/metrics.js';
+import { declarations } from '#training/objectives/declared/registry.js';
 import { jobObject, jobProgress, jobStatus } from '#contracts/http/jobs.js';
 import { order, pageOf, pageQuery, streamFlag, unixSeconds } from '#contracts/http/pages.js';
 
@@ -62,6 +63,14 @@ export const metricListQuery = z.strictObject({
   stream: streamFlag,
 });
 
+/** OpenAI's names, and those of objectives that it does not have. */
+const metricParts = ['train', 'valid', 'full_valid'] as const;
+const objectiveMetrics = metricParts.flatMap((part) =>
+  declarations.flatMap(({ checkpointMetrics }) =>
+    Object.values(checkpointMetrics).map((name) => `${part}_${name}`),
+  ),
+);
+
 export const checkpointObject = z
   .object({
     id: z.string(),
@@ -74,11 +83,12 @@ export const checkpointObject = z
     metrics: z.object({
       step: z.number().optional(),
       train_loss: z.number().optional(),
-      train_mean_token_accuracy: z.number().optional(),
       valid_loss: z.number().optional(),
-      valid_mean_token_accuracy: z.number().optional(),
       full_valid_loss: z.number().optional(),
-      full_valid_mean_token_accuracy: z.number().optional(),
+      ...(Object.fromEntries(objectiveMetrics.map((name) => [name, z.number().optional()])) as Record<
+        `${(typeof metricParts)[number]}_${string}`,
+        z.ZodOptional<z.ZodNumber>
+      >),
     }),
     /** Whether it has the least validation loss so far. */
     best: z.boolean(),

@@ -12,6 +12,8 @@ export function viewJob(reading: JobReading, now = new Date()): JobObject {
   const { job, position, secondsPerStep } = reading;
   const secondsLeft = timeLeft(job, secondsPerStep);
   const hyperparameters = shownHyperparameters(job);
+  const resolved = resolvedOf(job);
+  const { type, ...options } = resolved.training.method;
   return {
     id: job.id,
     object: 'fine_tuning.job',
@@ -29,14 +31,14 @@ export function viewJob(reading: JobReading, now = new Date()): JobObject {
     seed: job.seed,
     error: job.error,
     estimated_finish: secondsLeft === null ? null : unixSeconds(now) + Math.ceil(secondsLeft),
-    method: { type: 'supervised', supervised: { hyperparameters } },
+    method: { type, [type]: { hyperparameters: { ...hyperparameters, ...options } } },
     integrations: [],
     metadata: job.metadata,
     suffix: job.suffix,
     lora: job.lora,
     training: job.training,
     requested: viewRequested(requestedOf(job)),
-    resolved: viewResolved(resolvedOf(job)),
+    resolved: viewResolved(resolved),
     device: job.device,
     init_adapter: job.initAdapterId,
     adapter: job.adapterId,

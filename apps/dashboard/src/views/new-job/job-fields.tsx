@@ -1,5 +1,6 @@
 /** The settings of a new job, in plain words. */
 import type { PlanObject } from '#contracts/http/plans.js';
+import { declarations, defaultMethod } from '#training/objectives/declared/registry.js';
 import type { JobForm } from './job-form.js';
 
 interface FieldsProps {
@@ -99,6 +100,23 @@ export function JobFields({ form, set, plan }: FieldsProps) {
       </fieldset>
       <fieldset>
         <legend>The training</legend>
+        <label>
+          Method
+          <select
+            value={form.method === '' ? defaultMethod.type : form.method}
+            aria-describedby="about-method"
+            onChange={({ target }) =>
+              set({ method: target.value === defaultMethod.type ? '' : target.value })
+            }
+          >
+            {declarations.map(({ type, title }) => (
+              <option key={type} value={type}>
+                {title}
+              </option>
+            ))}
+          </select>
+        </label>
+        <small id="about-method">What the rows of the file are for; the file must have such rows.</small>
         <div className="fields">
           {field({
             name: 'epochs',

@@ -1,5 +1,6 @@
 /** The form of a new job, and the request that it stands for. */
 import type { JobCreate } from '#contracts/http/job-create.js';
+import { defaultMethod, type MethodType } from '#training/objectives/declared/registry.js';
 
 export interface JobForm {
   readonly model: string;
@@ -18,6 +19,8 @@ export interface JobForm {
   readonly device: string;
   readonly prompt: string;
   readonly suffix: string;
+  /** See `JobCreate.method`; empty for the default. */
+  readonly method: string;
 }
 
 export const newForm: JobForm = {
@@ -37,6 +40,7 @@ export const newForm: JobForm = {
   device: '',
   prompt: '',
   suffix: '',
+  method: '',
 };
 
 /** A number where there is one; what is none goes to the server as it is, which says what is wrong. */
@@ -51,6 +55,7 @@ const shownOptions = new Set([
   'batch_size',
   'block_length',
   'sample_prompts',
+  'method',
 ]);
 
 /** Names with commas between them are a list; `all-linear` and regular expressions are one text, as PEFT has it. */
@@ -63,6 +68,7 @@ export function targetsOf(text: string): string | string[] {
 export function bodyOf(form: JobForm, base: Partial<JobCreate> = {}): JobCreate {
   const asked: Record<string, unknown> = { ...base.training };
   const sample_prompts = asked['sample_prompts'];
+  const learned = base.training?.method;
   const training = Object.fromEntries(Object.entries(asked).filter(([name]) => !shownOptions.has(name)));
   const prompts = Array.isArray(sample_prompts) ? sample_prompts.slice(1) : [];
   const lora = {
@@ -74,6 +80,8 @@ export function bodyOf(form: JobForm, base: Partial<JobCreate> = {}): JobCreate 
   };
   const options = {
     ...training,
+    // Its options stay while the method is the same.
+    ...(learned && learned.type === form.method ? { method: learned } : {}),
     ...given('n_epochs', form.epochs),
     ...given('max_steps', form.steps),
     ...given('learning_rate', form.rate),
@@ -83,6 +91,9 @@ export function bodyOf(form: JobForm, base: Partial<JobCreate> = {}): JobCreate 
   };
   return {
     ...base,
+    ...(form.method === '' || learned?.type === form.method
+      ? {}
+      : { method: { type: form.method as MethodType } }),
     model: form.model,
     training_file: form.trainingFile,
     ...(form.validationFile === '' ? {} : { validation_file: form.validationFile }),
@@ -102,6 +113,7 @@ export function formOf(
   job: Record<'lora' | 'training', unknown> & {
     model: string;
     training_file: string;
+    method?: { type: string } | null | undefined;
     validation_file: string | null;
     seed: number;
     device: string;
@@ -128,5 +140,6 @@ export function formOf(
     seed: String(job.seed),
     device: job.device === 'auto' ? '' : job.device,
     prompt: Array.isArray(prompts) ? shown(prompts[0]) : '',
+    method: !job.method || job.method.type === defaultMethod.type ? '' : job.method.type,
   };
 }

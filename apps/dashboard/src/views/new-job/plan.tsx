@@ -1,4 +1,5 @@
 /** What a job would come to. */
+import { Fragment } from 'react';
 import type { PlannedData, PlannedTime, PlanObject } from '#contracts/http/plans.js';
 import { Histogram } from '../../charts/histogram.js';
 import { bytes, seconds, whole } from '../../format.js';
@@ -110,9 +111,17 @@ function Rows({ data }: { readonly data: PlannedData }) {
             Line {whole(line)}, {whole(tokens)} tokens{shown < tokens && `, the first ${whole(shown)} shown`}
           </summary>
           <p className="example">
-            {pieces.map(({ text, trained }, j) =>
-              trained ? <mark key={j}>{text}</mark> : <span key={j}>{text}</span>,
-            )}
+            {pieces.map(({ text, trained, sequence }, j) => (
+              <Fragment key={j}>
+                {sequence !== pieces[j - 1]?.sequence && (
+                  <b>
+                    {j > 0 && '\n'}
+                    {sequence}:{' '}
+                  </b>
+                )}
+                {trained ? <mark>{text}</mark> : <span>{text}</span>}
+              </Fragment>
+            ))}
           </p>
         </details>
       ))}
