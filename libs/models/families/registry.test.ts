@@ -28,6 +28,16 @@ test('a model is what its family says', async () => {
   }
 });
 
+test('an adapter changes by default what PEFT chooses for the architecture', () => {
+  const file = new URL('default-targets.golden.json', import.meta.url);
+  const peft = JSON.parse(readFileSync(file, 'utf8')) as Readonly<Record<string, string | readonly string[]>>;
+  const known = families.filter(({ modelType }) => Object.hasOwn(peft, modelType));
+  expect(known.length).toBeGreaterThan(8);
+  for (const { modelType, defaultTargets } of known) {
+    expect({ modelType, targets: defaultTargets }).toEqual({ modelType, targets: peft[modelType] });
+  }
+});
+
 /** The lines of a table of the page after a heading, cell by cell. */
 function tableAfter(heading: string): string[][] {
   const text = docs('docs/models.md');
