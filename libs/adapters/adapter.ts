@@ -56,6 +56,13 @@ export interface AdapterSource {
   readonly readNumbers: (path: string) => Promise<ModuleNumbers>;
 }
 
+/** An adapter in a folder whose headers have been read and found to fit each other. */
+export interface OpenAdapter extends AdapterSource {
+  readonly metadata: Adapter['metadata'];
+  readonly ignoredFields: Adapter['ignoredFields'];
+  readonly missing: Adapter['missing'];
+}
+
 /** An adapter in memory as a source; its numbers are not copied. */
 export function adapterSource(name: string, { config, modules }: Adapter): AdapterSource {
   return { name, config, modules, readNumbers: (path) => Promise.resolve(modules.get(path)!.numbers) };

@@ -53,12 +53,13 @@ export async function adaptedNorms(
 }
 
 /** What a new adapter of a base model may read of it. */
-export function startOn(base: BaseModel): Pick<AdapterStart, 'readWeight' | 'norms'> {
+export function startOn(base: BaseModel): Pick<AdapterStart, 'readWeight' | 'norms' | 'isTransposed'> {
   return {
     readWeight: (name) => {
       const parameter = base.parameters.get(name)!;
       return readRows(parameter, 0, parameter.shape[0] ?? 1);
     },
     norms: (target, factors) => adaptedNorms(base, target, factors),
+    isTransposed: (target) => baseWeight(base, target).isTransposed,
   };
 }

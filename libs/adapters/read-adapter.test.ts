@@ -5,9 +5,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { adapterNotes } from '#adapters/adapter.js';
+import { startOn } from '#adapters/base-layers.js';
 import { sizeOf } from '#base/shapes.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { readModelConfig } from '#models/config.js';
+import { openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import { writeSafetensors } from '#models/safetensors-write.js';
 import type { FloatTensor } from '#models/safetensors-write.js';
@@ -15,7 +17,8 @@ import { buildModel } from '#models/families/registry.js';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures', import.meta.url));
 const qv = path.join(fixtures, 'lora/qv/final');
-const llama = buildModel(await readModelConfig(path.join(fixtures, 'families/llama')));
+const llamaFolder = path.join(fixtures, 'families/llama');
+const llama = buildModel(await readModelConfig(llamaFolder));
 
 let scratch: string;
 beforeEach(async () => void (scratch = await mkdtemp(path.join(tmpdir(), 'read-adapter-'))));
@@ -243,9 +246,32 @@ describe('adapters as people have them are read', () => {
     await expect(readAdapter(folder, { model: llama })).resolves.toMatchObject({ ignoredFields: [] });
   });
 
-  test('but not started from a changed base', async () => {
-    const folder = await adapterOf(undefined, { init_lora_weights: 'pissa' });
-    await expect(readAdapter(folder)).rejects.toMatchObject({ code: 'unsupported' });
+  test.each(['pissa', 'olora'])(
+    'started as %s, but only with the weights that it was taken from',
+    async (init) => {
+      const folder = await adapterOf(undefined, { init_lora_weights: init });
+      await expect(readAdapter(folder, { model: llama })).rejects.toMatchObject({
+        code: 'unsupported',
+        message: expect.stringContaining('path_initial_model_for_weight_conversion') as unknown,
+      });
+      const weights = startOn(await openModelFolder(llamaFolder));
+      const [plain, read] = [await readAdapter(qv), await readAdapter(folder, { model: llama, weights })];
+      expect(read.config).toMatchObject({ init_lora_weights: true, r: 2 * plain.config.r });
+      for (const [path, { r, numbers, scale }] of plain.modules) {
+        const module = read.modules.get(path)!;
+        expect(module).toMatchObject({ r: 2 * r, scale });
+        expect(module.numbers['A']!.subarray(0, numbers['A']!.length)).toEqual(numbers['A']);
+      }
+    },
+  );
+
+  test('but not started from what random numbers took out of the base', async () => {
+    const folder = await adapterOf(undefined, { init_lora_weights: 'pissa_niter_4' });
+    const weights = startOn(await openModelFolder(llamaFolder));
+    await expect(readAdapter(folder, { model: llama, weights })).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringContaining('drawn anew') as unknown,
+    });
   });
 
   test('with patterns of layers that are empty', async () => {

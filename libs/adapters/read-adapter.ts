@@ -3,7 +3,8 @@ import path from 'node:path';
 import { fileProblem } from '#base/file-problem.js';
 import { jsonFileProblem } from '#base/json-problem.js';
 import { ADAPTER_FILES, AdapterError, checkFinite } from '#adapters/adapter.js';
-import type { Adapter, AdapterModule, AdapterSource } from '#adapters/adapter.js';
+import type { Adapter, AdapterModule, OpenAdapter } from '#adapters/adapter.js';
+import { type BaseWeights, plainAdapter } from '#adapters/subtracted-adapter.js';
 import { entryOf, type FileLayers, layersOfFile } from '#adapters/adapter-file.js';
 import { readLoraConfig } from '#lora/config.js';
 import type { LoraConfig, ReadLoraConfig } from '#lora/config.js';
@@ -17,11 +18,10 @@ import { ADAPTER_LIMITS, readSafetensorsHeader, readTensorF32 } from '#models/sa
 import type { SafetensorsFile } from '#models/safetensors.js';
 import type { Model } from '#models/model.js';
 
-/** An adapter in a folder whose headers have been read and found to fit each other. */
-export interface OpenAdapter extends AdapterSource {
-  readonly metadata: Adapter['metadata'];
-  readonly ignoredFields: Adapter['ignoredFields'];
-  readonly missing: Adapter['missing'];
+export interface ReadOptions {
+  readonly model?: Model;
+  /** Of the model: without them adapters are refused whose start was taken out of them (PiSSA, OLoRA). */
+  readonly weights?: BaseWeights;
 }
 
 /**
@@ -31,10 +31,7 @@ export interface OpenAdapter extends AdapterSource {
  * Throws AdapterError (`adapter_not_found`, `adapter_config_invalid`, `adapter_weights_pickled`,
  * `adapter_incomplete`, `adapter_mismatch`, `adapter_not_finite`), SafetensorsError, LoraConfigError, UnsupportedError.
  */
-export async function readAdapter(
-  folder: string,
-  options: { readonly model?: Model } = {},
-): Promise<Adapter> {
+export async function readAdapter(folder: string, options: ReadOptions = {}): Promise<Adapter> {
   const { config, metadata, ignoredFields, missing, ...source } = await openAdapter(folder, options);
   const modules = new Map<string, AdapterModule>();
   for (const [path, module] of source.modules) {
@@ -44,10 +41,7 @@ export async function readAdapter(
 }
 
 /** Opens an adapter as `readAdapter` does, but reads its numbers only when they are asked for. */
-export async function openAdapter(
-  folder: string,
-  options: { readonly model?: Model } = {},
-): Promise<OpenAdapter> {
+export async function openAdapter(folder: string, options: ReadOptions = {}): Promise<OpenAdapter> {
   const { config, ignored } = await readConfig(folder);
   const file = await openWeights(folder);
   const layers = layersOfFile(folder, file, isTensorName);
@@ -61,7 +55,9 @@ export async function openAdapter(
   const { metadata } = file;
   const missing = named.filter(({ path }) => !layers.has(path));
   const readNumbers = (path: string) => readModule(folder, file, layers, modules.get(path)!);
-  return { name: folder, config, licence, modules, readNumbers, metadata, ignoredFields: ignored, missing };
+  const ignoredFields = ignored;
+  const open = { name: folder, config, licence, modules, readNumbers, metadata, ignoredFields, missing };
+  return plainAdapter(open, options.weights);
 }
 
 async function readModule(

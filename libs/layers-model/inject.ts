@@ -1,8 +1,9 @@
 /** LoRA for a model that TensorFlow.js runs by itself: a `tf.LayersModel` on whichever backend is set. */
-import { LowrankError } from '#base/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { sizeOf } from '#base/shapes.js';
 import { InjectedLayer, replaceCall } from '#layers-model/injected-layer.js';
 import { type LayersLoraConfig, namedLayers, resolveLayers } from '#layers-model/targets.js';
+import type { LoraConfig } from '#lora/config.js';
 import type { TensorFlow, TfLayer, TfLayersModel, TfVariable } from '#layers-model/tensorflow.js';
 
 /** Layers of models that have an adapter at the moment: two could not be taken off in any order. */
@@ -56,6 +57,14 @@ function freezeStatistics(layer: TfLayer): () => void {
   return replaceCall(layer, (inputs, options) => base(inputs, { ...options, training: false }));
 }
 
+/** Throws UnsupportedError for a start that reads weights or ties factors to each other. */
+function initOf({ init_lora_weights: init }: Pick<LoraConfig, 'init_lora_weights'>): boolean | 'gaussian' {
+  if (typeof init === 'boolean' || init === 'gaussian') return init;
+  throw new UnsupportedError(
+    `init_lora_weights ${JSON.stringify(init)} is not done on a model of TensorFlow.js: give true, false or "gaussian"`,
+  );
+}
+
 /**
  * Puts low-rank updates beside the Dense and Conv2D layers that a configuration names; `tf` is the TensorFlow.js that
  * made the model. Up starts as zero, so the model answers as before until it is trained.
@@ -77,7 +86,7 @@ export function injectLora<M extends TfLayersModel>(
     );
   }
   const { seed = 0 } = config;
-  const options = { dropout: settings.lora_dropout, init: settings.init_lora_weights, seed };
+  const options = { dropout: settings.lora_dropout, init: initOf(settings), seed };
   const layers = targets.map((target, i) => new InjectedLayer(tf, target, i, options));
   return new InjectedLora(tf, model, layers, seed);
 }

@@ -1,10 +1,15 @@
 /** The trainable numbers of an adapter as one vector; plain numbers, no tensors. */
-import type { TargetModule } from '#lora/target-module.js';
+import type { AdapterTensor, TargetModule } from '#lora/target-module.js';
 import { type FlatLayout, layOut } from '#nn/flat-state.js';
 
 /** The place of every tensor of an adapter in the flat state, layer by layer in the given order. */
 export function adapterLayout(modules: readonly Pick<TargetModule, 'tensors'>[]): FlatLayout {
   return layOut(modules.flatMap(({ tensors }) => tensors));
+}
+
+/** The place of every frozen tensor of the layers in a vector of their own; of size 0 where there are none. */
+export function frozenLayout(modules: readonly Pick<TargetModule, 'frozen'>[]): FlatLayout {
+  return layOut(modules.flatMap(({ frozen = [] }) => frozen));
 }
 
 /** The place of every layer's selector, a number for each row of its rank, in one vector. */
@@ -18,6 +23,7 @@ export function dropoutSiteNames(modules: readonly TargetModule[]): string[] {
 }
 
 /** What a compiled step depends on of a layer; the numbers that a module may hold are none of it. */
-export function layerKey({ path, variant, scale, tensors }: TargetModule): unknown {
-  return { path, variant, scale, tensors: tensors.map(({ name, shape }) => [name, shape]) };
+export function layerKey({ path, variant, scale, tensors, frozen }: TargetModule): unknown {
+  const shapes = (list: readonly AdapterTensor[]) => list.map(({ name, shape }) => [name, shape]);
+  return { path, variant, scale, tensors: shapes(tensors), ...(frozen ? { frozen: shapes(frozen) } : {}) };
 }

@@ -77,9 +77,8 @@ describe('options of PEFT that are not done here are refused by name', () => {
     [{ layer_replication: [[0, 4]] }, 'layer_replication [[0,4]]'],
     [{ loftq_config: { loftq_bits: 4 } }, 'loftq_config {"loftq_bits":4}'],
     [{ bias: 'all' }, 'bias "all"'],
-    [{ init_lora_weights: 'pissa' }, 'init_lora_weights "pissa"'],
-    [{ init_lora_weights: 'pissa_niter_16' }, 'init_lora_weights "pissa_niter_16"'],
-    [{ init_lora_weights: 'olora' }, 'init_lora_weights "olora"'],
+    [{ init_lora_weights: 'eva' }, 'init_lora_weights "eva"'],
+    [{ init_lora_weights: 'corda' }, 'init_lora_weights "corda"'],
     [{ task_type: 'SEQ_CLS' }, 'task_type "SEQ_CLS"'],
     [{ peft_type: 'IA3' }, 'peft_type "IA3"'],
   ])('%j', (input, named) => {
@@ -155,7 +154,7 @@ describe('single values', () => {
     [{ layers_to_transform: [-1] }, /layers_to_transform/],
     [
       { init_lora_weights: 'zeros' },
-      /init_lora_weights: "zeros" is not understood; give true, false or "gaussian"/,
+      /init_lora_weights: "zeros" is not understood; give true, false, "gaussian", "orthogonal"/,
     ],
     [{ task_type: 'CHAT' }, /task_type/],
     [{ lora_aplha: 16 }, /lora_aplha: .*did you mean lora_alpha\?/],
@@ -166,8 +165,10 @@ describe('single values', () => {
     expect(() => parseLoraConfig(input)).toThrow(message);
   });
 
-  test('gaussian may be written in any case, empty patterns as null', () => {
-    expect(parseLoraConfig({ init_lora_weights: 'Gaussian' }).init_lora_weights).toBe('gaussian');
+  test('starts may be written in any case, empty patterns as null', () => {
+    for (const init of ['Gaussian', 'Orthogonal', 'OLoRA', 'PiSSA', 'pissa_niter_16']) {
+      expect(parseLoraConfig({ init_lora_weights: init }).init_lora_weights).toBe(init.toLowerCase());
+    }
     expect(parseLoraConfig({ rank_pattern: null }).rank_pattern).toEqual({});
   });
 });

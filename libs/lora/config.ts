@@ -44,7 +44,8 @@ const fixes = {
   use_rslora: 'give true or false',
   use_dora: 'give true or false',
   lora_bias: 'give true or false',
-  init_lora_weights: 'give true, false or "gaussian"',
+  init_lora_weights:
+    'give true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_16" or another number, or "olora"',
   peft_type: 'give "LORA"',
   task_type: 'give "CAUSAL_LM" or null',
   base_model_name_or_path: 'give a name or null',
@@ -83,8 +84,11 @@ const unsupportedOptions: Readonly<Record<string, readonly unknown[] | null>> = 
   velora_config: [null],
 };
 
-/** `init_lora_weights` of PEFT 0.21 that read or change the base weight, or read data. */
-const unsupportedInits = /^(eva|olora|pissa(_niter_\d+)?|corda|loftq|orthogonal|mica|lora_ga)$/i;
+type KnownInit = 'gaussian' | 'orthogonal' | 'olora' | 'pissa' | `pissa_niter_${number}`;
+/** Names of PEFT's `init_lora_weights` that are done. */
+const knownInits = /^(gaussian|orthogonal|olora|pissa(_niter_\d{1,3})?)$/i;
+/** `init_lora_weights` of PEFT 0.21 that are not: they read data, or quantise the base. */
+const unsupportedInits = /^(eva|corda|loftq|mica|lora_ga)$/i;
 /** Those of them under which a trained adapter means what it means under any other. */
 const harmlessInits = /^(eva|orthogonal)$/i;
 const unsupportedTasks = ['SEQ_CLS', 'SEQ_2_SEQ_LM', 'TOKEN_CLS', 'QUESTION_ANS', 'FEATURE_EXTRACTION'];
@@ -130,8 +134,8 @@ const fields = {
     .union([z.boolean(), z.string().max(longestName)])
     .default(true)
     .refine((init) => typeof init === 'boolean' || !unsupportedInits.test(init), unsupported)
-    .refine((init) => typeof init === 'boolean' || /^gaussian$/i.test(init) || unsupportedInits.test(init))
-    .transform((init) => (typeof init === 'boolean' ? init : ('gaussian' as const))),
+    .refine((init) => typeof init === 'boolean' || knownInits.test(init) || unsupportedInits.test(init))
+    .transform((init) => (typeof init === 'boolean' ? init : (init.toLowerCase() as KnownInit))),
   peft_type: z
     .string()
     .max(longestName)

@@ -1,5 +1,6 @@
 /** A base model with LoRA layers injected, its trainable numbers laid out in one vector. */
-import { adapterLayout } from '#lora/adapter-layout.js';
+import { adapterLayout, frozenLayout } from '#lora/adapter-layout.js';
+import { SubtractedLinear } from '#lora/inits/subtracted-linear.js';
 import { layerKind } from '#lora/layer-kinds/registry.js';
 import type { AdapterSwitch, DropoutStreams, Selector } from '#lora/layer-run.js';
 import type { TargetModule } from '#lora/target-module.js';
@@ -10,6 +11,7 @@ import { buildModel } from '#models/families/registry.js';
 import type { ModelConfig } from '#models/model-config.js';
 import type { Model } from '#models/model.js';
 import type { FlatLayout } from '#nn/flat-state.js';
+import type { RowMap } from '#nn/module.js';
 
 /** What the step functions need of a model. */
 export interface LoraModel {
@@ -19,6 +21,8 @@ export interface LoraModel {
   readonly decoder: Decoder;
   /** Names and places of the trainable weights in the flat state. */
   readonly layout: FlatLayout;
+  /** Names and places of what is taken out of the base's weights while it is trained, of size 0 for nothing. */
+  readonly frozen: FlatLayout;
   readonly streams: DropoutStreams;
   /** Number of layers with dropout, 0 for none. */
   readonly dropoutSites: number;
@@ -39,7 +43,8 @@ export function createLoraModel(
   for (const [site, target] of modules.entries()) {
     const slot = model.slotOf(target.path);
     const run = { dropout, site, streams, adapter, selector };
-    slot.module = layerKind(target).wrap(slot.module, target, run, variantAt(target).forward);
+    const base = target.frozen ? new SubtractedLinear(slot.module as RowMap, target, run) : slot.module;
+    slot.module = layerKind(target).wrap(base, target, run, variantAt(target).forward);
   }
   const withoutAdapter = <T>(work: () => T): T => {
     const before = adapter.on;
@@ -57,6 +62,7 @@ export function createLoraModel(
       return causalModel(model, 'training on the next token');
     },
     layout: adapterLayout(modules),
+    frozen: frozenLayout(modules),
     streams,
     dropoutSites,
     withoutAdapter,

@@ -1,9 +1,22 @@
 /** Random numbers for the start of an adapter. */
+import { type StreamKey, streamKey, uniformAt } from '#jit/random.js';
 
 /** Random numbers as a pure function of a place and an index, so that a repeated run repeats them bit for bit. */
 export interface RandomSource {
   /** In [0, 1). */
   uniform(site: string, index: number): number;
+}
+
+/** The numbers of a seed. */
+export function seededNumbers(seed: number): RandomSource {
+  const keys = new Map<string, StreamKey>();
+  return {
+    uniform(site: string, index: number): number {
+      const key = keys.get(site) ?? streamKey(seed, 0, site);
+      keys.set(site, key);
+      return uniformAt(key, index);
+    },
+  };
 }
 
 /** Uniform between -bound and bound. */

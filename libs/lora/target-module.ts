@@ -31,6 +31,8 @@ export interface TargetModule extends LayerGeometry, ModuleRank {
   /** A name of the registry of variants, which knows what the tensors mean. */
   readonly variant: string;
   readonly tensors: readonly AdapterTensor[];
+  /** While the layer is trained: the part of its weight that is taken out of it, by the roles of the trained tensors. */
+  readonly frozen?: readonly AdapterTensor[];
 }
 
 /** The numbers of a layer's tensors by their roles, row by row. */

@@ -11,6 +11,8 @@ import {
   namesPath,
   rankPaths,
 } from '#lora/target-modules-match.js';
+import { plainModules } from '#lora/inits/plain-lora.js';
+import { requireInit } from '#lora/inits/registry.js';
 import { geometryOf, layerKind } from '#lora/layer-kinds/registry.js';
 import type { Variant } from '#lora/variants/variant.js';
 import { targetModule, variantOf } from '#lora/variants/registry.js';
@@ -80,12 +82,15 @@ export function resolveTargetModules(
     targetModule(module.path, geometryOf(module)!, ranks[i]!, variant),
   );
   refuseLayers(variant, chosen, targets);
-  if (!isImport) checkRanks(targets);
+  if (!isImport) {
+    checkRanks(targets);
+    requireInit(config, targets);
+  }
   return {
     modules: targets,
     config,
     trainableParameters: adapterLayout(targets).size,
-    adapterBytes: adapterBytes(targets),
+    adapterBytes: adapterBytes(plainModules(config, targets)),
     unmatched: {
       target_modules: unmatchedNames(config.target_modules, paths),
       exclude_modules: unmatchedNames(config.exclude_modules ?? [], paths),

@@ -23,7 +23,7 @@ import { fileChunks, floatSource } from '#models/safetensors-write.js';
 import { viewOf } from '#nn/flat-state.js';
 import { type CheckpointState, checkpointState } from '#training/run-state.js';
 
-/** The trainable numbers and AdamW's moments, flat vectors of equal size. */
+/** The numbers of an adapter and AdamW's moments of what is trained of it, flat vectors. */
 export interface TrainedVectors {
   readonly parameters: Float32Array;
   readonly moment1: Float32Array;
@@ -44,8 +44,10 @@ export interface CheckpointContent extends TrainedVectors {
   readonly config: LoraConfig;
   /** Of the base model. */
   readonly licence?: string | null;
-  /** Whose tensors the vectors hold, in their order. */
+  /** Whose tensors the parameters are, in their order. */
   readonly modules: readonly TargetModule[];
+  /** Whose tensors the moments are of, where that is not the same. */
+  readonly trained?: readonly TargetModule[];
   readonly state: CheckpointState;
 }
 
@@ -56,7 +58,7 @@ export interface CheckpointContent extends TrainedVectors {
  */
 export async function writeCheckpoint(folder: string, content: CheckpointContent): Promise<void> {
   const { config, licence, parameters, state } = content;
-  const { entries } = adapterLayout(content.modules);
+  const { entries } = adapterLayout(content.trained ?? content.modules);
   const json = (value: unknown) => [Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)];
   await writeFolderAtomically(folder, async (temporary) => {
     const modules = unflattenModules(content.modules, parameters);
@@ -110,10 +112,17 @@ export async function openCheckpoint(folder: string): Promise<CheckpointState> {
   return readJson(folder, files.state, checkpointState);
 }
 
-/** The vectors of a checkpoint that `openCheckpoint` found sound; throws the errors of `readModules`. */
-export async function readVectors(folder: string, modules: readonly TargetModule[]): Promise<TrainedVectors> {
+/**
+ * The vectors of a checkpoint that `openCheckpoint` found sound; `trained` are the layers of the moments, where the
+ * adapter has others. Throws the errors of `readModules`.
+ */
+export async function readVectors(
+  folder: string,
+  modules: readonly TargetModule[],
+  trained = modules,
+): Promise<TrainedVectors> {
   const parameters = await readParameters(folder, modules);
-  const { entries, size } = adapterLayout(modules);
+  const { entries, size } = adapterLayout(trained);
   const file = await readSafetensorsHeader(join(folder, files.optimizer));
   const vector = async (prefix: string) => {
     const flat = new Float32Array(size);

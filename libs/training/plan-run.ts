@@ -66,7 +66,7 @@ export async function planRun(
   onEvent: (event: TrainingEvent) => void,
 ): Promise<RunPlan> {
   const { options } = job;
-  const { base, adapter, layout, training, validation, book, blockLength } = run;
+  const { base, adapter, saved, frozen, layout, training, validation, book, blockLength } = run;
   const { vocabSize } = causalModel(base.tree, 'training on the next token').config;
   const earlier = run.chosen;
   const facts = {
@@ -79,7 +79,7 @@ export async function planRun(
   const objective = objectiveOf(options.method);
   const sourceFor = (batchSize: number): StepSource => ({
     base,
-    modules: adapter.plan.modules,
+    modules: saved.trained,
     dropout: adapter.plan.config.lora_dropout,
     objective,
     shape: {
@@ -126,7 +126,7 @@ export async function planRun(
               }),
           }),
         // Of each vector two are held, since a step reads one and writes the other.
-        stateBytes: 8 * layout.size * (accumulation === 1 ? 3 : 4),
+        stateBytes: 8 * layout.size * (accumulation === 1 ? 3 : 4) + 4 * frozen.length,
         limit,
         heldBytes: () => process.memoryUsage.rss(),
       });

@@ -1,6 +1,7 @@
 /** What a run needs before its steps can be made: model, data, adapter, and whether it goes on from a checkpoint. */
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { BlockStore } from '#data/block-store.js';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
@@ -21,7 +22,8 @@ import type { TrainingJob } from '#training/job.js';
 import type { OutputFolder, RunRecord } from '#training/output-folder.js';
 import type { RunIdentity } from '#training/run-state.js';
 import { requireSameCount, requireSameRun } from '#training/same-run.js';
-import { type StartingAdapter, startingAdapter } from '#training/starting-adapter.js';
+import { SavedAdapter } from '#training/saved-adapter.js';
+import { type InitialWork, type StartingAdapter, startingAdapter } from '#training/starting-adapter.js';
 import type { RowCodec } from '#training/data-head.js';
 import { readingOf } from '#training/objectives/declared/registry.js';
 import { planBlocks } from '#training/plan-options.js';
@@ -31,6 +33,9 @@ export interface PreparedRun {
   readonly base: ModelFolder;
   readonly codec: RowCodec;
   readonly adapter: StartingAdapter;
+  /** The adapter as it is kept, and its layers as they are trained. */
+  readonly saved: SavedAdapter;
+  /** Of what is trained. */
   readonly layout: FlatLayout;
   readonly training: BlockStore;
   readonly validation: BlockStore | undefined;
@@ -43,6 +48,8 @@ export interface PreparedRun {
   readonly record: RunRecord | undefined;
   readonly checkpoint: SoundCheckpoint | undefined;
   readonly vectors: TrainedVectors;
+  /** What is taken out of the base's weights meanwhile, in one vector; of size 0 for nothing. */
+  readonly frozen: Float32Array;
 }
 
 /**
@@ -144,15 +151,19 @@ export async function prepareRun(
     example: [...survey.example],
   });
 
-  const layout = adapterLayout(adapter.plan.modules);
+  const saved = new SavedAdapter(adapter.plan);
+  const layout = adapterLayout(saved.trained);
   const zeros = () => new Float32Array(layout.size);
-  const vectors = checkpoint
-    ? await readVectors(checkpoint.folder, adapter.plan.modules)
-    : { parameters: await adapter.parameters(), moment1: zeros(), moment2: zeros() };
+  const kept = checkpoint && (await readVectors(checkpoint.folder, saved.modules, saved.trained));
+  const { parameters, frozen } = kept
+    ? saved.unpack(kept.parameters)
+    : saved.start(await adapter.parameters(initialWork(onEvent, signal)));
+  const vectors = { ...(kept ?? { moment1: zeros(), moment2: zeros() }), parameters };
   return {
     base,
     codec,
     adapter,
+    saved,
     layout,
     training,
     validation,
@@ -164,6 +175,17 @@ export async function prepareRun(
     record,
     checkpoint,
     vectors,
+    frozen,
+  };
+}
+
+function initialWork(onEvent: (event: TrainingEvent) => void, signal: AbortSignal | undefined): InitialWork {
+  return {
+    onLayer: (done, total) => onEvent({ type: 'progress', stage: 'adapter', done, total }),
+    pause: async () => {
+      await setImmediate();
+      signal?.throwIfAborted();
+    },
   };
 }
 

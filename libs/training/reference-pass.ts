@@ -21,6 +21,8 @@ export interface ReferencePass {
   /** Whether the reference is the adapter that training starts from. */
   readonly refersToAdapter: boolean;
   readonly device: string;
+  /** What is taken out of the base's weights by the adapter, which is off unless it is referred to. */
+  readonly frozen: Float32Array;
   /** Opens what runs the step `reference`; called only if something is to be computed, and closed. */
   readonly openRunner: () => Promise<Runner>;
   readonly onEvent: (event: TrainingEvent) => void;
@@ -68,7 +70,7 @@ export async function referToAll(
 async function compute(
   stores: readonly BlockStore[],
   files: readonly ReferenceFile[],
-  { reference, shape, openRunner, onEvent }: ReferencePass,
+  { reference, shape, frozen, openRunner, onEvent }: ReferencePass,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const missing = files.map((file) => file.missing());
@@ -83,7 +85,10 @@ async function compute(
         await setImmediate();
         signal?.throwIfAborted();
         const batch = indices.slice(first, first + shape.batch);
-        const data = reference.inputs(stores[i]!, batch, shape);
+        const data = {
+          ...reference.inputs(stores[i]!, batch, shape),
+          ...(frozen.length > 0 ? { frozen } : {}),
+        };
         const { values } = await runner.run('reference', { data });
         const own = (order: number) => reference.valuesOf(values as Float32Array, order, shape);
         await files[i]!.write(new Map(batch.map((index, order) => [index, own(order)])));

@@ -38,10 +38,13 @@ export async function openRunData(
       folder: join(job.cacheFolder, 'data'),
       identity,
       refersToAdapter,
+      frozen: run.frozen,
       device: job.options.device,
       openRunner: async () => {
-        // Where training starts, and not where a checkpoint stands.
-        const parameters = await run.adapter.parameters();
+        // Where training starts, and not where a checkpoint stands; the base needs no numbers of an adapter.
+        const parameters = refersToAdapter
+          ? await run.adapter.parameters()
+          : new Float32Array(run.layout.size);
         return openRunner(job, plan, ['reference'], { parameters }, backend);
       },
       onEvent,

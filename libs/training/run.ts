@@ -1,7 +1,7 @@
 /** From a training job to an adapter. */
 import { cpus } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
-import { dropoutSiteNames } from '#lora/adapter-layout.js';
+import { adapterLayout, dropoutSiteNames } from '#lora/adapter-layout.js';
 import type { LoraConfig } from '#lora/config.js';
 import { readModelOrigin } from '#models/model-origin.js';
 import type { TrainedVectors } from '#training/checkpoint.js';
@@ -100,6 +100,7 @@ async function carryOut(
       rates: plan.rates,
       seed: options.seed,
       dropoutSites: plan.source.dropout > 0 ? dropoutSiteNames(plan.source.modules) : [],
+      frozen: run.frozen,
     });
     const meter = new MemoryMeter(plan.memory?.weight_bytes ?? 0);
     const sampleWriter = await openSamples(job, run, plan, backend, hooks);
@@ -115,13 +116,14 @@ async function carryOut(
     });
     const { licence, revision } = await readModelOrigin(job.baseModel);
     const config: LoraConfig = {
-      ...run.adapter.plan.config,
+      ...run.saved.config,
       base_model_name_or_path: job.baseModelName,
-      revision: run.adapter.plan.config.revision ?? revision,
+      revision: run.saved.config.revision ?? revision,
     };
     const { templateDate } = run;
     const { chosen } = plan;
-    const { modules } = run.adapter.plan;
+    const { modules, trained } = run.saved;
+    const packed = (parameters: Float32Array) => run.saved.pack({ parameters, frozen: run.frozen });
     const writeCheckpoint = async (progress: RunProgress, vectors: TrainedVectors): Promise<string> => {
       const state: CheckpointState = {
         format: 1,
@@ -132,7 +134,8 @@ async function carryOut(
         metrics_step: progress.step,
         machine,
       };
-      const folder = await output.checkpoints.write({ ...vectors, config, licence, modules, state });
+      const kept = { ...vectors, parameters: packed(vectors.parameters), modules, trained };
+      const folder = await output.checkpoints.write({ ...kept, config, licence, state });
       await output.checkpoints.prune(options.keep_checkpoints, progress.best?.step);
       return folder;
     };
@@ -160,7 +163,7 @@ async function carryOut(
       licence,
       modules,
       progress: end,
-      parameters: engine.readVectors().parameters,
+      parameters: packed(engine.readVectors().parameters),
       wantsBest: chosen.load_best_model_at_end,
       seconds: process.uptime(),
       peakBytes: meter.peakBytes,
@@ -189,11 +192,12 @@ async function openSamples(
     onEvent({ type: 'warning', code: 'no_samples', message: 'this program writes no sample answers' });
     return undefined;
   }
-  return openSampleWriter({
+  const { saved, frozen } = run;
+  const writer = await openSampleWriter({
     ...run.codec,
     base: run.base,
-    modules: run.adapter.plan.modules,
-    layout: run.layout,
+    modules: saved.modules,
+    layout: adapterLayout(saved.modules),
     device: options.device,
     backend,
     threads: chosen.threads,
@@ -202,6 +206,10 @@ async function openSamples(
     temperature: options.sample_temperature,
     cacheFolder: job.cacheFolder,
   });
+  return {
+    write: (prompts, parameters, signal) => writer.write(prompts, saved.pack({ parameters, frozen }), signal),
+    close: () => writer.close(),
+  };
 }
 
 function machineFacts(job: TrainingJob, { chosen }: RunPlan): MachineFacts {

@@ -10,7 +10,7 @@ import type { SamplePrompt, TrainingDevice } from '#training/options.js';
 /** Answers prompts with the model as an adapter makes it. */
 export interface SampleWriter {
   /**
-   * `parameters` are the adapter's numbers in the run's layout; the same numbers give the same answers. Throws the
+   * `parameters` are the adapter's numbers in the writer's layout; the same numbers give the same answers. Throws the
    * signal's reason when it aborts.
    */
   write(prompts: readonly SamplePrompt[], parameters: Float32Array, signal?: AbortSignal): Promise<Sample[]>;

@@ -7,18 +7,26 @@ import { flattenModules } from '#adapters/flat-factors.js';
 import { initialiseAdapter } from '#adapters/initialise.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { LowrankError } from '#base/errors.js';
-import { type StreamKey, streamKey, uniformAt } from '#jit/random.js';
 import type { LoraConfig } from '#lora/config.js';
+import { seededNumbers } from '#lora/random-numbers.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { startOn } from '#adapters/base-layers.js';
+
+/** What long initialisations tell and ask. */
+export interface InitialWork {
+  /** Told how many of all layers have their numbers. */
+  readonly onLayer: (done: number, total: number) => void;
+  /** Called now and then; what it throws ends the work. */
+  readonly pause: () => Promise<void>;
+}
 
 export interface StartingAdapter {
   readonly plan: TargetPlan;
   /** SHA-256 of the weight file of the adapter to go on with, or null. */
   readonly digest: string | null;
   /** Its numbers as a flat vector, in the order of the plan's layers. */
-  readonly parameters: () => Promise<Float32Array>;
+  readonly parameters: (work?: InitialWork) => Promise<Float32Array>;
   /** What people should know of the adapter to go on with. */
   readonly notes: readonly string[];
 }
@@ -44,14 +52,18 @@ export async function startingAdapter(
       plan,
       digest: null,
       notes: [],
-      parameters: async () => {
-        const start = { init: plan.config.init_lora_weights, random: randomSource(seed), ...reading };
-        return flattenModules(await initialiseAdapter(plan.modules, start));
+      parameters: async (work) => {
+        const { modules } = plan;
+        const init = plan.config.init_lora_weights;
+        const start = { init, random: seededNumbers(seed), ...reading, pause: work?.pause };
+        const onLayer = work && ((done: number) => work.onLayer(done, modules.length));
+        return flattenModules(await initialiseAdapter(modules, start, onLayer));
       },
     };
   }
-  const adapter = await readAdapter(initAdapter, { model: base.tree });
-  const wanted = lora ?? { ...adapter.config, inference_mode: false };
+  const adapter = await readAdapter(initAdapter, { model: base.tree, weights: reading });
+  // What it starts from is there already.
+  const wanted = { ...(lora ?? { ...adapter.config, inference_mode: false }), init_lora_weights: true };
   const plan = resolveTargetModules(base.tree, wanted, { isImport: true });
   const missing = new Map(adapter.missing.map((module) => [module.path, module]));
   requireSameLayers(initAdapter, plan, new Map([...adapter.modules, ...missing]));
@@ -61,21 +73,10 @@ export async function startingAdapter(
     digest: createHash('sha256').update(written).digest('hex'),
     notes: adapterNotes(adapter),
     parameters: async () => {
-      const start = { init: true, random: randomSource(seed), ...reading };
+      const start = { init: true, random: seededNumbers(seed), ...reading };
       const added = await initialiseAdapter(adapter.missing, start);
       const all = new Map([...adapter.modules.values(), ...added].map((module) => [module.path, module]));
       return flattenModules(plan.modules.map(({ path }) => all.get(path)!));
-    },
-  };
-}
-
-function randomSource(seed: number) {
-  const keys = new Map<string, StreamKey>();
-  return {
-    uniform(site: string, index: number): number {
-      const key = keys.get(site) ?? streamKey(seed, 0, site);
-      keys.set(site, key);
-      return uniformAt(key, index);
     },
   };
 }

@@ -16,6 +16,8 @@ export interface StepEngineOptions {
   readonly seed: number;
   /** Names of the dropout streams; none = no dropout. */
   readonly dropoutSites: readonly string[];
+  /** What is taken out of the base's weights, in one vector; none = nothing. */
+  readonly frozen?: Float32Array;
 }
 
 export interface StepResult {
@@ -56,7 +58,7 @@ export class StepEngine {
     for (const [i, batch] of batches.entries()) {
       await setImmediate();
       signal?.throwIfAborted();
-      const data = { ...batch.inputs(total), ...this.dropoutKeys(microStep + i) };
+      const data = { ...batch.inputs(total), ...this.frozen, ...this.dropoutKeys(microStep + i) };
       const fused = batches.length === 1;
       const out = await this.runner.run(fused ? 'train' : 'accumulate', fused ? { data, scalars } : { data });
       for (const name in means) means[name]! += numberOf(out, name);
@@ -70,7 +72,8 @@ export class StepEngine {
   async evaluate(batch: StepBatch, sums: Record<string, number>, signal?: AbortSignal): Promise<void> {
     await setImmediate();
     signal?.throwIfAborted();
-    const out = await this.runner.run('evaluate', { data: batch.inputs(batch.count) });
+    const data = { ...batch.inputs(batch.count), ...this.frozen };
+    const out = await this.runner.run('evaluate', { data });
     for (const name in sums) sums[name]! += numberOf(out, name) * batch.count;
   }
 
@@ -86,6 +89,11 @@ export class StepEngine {
       moment1: this.runner.readState('moment1'),
       moment2: this.runner.readState('moment2'),
     };
+  }
+
+  private get frozen(): Record<string, NumericArray> {
+    const { frozen } = this.options;
+    return frozen && frozen.length > 0 ? { frozen } : {};
   }
 
   private dropoutKeys(microStep: number): Record<string, NumericArray> {

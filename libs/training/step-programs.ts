@@ -14,6 +14,10 @@ import type { StepShape } from '#training/step-shape.js';
 
 function bindWeights(model: LoraModel, inputs: ProgramInputs, trainable: readonly Tensor[]): void {
   const own = new Map(model.layout.entries.map(({ name }, i) => [name, trainable[i]!]));
+  if (model.frozen.size > 0) {
+    const frozen = splitFlat(inputs.data['frozen']!, model.frozen);
+    model.frozen.entries.forEach(({ name }, i) => own.set(name, frozen[i]!));
+  }
   model.model.bindParameters(({ name }) => own.get(name) ?? inputs.weights[name]!);
 }
 
@@ -68,6 +72,11 @@ export interface StepProgram {
   readonly spec: ProgramSpec;
 }
 
+/** What is taken out of the base's weights, in one vector. */
+function frozenSpec({ frozen }: LoraModel): ProgramSpec['data'] {
+  return frozen.size > 0 ? { frozen: { shape: [frozen.size], dtype: 'float32' } } : {};
+}
+
 function dropoutSpec(sites: number): ProgramSpec['data'] {
   return sites > 0 ? { dropoutKeys: { shape: [sites, 2], dtype: 'int32' } } : {};
 }
@@ -94,7 +103,7 @@ export function stepPrograms(
   const { model, objective, shape } = task;
   const vector = { shape: [model.layout.size], dtype: 'float32' as const };
   const optimizer = { parameters: vector, moment1: vector, moment2: vector };
-  const read = objective.dataSpec(shape);
+  const read = { ...objective.dataSpec(shape), ...frozenSpec(model) };
   const data = { ...read, ...dropoutSpec(model.dropoutSites) };
   return {
     train: {
@@ -147,7 +156,12 @@ function referenceProgram(
 ): StepProgram {
   const parameters = { shape: [model.layout.size], dtype: 'float32' as const };
   return {
-    spec: { data: reference.dataSpec(shape), scalars: [], state: { parameters }, weights },
+    spec: {
+      data: { ...reference.dataSpec(shape), ...frozenSpec(model) },
+      scalars: [],
+      state: { parameters },
+      weights,
+    },
     program: (inputs) => {
       model.streams.keys = undefined;
       bindWeights(model, inputs, splitFlat(inputs.state['parameters']!, model.layout));

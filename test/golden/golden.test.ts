@@ -48,6 +48,7 @@ const done = new Set([
   ),
   'dpo',
   ...['dora', 'lora-bias', 'embedding', 'resnet-conv-dora'].map((name) => `lora/${name}`),
+  ...['olora', 'pissa'].map((name) => `inits/${name}`),
   ...['equal-rank', 'mixed'].map((name) => `compose/${name}`),
   ...['byte-level-gpt2', 'byte-level-llama3', 'byte-level-qwen'].map((name) => `tokenizers/${name}`),
   ...['metaspace-byte-fallback', 'metaspace-turns', 'unigram', 'wordpiece-bert'].map(

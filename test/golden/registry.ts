@@ -1,11 +1,12 @@
 /** Which golden cases there are and what runs each. */
 import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { UnsupportedError } from '#base/errors.js';
 import { runComposeCase } from './compose.js';
 import { runDpoCase } from './dpo.js';
 import { runFamilyCase } from './families.js';
 import type { GoldenResult } from './golden-case.js';
+import { runInitCase } from './inits.js';
 import { runLayerCase } from './layers.js';
 import { runLoraCase } from './lora.js';
 import { runTokenizerCase } from './tokenizers.js';
@@ -16,6 +17,7 @@ const runners: Readonly<Record<string, RunCase>> = {
   compose: (folder, root) => runComposeCase(folder, join(root, 'families')),
   dpo: (folder, root) => runDpoCase(folder, join(root, 'families')),
   families: runFamilyCase,
+  inits: (folder, root) => runInitCase(folder, join(root, 'families'), basename(folder)),
   layers: runLayerCase,
   lora: (folder, root) => runLoraCase(folder, join(root, 'families')),
   tokenizers: runTokenizerCase,

@@ -11,6 +11,7 @@ const stageNames = {
   reference: 'asking the reference',
   hash: 'reading the base model',
   data: 'preparing data',
+  adapter: 'starting the adapter',
   compile: 'compiling',
   load: 'loading',
   evaluate: 'evaluating',

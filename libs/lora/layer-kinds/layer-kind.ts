@@ -11,7 +11,7 @@ export interface FactorTensor {
   readonly shape: readonly number[];
 }
 
-/** How factors start: PEFT's `init_lora_weights`, as far as no base weight is read for it. */
+/** How factors start: PEFT's `init_lora_weights`, as far as every number is drawn by itself. */
 export type FactorInit = boolean | 'gaussian';
 
 /** A layer with factors, as variants compute with it, whatever its kind. */

@@ -1,18 +1,22 @@
 /** What a variant of LoRA owns: its tensors, how they start, what a layer computes with them, and what they do to its weight. */
 import type { Tensor } from '#jit/ops.js';
 import type { LoraConfig } from '#lora/config.js';
-import type { AdaptedLayer, FactorInit, FactorTensor } from '#lora/layer-kinds/layer-kind.js';
+import type { AdaptedLayer, FactorTensor } from '#lora/layer-kinds/layer-kind.js';
 import type { RandomSource } from '#lora/random-numbers.js';
 import type { LayerGeometry, LoraFactors, ModuleNumbers, TargetModule } from '#lora/target-module.js';
 
 /** What a new adapter starts from. */
 export interface AdapterStart {
-  readonly init: FactorInit;
+  readonly init: LoraConfig['init_lora_weights'];
   readonly random: RandomSource;
   /** A weight of the base model by its name, in float32. */
   readonly readWeight: (name: string) => Promise<Float32Array>;
   /** |W + scale B A| for each output of a layer. */
   readonly norms: (target: TargetModule, factors: LoraFactors) => Promise<Float64Array>;
+  /** Whether the weight of a layer lies with the numbers of an output in a column; none does unless given. */
+  readonly isTransposed?: (target: TargetModule) => boolean;
+  /** Called now and then in long work; what it throws ends it. */
+  readonly pause?: () => Promise<void>;
 }
 
 export interface Variant {

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { adapterNotes } from '#adapters/adapter.js';
 import { flatAdapter } from '#adapters/flat-factors.js';
 import { readAdapter } from '#adapters/read-adapter.js';
+import { startOn } from '#adapters/base-layers.js';
 import { serveCalls } from '#contracts/serve-calls.js';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
@@ -22,7 +23,9 @@ async function answer(
   if (task.baseIdentity !== null) await requireIdentity(task.base, task.baseIdentity);
   const tokenizer = await loadTokenizer(task.base);
   const template = await loadChatTemplate(task.base, tokenizer);
-  const adapter = task.adapter === null ? undefined : await readAdapter(task.adapter, { model: base.tree });
+  const weights = startOn(base);
+  const adapter =
+    task.adapter === null ? undefined : await readAdapter(task.adapter, { model: base.tree, weights });
   const generator = createGenerator({
     model: base,
     tokenizer,
