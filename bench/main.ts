@@ -46,9 +46,10 @@ async function bench(options: BenchOptions): Promise<void> {
 
   const bare = await startOurs('bare', folder, options);
   const step = await startOurs('step', folder, options);
-  const peers = options.peer
-    ? [await startPeer(folder, 'f32', options), await startPeer(folder, 'bf16', options)]
-    : [];
+  const peers: Program[] = [];
+  if (options.peer) {
+    for (const dtype of options.peerDtypes) peers.push(await startPeer(folder, dtype, options));
+  }
   const programs = [bare, step, ...peers];
   const turns = await takeTurns(programs, options.rounds, (line) => console.log(line));
   programs.forEach((program) => program.stop());

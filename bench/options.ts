@@ -2,6 +2,9 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 
+const peerDtypes = ['f32', 'bf16'] as const;
+export type PeerDtype = (typeof peerDtypes)[number];
+
 export interface BenchOptions {
   /** Folder of a model; none = random weights in the shapes of SmolLM2-135M. */
   readonly model: string | undefined;
@@ -15,6 +18,10 @@ export interface BenchOptions {
   readonly rounds: number;
   /** A Python with torch, transformers and peft, to measure PEFT in turns with us. */
   readonly peer: string | undefined;
+  /** Which of its number formats take turns. */
+  readonly peerDtypes: readonly PeerDtype[];
+  /** The ends of the names of the layers that the adapter changes. */
+  readonly targets: readonly string[];
   readonly json: boolean;
 }
 
@@ -25,7 +32,9 @@ export const usage = `npm run bench -- [options]
   --recompute N|all   layers recomputed in the backward pass (0)
   --threads N         threads of every program (all processors)
   --rounds N          turns of each program (5)
+  --targets LIST      layers that the adapter changes (q_proj,v_proj)
   --peer PYTHON       measure PEFT too, in this Python
+  --peer-dtypes LIST  of f32 and bf16, those that PEFT is measured in (f32,bf16)
   --json              last line: one JSON object
   --help              show this text`;
 
@@ -40,7 +49,9 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
       recompute: { type: 'string', default: '0' },
       threads: { type: 'string' },
       rounds: { type: 'string', default: '5' },
+      targets: { type: 'string', default: 'q_proj,v_proj' },
       peer: { type: 'string' },
+      'peer-dtypes': { type: 'string', default: peerDtypes.join(',') },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -56,6 +67,8 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     threads: Number(values.threads ?? availableParallelism()),
     rounds: Number(values.rounds),
     peer: values.peer,
+    peerDtypes: peerDtypes.filter((dtype) => values['peer-dtypes'].split(',').includes(dtype)),
+    targets: values.targets.split(','),
     json: values.json,
   };
   const whole = {
@@ -66,6 +79,9 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
   };
   for (const [name, value] of Object.entries(whole)) {
     if (!Number.isInteger(value) || value < 1) throw new Error(`${name} must be a whole number from 1 on`);
+  }
+  if (options.peerDtypes.join() !== values['peer-dtypes']) {
+    throw new Error(`--peer-dtypes must be ${peerDtypes.join(',')} or one of them`);
   }
   if (!(options.lossShare > 0 && options.lossShare <= 1))
     throw new Error('--loss-share must be over 0, at most 1');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { trainingEnvironment } from '#runtime/process-environment.js';
 import type { Ready, Turn } from './child.js';
-import type { BenchOptions } from './options.js';
+import type { BenchOptions, PeerDtype } from './options.js';
 import { lora } from './work-unit.js';
 
 export interface Program {
@@ -45,11 +45,7 @@ export async function startOurs(
 }
 
 /** Starts PEFT with the attention that transformers chooses. */
-export async function startPeer(
-  folder: string,
-  dtype: 'f32' | 'bf16',
-  options: BenchOptions,
-): Promise<Program> {
+export async function startPeer(folder: string, dtype: PeerDtype, options: BenchOptions): Promise<Program> {
   const script = join(import.meta.dirname, '../../tools/bench/peft_step.py');
   const flags = {
     model: folder,
@@ -59,7 +55,7 @@ export async function startPeer(
     threads: options.threads,
     r: lora.r,
     alpha: lora.lora_alpha,
-    targets: lora.target_modules.join(','),
+    targets: options.targets.join(','),
   };
   const args = [
     script,

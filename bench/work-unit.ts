@@ -1,4 +1,4 @@
-/** The unit of work that is measured: one LoRA step (r = 8 on q and v) over random tokens. */
+/** The unit of work that is measured: one LoRA step (r = 8, on q and v unless others are asked for) over random tokens. */
 import type { Batch } from '#data/batch.js';
 import { bitsAt, streamKey, uniformAt } from '#jit/random.js';
 import { initialiseAdapter } from '#adapters/initialise.js';
@@ -14,7 +14,7 @@ import { nextToken } from '#training/objectives/next-token.js';
 import type { StepSource } from '#training/step-programs.js';
 import type { BenchOptions } from './options.js';
 
-export const lora = { r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] };
+export const lora = { r: 8, lora_alpha: 16 };
 
 const optimizer: AdamWOptions = {
   beta1: 0.9,
@@ -58,7 +58,10 @@ function randomBatch({ batch, length, lossShare }: BenchOptions, vocabulary: num
 /** The work unit on a model's folder. */
 export async function openWorkUnit(folder: string, options: BenchOptions): Promise<WorkUnit> {
   const base = await openModelFolder(folder);
-  const { modules } = resolveTargetModules(base.tree, parseLoraConfig(lora));
+  const { modules } = resolveTargetModules(
+    base.tree,
+    parseLoraConfig({ ...lora, target_modules: options.targets }),
+  );
   const batch = randomBatch(options, causalModel(base.tree).config.vocabSize);
   const rows = options.batch * options.length;
   const chunkSize = chooseChunkSize(rows, batch.lossCount, causalModel(base.tree).config.vocabSize);

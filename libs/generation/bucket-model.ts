@@ -74,7 +74,7 @@ function phaseInputs(
     ),
   );
   const carried = states.map(
-    ({ layer, shape }) => [stateName(layer), { shape, dtype: 'float32' as const }] as const,
+    ({ path, shape }) => [stateName(path), { shape, dtype: 'float32' as const }] as const,
   );
   return { token: ints(1), position: ints(1), ...Object.fromEntries([...kept, ...carried]) };
 }

@@ -6,8 +6,8 @@ import type { NumericArray } from '#runtime/numeric-array.js';
 export const keysName = (layer: number): string => `keys.${layer}`;
 export const valuesName = (layer: number): string => `values.${layer}`;
 const statePrefix = 'state.';
-/** Name of what else a layer carries from token to token. */
-export const stateName = (layer: number): string => `${statePrefix}${layer}`;
+/** Name of what else the layer of a path carries from token to token. */
+export const stateName = (path: string): string => `${statePrefix}${path}`;
 export const isStateName = (name: string): boolean => name.startsWith(statePrefix);
 
 /** What a cache keeps of one layer. */

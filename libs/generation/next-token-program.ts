@@ -65,7 +65,7 @@ export function prefillProgram(layers: NextTokenLayers): Program {
       },
       carry: {
         before: () => undefined,
-        keep: (layer, state) => void (kept[stateName(layer)] = state),
+        keep: (path, state) => void (kept[stateName(path)] = state),
         lastRow: row!,
       },
     });
@@ -101,8 +101,8 @@ export function decodeProgram(layers: NextTokenLayers): Program {
         return cachedAttention(q, k, v, past, { mask: masks.get(window)!, scale, softcap });
       },
       carry: {
-        before: (layer) => data[stateName(layer)],
-        keep: (layer, state) => void (states[stateName(layer)] = state),
+        before: (path) => data[stateName(path)],
+        keep: (path, state) => void (states[stateName(path)] = state),
         lastRow: tensor([0], [1], 'int32'),
       },
     });

@@ -88,20 +88,38 @@ export function detached(compute: () => Tensor): Tensor {
   }));
 }
 
-/** What an operation with its own gradient gives: its value, what the backward pass needs, the gradient of x. */
-export interface Differentiable {
+/** What an operation of many tensors with its own gradient gives: its value, what the backward pass needs, gradients. */
+export interface DifferentiableOfMany {
   readonly value: Tensor;
-  /** Tensors that the gradient needs; others may be gone when it is asked for. */
+  /** Tensors that the gradients need; others may be gone when they are asked for. */
   readonly saved: readonly Tensor[];
+  /** One for each input. */
+  readonly gradients: (dy: Tensor, saved: readonly Tensor[]) => readonly Tensor[];
+}
+
+/** Computes a function of tensors under gradients of its own; whatever it does inside is not taped. */
+export function withGradients(
+  inputs: readonly Tensor[],
+  compute: (inputs: readonly Tensor[]) => DifferentiableOfMany,
+): Tensor {
+  const run = tensorflow().customGrad((...parameters) => {
+    const save = parameters.pop() as GradSaveFunc;
+    const { value, saved, gradients } = compute(parameters as Tensor[]);
+    save([...saved]);
+    return { value, gradFunc: (dy: Tensor, saved: Tensor[]) => [...gradients(dy, saved)] };
+  });
+  return run(...inputs);
+}
+
+/** What an operation of one tensor with its own gradient gives. */
+export interface Differentiable extends Omit<DifferentiableOfMany, 'gradients'> {
   readonly gradient: (dy: Tensor, saved: readonly Tensor[]) => Tensor;
 }
 
-/** Computes a function of x under a gradient of its own; whatever it does inside is not taped. */
+/** The same for a function of one tensor. */
 export function withGradient(x: Tensor, compute: (x: Tensor) => Differentiable): Tensor {
-  const run = tensorflow().customGrad((input, save) => {
-    const { value, saved, gradient } = compute(input as Tensor);
-    (save as GradSaveFunc)([...saved]);
-    return { value, gradFunc: (dy: Tensor, saved: Tensor[]) => gradient(dy, saved) };
+  return withGradients([x], ([x]) => {
+    const { gradient, ...rest } = compute(x!);
+    return { ...rest, gradients: (dy, saved) => [gradient(dy, saved)] };
   });
-  return run(x);
 }

@@ -29,8 +29,9 @@ describe('every family of the fixtures is either read or refused by name', () =>
   test.each(familyNames)('%s is read, every layer of it', async (name) => {
     const config = await readModelConfig(path.join(families, name));
     const { attentions, states } = causalModel(buildModel(config));
-    const layers = [...attentions, ...states].map(({ layer }) => layer);
-    expect(layers.toSorted((a, b) => a - b)).toEqual(
+    const stateful = states.map(({ path }) => Number(/layers\.(\d+)\./.exec(path)![1]));
+    const layers = new Set([...attentions.map(({ layer }) => layer), ...stateful]);
+    expect([...layers].toSorted((a, b) => a - b)).toEqual(
       Array.from({ length: config.layers }, (_, layer) => layer),
     );
   });

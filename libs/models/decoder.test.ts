@@ -16,6 +16,7 @@ import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { EagerRunner } from '#runtime/eager-runner.js';
 import type { MemoryPlan } from '#runtime/memory-plan.js';
 import { oneOfEachFamily } from '../../test/families.js';
+import { hasGatedDelta } from '../../test/gated-delta.js';
 import { absoluteError, tolerances } from '../../test/tolerances.js';
 
 const families = join(import.meta.dirname, '../../test/fixtures/families');
@@ -161,11 +162,19 @@ async function weightsOf(model: ModelFolder): Promise<Record<string, Float32Arra
   return Object.fromEntries(await Promise.all(read));
 }
 
+/** A family's model; where gated norms divide by roots of next to nothing, with more than that under the root. */
+async function openCalm(name: string): Promise<ModelFolder> {
+  const model = await openFamily(name);
+  if (!hasGatedDelta(model.tree)) return model;
+  const config = { ...model.config, rmsNormEps: 0.01 };
+  return { ...model, config, tree: buildModel(config) };
+}
+
 describe.each([...new Set([...oneOfEachFamily, 'llama-untied', 'llama-linear-rope-bias'])])(
   'the gradient of %s by all of its weights',
   (name) => {
     test('equals the difference of the loss along a random direction', async () => {
-      const model = await openFamily(name);
+      const model = await openCalm(name);
       const { program, spec } = gradientStep(model);
       const block = blockOf(causalModel(model.tree).config.vocabSize);
       const state = await weightsOf(model);
@@ -196,7 +205,7 @@ describe.each([...new Set([...oneOfEachFamily, 'llama-untied', 'llama-linear-rop
     });
 
     test('is that of the steps carried out eagerly', async () => {
-      const model = await openFamily(name);
+      const model = await openCalm(name);
       const { program, spec } = gradientStep(model);
       const block = blockOf(causalModel(model.tree).config.vocabSize);
       const state = await weightsOf(model);

@@ -38,7 +38,7 @@ class Wrapper extends Module {
 
 /** What one layer carries. */
 export interface CarriedState {
-  readonly layer: number;
+  readonly path: string;
   readonly shape: readonly number[];
 }
 
@@ -89,7 +89,7 @@ export class Decoder extends TextModel {
 
   /** What layers carry from token to token beside keys and values, and its shape. */
   get states(): readonly CarriedState[] {
-    return this.body.states.map(({ layer, stateShape }) => ({ layer, shape: stateShape }));
+    return this.body.states.map(({ path, stateShape }) => ({ path, shape: stateShape }));
   }
 
   /** Those attentions whose keys and values are their own, which is what is kept while tokens are generated. */

@@ -1,4 +1,5 @@
 /** Who may look at whom: in a batch of packed blocks, and a new token at those before it. */
+import type { ChunkMasks } from '#jit/ops/delta-rule.js';
 import {
   cast,
   concat,
@@ -15,6 +16,8 @@ import {
   sub,
   type Tensor,
   tensor,
+  tile,
+  transpose,
   zeros,
 } from '#jit/ops.js';
 
@@ -51,6 +54,30 @@ export function sameExampleMask(segments: Tensor, back: number): Tensor {
   const index = reshape(tensor(Int32Array.from({ length: L }, (_, i) => i)), [1, L]);
   const isThere = greaterEqual(index, scalar(back, 'int32'));
   return reshape(cast(logicalAnd(isThere, equal(earlier, segments)), 'float32'), [B, L, 1]);
+}
+
+/** Which tokens of chunks of C tokens see each other; what fills the last chunk up goes on with the block's last example. */
+export function chunkMasks(segments: Tensor, C: number): ChunkMasks {
+  const [B, L] = segments.shape as [number, number];
+  const N = Math.ceil(L / C);
+  const [X, missing] = [N * B, N * C - L];
+  const more = missing > 0 ? [tile(slice(segments, [0, L - 1], [B, 1]), [1, missing])] : [];
+  const whole = missing > 0 ? concat([segments, ...more], 1) : segments;
+  // [N, B, C]
+  const chunks = transpose(reshape(whole, [B, N, C]), [1, 0, 2]);
+  const ends = slice(chunks, [0, 0, C - 1], [N, B, 1]);
+  const isSame = (a: Tensor, b: Tensor) => cast(equal(a, b), 'float32');
+  const index = tensor(Int32Array.from({ length: C }, (_, i) => i));
+  const isBefore = lessEqual(reshape(index, [1, C]), reshape(index, [C, 1]));
+  const sameExample = equal(reshape(chunks, [X, C, 1]), reshape(chunks, [X, 1, C]));
+  const later =
+    N > 1 ? [isSame(slice(chunks, [1, 0, 0], [N - 1, B, C]), slice(ends, [0, 0, 0], [N - 1, B, 1]))] : [];
+  return {
+    chunks: N,
+    within: reshape(additive(logicalAnd(sameExample, isBefore)), [X, 1, 1, C, C]),
+    fromBefore: reshape(concat([zeros([1, B, C]), ...later], 0), [X, 1, 1, C]),
+    toEnd: reshape(isSame(chunks, ends), [X, 1, 1, C]),
+  };
 }
 
 /**

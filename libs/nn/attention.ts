@@ -1,6 +1,6 @@
 /** Self-attention with grouped queries; how queries, keys and values are made is each kind's own. */
 import { attention } from '#jit/ops/attention.js';
-import { reshape, split, type Tensor, transpose } from '#jit/ops.js';
+import { mul, reshape, sigmoid, split, type Tensor, transpose } from '#jit/ops.js';
 import type { AttentionShape, DecoderPass, KeysAndValues } from '#nn/decoder-pass.js';
 import { Linear, type Norm } from '#nn/layers.js';
 import { Module, type RowMap, type Slot } from '#nn/module.js';
@@ -19,6 +19,8 @@ export interface AttentionOptions extends AttentionShape {
 /** Rows of queries [rows, heads * D], keys and values [rows, kvHeads * D]; a layer may have none of its own. */
 export interface Projections {
   readonly q: Tensor;
+  /** [rows, heads * D]: by its sigmoid what the heads found is multiplied, if there is one. */
+  readonly gate?: Tensor;
   readonly keysAndValues?: KeysAndValues;
 }
 
@@ -64,7 +66,8 @@ export abstract class Attention extends Module {
     const mask = () => (bidirectional ? pass.segmentMask : pass.maskOf(window));
     const inBlocks = () => attention(q, k, v, mask(), { scale, softcap, bidirectional });
     const found = pass.attend({ layer, keysFrom, window, scale, softcap, q, k, v, inBlocks });
-    return this.output(reshape(transpose(found, [0, 2, 1, 3, 4]), [B * L, heads * D]));
+    const foundRows = reshape(transpose(found, [0, 2, 1, 3, 4]), [B * L, heads * D]);
+    return this.output(rows.gate ? mul(foundRows, sigmoid(rows.gate)) : foundRows);
   }
 }
 
@@ -73,6 +76,8 @@ export interface ProjectedAttentionOptions extends AttentionOptions {
   /** Whether q, k and v have biases. */
   readonly bias?: boolean;
   readonly outputBias?: boolean;
+  /** Whether the layer of queries makes a gate of what heads find too, each head's behind its query. */
+  readonly gated?: boolean;
   /** Name of the output layer; `o_proj` unless said otherwise. */
   readonly outputName?: string;
   /** Norms of queries and keys, given their size: of a head, or of all heads together. */
@@ -91,14 +96,16 @@ export class ProjectedAttention extends Attention {
   private readonly v: Slot<RowMap>;
   private readonly o: Slot<RowMap>;
   private readonly norms: readonly [Slot<Norm>, Slot<Norm>] | undefined;
+  private readonly isGated: boolean;
 
   constructor(path: string, options: ProjectedAttentionOptions) {
     super(path, options);
     const { hiddenSize, heads, kvHeads, headDim, queryKeyNorm } = options;
-    const { bias = false, outputBias = false, outputName = 'o_proj' } = options;
+    const { bias = false, outputBias = false, gated = false, outputName = 'o_proj' } = options;
+    this.isGated = gated;
     const project = (name: string, heads: number) =>
       this.child<RowMap>(name, (path) => new Linear(path, hiddenSize, heads * headDim, bias));
-    this.q = project('q_proj', heads);
+    this.q = project('q_proj', gated ? 2 * heads : heads);
     this.k = project('k_proj', kvHeads);
     this.v = project('v_proj', kvHeads);
     this.o = this.child<RowMap>(
@@ -114,18 +121,27 @@ export class ProjectedAttention extends Attention {
   }
 
   protected override project(x: Tensor): Projections {
-    const [q, k, v] = [this.q, this.k, this.v].map(({ module }) => module.forward(x)) as [
+    const [asked, k, v] = [this.q, this.k, this.v].map(({ module }) => module.forward(x)) as [
       Tensor,
       Tensor,
       Tensor,
     ];
-    if (!this.norms) return { q, keysAndValues: { k, v } };
+    const { q, ...gate } = this.isGated ? this.parted(asked) : { q: asked };
+    if (!this.norms) return { q, ...gate, keysAndValues: { k, v } };
     const [normQ, normK] = this.norms;
-    return { q: normalise(normQ.module, q), keysAndValues: { k: normalise(normK.module, k), v } };
+    return { q: normalise(normQ.module, q), ...gate, keysAndValues: { k: normalise(normK.module, k), v } };
   }
 
   protected override output(x: Tensor): Tensor {
     return this.o.module.forward(x);
+  }
+
+  /** Queries and gates, each head's beside each other. */
+  private parted(rows: Tensor): { q: Tensor; gate: Tensor } {
+    const { heads, headDim } = this.options;
+    const parts = split(reshape(rows, [-1, heads, 2 * headDim]), 2, 2);
+    const [q, gate] = parts.map((part) => reshape(part, [-1, heads * headDim])) as [Tensor, Tensor];
+    return { q, gate };
   }
 }
 

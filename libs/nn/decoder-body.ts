@@ -6,7 +6,7 @@ import type { DecoderLayer } from '#nn/decoder-layers.js';
 import { type DecoderInputs, DecoderPass } from '#nn/decoder-pass.js';
 import { Embedding, type Norm, type TokenTable } from '#nn/layers.js';
 import { Module, ModuleList, type Slot, Unweighted } from '#nn/module.js';
-import { StatefulLayer } from '#nn/short-conv.js';
+import { StatefulLayer } from '#nn/stateful-layer.js';
 
 export interface BodyOptions {
   readonly vocabSize: number;
@@ -90,9 +90,7 @@ export class DecoderBody extends Module {
       pass.maskOf(options.window);
       if (options.rotary) pass.anglesOf(options.rotary);
     }
-    for (const { shifts } of this.states) {
-      for (let back = 1; back <= Math.min(shifts, pass.length - 1); back++) pass.sameExample(back);
-    }
+    for (const layer of this.states) layer.prepare(pass);
     let x = this.embed(inputs);
     const own = this.layerInputs(inputs, x);
     for (const [i, layer] of this.layers.module.items.entries()) {

@@ -1,6 +1,7 @@
 /** One forward pass of a transformer: what goes in, and what all its layers share. */
+import type { ChunkMasks } from '#jit/ops/delta-rule.js';
 import type { Tensor } from '#jit/ops.js';
-import { attentionMask, sameExampleMask, segmentMask } from '#nn/attention-mask.js';
+import { attentionMask, chunkMasks, sameExampleMask, segmentMask } from '#nn/attention-mask.js';
 import type { RotaryFrequencies } from '#nn/rotary-frequencies.js';
 import { type RotaryTable, rotaryTable } from '#nn/rotary-table.js';
 
@@ -20,10 +21,10 @@ export interface DecoderInputs {
 
 /** Numbers of a fixed size that layers carry from one run to the next while text is generated. */
 export interface Carry {
-  /** What a layer kept after the tokens before; undefined at the start of a text. */
-  readonly before: (layer: number) => Tensor | undefined;
+  /** What the layer of a path kept after the tokens before; undefined at the start of a text. */
+  readonly before: (path: string) => Tensor | undefined;
   /** Keeps what a layer knows after the last token that counts. */
-  readonly keep: (layer: number, state: Tensor) => void;
+  readonly keep: (path: string, state: Tensor) => void;
   /** int32 [1]: the row of that token; rows behind it only fill the block. */
   readonly lastRow: Tensor;
 }
@@ -85,6 +86,7 @@ export class DecoderPass {
   private wholeMask: Tensor | undefined;
   private readonly masks = new Map<number | null, Tensor>();
   private readonly examples = new Map<number, Tensor>();
+  private readonly chunks = new Map<number, ChunkMasks>();
   private readonly tables = new Map<RotaryFrequencies, RotaryTable>();
 
   constructor({
@@ -119,6 +121,13 @@ export class DecoderPass {
     const mask = this.examples.get(back) ?? sameExampleMask(this.segments, back);
     this.examples.set(back, mask);
     return mask;
+  }
+
+  /** Which tokens of chunks of a size are of one example; the last chunk may reach beyond the block. */
+  chunkMasks(size: number): ChunkMasks {
+    const masks = this.chunks.get(size) ?? chunkMasks(this.segments, size);
+    this.chunks.set(size, masks);
+    return masks;
   }
 
   /** cos and sin of the positions under the given frequencies. */

@@ -18,15 +18,8 @@ import {
   zeros,
 } from '#jit/ops.js';
 import type { DecoderPass } from '#nn/decoder-pass.js';
-import { Module, type Parameter } from '#nn/module.js';
-
-/** A layer that carries numbers of a fixed size from token to token while text is generated. */
-export abstract class StatefulLayer extends Module {
-  abstract readonly layer: number;
-  abstract readonly stateShape: readonly number[];
-  /** How many positions back it looks. */
-  abstract readonly shifts: number;
-}
+import type { Parameter } from '#nn/module.js';
+import { StatefulLayer } from '#nn/stateful-layer.js';
 
 /**
  * y[t] = bias + sum over k of weight[:, k] * x[t - (size - 1) + k], of tokens of t's own example only.
@@ -35,36 +28,37 @@ export abstract class StatefulLayer extends Module {
  */
 export class ShortConv extends StatefulLayer {
   readonly stateShape: readonly number[];
-  readonly shifts: number;
   private readonly weight: Parameter;
   private readonly bias: Parameter | undefined;
 
   constructor(
     path: string,
-    readonly layer: number,
     private readonly channels: number,
     private readonly size: number,
     bias: boolean,
   ) {
     super(path);
     this.stateShape = [size - 1, channels];
-    this.shifts = size - 1;
     this.weight = this.parameter('weight', [channels, 1, size]);
     this.bias = bias ? this.parameter('bias', [channels]) : undefined;
   }
 
+  override prepare(pass: DecoderPass): void {
+    for (let back = 1; back < Math.min(this.size, pass.length); back++) pass.sameExample(back);
+  }
+
   /** Rows [rows, channels] to the same. */
   forward(x: Tensor, pass: DecoderPass): Tensor {
-    const { layer, channels, size } = this;
+    const { path, channels, size } = this;
     // [size, channels]
     const weight = transpose(reshape(this.weight.tensor, [channels, size]), [1, 0]);
-    const before = pass.carry?.before(layer);
+    const before = pass.carry?.before(path);
     if (before) {
       const window = concat([before, x], 0);
-      pass.carry!.keep(layer, slice(window, [1, 0], [size - 1, channels]));
+      pass.carry!.keep(path, slice(window, [1, 0], [size - 1, channels]));
       return this.biased(sum(mul(window, weight), 0, true));
     }
-    pass.carry?.keep(layer, lastRows(x, pass.carry.lastRow, size - 1));
+    pass.carry?.keep(path, lastRows(x, pass.carry.lastRow, size - 1));
     const [B, L] = [pass.batch, pass.length];
     const blocks = reshape(x, [B, L, channels]);
     const taps = Array.from({ length: Math.min(size, L) }, (_, back) => {

@@ -37,7 +37,10 @@ const done = new Set([
   ...['bert', 'roberta', 'llama-classifier', 'vit', 'resnet', 'resnet-bottleneck'].map(
     (name) => `families/${name}`,
   ),
-  ...['qwen3', 'gemma2', 'gemma3', 'lfm2'].map((name) => `lora/${name}-all-linear`),
+  ...['qwen3', 'gemma2', 'gemma3', 'lfm2', 'qwen3_5'].map((name) => `lora/${name}-all-linear`),
+  'families/qwen3_5-text',
+  'families/qwen3_5-wrapped',
+  'lora/qwen3_5-wrapped',
   ...['qv', 'all-linear-rslora', 'patterns', 'regex-one-layer', 'layers-to-transform'].map(
     (name) => `lora/${name}`,
   ),

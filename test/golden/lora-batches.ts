@@ -24,6 +24,8 @@ export interface GoldenBatch {
   readonly inputs: (total: number) => Data;
   /** What the logits are made of. */
   readonly logitsInputs: Data;
+  /** Those logits that are of no padding. */
+  readonly counted: (logits: ArrayLike<number>) => ArrayLike<number>;
 }
 
 /** What a training is to the runner of cases. */
@@ -35,16 +37,22 @@ export interface GoldenTask {
   readonly logits: (model: Model, data: ProgramInputs['data']) => Tensor;
 }
 
-/** A batch with one example a row and labels as transformers takes them: -100 = no target, shifted by the model. */
-function toBatch(ids: GoldenTensor, labels: GoldenTensor): Batch {
+/**
+ * The batch of a prefix of names, with labels as transformers takes them: -100 = no target, shifted by the model. Each row
+ * is one example, unless `segment_ids` packs several into it (0 = padding), whose tokens `position_ids` counts.
+ */
+function readBatch(tensors: ReadonlyMap<string, GoldenTensor>, prefix: string): Batch {
+  const of = (name: string) => tensors.get(`${prefix}.${name}`);
+  const ids = of('input_ids')!;
+  const labels = of('labels')!;
   const [rows, length] = ids.shape as [number, number];
   const picked = Array.from({ length: rows * length }, (_, i) => i).filter(
     (i) => (i + 1) % length !== 0 && labels.values[i + 1] !== -100,
   );
   return {
     tokens: Int32Array.from(ids.values),
-    positions: Int32Array.from(ids.values, (_, i) => i % length),
-    segments: new Int32Array(rows * length).fill(1),
+    positions: Int32Array.from(of('position_ids')?.values ?? ids.values.map((_, i) => i % length)),
+    segments: Int32Array.from(of('segment_ids')?.values ?? new Int32Array(rows * length).fill(1)),
     lossRows: Int32Array.from(picked),
     lossTargets: Int32Array.from(picked, (i) => labels.values[i + 1]!),
     lossCount: picked.length,
@@ -60,10 +68,7 @@ function nextTokenTask(batches: ReadonlyMap<string, GoldenTensor>): GoldenTask {
     objective: nextToken,
     shape,
     batch: (step, micro) => {
-      const read = toBatch(
-        batches.get(`${step}.${micro}.input_ids`)!,
-        batches.get(`${step}.${micro}.labels`)!,
-      );
+      const read = readBatch(batches, `${step}.${micro}`);
       const { tokens, positions, segments } = read;
       return {
         count: read.lossCount,
@@ -73,6 +78,10 @@ function nextTokenTask(batches: ReadonlyMap<string, GoldenTensor>): GoldenTask {
           positions,
           segments,
           rows: Int32Array.from({ length: rows }, (_, i) => i),
+        },
+        counted: (logits) => {
+          const width = logits.length / rows;
+          return Float32Array.from(logits).filter((_, i) => segments[Math.floor(i / width)] !== 0);
         },
       };
     },
@@ -112,6 +121,7 @@ function classificationTask(model: Model, batches: ReadonlyMap<string, GoldenTen
         count,
         inputs: (total) => ({ ...data, labels, labelWeights: new Float32Array(count).fill(1 / total) }),
         logitsInputs: data,
+        counted: (logits) => logits,
       };
     },
     logitsSpec: spec,

@@ -10,7 +10,10 @@ import { crossEntropy, lossHead, sequenceLogProbs } from '#jit/ops/loss-head.js'
 import { dropout } from '#jit/ops/random-bits.js';
 import { rmsNorm } from '#jit/ops/rms-norm.js';
 import { rotary } from '#jit/ops/rotary.js';
+import { silu } from '#jit/ops/silu.js';
+import { softplus } from '#jit/ops/softplus.js';
 import { swiGlu } from '#jit/ops/swiglu.js';
+import { unitLowerInverse } from '#jit/ops/unit-lower-inverse.js';
 import { valueAndGrads } from '#jit/differentiate.js';
 import { cos, setBackendNow, sin, slice, type Tensor, tensor, tidy } from '#jit/ops.js';
 import { streamKeys } from '#jit/random.js';
@@ -32,6 +35,9 @@ function twoSegments(length: number, start: number): Tensor {
 }
 
 const cases: GradientCase[] = [
+  { name: 'softplus', shapes: [[2, 5]], run: (x) => softplus(x) },
+  { name: 'silu', shapes: [[2, 5]], run: (x) => silu(x) },
+  { name: 'unitLowerInverse', shapes: [[2, 8, 8]], run: (A) => unitLowerInverse(A), place: (x) => x / 2 },
   {
     name: 'linear',
     shapes: [[3, 4], [5, 4], [5]],

@@ -32,9 +32,9 @@ class GatedConv extends Module implements Mixer {
   private readonly inProjection: Slot<RowMap>;
   private readonly outProjection: Slot<RowMap>;
 
-  constructor(path: string, { hiddenSize, convSize, convBias: bias }: Lfm2Config, layer: number) {
+  constructor(path: string, { hiddenSize, convSize, convBias: bias }: Lfm2Config) {
     super(path);
-    this.conv = this.child('conv', (path) => new ShortConv(path, layer, hiddenSize, convSize, bias));
+    this.conv = this.child('conv', (path) => new ShortConv(path, hiddenSize, convSize, bias));
     const linear = (name: string, outputs: number) =>
       this.child<RowMap>(name, (path) => new Linear(path, hiddenSize, outputs, bias));
     this.inProjection = linear('in_proj', 3 * hiddenSize);
@@ -146,7 +146,7 @@ export const lfm2 = defineFamily<Lfm2Config>({
           attentionNorm: 'operator_norm',
           mlpNorm: 'ffn_norm',
         },
-        attention: isConv ? (path) => new GatedConv(path, config, layer) : attention,
+        attention: isConv ? (path) => new GatedConv(path, config) : attention,
         mlp: (path) => new FeedForward(path, config),
       });
     };

@@ -27,6 +27,8 @@ import { sequenceClassifier } from '#models/families/sequence-classifier.js';
 import { vit } from '#models/families/vit.js';
 import { qwen2 } from '#models/families/qwen2.js';
 import { qwen3 } from '#models/families/qwen3.js';
+import { qwen35 } from '#models/families/qwen3-5.js';
+import { qwen35Wrapped } from '#models/families/qwen3-5-wrapped.js';
 import type { ModelConfig } from '#models/model-config.js';
 import type { Model } from '#models/model.js';
 
@@ -38,6 +40,8 @@ const entries: readonly Family[] = [
   mistral3Wrapped,
   qwen2,
   qwen3,
+  qwen35,
+  qwen35Wrapped,
   gemma,
   gemma2,
   gemma3,
