@@ -1,6 +1,7 @@
 /** A client of the HTTP API, in Node and in browsers: typed by its contracts, tries again while a server restarts. */
 import type { QueueObject, ReadinessObject, WorkerObject } from '#contracts/http/service.js';
 import { AdaptersClient } from './adapters.js';
+import { ClassificationsClient } from './classifications.js';
 import { CompletionsClient } from './completions.js';
 import { CompositionsClient } from './compositions.js';
 import { Connection, type ConnectionOptions } from './connection.js';
@@ -24,6 +25,8 @@ export class LowrankClient {
   readonly shares: SharesClient;
   /** Answers of models. */
   readonly completions: CompletionsClient;
+  /** Classes of texts. */
+  readonly classifications: ClassificationsClient;
   private readonly connection: Connection;
   private readonly service: ServiceClient;
 
@@ -38,6 +41,7 @@ export class LowrankClient {
     this.exports = new ExportsClient(this.connection);
     this.shares = new SharesClient(this.connection);
     this.completions = new CompletionsClient(this.connection);
+    this.classifications = new ClassificationsClient(this.connection);
   }
 
   get url(): string {

@@ -6,8 +6,7 @@ import { z } from 'zod';
 import { memberFolder } from '#contracts/member-folder.js';
 import type { Methods } from '#contracts/process-calls.js';
 
-/** One prompt. */
-export const generatorTask = z.object({
+const wantedModel = {
   base: z.object({
     folder: z.string(),
     identity: z.string(),
@@ -16,6 +15,11 @@ export const generatorTask = z.object({
   }),
   /** Empty for the base model alone. */
   members: z.array(memberFolder),
+};
+
+/** One prompt. */
+export const generatorTask = z.object({
+  ...wantedModel,
   /** A text to go on with or its token ids, none of which begin a new document; or a conversation whose next turn is the assistant's. */
   prompt: z.union([
     z.string(),
@@ -47,7 +51,23 @@ const hiddenParts = z.object({ hidden: z.array(z.string()) });
 const answerUpdate = z.union([z.string(), hiddenParts]);
 export type AnswerUpdate = z.infer<typeof answerUpdate>;
 
+/** Texts and pairs of texts to tell apart. */
+export const classifierTask = z.object({
+  ...wantedModel,
+  inputs: z.array(z.object({ text: z.string(), pair: z.string().nullable() })),
+});
+export type ClassifierTask = z.infer<typeof classifierTask>;
+
+export const classifiedTexts = z.object({
+  labels: z.array(z.string()),
+  /** Of each input, in their order. */
+  results: z.array(z.object({ probabilities: z.array(z.number()), tokens: z.int() })),
+});
+export type ClassifiedTexts = z.infer<typeof classifiedTexts>;
+
 export const generatorMethods = {
   /** A cancelled one ends at its next token. */
   answer: { input: generatorTask, update: answerUpdate, result: generatedAnswer },
+  /** A cancelled one ends at its next text. */
+  classify: { input: classifierTask, update: z.never(), result: classifiedTexts },
 } satisfies Methods;

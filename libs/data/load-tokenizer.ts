@@ -5,6 +5,7 @@ import type { AddedToken } from '#data/added-tokens.js';
 import { BytePairModel } from '#data/byte-pair.js';
 import { createNormalizer, type StageConfig } from '#data/normalizer.js';
 import { createPreTokenizer } from '#data/pre-tokenizer.js';
+import { readTextFrames } from '#data/text-frame.js';
 import { createTokenDecoder } from '#data/token-decoder.js';
 import { readTokenizerFiles } from '#data/tokenizer-files.js';
 import { Tokenizer, type SpecialToken } from '#data/tokenizer.js';
@@ -110,6 +111,7 @@ function build({ file, config, map, stopIds, digest }: Sources): Tokenizer {
     decoder: createTokenDecoder(file.decoder),
     prefix,
     suffix,
+    frames: readTextFrames(file.post_processor),
     special: { bos: special('bos'), eos, pad: special('pad'), unk: special('unk') },
     templateVariables,
     stopIds: [...new Set([...(eos ? [eos.id] : []), ...stopIds])],

@@ -2,6 +2,7 @@
 import { AddedTokenSplitter, type AddedToken, type Section } from '#data/added-tokens.js';
 import type { Normalizer } from '#data/normalizer.js';
 import type { PreTokenizer } from '#data/pre-tokenizer.js';
+import { type FramedText, frameTexts, type TextFrames } from '#data/text-frame.js';
 import type { TokenDecoder } from '#data/token-decoder.js';
 import type { WordModel } from '#data/word-model.js';
 
@@ -36,6 +37,8 @@ export interface TokenizerParts {
   /** Ids that the tokenizer itself puts around a text: `<s>` in front, say. */
   readonly prefix: readonly number[];
   readonly suffix: readonly number[];
+  /** What it puts around a text and around a pair of texts, token types included. */
+  readonly frames: TextFrames;
   readonly special: SpecialTokens;
   /** Every special token of the configuration under its name there: `bos_token`, `additional_special_tokens`, ... */
   readonly templateVariables: Readonly<Record<string, string | readonly string[]>>;
@@ -109,6 +112,12 @@ export class Tokenizer {
   encodePrompt(text: string): number[] {
     const ids = this.encode(text, { addSpecialTokens: false });
     return this.beginsWithPrefix(ids) ? ids : [...this.prefix, ...ids];
+  }
+
+  /** One text, or two as a pair, as a classifier reads them. */
+  encodeFramed(text: string, second?: string): FramedText {
+    const ids = (text: string) => this.encode(text, { addSpecialTokens: false });
+    return frameTexts(this.parts.frames, ids(text), second === undefined ? undefined : ids(second));
   }
 
   /** Whether ids begin with those that the tokenizer puts in front of a text. */

@@ -7,7 +7,7 @@ import { frozenWeights } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
-import { classLogits as logitsOfClasses } from '#training/objectives/classification-step.js';
+import { classLogits as logitsOfClasses } from '#models/class-logits.js';
 import type { GoldenTensor } from './golden-case.js';
 
 /** A batch of a reference as the step functions of classifiers take it: by name, with the shapes of its tensors. */

@@ -18,6 +18,8 @@ import { AdapterImports } from './adapters/adapter-imports.service.js';
 import { AdaptersController } from './adapters/adapters.controller.js';
 import { AdaptersService } from './adapters/adapters.service.js';
 import { AnswersService } from './completions/answers.service.js';
+import { ClassificationsController } from './classifications/classifications.controller.js';
+import { ClassificationsService } from './classifications/classifications.service.js';
 import { CompletionsController } from './completions/completions.controller.js';
 import { CompletionsService } from './completions/completions.service.js';
 import { Generators } from './completions/generators.service.js';
@@ -106,6 +108,7 @@ export class AppModule implements OnApplicationBootstrap {
         ModelsController,
         BaseModelsController,
         AdaptersController,
+        ClassificationsController,
         CompletionsController,
         CompositionsController,
         ExportsController,
@@ -130,6 +133,7 @@ export class AppModule implements OnApplicationBootstrap {
         AnswersService,
         BaseModels,
         BundledModels,
+        ClassificationsService,
         CompletionsService,
         CompositionsService,
         ExportsService,

@@ -5,6 +5,7 @@ import { requestProblem } from '#contracts/http/errors.js';
 import { LowrankError } from '#base/errors.js';
 import { addAdapters } from './commands/adapters.js';
 import { addChat } from './commands/chat.js';
+import { addClassify } from './commands/classify.js';
 import { addCompletion } from './commands/completion.js';
 import { addCompose } from './commands/compose.js';
 import { addCompositions } from './commands/compositions.js';
@@ -83,6 +84,7 @@ export function buildProgram(io: CliIo, exit: { code: number }): Command {
     addShare,
     addModels,
     addChat,
+    addClassify,
     addKeys,
     addDoctor,
     addWhere,

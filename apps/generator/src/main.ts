@@ -4,7 +4,7 @@
  */
 import { generatorMethods } from '#contracts/generator-calls.js';
 import { serveCalls } from '#contracts/serve-calls.js';
-import { answerTask } from './answer-task.js';
+import { answerTask, classifyTask } from './answer-task.js';
 import { WarmModels } from './warm-models.js';
 
 const [cacheFolder, memoryBytes] = process.argv.slice(2);
@@ -18,4 +18,5 @@ const models = new WarmModels(cacheFolder, Number(memoryBytes));
 
 serveCalls(generatorMethods, {
   answer: (task, { signal, update }) => answerTask(models, task, { signal, onUpdate: update }),
+  classify: (task, { signal }) => classifyTask(models, task, signal),
 });

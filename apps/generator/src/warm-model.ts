@@ -7,8 +7,9 @@ import type { MemberFolder } from '#contracts/member-folder.js';
 import { type ChatTemplate, loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import type { Tokenizer } from '#data/tokenizer.js';
+import { ClassModel } from '#generation/class-model.js';
 import { createGenerator, type Generator } from '#generation/generator.js';
-import { LowrankError } from '#base/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 
 const maxThreads = 8;
@@ -32,10 +33,10 @@ export async function openBase({ folder, identity }: GeneratorTask['base']): Pro
 export class WarmModel {
   private constructor(
     readonly base: Base,
-    readonly generator: Generator,
+    private readonly made: { readonly generator: Generator } | { readonly classes: ClassModel },
   ) {}
 
-  /** Throws the errors of `openMembers`, `LiveComposition.open` and `createGenerator`. */
+  /** Throws the errors of `openMembers`, `LiveComposition.open`, `createGenerator` and `ClassModel.create`. */
   static async open(
     base: Base,
     members: readonly MemberFolder[],
@@ -49,22 +50,43 @@ export class WarmModel {
             const listed = members.map((member) => ({ ...member, weight: 1, base: base.identity }));
             return LiveComposition.open(await openMembers(listed, { model: base.model.tree }));
           });
-    const generator = createGenerator({
+    const options = {
       ...base,
       composition,
       runner: {
-        kind: 'compiled',
-        device: 'cpu',
+        kind: 'compiled' as const,
+        device: 'cpu' as const,
         threads: Math.min(availableParallelism(), maxThreads),
         spin: true,
         cacheFolder,
       },
-    });
-    return new WarmModel(base, generator);
+    };
+    if (base.model.tree.head === 'classify')
+      return new WarmModel(base, { classes: ClassModel.create(options) });
+    return new WarmModel(base, { generator: createGenerator(options) });
+  }
+
+  /** What writes text. Throws UnsupportedError for a model that does not. */
+  get generator(): Generator {
+    if ('generator' in this.made) return this.made.generator;
+    const { architecture } = this.base.model.config;
+    throw new UnsupportedError(
+      `${architecture} tells classes apart and writes no text: ask it with POST /v1/classifications`,
+    );
+  }
+
+  /** What tells classes apart. Throws UnsupportedError for a model that does not. */
+  get classes(): ClassModel {
+    if ('classes' in this.made) return this.made.classes;
+    const { architecture } = this.base.model.config;
+    throw new UnsupportedError(
+      `${architecture} writes text and has no classification head: ask it with POST /v1/completions, or take a model like ` +
+        'BertForSequenceClassification or LlamaForSequenceClassification',
+    );
   }
 
   close(): Promise<void> {
-    return this.generator.close();
+    return 'generator' in this.made ? this.made.generator.close() : this.made.classes.close();
   }
 }
 

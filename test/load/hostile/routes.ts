@@ -83,6 +83,7 @@ export function soundBody({ method, path }: Route, world: World): Record<string,
       max_tokens: 2,
     },
     '/v1/completions': { model: world.job.model, prompt: 'Is it?', max_tokens: 2 },
+    '/v1/classifications': { model: world.job.model, input: 'Is it?' },
     '/v1/compositions': {
       members: world.adapters.map((id) => ({ adapter: id, weight: 0.5 })),
       preview: true,

@@ -1,5 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AnswerUpdate, GeneratedAnswer, GeneratorTask } from '#contracts/generator-calls.js';
+import type {
+  AnswerUpdate,
+  ClassifiedTexts,
+  ClassifierTask,
+  GeneratedAnswer,
+  GeneratorTask,
+} from '#contracts/generator-calls.js';
 import { MemberFiles } from '#jobs/member-files.js';
 import { BaseModels } from '../models/base-models.js';
 import { PrometheusService } from '../prometheus/prometheus.service.js';
@@ -59,14 +65,24 @@ export class AnswersService {
     });
   }
 
-  private async withFiles(
+  /** Classifies texts in one place of the queue. Throws as the channel of `begin` fails. */
+  async classify(
+    model: WantedModel,
+    inputs: ClassifierTask['inputs'],
+    signal: AbortSignal,
+  ): Promise<ClassifiedTexts> {
+    using place = this.generators.enter();
+    return await this.withFiles(model, signal, (shared) => place.classify({ ...shared, inputs }, signal));
+  }
+
+  private async withFiles<T>(
     { base: { folder, identity }, base, members }: WantedModel,
     signal: AbortSignal,
-    work: (shared: Shared) => Promise<void>,
-  ): Promise<void> {
+    work: (shared: Shared) => Promise<T>,
+  ): Promise<T> {
     using taken = await this.files.take(members, signal);
     const verified = await this.bases.isUnchanged(base);
-    await work({
+    return await work({
       base: { folder, identity, verified },
       members: [...taken.folders],
     });

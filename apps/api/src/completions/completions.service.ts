@@ -16,6 +16,7 @@ import type { BaseModel } from '#platform/database/entities/base-model.js';
 import type { Platform } from '#platform/platform.js';
 import { ApiError, blaming } from '../errors/api-error.js';
 import { answerFor } from '../errors/error-answer.js';
+import { closingOf } from '../http/closing.js';
 import { streamed } from '../http/streamed.js';
 import { warnOfUnknownFields } from '../http/unknown-fields.js';
 import { warn } from '../http/warning.js';
@@ -229,17 +230,4 @@ function viewOptions({ model, stream_options: options }: Request): ViewOptions {
     includesUsage: options?.include_usage === true,
     isObfuscated: options?.include_obfuscation === true,
   };
-}
-
-/** Aborts when the client goes before its answer is whole. */
-function closingOf(response: Response): AbortSignal {
-  const abort = new AbortController();
-  const close = () => {
-    if (response.writableFinished) return;
-    // 499, as proxies call it: nobody sees this answer.
-    abort.abort(new ApiError('client_gone', 'the client closed the connection'));
-  };
-  response.once('close', close);
-  if (response.closed) close();
-  return abort.signal;
 }

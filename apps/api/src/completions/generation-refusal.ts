@@ -5,7 +5,7 @@ import { ApiError, isCallers } from '../errors/api-error.js';
 
 export interface RequestFields {
   /** Where the prompt stands. */
-  readonly prompt: 'messages' | 'prompt';
+  readonly prompt: 'messages' | 'prompt' | 'input';
   /** Where the adapters stand. */
   readonly adapters: 'model' | 'members';
 }

@@ -2,6 +2,8 @@ import path from 'node:path';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type {
   AnswerUpdate,
+  ClassifiedTexts,
+  ClassifierTask,
   GeneratedAnswer,
   generatorMethods,
   GeneratorTask,
@@ -25,6 +27,8 @@ interface AnswerHooks {
 export interface Place extends Disposable {
   /** Waits for its turn. Throws what the process answers with, `generator_died` and, when the server stops, ApiError 503. */
   answer(task: GeneratorTask, hooks: AnswerHooks): Promise<GeneratedAnswer>;
+  /** The same of texts to tell apart. */
+  classify(task: ClassifierTask, signal: AbortSignal): Promise<ClassifiedTexts>;
 }
 
 /** The queue before the one process that answers prompts. It is started when it is needed, and ends when it was idle. */
@@ -65,7 +69,10 @@ export class Generators implements OnModuleDestroy {
     this.prometheus.setPrompts(++this.places);
     const held = this.process.hold();
     return {
-      answer: (task, hooks) => this.answer(task, hooks),
+      answer: (task, { signal, onUpdate }) =>
+        this.work(signal, (signal) => this.process.client().call('answer', task, { signal, onUpdate })),
+      classify: (task, signal) =>
+        this.work(signal, (signal) => this.process.client().call('classify', task, { signal })),
       [Symbol.dispose]: () => {
         this.prometheus.setPrompts(--this.places);
         held[Symbol.dispose]();
@@ -73,11 +80,11 @@ export class Generators implements OnModuleDestroy {
     };
   }
 
-  private async answer(task: GeneratorTask, { signal, onUpdate }: AnswerHooks): Promise<GeneratedAnswer> {
+  private async work<T>(signal: AbortSignal, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const ended = AbortSignal.any([signal, this.shutdown.signal]);
     const work = this.inTurn(() => {
       ended.throwIfAborted();
-      return this.process.client().call('answer', task, { signal: ended, onUpdate });
+      return call(ended);
     });
     return await whileWanted(work, ended);
   }

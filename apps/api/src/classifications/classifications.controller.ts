@@ -1,0 +1,30 @@
+import { Body, Controller, Inject, Post, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import {
+  classification,
+  classificationCreate,
+  type ClassificationRequest,
+} from '#contracts/http/classifications.js';
+import { Endpoint } from '../http/endpoint.js';
+import { ProjectId } from '../keys/caller.js';
+import { ClassificationsService } from './classifications.service.js';
+
+@ApiTags('classifications')
+@Controller('v1/classifications')
+export class ClassificationsController {
+  constructor(@Inject(ClassificationsService) private readonly classifications: ClassificationsService) {}
+
+  @Post()
+  @Endpoint({
+    summary: 'Classify texts by a model with a classification head, an adapter or weighted adapters',
+    answer: classification,
+  })
+  classify(
+    @ProjectId() project: string,
+    @Body({ schema: classificationCreate }) request: ClassificationRequest,
+    @Res({ passthrough: true }) response: Response,
+  ) {
+    return this.classifications.classify(project, request, response);
+  }
+}

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import type { Classification } from '#contracts/http/classifications.js';
+import { run } from '../../test/run-cli.js';
+import { sendJson, stubServer } from '../../../../test/stub-server.js';
+
+const answer: Classification = {
+  id: 'class-1',
+  object: 'classification',
+  created: 1_700_000_000,
+  model: 'reviews',
+  results: [
+    {
+      index: 0,
+      label: 'good',
+      probabilities: [
+        { label: 'bad', probability: 0.125 },
+        { label: 'good', probability: 0.875 },
+      ],
+    },
+  ],
+  usage: { prompt_tokens: 3, total_tokens: 3 },
+};
+
+test('a text is sent with its pair, and its class shown with the probability', async () => {
+  const server = await stubServer((_, response) => sendJson(response, answer));
+  const { url } = server;
+  const { code, stdout } = await run(['classify', 'reviews', 'A joy.', '--pair', 'Is it?'], { url });
+  await server.close();
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/good\s+0\.8750\s+A joy\./);
+  expect(server.seen[0]).toMatchObject({ method: 'POST', path: '/v1/classifications' });
+  expect(JSON.parse(server.seen[0]!.body)).toEqual({
+    model: 'reviews',
+    input: [{ text: 'A joy.', text_pair: 'Is it?' }],
+  });
+});
