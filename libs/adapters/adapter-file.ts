@@ -14,14 +14,18 @@ const loraKey = /^(.+)\.(lora_\w+?)(?:\.([^.]+))??(?:\.(weight|bias))?$/;
 interface KeyParts {
   readonly path: string;
   readonly local: string;
-  readonly adapter: string;
+  /** Undefined where the key has no place for it. */
+  readonly adapter: string | undefined;
 }
 
 function partsOf(key: string): KeyParts | undefined {
   if (!key.startsWith(KEY_PREFIX)) return undefined;
-  const [, path, name, adapter = '', kind] = loraKey.exec(key.slice(KEY_PREFIX.length)) ?? [];
-  if (path === undefined) return undefined;
-  return { path, local: kind === 'bias' ? `${name}.bias` : name!, adapter };
+  const rest = key.slice(KEY_PREFIX.length);
+  const [, path, name, adapter = '', kind] = loraKey.exec(rest) ?? [];
+  if (path !== undefined) return { path, local: kind === 'bias' ? `${name}.bias` : name!, adapter };
+  // A weight of the base: of a layer that has an update too, or trained whole.
+  const [, owner, local] = /^(.+?)\.((?:base_layer\.)?[^.]+)$/.exec(rest) ?? [];
+  return owner === undefined ? undefined : { path: owner, local: local!, adapter: undefined };
 }
 
 /** A tensor of an adapter in its file, if it is there. */
@@ -40,6 +44,23 @@ const otherTensors: readonly [pattern: RegExp, what: string][] = [
   [/\.(weight|bias)$/, 'a whole module or bias (modules_to_save, bias)'],
 ];
 
+/**
+ * Weights of the base itself, which PEFT saves beside an update of the input embedding: that of the embedding and that
+ * of the output embedding. Nobody has trained them.
+ */
+function baseCopies(file: SafetensorsFile, isKnown: (local: string) => boolean): ReadonlySet<string> {
+  const keys = [...file.tensors.keys()];
+  if (!keys.some((key) => key.includes('.lora_embedding_'))) return new Set();
+  return new Set(
+    keys.filter((key) => {
+      const parts = partsOf(key);
+      return (
+        parts?.adapter === undefined && (parts?.local ?? '').endsWith('weight') && !isKnown(parts!.local)
+      );
+    }),
+  );
+}
+
 /** DeepSpeed's ZeRO-3 keeps parameters in pieces; whoever saves without gathering them writes tensors of no size. */
 function refuseEmptyTensors(folder: string, file: SafetensorsFile): void {
   const empty = [...file.tensors].filter(([, { shape }]) => shape.includes(0)).map(([name]) => name);
@@ -57,12 +78,12 @@ function refuseEmptyTensors(folder: string, file: SafetensorsFile): void {
 function refuseOtherTensors(
   folder: string,
   file: SafetensorsFile,
-  isKnown: (local: string, shape: readonly number[]) => boolean,
+  isKnown: (local: string, key: string) => boolean,
 ): void {
   for (const [name, { dtype, shape }] of file.tensors) {
     if (!name.startsWith(KEY_PREFIX)) continue;
     const parts = partsOf(name);
-    if (parts === undefined || !isKnown(parts.local, shape)) {
+    if (parts === undefined || !isKnown(parts.local, name)) {
       const what = otherTensors.find(([pattern]) => pattern.test(name))?.[1];
       if (what === undefined) continue;
       throw new UnsupportedError(
@@ -91,7 +112,8 @@ export function layersOfFile(
   isKnown: (local: string) => boolean,
 ): FileLayers {
   refuseEmptyTensors(folder, file);
-  refuseOtherTensors(folder, file, isKnown);
+  const copies = baseCopies(file, isKnown);
+  refuseOtherTensors(folder, file, (local, key) => copies.has(key) || isKnown(local));
   const layers = new Map<string, Map<string, TensorEntry>>();
   const unexpected: string[] = [];
   const adapters = new Set<string>();
@@ -101,7 +123,8 @@ export function layersOfFile(
       unexpected.push(name);
       continue;
     }
-    adapters.add(parts.adapter);
+    if (copies.has(name)) continue;
+    if (parts.adapter !== undefined) adapters.add(parts.adapter);
     const layer = layers.get(parts.path) ?? new Map<string, TensorEntry>();
     layer.set(parts.local, entry);
     layers.set(parts.path, layer);

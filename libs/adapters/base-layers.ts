@@ -52,11 +52,17 @@ export async function adaptedNorms(
   return squares.map(Math.sqrt);
 }
 
+/** A weight by its name, or the one that stands in its place in the files where two layers share it. */
+function storedWeight({ tree, parameters }: BaseModel, name: string): StoredParameter {
+  const { tiedWeight } = tree;
+  return parameters.get(name === tiedWeight?.otherName ? tiedWeight.parameter.name : name)!;
+}
+
 /** What a new adapter of a base model may read of it. */
 export function startOn(base: BaseModel): Pick<AdapterStart, 'readWeight' | 'norms' | 'isTransposed'> {
   return {
     readWeight: (name) => {
-      const parameter = base.parameters.get(name)!;
+      const parameter = storedWeight(base, name);
       return readRows(parameter, 0, parameter.shape[0] ?? 1);
     },
     norms: (target, factors) => adaptedNorms(base, target, factors),

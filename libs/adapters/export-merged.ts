@@ -6,7 +6,7 @@ import { type LayerUpdate, type LazyEdit, mergedLayer } from '#adapters/merged-l
 import { geometryOf } from '#lora/layer-kinds/registry.js';
 import { convertTensor } from '#models/convert-tensor.js';
 import { openModelFolder } from '#models/model-folder.js';
-import type { StoredParameter } from '#models/model-folder.js';
+import type { ModelFolder, StoredParameter } from '#models/model-folder.js';
 import type { TensorSource } from '#models/safetensors-write.js';
 import type { Model } from '#models/model.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
@@ -40,10 +40,27 @@ export async function exportMerged(
       edit === undefined ? convertTensor(parameter, dtype) : mergedTensor(parameter, dtype, edit),
     );
   }
+  // A shared weight of which only one place was changed is two weights now.
+  const { tiedWeight } = base.tree;
+  const isUntied =
+    tiedWeight !== undefined && (edits.has(tiedWeight.parameter.name) || edits.has(tiedWeight.otherName));
+  if (isUntied) {
+    const shared = base.parameters.get(tiedWeight.parameter.name)!;
+    const edit = edits.get(tiedWeight.otherName);
+    tensors.set(
+      tiedWeight.otherName,
+      edit === undefined ? convertTensor(shared, dtype) : mergedTensor(shared, dtype, edit),
+    );
+  }
   for (const [name, tensor] of base.otherParts) {
     tensors.set(name, convertTensor(tensor, dtype));
   }
-  return writeModelFolder(outFolder, base, tensors, options);
+  const written = isUntied ? untied(base) : base;
+  return writeModelFolder(outFolder, written, tensors, options);
+}
+
+function untied(base: ModelFolder): ModelFolder {
+  return { ...base, config: { ...base.config, tieWordEmbeddings: false } };
 }
 
 function mergedTensor(parameter: StoredParameter, dtype: FloatDtype, edit: LazyEdit): TensorSource {
@@ -69,13 +86,15 @@ function updatesOf({ members }: Stack, { path, parts }: Stack['modules'][number]
 function checkFit(model: Model, members: readonly CompositionMember[], folder: string): void {
   const sizes = new Map(
     [...model.modules()].flatMap((module) => {
-      const geometry = geometryOf(module);
-      return geometry ? [[module.path, `${geometry.outFeatures},${geometry.inFeatures}`] as const] : [];
+      const { outFeatures = 0, inFeatures = 0 } = geometryOf(module) ?? {};
+      return [[module.path, `${outFeatures},${inFeatures}`] as const];
     }),
   );
   for (const { adapter } of members) {
     const unexpected = [...adapter.modules.values()]
-      .filter(({ path, inFeatures, outFeatures }) => sizes.get(path) !== `${outFeatures},${inFeatures}`)
+      .filter(({ path, r, inFeatures, outFeatures }) =>
+        r > 0 ? sizes.get(path) !== `${outFeatures},${inFeatures}` : !sizes.has(path),
+      )
       .map(({ path, inFeatures, outFeatures }) => `${path} [${outFeatures}, ${inFeatures}]`);
     if (unexpected.length === 0) continue;
     throw new AdapterError(

@@ -1,6 +1,6 @@
 import type { AdapterModule } from '#adapters/adapter.js';
 import { initialFactors } from '#lora/inits/registry.js';
-import type { TargetModule } from '#lora/target-module.js';
+import type { ModuleNumbers, TargetModule } from '#lora/target-module.js';
 import { variantAt } from '#lora/variants/registry.js';
 import type { AdapterStart } from '#lora/variants/variant.js';
 
@@ -15,10 +15,25 @@ export async function initialiseAdapter(
 ): Promise<AdapterModule[]> {
   const made: AdapterModule[] = [];
   for (const module of modules) {
-    const factors = await initialFactors(module, start);
-    const others = await variantAt(module).initial(module, factors, start);
-    made.push({ ...module, numbers: { ...factors, ...others } });
+    const copies = await baseWeights(module, start);
+    made.push({ ...module, numbers: { ...(await addedNumbers(module, start)), ...copies } });
     onLayer?.(made.length);
   }
   return made;
+}
+
+/** What the tensors beside the base's weights start from. */
+async function addedNumbers(module: TargetModule, start: AdapterStart): Promise<ModuleNumbers> {
+  // Without a rank it is the base's weights alone that are trained.
+  if (module.r === 0) return {};
+  const factors = await initialFactors(module, start);
+  return { ...factors, ...(await variantAt(module).initial(module, { ...factors }, start)) };
+}
+
+/** What weights that are trained as they are start from. */
+async function baseWeights({ tensors }: TargetModule, { readWeight }: AdapterStart): Promise<ModuleNumbers> {
+  const copies = tensors.flatMap(({ role, replaces }) =>
+    replaces === undefined ? [] : [readWeight(replaces).then((values) => [role, values] as const)],
+  );
+  return Object.fromEntries(await Promise.all(copies));
 }

@@ -30,9 +30,14 @@ export function mergedLayer(base: BaseModel, updates: readonly LayerUpdate[]): M
   const edits = new Map<string, LazyEdit>();
   const { path } = updates[0]!.target;
   for (const { adapter, target } of counted) requirePlace(base, adapter, target);
-  edits.set(`${path}.weight`, () => weightEdit(base, counted));
+  if (updates.some(({ target }) => target.r > 0)) {
+    edits.set(`${path}.weight`, () => weightEdit(base, counted));
+  }
+  const replaced = counted.flatMap(({ target }) => target.tensors.flatMap(({ replaces }) => replaces ?? []));
+  for (const name of new Set(replaced)) edits.set(name, () => copyEdit(name, counted));
   if (counted.some(({ target }) => variantAt(target).biasChange)) {
-    edits.set(`${path}.bias`, () => biasEdit(counted));
+    const before = edits.get(`${path}.bias`);
+    edits.set(`${path}.bias`, async () => inTurn(await before?.(), await biasEdit(counted)));
   }
   return edits;
 }
@@ -57,7 +62,8 @@ function requirePlace({ parameters }: BaseModel, adapter: string, target: Target
   }
 }
 
-async function weightEdit(base: BaseModel, updates: readonly LayerUpdate[]): Promise<RowEdit | undefined> {
+async function weightEdit(base: BaseModel, all: readonly LayerUpdate[]): Promise<RowEdit | undefined> {
+  const updates = all.filter(({ target }) => target.r > 0);
   if (updates.length === 0) return undefined;
   const { parameter, isTransposed } = baseWeight(base, updates[0]!.target);
   const terms: (DeltaTerm | ScaledTerm)[] = [];
@@ -80,6 +86,33 @@ async function weightEdit(base: BaseModel, updates: readonly LayerUpdate[]): Pro
   }
   const columns = sizeOf(parameter.shape.slice(1));
   return (rows, firstRow) => addDeltaRows(rows, firstRow, terms, columns);
+}
+
+const inTurn =
+  (first: RowEdit | undefined, second: RowEdit): RowEdit =>
+  (rows, firstRow) => {
+    first?.(rows, firstRow);
+    second(rows, firstRow);
+  };
+
+/** Adds weight * (copy - W0) for every copy of a weight that was trained. */
+async function copyEdit(name: string, updates: readonly LayerUpdate[]): Promise<RowEdit> {
+  const copies: { weight: number; values: Float32Array; columns: number }[] = [];
+  for (const { target, weight, readNumbers } of updates) {
+    const tensor = target.tensors.find(({ replaces }) => replaces === name);
+    if (!tensor) continue;
+    const values = (await readNumbers())[tensor.role]!;
+    copies.push({ weight, values, columns: sizeOf(tensor.shape.slice(1)) });
+  }
+  return (rows, firstRow) => {
+    for (const [i, value] of rows.entries()) {
+      let sum = value;
+      for (const { weight, values, columns } of copies) {
+        sum += weight * (values[firstRow * columns + i]! - value);
+      }
+      rows[i] = sum;
+    }
+  };
 }
 
 async function biasEdit(updates: readonly LayerUpdate[]): Promise<RowEdit> {

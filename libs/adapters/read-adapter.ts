@@ -13,6 +13,7 @@ import { geometryOfFactors } from '#lora/layer-kinds/registry.js';
 import type { ModuleNumbers, TargetModule } from '#lora/target-module.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { isTensorName, targetModule, variantOf } from '#lora/variants/registry.js';
+import { wholeTarget } from '#lora/variants/whole-weights.js';
 import { readCardLicence } from '#models/model-origin.js';
 import { ADAPTER_LIMITS, readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import type { SafetensorsFile } from '#models/safetensors.js';
@@ -44,7 +45,7 @@ export async function readAdapter(folder: string, options: ReadOptions = {}): Pr
 export async function openAdapter(folder: string, options: ReadOptions = {}): Promise<OpenAdapter> {
   const { config, ignored } = await readConfig(folder);
   const file = await openWeights(folder);
-  const layers = layersOfFile(folder, file, isTensorName);
+  const layers = layersOfFile(folder, file, knownNames(config));
   const named = options.model
     ? resolveTargetModules(options.model, config, { isImport: true }).modules
     : modulesOfFile(folder, config, layers);
@@ -58,6 +59,15 @@ export async function openAdapter(folder: string, options: ReadOptions = {}): Pr
   const ignoredFields = ignored;
   const open = { name: folder, config, licence, modules, readNumbers, metadata, ignoredFields, missing };
   return plainAdapter(open, options.weights);
+}
+
+/** The names that tensors may have inside their layers under a configuration. */
+function knownNames({ bias, modules_to_save: saved }: LoraConfig): (local: string) => boolean {
+  const trainsWhole = saved !== null && saved.length > 0;
+  return (local) =>
+    isTensorName(local) ||
+    (trainsWhole && !local.includes('.')) ||
+    (bias !== 'none' && /(^|\.)bias$/.test(local) && !local.startsWith('lora_'));
 }
 
 async function readModule(
@@ -84,7 +94,12 @@ export async function readModules(
   modules: readonly TargetModule[],
 ): Promise<AdapterModule[]> {
   const file = await openWeights(folder);
-  const layers = layersOfFile(folder, file, isTensorName);
+  const names = modules.flatMap(({ tensors }) => tensors.map(({ name }) => name.split('.').at(-1)!));
+  const layers = layersOfFile(
+    folder,
+    file,
+    (local) => isTensorName(local) || names.includes(local.split('.').at(-1)!),
+  );
   matchTensors(folder, modules, layers);
   const read: AdapterModule[] = [];
   for (const module of modules) {
@@ -152,7 +167,12 @@ async function openWeights(folder: string): Promise<SafetensorsFile> {
 
 /** Without a model at hand the file says which layers there are; the configuration must name each of them. */
 function modulesOfFile(folder: string, config: LoraConfig, layers: FileLayers): TargetModule[] {
-  const paths = [...layers.keys()];
+  const isWhole = (path: string) => ![...layers.get(path)!.keys()].some((local) => local.startsWith('lora_'));
+  const whole = [...layers.keys()].filter(isWhole).map((path) => {
+    const weights = [...layers.get(path)!].map(([role, { shape }]) => ({ role, shape }));
+    return wholeTarget(path, weights);
+  });
+  const paths = [...layers.keys()].filter((path) => !isWhole(path));
   const targets = config.target_modules;
   const concrete = { ...config, target_modules: targets === null || isAllLinear(targets) ? paths : targets };
   const verdicts = judgePaths(concrete, paths);
@@ -167,10 +187,12 @@ function modulesOfFile(folder: string, config: LoraConfig, layers: FileLayers): 
   }
   const ranks = rankPaths(config, paths);
   const variant = variantOf(config);
-  return paths.map((path, i) => {
+  const adapted = paths.map((path, i) => {
     const shapes = Object.fromEntries([...layers.get(path)!].map(([local, { shape }]) => [local, shape]));
-    return targetModule(path, geometryOfFactors(shapes), ranks[i]!, variant);
+    const trainsBias = layers.get(path)!.has('base_layer.bias');
+    return targetModule(path, geometryOfFactors(shapes), ranks[i]!, variant, trainsBias);
   });
+  return [...adapted, ...whole];
 }
 
 function matchTensors(folder: string, expected: readonly TargetModule[], layers: FileLayers): void {

@@ -25,7 +25,6 @@ const otherOptions = {
   lora_ga_config: null,
   megatron_config: null,
   megatron_core: 'megatron.core',
-  modules_to_save: null,
   monteclora_config: null,
   qalora_group_size: 16,
   target_parameters: null,
@@ -78,7 +77,7 @@ async function writeFiles(folder: string, files: readonly (readonly [string, Chu
 
 function adapterFiles(folder: string, content: AdapterContent): (readonly [string, Chunks])[] {
   const modules = [...content.modules].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const paths = modules.map(({ path }) => path);
+  const paths = modules.flatMap(({ path, r }) => (r > 0 ? [path] : []));
   const config = savedConfig(content.config, paths);
   const described = describingFiles(folder, config, paths, { licence: content.licence });
   const tensors = tensorSources(folder, config, modules, content);
@@ -113,7 +112,8 @@ function savedConfig(config: LoraConfig, paths: readonly string[]): LoraConfig {
     target_modules: targets === null || isAllLinear(targets) ? [...paths] : sorted(targets),
     exclude_modules: excluded === null ? null : sorted(excluded),
     inference_mode: true,
-    task_type: 'CAUSAL_LM',
+    // PEFT leaves the task open for models that it finds by `auto_mapping`.
+    task_type: config.task_type ?? (config.auto_mapping === null ? 'CAUSAL_LM' : null),
     peft_version: PEFT_VERSION,
   };
 }
@@ -158,7 +158,7 @@ function tensorSources(
   const tensors = new Map<string, TensorSource>();
   for (const [i, module] of modules.entries()) {
     const { r, scale } = ranks[i]!;
-    if (module.r !== r || module.scale !== scale) {
+    if (module.r > 0 && (module.r !== r || module.scale !== scale)) {
       throw new AdapterError(
         'adapter_invalid',
         folder,

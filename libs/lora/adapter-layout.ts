@@ -14,7 +14,8 @@ export function frozenLayout(modules: readonly Pick<TargetModule, 'frozen'>[]): 
 
 /** The place of every layer's selector, a number for each row of its rank, in one vector. */
 export function selectorLayout(modules: readonly TargetModule[]): FlatLayout {
-  return layOut(modules.map(({ path, r }) => ({ name: `${path}.lora_selector`, shape: [r] })));
+  const adapted = modules.filter(({ r }) => r > 0);
+  return layOut(adapted.map(({ path, r }) => ({ name: `${path}.lora_selector`, shape: [r] })));
 }
 
 /** Names of the dropout streams of a model's layers, in the order of their sites. */

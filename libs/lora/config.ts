@@ -47,11 +47,12 @@ const fixes = {
   init_lora_weights:
     'give true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_16" or another number, or "olora"',
   peft_type: 'give "LORA"',
-  task_type: 'give "CAUSAL_LM" or null',
+  task_type: 'give "CAUSAL_LM", "SEQ_CLS" or null',
   base_model_name_or_path: 'give a name or null',
   revision: 'give a name or null',
   inference_mode: 'give true or false',
-  bias: 'give "none"',
+  bias: 'give "none" or "lora_only"',
+  modules_to_save: 'give a list of module names such as ["lm_head"], or null',
   fan_in_fan_out: 'give true or false',
   auto_mapping: 'leave it out',
   peft_version: 'leave it out',
@@ -73,7 +74,6 @@ const unsupportedOptions: Readonly<Record<string, readonly unknown[] | null>> = 
   lora_ga_config: [null],
   megatron_config: [null],
   megatron_core: null,
-  modules_to_save: [null, []],
   monteclora_config: [null],
   qalora_group_size: null,
   runtime_config: null,
@@ -145,14 +145,15 @@ const fields = {
     .enum(['CAUSAL_LM', ...unsupportedTasks])
     .nullable()
     .default(null)
-    .refine((task) => task === null || task === 'CAUSAL_LM', unsupported),
+    .refine((task) => task === null || task === 'CAUSAL_LM' || task === 'SEQ_CLS', unsupported),
   base_model_name_or_path: label,
   revision: label,
   inference_mode: z.boolean().default(false),
   bias: z
     .enum(['none', 'all', 'lora_only'])
     .default('none')
-    .refine((bias) => bias === 'none', unsupported),
+    .refine((bias): boolean => bias !== 'all', unsupported),
+  modules_to_save: boundedArray(name, { max: maxNames }).nullable().default(null),
   // What it says follows from the layers themselves, as in PEFT, which corrects it.
   fan_in_fan_out: z.boolean().default(false),
   auto_mapping: boundedRecord(name, anyValue(1000), 100).nullable().default(null),

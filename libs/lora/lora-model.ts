@@ -42,6 +42,10 @@ export function createLoraModel(
   const adapter: AdapterSwitch = { on: true };
   for (const [site, target] of modules.entries()) {
     const slot = model.slotOf(target.path);
+    for (const { name, replaces } of target.tensors) {
+      if (replaces !== undefined) slot.module.copyWeight(replaces, name, () => adapter.on);
+    }
+    if (target.r === 0) continue;
     const run = { dropout, site, streams, adapter, selector };
     const base = target.frozen ? new SubtractedLinear(slot.module as RowMap, target, run) : slot.module;
     slot.module = layerKind(target).wrap(base, target, run, variantAt(target).forward);

@@ -12,6 +12,8 @@ export interface AdapterTensor {
   /** In an adapter's weight file. */
   readonly key: string;
   readonly shape: readonly number[];
+  /** The weight of the base that it is a trained copy of; none = it is beside the base. */
+  readonly replaces?: string;
 }
 
 /** The sizes of a layer that can have a low-rank update. */
@@ -54,8 +56,9 @@ export function layerOf({ kind, inFeatures, outFeatures, kernel, groups }: Targe
   return { kind, inFeatures, outFeatures, ...(kernel ? { kernel } : {}), ...(groups ? { groups } : {}) };
 }
 
-/** The sizes of a target's weight as a matrix [outFeatures, inFeatures], which is what B A is. */
+/** The sizes of a target's weight as a matrix [outFeatures, inFeatures], which is what B A is; 0 where there is no B A. */
 export function matrixSize({ r, tensors }: TargetModule): { inFeatures: number; outFeatures: number } {
+  if (r === 0) return { inFeatures: 0, outFeatures: 0 };
   const shapeOf = (role: string) => tensors.find((tensor) => tensor.role === role)!.shape;
   return { inFeatures: sizeOf(shapeOf('A')) / r, outFeatures: shapeOf('B')[0]! };
 }

@@ -196,5 +196,7 @@ test('names and patterns that match nothing are reported', () => {
     exclude_modules: ['q_proj.x'],
     rank_pattern: ['v_proj'],
     alpha_pattern: ['layers.99.*'],
+    modules_to_save: [],
+    bias: [],
   });
 });

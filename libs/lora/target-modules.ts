@@ -1,6 +1,6 @@
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { adapterLayout } from '#lora/adapter-layout.js';
-import type { LoraConfig } from '#lora/config.js';
+import { LoraConfigError, type LoraConfig } from '#lora/config.js';
 import { nearestOf } from '#base/nearest-names.js';
 import { cut, quote } from '#base/quote.js';
 import {
@@ -16,7 +16,8 @@ import { requireInit } from '#lora/inits/registry.js';
 import { geometryOf, layerKind } from '#lora/layer-kinds/registry.js';
 import type { Variant } from '#lora/variants/variant.js';
 import { targetModule, variantOf } from '#lora/variants/registry.js';
-import type { TargetModule } from '#lora/target-module.js';
+import type { AdapterTensor, TargetModule } from '#lora/target-module.js';
+import { isSaved, wholeTargets } from '#lora/variants/whole-weights.js';
 import { safetensorsLayout } from '#models/safetensors-write.js';
 import { familyOf } from '#models/families/registry.js';
 import type { Model } from '#models/model.js';
@@ -37,6 +38,8 @@ export interface TargetPlan {
     readonly exclude_modules: readonly string[];
     readonly rank_pattern: readonly string[];
     readonly alpha_pattern: readonly string[];
+    readonly modules_to_save: readonly string[];
+    readonly bias: readonly string[];
   };
 }
 
@@ -58,10 +61,14 @@ export function resolveTargetModules(
   const linears = modules.filter((module) => module instanceof RowMap);
   const inner = modules.filter((module) => geometryOf(module) && !model.headLayers.includes(module));
   const innerLinears = linears.filter((linear) => !model.headLayers.includes(linear));
-  const asked = { ...written, target_modules: concreteTargets(model, innerLinears, written) };
+  const asked = withHeads(model, {
+    ...written,
+    target_modules: concreteTargets(model, innerLinears, written),
+  });
   const paths = modules.map(({ path }) => path);
   const verdicts = judgePaths(asked, paths);
-  const targeted = new Set(paths.filter((_, i) => verdicts[i] === 'targeted'));
+  // What is trained whole has no low-rank update besides, as in PEFT.
+  const targeted = new Set(paths.filter((path, i) => verdicts[i] === 'targeted' && !isSaved(asked, path)));
   if (targeted.size === 0) throw noTargetModules(asked, linears);
 
   const chosen = inner.filter(({ path }) => targeted.has(path));
@@ -79,24 +86,54 @@ export function resolveTargetModules(
   const ranks = rankPaths(config, chosenPaths);
   const variant = variantOf(config);
   const targets = chosen.map((module, i) =>
-    targetModule(module.path, geometryOf(module)!, ranks[i]!, variant),
+    targetModule(module.path, geometryOf(module)!, ranks[i]!, variant, trainsBias(module, config)),
   );
   refuseLayers(variant, chosen, targets);
+  const whole = wholeTargets(modules, config, targeted);
   if (!isImport) {
     checkRanks(targets);
-    requireInit(config, targets);
+    requireInit(config, targets, whole);
   }
+  const all = [...targets, ...whole];
   return {
-    modules: targets,
+    modules: all,
     config,
-    trainableParameters: adapterLayout(targets).size,
-    adapterBytes: adapterBytes(plainModules(config, targets)),
+    trainableParameters: adapterLayout(all).size,
+    adapterBytes: adapterBytes(plainModules(config, all)),
     unmatched: {
       target_modules: unmatchedNames(config.target_modules, paths),
       exclude_modules: unmatchedNames(config.exclude_modules ?? [], paths),
       rank_pattern: unmatchedKeys(config, 'rank_pattern', chosenPaths),
       alpha_pattern: unmatchedKeys(config, 'alpha_pattern', chosenPaths),
+      modules_to_save: (written.modules_to_save ?? []).filter(
+        (name) => !whole.some(({ path }) => isSaved({ ...config, modules_to_save: [name] }, path)),
+      ),
+      bias: config.bias === 'none' || all.some(({ tensors }) => tensors.some(isBias)) ? [] : [config.bias],
     },
+  };
+}
+
+const isBias = ({ replaces }: AdapterTensor) => replaces?.endsWith('bias') ?? false;
+
+function trainsBias(layer: Module, { bias }: LoraConfig): boolean {
+  return bias !== 'none' && layer.ownParameters.some(({ name }) => name === `${layer.path}.bias`);
+}
+
+/** The heads that PEFT trains by itself for the task `SEQ_CLS`. Throws LoraConfigError for that task on other models. */
+function withHeads<C extends LoraConfig>(model: Model, config: C): C {
+  if (config.task_type !== 'SEQ_CLS') return config;
+  if (model.head !== 'classify') {
+    throw new LoraConfigError([
+      {
+        field: 'task_type',
+        problem: '"SEQ_CLS" is for models that tell classes, and this one predicts tokens',
+        fix: 'leave it out',
+      },
+    ]);
+  }
+  return {
+    ...config,
+    modules_to_save: [...new Set([...(config.modules_to_save ?? []), 'classifier', 'score'])],
   };
 }
 

@@ -1,5 +1,6 @@
 /** Models that tell classes apart. */
-import { gather, type Tensor } from '#jit/ops.js';
+import { embedding } from '#jit/ops/linear.js';
+import type { Tensor } from '#jit/ops.js';
 import type { Decoder } from '#models/decoder.js';
 import type { ImageConfig, Labelled, TextConfig } from '#models/model-config.js';
 import { Model, TextModel } from '#models/model.js';
@@ -65,7 +66,7 @@ export class DecoderClassifier extends TextClassifier {
   }
 
   override classify(inputs: TextInputs): Tensor {
-    return this.score.module.forward(gather(this.body.forward(inputs), inputs.pooledRows));
+    return this.score.module.forward(embedding(this.body.forward(inputs), inputs.pooledRows));
   }
 }
 

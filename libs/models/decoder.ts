@@ -112,6 +112,7 @@ export class Decoder extends TextModel {
       weight: weight.tensor,
       ...(bias ? { bias: bias.tensor } : {}),
       ...(softcap ? { softcap } : {}),
+      ...(weight.isReplaced || bias?.isReplaced ? { isTrained: true } : {}),
     };
   }
 }

@@ -19,7 +19,7 @@ export class Linear extends RowMap {
     tied?: Parameter,
   ) {
     super(path);
-    this.weight = tied ?? this.parameter('weight', [outFeatures, inFeatures]);
+    this.weight = tied ? this.shared('weight', tied) : this.parameter('weight', [outFeatures, inFeatures]);
     this.bias = bias ? this.parameter('bias', [outFeatures]) : undefined;
   }
 

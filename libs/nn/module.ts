@@ -9,6 +9,7 @@ import type { Tensor } from '#jit/ops.js';
 /** A weight of a module: its full name in the model's files, its shape, and its tensor while a step runs. */
 export class Parameter {
   private bound: Tensor | undefined;
+  private stand: { readonly copy: Parameter; readonly isOn: () => boolean } | undefined;
 
   constructor(
     readonly name: string,
@@ -19,11 +20,40 @@ export class Parameter {
     this.bound = tensor;
   }
 
+  /** Lets a copy stand for this weight while `isOn` says so. */
+  replace(copy: Parameter, isOn: () => boolean): void {
+    this.stand = { copy, isOn };
+  }
+
+  /** Whether a copy stands for it now. */
+  get isReplaced(): boolean {
+    return this.stand?.isOn() ?? false;
+  }
+
   get tensor(): Tensor {
+    return this.isReplaced ? this.stand!.copy.tensor : this.ownTensor;
+  }
+
+  /** What was bound to the weight itself, whatever stands for it. */
+  get ownTensor(): Tensor {
     if (!this.bound) {
       throw new LowrankError('parameter_unbound', `the weight ${this.name} has no tensor bound to it`);
     }
     return this.bound;
+  }
+}
+
+/** A weight that is another module's, under the name that it would have here. */
+class SharedParameter extends Parameter {
+  constructor(
+    name: string,
+    private readonly source: Parameter,
+  ) {
+    super(name, source.shape);
+  }
+
+  override get ownTensor(): Tensor {
+    return this.source.ownTensor;
   }
 }
 
@@ -35,6 +65,7 @@ export interface Slot<M> {
 export abstract class Module {
   private readonly slots = new Map<string, Slot<Module>>();
   private readonly own: Parameter[] = [];
+  private readonly borrowed: Parameter[] = [];
   /** What messages call it. */
   readonly kind: string = 'no layer with a weight of its own';
 
@@ -55,6 +86,27 @@ export abstract class Module {
     const parameter = new Parameter(this.join(name), shape);
     this.own.push(parameter);
     return parameter;
+  }
+
+  /** The weight of another module, which both read; a copy may stand for it here and not there. */
+  protected shared(name: string, source: Parameter): Parameter {
+    const parameter = new SharedParameter(this.join(name), source);
+    this.borrowed.push(parameter);
+    return parameter;
+  }
+
+  /** Weights that this module itself reads, shared ones among them. */
+  get weights(): readonly Parameter[] {
+    return [...this.own, ...this.borrowed];
+  }
+
+  /** Gives one of its weights a copy, a weight of its own, that stands for it while `isOn` says so. */
+  copyWeight(name: string, copyName: string, isOn: () => boolean): void {
+    const original = this.weights.find((weight) => weight.name === name);
+    if (!original) throw new LowrankError('module_not_found', `there is no weight ${name} in ${this.path}`);
+    const copy = new Parameter(copyName, original.shape);
+    this.own.push(copy);
+    original.replace(copy, isOn);
   }
 
   /** This module and all below it, parents first. */

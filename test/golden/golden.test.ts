@@ -50,7 +50,12 @@ const done = new Set([
     (name) => `layers/${name}`,
   ),
   'dpo',
-  ...['dora', 'lora-bias', 'embedding', 'resnet-conv-dora'].map((name) => `lora/${name}`),
+  ...['dora', 'lora-bias', 'embedding', 'resnet-conv', 'resnet-conv-dora', 'vit'].map(
+    (name) => `lora/${name}`,
+  ),
+  ...['bias-lora-only', 'modules-to-save-head', 'bert-classifier', 'llama-classifier'].map(
+    (name) => `lora/${name}`,
+  ),
   ...['olora', 'pissa'].map((name) => `inits/${name}`),
   ...['equal-rank', 'mixed'].map((name) => `compose/${name}`),
   ...['byte-level-gpt2', 'byte-level-llama3', 'byte-level-qwen'].map((name) => `tokenizers/${name}`),

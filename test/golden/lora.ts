@@ -4,12 +4,13 @@ import { flattenModules, unflattenModules } from '#adapters/flat-factors.js';
 import { mergedLayer } from '#adapters/merged-layer.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import type { Program } from '#jit/trace.js';
+import { adapterLayout } from '#lora/adapter-layout.js';
 import { createLoraModel, type LoraModel } from '#lora/lora-model.js';
-import { KEY_PREFIX, type TargetModule } from '#lora/target-module.js';
+import type { TargetModule } from '#lora/target-module.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import { readRows } from '#models/read-rows.js';
-import { type FlatLayout, splitFlat, viewOf } from '#nn/flat-state.js';
+import { splitFlat, viewOf } from '#nn/flat-state.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { type AdamWOptions, adamWScalars, groupedScalars } from '#training/adamw.js';
@@ -97,23 +98,27 @@ function createRunner(
   );
 }
 
-/** A tensor as an adapter's file names it; PyTorch has one name more for what is a module of its own there. */
-const goldenOf = (tensors: ReadonlyMap<string, GoldenTensor>, name: string): GoldenTensor | undefined =>
-  tensors.get(`${KEY_PREFIX}${name}`) ?? tensors.get(`${KEY_PREFIX}${name}.weight`);
+/** The numbers of a target's tensor; PyTorch has one name more for what is a module of its own there. */
+function goldenOf(tensors: ReadonlyMap<string, GoldenTensor>, key: string): GoldenTensor {
+  const golden = tensors.get(key) ?? tensors.get(`${key}.weight`);
+  if (!golden) throw new GoldenMismatch(`there is no ${key}`);
+  return golden;
+}
 
 /** Compares a flat vector with tensors named as in an adapter's file. */
 function checkFlat(
   meter: ErrorMeter,
   what: string,
   flat: Float32Array,
-  layout: FlatLayout,
+  modules: readonly TargetModule[],
   expected: ReadonlyMap<string, GoldenTensor>,
   error: typeof absoluteError,
   tolerance: number,
 ): void {
-  for (const entry of layout.entries) {
-    const golden = goldenOf(expected, entry.name);
-    if (golden) meter.record(`${what} ${entry.name}`, error(viewOf(flat, entry), golden.values), tolerance);
+  const tensors = modules.flatMap((module) => module.tensors);
+  for (const [i, entry] of adapterLayout(modules).entries.entries()) {
+    const golden = goldenOf(expected, tensors[i]!.key);
+    meter.record(`${what} ${entry.name}`, error(viewOf(flat, entry), golden.values), tolerance);
   }
 }
 
@@ -143,11 +148,14 @@ async function checkMerged(
 }
 
 /** The flat vector of tensors named as in an adapter's file. */
-function flatOf(layout: FlatLayout, tensors: ReadonlyMap<string, GoldenTensor>): Float32Array {
-  const flat = new Float32Array(layout.size);
-  for (const { name, offset } of layout.entries) {
-    flat.set(goldenOf(tensors, name)!.values, offset);
-  }
+function flatOf(
+  modules: readonly TargetModule[],
+  expected: ReadonlyMap<string, GoldenTensor>,
+): Float32Array {
+  const { entries, size } = adapterLayout(modules);
+  const flat = new Float32Array(size);
+  const tensors = modules.flatMap((module) => module.tensors);
+  for (const [i, { offset }] of entries.entries()) flat.set(goldenOf(expected, tensors[i]!.key).values, offset);
   return flat;
 }
 
@@ -155,7 +163,7 @@ function flatOf(layout: FlatLayout, tensors: ReadonlyMap<string, GoldenTensor>):
 async function checkFirstGradients(
   meter: ErrorMeter,
   runner: CompiledRunner,
-  model: LoraModel,
+  modules: readonly TargetModule[],
   batches: readonly GoldenBatch[],
   count: number,
   golden: LoraCase,
@@ -166,7 +174,7 @@ async function checkFirstGradients(
   const factor = Math.min(1, (golden.clip_grad_norm ?? Infinity) / (golden.steps[0]!.grad_norm + 1e-6));
   const clipped = runner.readState('accumulator').map((value) => value * factor);
   const expected = await readTensors(join(folder, 'first-step-gradients.safetensors'));
-  checkFlat(meter, 'gradient of', clipped, model.layout, expected, relativeError, tolerance);
+  checkFlat(meter, 'gradient of', clipped, modules, expected, relativeError, tolerance);
   runner.writeState('accumulator', new Float32Array(clipped.length));
 }
 
@@ -218,7 +226,7 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
     const scalars = scalarsOf(golden.optimizer, options, learningRateAt(schedule, i), i + 1);
     if (i === 0) {
       const { gradients } = bounds;
-      await checkFirstGradients(meter, runner, model, microBatches, count, golden, folder, gradients);
+      await checkFirstGradients(meter, runner, modules, microBatches, count, golden, folder, gradients);
     }
     let loss = 0;
     let norm: number;
@@ -242,9 +250,9 @@ export async function runLoraCase(folder: string, familiesFolder: string): Promi
 
   const flat = runner.readState('parameters');
   const final = await readTensors(join(folder, 'final', 'adapter_model.safetensors'));
-  checkFlat(meter, 'trained', flat, model.layout, final, absoluteError, tolerances.trainedWeights);
+  checkFlat(meter, 'trained', flat, modules, final, absoluteError, tolerances.trainedWeights);
   const last = await readTensors(join(folder, 'expected.safetensors'));
-  if (hasGatedDelta(base.tree)) runner.writeState('parameters', flatOf(model.layout, final));
+  if (hasGatedDelta(base.tree)) runner.writeState('parameters', flatOf(modules, final));
   const { logitsInputs, counted } = task.batch(golden.steps.length - 1, golden.accumulate - 1);
   const { logits } = await runner.run('logits', { data: logitsInputs });
   meter.record(

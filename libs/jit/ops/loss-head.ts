@@ -3,6 +3,7 @@
  * logits ever exists. Only rows with a target are looked at, and the gradient is made in the same sweep (as in
  * Liger's fused linear cross entropy, Hsu et al. 2024).
  */
+import { UnsupportedError } from '#base/errors.js';
 import { linear } from '#jit/ops/linear.js';
 import { loop } from '#jit/ops/loop.js';
 import { pickColumn } from '#jit/ops/pick-column.js';
@@ -29,6 +30,8 @@ import {
   tanh,
   type Tensor,
   withGradient,
+  withGradients,
+  zerosLike,
   zeros,
 } from '#jit/ops.js';
 
@@ -40,6 +43,8 @@ export interface LogitsHead {
   readonly bias?: Tensor;
   /** Logits are softly kept between -softcap and softcap: softcap * tanh(logit / softcap). */
   readonly softcap?: number;
+  /** Whether gradients reach weight and bias as well. */
+  readonly isTrained?: boolean;
 }
 
 /** The logits of hidden states. */
@@ -101,10 +106,12 @@ function chunkOf(x: Tensor, i: Tensor, chunkSize: number): Tensor {
 /**
  * The float32 pair [weighted sum of cross entropies, weighted number of rows whose most likely token is the target].
  *
- * The gradient of the first entry reaches `hidden`; the head's weight is frozen. rows must be a multiple of
+ * The gradient of the first entry reaches `hidden`, and the head where that is trained. rows must be a multiple of
  * chunkSize.
  */
-export function lossHead({ hidden, head, targets, weights, chunks, chunkSize }: LossHeadInputs): Tensor {
+export function lossHead(inputs: LossHeadInputs): Tensor {
+  if (inputs.head.isTrained) return trainedHead(inputs);
+  const { hidden, head, targets, weights, chunks, chunkSize } = inputs;
   const [rows, size] = hidden.shape as [number, number];
   const most = rows / chunkSize;
   const gradientOf = chunkGradient(head, chunkSize);
@@ -133,6 +140,46 @@ export function lossHead({ hidden, head, targets, weights, chunks, chunkSize }: 
   });
 }
 
+/** {@link lossHead} with gradients of the head, which the chunks add up. */
+function trainedHead({ hidden, head, targets, weights, chunks, chunkSize }: LossHeadInputs): Tensor {
+  const { softcap } = head;
+  const [rows, size] = hidden.shape as [number, number];
+  const [vocabulary] = head.weight.shape as [number];
+  const trained = [hidden, head.weight, ...(head.bias ? [head.bias] : [])];
+  return withGradients(trained, ([h, weight, bias]) => {
+    const own: LogitsHead = { ...head, weight: weight!, ...(bias ? { bias } : {}) };
+    const start = [scalar(0), scalar(0), zerosLike(weight!), ...(bias ? [zerosLike(bias)] : [])];
+    const result = loop(chunks, rows / chunkSize, start, (i, [loss, correct, dWeight, dBias]) => {
+      const [x, target, w] = [
+        chunkOf(h!, i, chunkSize),
+        chunkOf(targets, i, chunkSize),
+        chunkOf(weights, i, chunkSize),
+      ];
+      const logits = headLogits(x, own);
+      const p = softmax(logits);
+      const { losses, correctRows } = rowLosses(logits, p, target);
+      const error = mul(sub(p, cast(oneHot(target, vocabulary), 'float32')), reshape(w, [chunkSize, 1]));
+      const slope = softcap === undefined ? undefined : sub(scalar(1), square(div(logits, scalar(softcap))));
+      const dLogits = slope ? mul(error, slope) : error;
+      return {
+        carried: [
+          add(loss!, sum(mul(losses, w))),
+          add(correct!, sum(mul(correctRows, w))),
+          add(dWeight!, matMul(dLogits, x, true, false)),
+          ...(dBias ? [add(dBias, sum(dLogits, 0))] : []),
+        ],
+        stacked: [matMul(dLogits, weight!)],
+      };
+    });
+    const [loss, correct, ...dHead] = result.carried as [Tensor, Tensor, ...Tensor[]];
+    return {
+      value: concat([reshape(loss, [1]), reshape(correct, [1])]),
+      saved: [reshape(result.stacked[0]!, [rows, size]), ...dHead],
+      gradients: (dy, saved) => saved.map((gradient) => mul(gradient, slice(dy, [0], [1]))),
+    };
+  });
+}
+
 export interface SequenceRows extends TargetRows {
   /** int32 [rows]: the sequence that each row belongs to, and `count` for rows beyond those with a target. */
   readonly sequences: Tensor;
@@ -154,6 +201,11 @@ export function sequenceLogProbs({
   sequences,
   count,
 }: SequenceRows): Tensor {
+  if (head.isTrained) {
+    throw new UnsupportedError(
+      'the head is not trained by log-probabilities of whole answers: leave it out of modules_to_save',
+    );
+  }
   const [rows, size] = hidden.shape as [number, number];
   const most = rows / chunkSize;
   const gradientOf = chunkGradient(head, chunkSize);

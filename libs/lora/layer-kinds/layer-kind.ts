@@ -72,5 +72,6 @@ export function trainedParameters(
   { path, tensors }: TargetModule,
   make: (name: string, shape: readonly number[]) => Parameter,
 ): ReadonlyMap<string, Parameter> {
-  return new Map(tensors.map(({ role, name, shape }) => [role, make(name.slice(path.length + 1), shape)]));
+  const own = tensors.filter(({ replaces }) => replaces === undefined);
+  return new Map(own.map(({ role, name, shape }) => [role, make(name.slice(path.length + 1), shape)]));
 }

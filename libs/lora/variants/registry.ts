@@ -12,6 +12,7 @@ import {
 import { dora } from '#lora/variants/dora.js';
 import { loraBias } from '#lora/variants/lora-bias.js';
 import { lora } from '#lora/variants/lora.js';
+import { baseBias, wholeWeights } from '#lora/variants/whole-weights.js';
 import type { Variant } from '#lora/variants/variant.js';
 
 export const variants: readonly Variant[] = [dora, loraBias, lora];
@@ -23,7 +24,7 @@ export function variantOf(config: LoraConfig): Variant {
 
 /** The variant of a layer that an adapter changes. */
 export function variantAt({ variant }: Pick<TargetModule, 'variant'>): Variant {
-  const found = variants.find(({ name }) => name === variant);
+  const found = [...variants, wholeWeights].find(({ name }) => name === variant);
   if (!found) throw new Error(`there is no variant ${variant}`);
   return found;
 }
@@ -34,6 +35,7 @@ export function targetModule(
   geometry: LayerGeometry,
   { r, loraAlpha, scale }: ModuleRank,
   variant: Variant = lora,
+  trainsBias = false,
 ): TargetModule {
   const tensors = { ...layerKind(geometry).factors(geometry, r), ...variant.tensors(geometry) };
   return {
@@ -43,12 +45,15 @@ export function targetModule(
     loraAlpha,
     scale,
     variant: variant.name,
-    tensors: Object.entries(tensors).map(([role, { name, shape }]) => ({
-      role,
-      name: `${path}.${name}`,
-      key: `${KEY_PREFIX}${path}.${name}`,
-      shape,
-    })),
+    tensors: [
+      ...Object.entries(tensors).map(([role, { name, shape }]) => ({
+        role,
+        name: `${path}.${name}`,
+        key: `${KEY_PREFIX}${path}.${name}`,
+        shape,
+      })),
+      ...(trainsBias ? [baseBias(path, geometry.outFeatures)] : []),
+    ],
   };
 }
 
@@ -72,14 +77,16 @@ export function factorsOf(_: TargetModule, { A, B }: ModuleNumbers): LoraFactors
   return { A: A!, B: B! };
 }
 
+const trainsBase = ({ tensors }: TargetModule) => tensors.some(({ replaces }) => replaces !== undefined);
+
 /** Whether a layer gives what its base gives, to the bit, where all of its tensors are zero. */
 export function isBaseAtZero(target: TargetModule): boolean {
-  return !variantAt(target).isActiveAtZero;
+  return !variantAt(target).isActiveAtZero && !trainsBase(target);
 }
 
 /** Why the update of a layer cannot be added to those of other adapters; undefined where it can. */
 export function notAdditive(target: TargetModule): string | undefined {
   const { groups = 1 } = target;
   if (groups > 1) return `the convolution has ${groups} groups, and its update is no product of two matrices`;
-  return variantAt(target).notAdditive;
+  return trainsBase(target) ? wholeWeights.notAdditive : variantAt(target).notAdditive;
 }

@@ -1,5 +1,6 @@
 /** BERT (Devlin et al. 2018) with a classification head. */
-import { gather, tanh, type Tensor } from '#jit/ops.js';
+import { embedding } from '#jit/ops/linear.js';
+import { tanh, type Tensor } from '#jit/ops.js';
 import { TextClassifier, type TextInputs } from '#models/classifier.js';
 import { EncoderBody } from '#models/families/bert/body.js';
 import { type EncoderConfig, encoderFiles, readEncoderFields } from '#models/families/bert/fields.js';
@@ -33,7 +34,7 @@ class PooledBody extends EncoderBody {
 
   /** What stands for each text, [texts, hiddenSize]. */
   pooled(inputs: TextInputs): Tensor {
-    return this.pooler.module.forward(gather(this.forward(inputs), inputs.pooledRows));
+    return this.pooler.module.forward(embedding(this.forward(inputs), inputs.pooledRows));
   }
 }
 
