@@ -6,6 +6,7 @@ import { ADAPTER_FILES, AdapterError, checkFinite } from '#adapters/adapter.js';
 import type { Adapter, AdapterModule, OpenAdapter } from '#adapters/adapter.js';
 import { type BaseWeights, plainAdapter } from '#adapters/subtracted-adapter.js';
 import { entryOf, type FileLayers, layersOfFile } from '#adapters/adapter-file.js';
+import { withTreeNames } from '#adapters/older-names.js';
 import { readLoraConfig } from '#lora/config.js';
 import type { LoraConfig, ReadLoraConfig } from '#lora/config.js';
 import { isAllLinear, judgePaths, rankPaths } from '#lora/target-modules-match.js';
@@ -43,9 +44,10 @@ export async function readAdapter(folder: string, options: ReadOptions = {}): Pr
 
 /** Opens an adapter as `readAdapter` does, but reads its numbers only when they are asked for. */
 export async function openAdapter(folder: string, options: ReadOptions = {}): Promise<OpenAdapter> {
-  const { config, ignored } = await readConfig(folder);
+  const { config: written, ignored } = await readConfig(folder);
   const file = await openWeights(folder);
-  const layers = layersOfFile(folder, file, knownNames(config));
+  const found = { layers: layersOfFile(folder, file, knownNames(written)), config: written };
+  const { layers, config } = options.model ? withTreeNames(found, options.model) : found;
   const named = options.model
     ? resolveTargetModules(options.model, config, { isImport: true }).modules
     : modulesOfFile(folder, config, layers);
