@@ -148,14 +148,12 @@ async function checkMerged(
 }
 
 /** The flat vector of tensors named as in an adapter's file. */
-function flatOf(
-  modules: readonly TargetModule[],
-  expected: ReadonlyMap<string, GoldenTensor>,
-): Float32Array {
+function flatOf(modules: readonly TargetModule[], expected: ReadonlyMap<string, GoldenTensor>): Float32Array {
   const { entries, size } = adapterLayout(modules);
   const flat = new Float32Array(size);
   const tensors = modules.flatMap((module) => module.tensors);
-  for (const [i, { offset }] of entries.entries()) flat.set(goldenOf(expected, tensors[i]!.key).values, offset);
+  for (const [i, { offset }] of entries.entries())
+    flat.set(goldenOf(expected, tensors[i]!.key).values, offset);
   return flat;
 }
 
