@@ -29,8 +29,12 @@ const modelConfig = {
 };
 
 /** Writes a model folder with random weights; `sizes` replace some of its configuration. */
-export async function writeTinyModel(folder: string, sizes: Partial<typeof modelConfig> = {}): Promise<void> {
-  const config = { ...modelConfig, ...sizes };
+export function writeTinyModel(folder: string, sizes: Partial<typeof modelConfig> = {}): Promise<void> {
+  return writeRandomModel(folder, { ...modelConfig, ...sizes });
+}
+
+/** Writes a model folder with random weights for a configuration whose vocabulary has the 720 tokens of the tokenizer. */
+export async function writeRandomModel(folder: string, config: object): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
