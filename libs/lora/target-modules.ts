@@ -12,7 +12,7 @@ import {
   rankPaths,
 } from '#lora/target-modules-match.js';
 import { plainModules } from '#lora/inits/plain-lora.js';
-import { requireInit } from '#lora/inits/registry.js';
+import { isSubtracted, requireInit } from '#lora/inits/registry.js';
 import { geometryOf, layerKind } from '#lora/layer-kinds/registry.js';
 import type { Variant } from '#lora/variants/variant.js';
 import { targetModule, variantOf } from '#lora/variants/registry.js';
@@ -89,17 +89,26 @@ export function resolveTargetModules(
     targetModule(module.path, geometryOf(module)!, ranks[i]!, variant, trainsBias(module, config)),
   );
   refuseLayers(variant, chosen, targets);
-  const whole = wholeTargets(modules, config, targeted);
   if (!isImport) {
     checkRanks(targets);
-    requireInit(config, targets, whole);
+    requireInit(config, targets);
   }
+  const whole = wholeTargets(modules, config, targeted);
   const all = [...targets, ...whole];
+  const init = config.init_lora_weights;
+  if (
+    isSubtracted(init) &&
+    all.some(({ tensors }) => tensors.some(({ replaces }) => replaces !== undefined))
+  ) {
+    throw new UnsupportedError(
+      `init_lora_weights ${quote(init)} is not done together with bias or modules_to_save: leave one of them out`,
+    );
+  }
   return {
     modules: all,
     config,
     trainableParameters: adapterLayout(all).size,
-    adapterBytes: adapterBytes(plainModules(config, all)),
+    adapterBytes: adapterBytes([...plainModules(config, targets), ...whole]),
     unmatched: {
       target_modules: unmatchedNames(config.target_modules, paths),
       exclude_modules: unmatchedNames(config.exclude_modules ?? [], paths),

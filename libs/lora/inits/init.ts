@@ -31,8 +31,7 @@ export async function weightOf(
 }
 
 /** PEFT has these for linear layers, and its conversion knows A and B alone. */
-export function plainLinearOnly({ kind, r, tensors }: TargetModule): string | undefined {
-  if (r === 0) return 'its own weights are trained (bias or modules_to_save)';
+export function plainLinearOnly({ kind, tensors }: TargetModule): string | undefined {
   if (kind !== 'linear') return 'it is for linear layers';
   return tensors.every(({ role }) => role === 'A' || role === 'B') ? undefined : 'it is for plain LoRA';
 }

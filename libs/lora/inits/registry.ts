@@ -34,19 +34,11 @@ export function initialFactors(target: TargetModule, start: AdapterStart): Promi
   return initOf(init)!.factors(target, start);
 }
 
-/**
- * Throws UnsupportedError with the layers on which the configuration's `init_lora_weights` is not done, `whole` being those
- * whose weights are trained as they are.
- */
-export function requireInit(
-  { init_lora_weights: init }: LoraConfig,
-  targets: readonly TargetModule[],
-  whole: readonly TargetModule[],
-): void {
+/** Throws UnsupportedError with the layers on which the configuration's `init_lora_weights` is not done. */
+export function requireInit({ init_lora_weights: init }: LoraConfig, targets: readonly TargetModule[]): void {
   const found = initOf(init);
   if (!found) return;
-  const concerned = found.isSubtracted ? [...targets, ...whole] : targets;
-  const refused = concerned.flatMap((target) => {
+  const refused = targets.flatMap((target) => {
     const reason = found.refusal(target);
     return reason === undefined ? [] : [{ path: target.path, reason }];
   });
