@@ -1,6 +1,6 @@
 /** Every tolerance of the tests, with what it bounds. */
 export const tolerances = {
-  /** Compiled against eager, and logits and losses against PyTorch, f32; gradients and their norms of the largest entry. */
+  /** Compiled against eager, and logits, losses and gradient norms against PyTorch: of the largest entry, f32. */
   compiled: 1e-4,
   logits: 1e-4,
   loss: 1e-4,
@@ -27,6 +27,7 @@ export const gatedDeltaTolerances = {
   loss: 2e-4,
   logits: tolerances.logits,
   gradients: 5e-4,
+  /** Of the norm. */
   gradientNorm: 1e-2,
   /** Logits token by token against those of all at once. */
   cachedLogits: 2e-4,

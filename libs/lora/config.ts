@@ -51,7 +51,7 @@ const fixes = {
   base_model_name_or_path: 'give a name or null',
   revision: 'give a name or null',
   inference_mode: 'give true or false',
-  bias: 'give "none" or "lora_only"',
+  bias: 'give "none", "lora_only" or "all"',
   modules_to_save: 'give a list of module names such as ["lm_head"], or null',
   fan_in_fan_out: 'give true or false',
   auto_mapping: 'leave it out',
@@ -149,10 +149,7 @@ const fields = {
   base_model_name_or_path: label,
   revision: label,
   inference_mode: z.boolean().default(false),
-  bias: z
-    .enum(['none', 'all', 'lora_only'])
-    .default('none')
-    .refine((bias): boolean => bias !== 'all', unsupported),
+  bias: z.enum(['none', 'all', 'lora_only']).default('none'),
   modules_to_save: boundedArray(name, { max: maxNames }).nullable().default(null),
   // What it says follows from the layers themselves, as in PEFT, which corrects it.
   fan_in_fan_out: z.boolean().default(false),

@@ -3,13 +3,14 @@ import { adapterLayout, frozenLayout } from '#lora/adapter-layout.js';
 import { SubtractedLinear } from '#lora/inits/subtracted-linear.js';
 import { layerKind } from '#lora/layer-kinds/registry.js';
 import type { AdapterSwitch, DropoutStreams, Selector } from '#lora/layer-run.js';
-import type { TargetModule } from '#lora/target-module.js';
+import { type TargetModule, trainsBias } from '#lora/target-module.js';
 import { variantAt } from '#lora/variants/registry.js';
 import { causalModel } from '#models/abilities.js';
 import type { Decoder } from '#models/decoder.js';
 import { buildModel } from '#models/families/registry.js';
 import type { ModelConfig } from '#models/model-config.js';
 import type { Model } from '#models/model.js';
+import { Attention } from '#nn/attention.js';
 import type { FlatLayout } from '#nn/flat-state.js';
 import type { RowMap } from '#nn/module.js';
 
@@ -49,6 +50,11 @@ export function createLoraModel(
     const run = { dropout, site, streams, adapter, selector };
     const base = target.frozen ? new SubtractedLinear(slot.module as RowMap, target, run) : slot.module;
     slot.module = layerKind(target).wrap(base, target, run, variantAt(target).forward);
+  }
+  const biased = modules.filter(trainsBias).map(({ path }) => path);
+  for (const attention of biased.length > 0 ? model.modules() : []) {
+    if (!(attention instanceof Attention)) continue;
+    attention.trainsBias = biased.some((path) => path.startsWith(`${attention.path}.`));
   }
   const withoutAdapter = <T>(work: () => T): T => {
     const before = adapter.on;

@@ -51,6 +51,11 @@ export interface LoraFactors {
 /** What comes before the names of modules in an adapter's weight file. */
 export const KEY_PREFIX = 'base_model.model.';
 
+/** Whether something is trained that the layer adds to each of its results alike. */
+export function trainsBias({ tensors }: TargetModule): boolean {
+  return tensors.some(({ role }) => role.endsWith('bias'));
+}
+
 /** The sizes of the layer of a target. */
 export function layerOf({ kind, inFeatures, outFeatures, kernel, groups }: TargetModule): LayerGeometry {
   return { kind, inFeatures, outFeatures, ...(kernel ? { kernel } : {}), ...(groups ? { groups } : {}) };

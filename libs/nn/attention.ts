@@ -26,6 +26,8 @@ export interface Projections {
 
 export abstract class Attention extends Module {
   readonly scale: number;
+  /** Whether something is trained that is added to all keys alike (see `AttentionAttributes`). */
+  trainsBias = false;
 
   constructor(
     path: string,
@@ -64,7 +66,8 @@ export abstract class Attention extends Module {
     }
     const { k, v } = pass.keysAndValues.get(keysFrom)!;
     const mask = () => (bidirectional ? pass.segmentMask : pass.maskOf(window));
-    const inBlocks = () => attention(q, k, v, mask(), { scale, softcap, bidirectional });
+    const inBlocks = () =>
+      attention(q, k, v, mask(), { scale, softcap, bidirectional, exactSums: this.trainsBias });
     const found = pass.attend({ layer, keysFrom, window, scale, softcap, q, k, v, inBlocks });
     const foundRows = reshape(transpose(found, [0, 2, 1, 3, 4]), [B * L, heads * D]);
     return this.output(rows.gate ? mul(foundRows, sigmoid(rows.gate)) : foundRows);

@@ -53,7 +53,7 @@ const done = new Set([
   ...['dora', 'lora-bias', 'embedding', 'resnet-conv', 'resnet-conv-dora', 'vit'].map(
     (name) => `lora/${name}`,
   ),
-  ...['bias-lora-only', 'modules-to-save-head', 'bert-classifier', 'llama-classifier'].map(
+  ...['bias-all', 'bias-lora-only', 'modules-to-save-head', 'bert-classifier', 'llama-classifier'].map(
     (name) => `lora/${name}`,
   ),
   ...['olora', 'pissa'].map((name) => `inits/${name}`),

@@ -325,6 +325,10 @@ export function operationCases(): KernelCase[] {
     },
     attentionCase('attention with a soft cap', 6, 1.5),
     {
+      ...attentionCase('attention whose gradients of scores sum to nothing', 70),
+      run: ([q, k, v, mask]) => attention(q!, k!, v!, mask!, { scale: 0.5, exactSums: true }),
+    },
+    {
       ...attentionCase('attention in both directions', 70),
       inputs: [
         normal(2, 2, 70, 3, 4),

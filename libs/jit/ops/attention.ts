@@ -24,6 +24,11 @@ export type AttentionAttributes = {
   readonly softcap: number;
   /** Whether a query may see keys behind it; left out = none of them counts. */
   readonly bidirectional?: boolean;
+  /**
+   * Whether gradients of scores sum to nothing over the keys to the last bits, at the price of two more passes over them.
+   * What is added to all keys alike changes little else, and its gradient is what such sums leave.
+   */
+  readonly exactSums?: boolean;
 };
 
 /** Queries of one key head as the rows of one matrix: [B, KV, L, G, D] to [B, KV, L * G, D]. */
@@ -50,12 +55,13 @@ export const attentionGradientKernel = defineKernel<AttentionAttributes>({
   inputs: ['q', 'k', 'v', 'mask', 'output', 'dy'],
   infer: ([q, k, v]) => [q!, k!, v!],
   eager: ([q, k, v, mask, output, dy], attributes) => {
-    const { scale, softcap } = attributes;
+    const { scale, softcap, exactSums } = attributes;
     const scores = rawScores(q!, k!, attributes);
     const P = probabilities(q!, scores, mask!, attributes);
     const dO = joinGroups(dy!);
     const dP = matMul(dO, v!, false, true);
-    const dCapped = mul(P, sub(dP, sum(mul(dO, joinGroups(output!)), -1, true)));
+    const dot = sum(exactSums ? mul(P, dP) : mul(dO, joinGroups(output!)), -1, true);
+    const dCapped = mul(P, sub(dP, dot));
     const dScores = softcap === 0 ? dCapped : mul(dCapped, sub(scalar(1), square(scores)));
     const dS = mul(dScores, scale);
     return [
@@ -96,9 +102,14 @@ export function attention(
   k: Tensor,
   v: Tensor,
   mask: Tensor,
-  options: { readonly scale: number; readonly softcap?: number; readonly bidirectional?: boolean },
+  options: Partial<AttentionAttributes> & Pick<AttentionAttributes, 'scale'>,
 ): Tensor {
-  const { scale, softcap = 0, bidirectional = false } = options;
-  const attributes = { scale, softcap, ...(bidirectional ? { bidirectional } : {}) };
+  const { scale, softcap = 0, bidirectional = false, exactSums = false } = options;
+  const attributes = {
+    scale,
+    softcap,
+    ...(bidirectional ? { bidirectional } : {}),
+    ...(exactSums ? { exactSums } : {}),
+  };
   return callKernel(attentionKernel, [q, k, v, mask], attributes)[0]!;
 }

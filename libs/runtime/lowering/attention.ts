@@ -111,8 +111,8 @@ function addPrefix(builder: OnnxBuilder, prefix: OnnxValue | undefined, longer: 
 }
 
 /**
- * P again from q and k; dV = P^T dO; dS = P * (dO V^T - rowsum(dO * O)), with a soft cap times 1 - tanh^2 of the scores;
- * dQ = dS K; dK = dS^T Q.
+ * P again from q and k; dV = P^T dO; dP = dO V^T; dS = P * (dP - rowsum(dO * O)), with a soft cap times 1 - tanh^2 of the
+ * scores; dQ = dS K; dK = dS^T Q. With exact sums rowsum(P * dP) stands for rowsum(dO * O), which is equal but for rounding.
  */
 const attentionGradient: Lowering = ({ builder, inputs, attributes }) => {
   const [q, k, v, mask, output, dy] = inputs as [
@@ -126,7 +126,10 @@ const attentionGradient: Lowering = ({ builder, inputs, attributes }) => {
   const [B, KV, L, G, D] = q.shape as [number, number, number, number, number];
   const [scale, softcap] = [Number(attributes['scale']), Number(attributes['softcap'])];
   const flat = (x: OnnxValue) => builder.reshape(x, [B, KV, L * G, D]);
-  const rowDot = builder.reduceRows('ReduceSum', builder.binary('Mul', flat(dy), flat(output)));
+  const rowDot =
+    attributes['exactSums'] === true
+      ? undefined
+      : builder.reduceRows('ReduceSum', builder.binary('Mul', flat(dy), flat(output)));
   let dK: OnnxValue | undefined;
   let dV: OnnxValue | undefined;
   const dQ = queryTiles(L, B * KV * G, attributes['bidirectional'] === true).map((tile) => {
@@ -134,7 +137,9 @@ const attentionGradient: Lowering = ({ builder, inputs, attributes }) => {
     const dO = tileRows(builder, dy, tile);
     dV = addPrefix(builder, dV, batchedProduct(builder, P, dO, { transposeA: true }));
     const dP = batchedProduct(builder, dO, builder.sliceAxis(v, 2, 0, tile.keys), { transposeB: true });
-    const dot = builder.sliceAxis(rowDot, 2, tile.from * G, tile.to * G);
+    const dot = rowDot
+      ? builder.sliceAxis(rowDot, 2, tile.from * G, tile.to * G)
+      : builder.reduceRows('ReduceSum', builder.binary('Mul', P, dP));
     const dCapped = builder.binary('Mul', builder.binary('Sub', dP, dot), P);
     const fall = capped && builder.binary('Sub', builder.float(1), builder.binary('Mul', capped, capped));
     const dS = fall ? builder.binary('Mul', dCapped, fall) : dCapped;
