@@ -28,15 +28,15 @@ export class JobHistory {
     const query = this.database.manager
       .createQueryBuilder(JobEvent, 'row')
       .where('row.jobId = :jobId', { jobId });
-    return numberedPage(withoutGaps(query, page), page);
+    return numberedPage(query, page);
   }
 
   async metrics(jobId: string, page: SeqPage & { readonly kind?: MetricKind }): Promise<Page<Metric>> {
     const query = this.database.manager
       .createQueryBuilder(Metric, 'row')
       .where('row.jobId = :jobId', { jobId });
-    if (!page.kind) return numberedPage(withoutGaps(query, page), page);
-    return numberedPage(query.andWhere('row.kind = :kind', { kind: page.kind }), page);
+    if (!page.kind) return numberedPage(query, page);
+    return numberedPage(query.andWhere('row.kind = :kind', { kind: page.kind }), page, { isPart: true });
   }
 
   /**
@@ -77,23 +77,23 @@ export class JobHistory {
 }
 
 /**
- * Says where a page of rows 1, 2, 3 ... and the row after it end: a database that has not counted the rows of a table since
- * they came sorts all that follow.
+ * The rows of a page in the order of their numbers. As a rule none is missing, and the numbers say where the page and the row
+ * after it end: a database that has not counted the rows of a table since they came sorts all that follow. Where that
+ * leaves nothing to come the rest is looked at, of which there is little then, or rows are missing.
  */
-function withoutGaps<T extends { seq: number }>(
-  query: SelectQueryBuilder<T>,
-  { limit, after, order = 'ascending' }: SeqPage,
-): SelectQueryBuilder<T> {
-  if (order === 'ascending') return query.andWhere('row.seq <= :end', { end: (after ?? 0) + limit + 1 });
-  return after === undefined ? query : query.andWhere('row.seq >= :end', { end: after - limit - 1 });
-}
-
 async function numberedPage<T extends { seq: number }>(
   query: SelectQueryBuilder<T>,
   { limit, after, order = 'ascending' }: SeqPage,
+  { isPart = false }: { readonly isPart?: boolean } = {},
 ): Promise<Page<T>> {
   const isAscending = order === 'ascending';
   query.orderBy('row.seq', isAscending ? 'ASC' : 'DESC');
   if (after !== undefined) query.andWhere(`row.seq ${isAscending ? '>' : '<'} :after`, { after });
+  if (!isPart && (isAscending || after !== undefined)) {
+    const end = isAscending ? (after ?? 0) + limit + 1 : after! - limit - 1;
+    const bounded = query.clone().andWhere(`row.seq ${isAscending ? '<=' : '>='} :end`, { end });
+    const page = await readPage(bounded, 'seq', limit);
+    if (page.hasMore) return page;
+  }
   return readPage(query, 'seq', limit);
 }

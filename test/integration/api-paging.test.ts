@@ -163,6 +163,25 @@ describe.each(
   });
 });
 
+test.each(['events', 'metrics'])('%s some of which are missing are read to the end', async (kind) => {
+  const path = `/v1/fine_tuning/jobs/{id}/${kind}`;
+  const all = await read({ path, orders: [] }, '&order=asc');
+  const table = kind === 'events' ? 'job_event' : 'metric';
+  await api.platform.database.query(`UPDATE "${table}" SET seq = seq + 1000 WHERE job_id = $1 AND seq > 3`, [
+    jobId,
+  ]);
+  const [up, down] = [
+    await read({ path, orders: [] }, '&order=asc'),
+    await read({ path, orders: [] }, '&order=desc'),
+  ];
+  await api.platform.database.query(
+    `UPDATE "${table}" SET seq = seq - 1000 WHERE job_id = $1 AND seq > 1000`,
+    [jobId],
+  );
+  expect(up).toHaveLength(all.length);
+  expect(down).toEqual(up.toReversed());
+});
+
 test('a filter that leaves out the last row of a page since then does not end the list', async () => {
   await fillJobs();
   const queued = await get('/v1/fine_tuning/jobs?status=queued&limit=100');
