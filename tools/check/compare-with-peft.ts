@@ -6,8 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { join } from 'node:path';
 import { flattenModules } from '#adapters/flat-factors.js';
 import { initialiseAdapter } from '#adapters/initialise.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
@@ -27,35 +26,17 @@ import { adamWScalars } from '#training/adamw.js';
 import { createStepPrograms } from '#training/step-programs.js';
 import { nextToken } from '#training/objectives/next-token.js';
 import { tokenInputs } from '#training/objectives/token-inputs.js';
+import { comparisonOf, optimizer } from './peer-comparison.js';
 
-const { values } = parseArgs({
-  options: {
-    model: { type: 'string' },
-    data: { type: 'string' },
-    python: { type: 'string' },
-    steps: { type: 'string', default: '20' },
-  },
-});
-const { model, data, python } = values;
-if (!model || !data || !python) throw new Error('--model, --data and --python are needed');
-
-const steps = Number(values.steps);
+const { model, data, python, steps } = comparisonOf(process.argv.slice(2));
 const [batchSize, blockLength] = [2, 256];
-const optimizer = {
-  learningRate: 1e-3,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  maxGradNorm: 1,
-};
 const folder = mkdtempSync(join(tmpdir(), 'lowrank-peft-'));
 
-const base = await openModelFolder(resolve(model), { tokenizer: 'required' });
+const base = await openModelFolder(model, { tokenizer: 'required' });
 const tokenizer = await loadTokenizer(base.folder);
 const template = await loadChatTemplate(base.folder, tokenizer);
 const store = await prepareDataset({
-  file: resolve(data),
+  file: data,
   tokenizer,
   template,
   blockLength,

@@ -9,8 +9,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { join } from 'node:path';
 import { flattenModules, unflattenModules } from '#adapters/flat-factors.js';
 import { initialiseAdapter } from '#adapters/initialise.js';
 import { startOn } from '#adapters/base-layers.js';
@@ -28,28 +27,10 @@ import { adamWScalars } from '#training/adamw.js';
 import { readingOf } from '#training/objectives/declared/registry.js';
 import { dpo } from '#training/objectives/dpo.js';
 import { createStepPrograms } from '#training/step-programs.js';
+import { comparisonOf, optimizer } from './peer-comparison.js';
 
-const { values } = parseArgs({
-  options: {
-    model: { type: 'string' },
-    data: { type: 'string' },
-    python: { type: 'string' },
-    steps: { type: 'string', default: '20' },
-  },
-});
-const { model, data, python } = values;
-if (!model || !data || !python) throw new Error('--model, --data and --python are needed');
-
-const steps = Number(values.steps);
+const { model, data, python, steps } = comparisonOf(process.argv.slice(2));
 const [batchSize, beta] = [2, 0.1];
-const optimizer = {
-  learningRate: 1e-3,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  maxGradNorm: 1,
-};
 
 interface Step {
   readonly loss: number;
@@ -61,10 +42,10 @@ interface Step {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'lowrank-trl-'));
-const base = await openModelFolder(resolve(model), { tokenizer: 'required' });
+const base = await openModelFolder(model, { tokenizer: 'required' });
 const tokenizer = await loadTokenizer(base.folder);
 const template = await loadChatTemplate(base.folder, tokenizer);
-const lines = readFileSync(resolve(data), 'utf8')
+const lines = readFileSync(data, 'utf8')
   .trim()
   .split('\n')
   .slice(0, steps * batchSize);
@@ -157,7 +138,7 @@ function trainThere(reference: 'start' | 'base'): Step[] {
     JSON.stringify({ model: base.folder, optimizer, batchSize, steps, beta, reference }),
   );
   const script = join(import.meta.dirname, '../../../tools/check/train_in_trl.py');
-  const { status } = spawnSync(python!, [script, folder], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status } = spawnSync(python, [script, folder], { stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) throw new Error(`${python} ${script} ${folder} ended with ${status}`);
   return JSON.parse(readFileSync(join(folder, 'trl.json'), 'utf8')) as Step[];
 }

@@ -6,15 +6,11 @@ import { sizeOf } from '#base/shapes.js';
 import type { ConvAttributes } from '#jit/ops/conv-geometry.js';
 import { conv2d } from '#jit/ops/conv2d.js';
 import { linear } from '#jit/ops/linear.js';
-import { mul, reshape, scalar, square, sum, type Tensor } from '#jit/ops.js';
-import {
-  type AdaptedForward,
-  type AdaptedLayer,
-  type LayerKind,
-  trainedParameters,
-} from '#lora/layer-kinds/layer-kind.js';
+import { reshape, square, sum, type Tensor } from '#jit/ops.js';
+import type { AdaptedForward, AdaptedLayer, LayerKind } from '#lora/layer-kinds/layer-kind.js';
 import { outputNorms } from '#lora/layer-kinds/output-norms.js';
-import { dropped, isOff, type LayerRun } from '#lora/layer-run.js';
+import { TrainedPart } from '#lora/layer-kinds/trained-part.js';
+import type { LayerRun } from '#lora/layer-run.js';
 import { normalNumbers, uniformNumbers } from '#lora/random-numbers.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { ImageMap } from '#nn/conv2d.js';
@@ -30,13 +26,12 @@ export class LoraConv2d extends ImageMap implements AdaptedLayer {
   readonly window: ConvAttributes;
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
-  private readonly selector: Parameter | undefined;
-  private readonly trained: ReadonlyMap<string, Parameter>;
+  readonly part: TrainedPart;
 
   constructor(
     readonly inner: ImageMap,
-    private readonly target: TargetModule,
-    private readonly run: LayerRun,
+    target: TargetModule,
+    run: LayerRun,
     private readonly adapted: AdaptedForward,
   ) {
     super(inner.path);
@@ -46,18 +41,9 @@ export class LoraConv2d extends ImageMap implements AdaptedLayer {
     this.window = inner.window;
     this.weight = inner.weight;
     this.bias = inner.bias;
-    this.trained = trainedParameters(target, (name, shape) => this.parameter(name, shape));
-    this.selector = run.selector === 'diagonal' ? this.parameter('lora_selector', [target.r]) : undefined;
+    this.part = new TrainedPart(target, run, (name, shape) => this.parameter(name, shape));
     // The base keeps its own path, so its weight keeps its name.
     this.child('', () => inner);
-  }
-
-  get scale(): number {
-    return this.target.scale;
-  }
-
-  tensor(role: string): Tensor {
-    return this.trained.get(role)!.tensor;
   }
 
   base(x: Tensor): Tensor {
@@ -69,23 +55,22 @@ export class LoraConv2d extends ImageMap implements AdaptedLayer {
   }
 
   dropped(x: Tensor): Tensor {
-    return dropped(x, this.run);
+    return this.part.dropped(x);
   }
 
   lowRank(x: Tensor): Tensor {
-    const low = conv2d(x, this.tensor('A'), { ...this.window, dilations: [1, 1], groups: 1 });
-    const down = this.selector ? mul(low, this.perOutput(this.selector.tensor)) : low;
-    const scaled = this.scale === 1 ? down : mul(down, scalar(this.scale));
-    return conv2d(scaled, this.tensor('B'), { ...onePlace, groups: this.window.groups });
+    const low = conv2d(x, this.part.tensor('A'), { ...this.window, dilations: [1, 1], groups: 1 });
+    const scaled = this.part.scaled(low, (numbers) => this.perOutput(numbers));
+    return conv2d(scaled, this.part.tensor('B'), { ...onePlace, groups: this.window.groups });
   }
 
   norms(): Tensor {
-    const { r } = this.target;
-    const A = reshape(this.tensor('A'), [r, -1]);
-    const B = reshape(this.tensor('B'), [this.outChannels, r]);
+    const [r] = this.part.tensor('A').shape as [number];
+    const A = reshape(this.part.tensor('A'), [r, -1]);
+    const B = reshape(this.part.tensor('B'), [this.outChannels, r]);
     const W = reshape(this.weight.tensor, [this.outChannels, -1]);
     const squares = () => sum(square(W), 1);
-    return outputNorms({ squares, products: () => linear(A, W), A, B, scale: this.scale });
+    return outputNorms({ squares, products: () => linear(A, W), A, B, scale: this.part.scale });
   }
 
   perOutput(numbers: Tensor): Tensor {
@@ -97,7 +82,7 @@ export class LoraConv2d extends ImageMap implements AdaptedLayer {
   }
 
   forward(x: Tensor): Tensor {
-    return isOff(this.run) ? this.base(x) : this.adapted(this, x);
+    return this.part.isOff ? this.base(x) : this.adapted(this, x);
   }
 }
 
@@ -151,6 +136,8 @@ export const conv2dKind: LayerKind = {
     (module as ImageMap).window.dilations.some((dilation) => dilation !== 1)
       ? 'its window is dilated, which PEFT does not give to A: leave it out of target_modules'
       : undefined,
+  numberPerOutput: (outChannels) => [1, outChannels, 1, 1],
+  takesBias: true,
   isTransposed: () => false,
   wrap: (base, target, run, forward) => new LoraConv2d(base as ImageMap, target, run, forward),
 };

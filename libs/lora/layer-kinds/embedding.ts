@@ -1,14 +1,10 @@
 /** Embeddings [entries, size]: A is [r, entries] and B [size, r], so that (B A)^T is added to the table. */
 import { embedding, linear } from '#jit/ops/linear.js';
-import { gather, matMul, mul, scalar, square, sum, type Tensor, transpose } from '#jit/ops.js';
-import {
-  type AdaptedForward,
-  type AdaptedLayer,
-  type LayerKind,
-  trainedParameters,
-} from '#lora/layer-kinds/layer-kind.js';
+import { gather, matMul, square, sum, type Tensor, transpose } from '#jit/ops.js';
+import type { AdaptedForward, AdaptedLayer, LayerKind } from '#lora/layer-kinds/layer-kind.js';
 import { outputNorms } from '#lora/layer-kinds/output-norms.js';
-import { isOff, type LayerRun } from '#lora/layer-run.js';
+import { TrainedPart } from '#lora/layer-kinds/trained-part.js';
+import type { LayerRun } from '#lora/layer-run.js';
 import { normalNumbers } from '#lora/random-numbers.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { TokenTable } from '#nn/layers.js';
@@ -20,31 +16,21 @@ export class LoraEmbedding extends TokenTable implements AdaptedLayer {
   readonly size: number;
   readonly weight: Parameter;
   readonly outputBias = undefined;
-  private readonly selector: Parameter | undefined;
-  private readonly trained: ReadonlyMap<string, Parameter>;
+  readonly part: TrainedPart;
 
   constructor(
     readonly inner: TokenTable,
-    private readonly target: TargetModule,
-    private readonly run: LayerRun,
+    target: TargetModule,
+    run: LayerRun,
     private readonly adapted: AdaptedForward,
   ) {
     super(inner.path);
     this.entries = inner.entries;
     this.size = inner.size;
     this.weight = inner.weight;
-    this.trained = trainedParameters(target, (name, shape) => this.parameter(name, shape));
-    this.selector = run.selector === 'diagonal' ? this.parameter('lora_selector', [target.r]) : undefined;
+    this.part = new TrainedPart(target, run, (name, shape) => this.parameter(name, shape));
     // The base keeps its own path, so its weight keeps its name.
     this.child('', () => inner);
-  }
-
-  get scale(): number {
-    return this.target.scale;
-  }
-
-  tensor(role: string): Tensor {
-    return this.trained.get(role)!.tensor;
   }
 
   base(ids: Tensor): Tensor {
@@ -60,16 +46,15 @@ export class LoraEmbedding extends TokenTable implements AdaptedLayer {
   }
 
   lowRank(ids: Tensor): Tensor {
-    const low = embedding(transpose(this.tensor('A')), ids);
-    const down = this.selector ? mul(low, this.selector.tensor) : low;
-    return linear(this.scale === 1 ? down : mul(down, scalar(this.scale)), this.tensor('B'));
+    const low = embedding(transpose(this.part.tensor('A')), ids);
+    return linear(this.part.scaled(low), this.part.tensor('B'));
   }
 
   norms(): Tensor {
-    const [A, B] = [this.tensor('A'), this.tensor('B')];
+    const [A, B] = [this.part.tensor('A'), this.part.tensor('B')];
     const W = this.weight.tensor;
     const squares = () => sum(square(W), 0);
-    return outputNorms({ squares, products: () => matMul(A, W), A, B, scale: this.scale });
+    return outputNorms({ squares, products: () => matMul(A, W), A, B, scale: this.part.scale });
   }
 
   perOutput(numbers: Tensor): Tensor {
@@ -77,7 +62,7 @@ export class LoraEmbedding extends TokenTable implements AdaptedLayer {
   }
 
   forward(ids: Tensor): Tensor {
-    return isOff(this.run) ? this.base(ids) : this.adapted(this, ids);
+    return this.part.isOff ? this.base(ids) : this.adapted(this, ids);
   }
 }
 
@@ -106,6 +91,8 @@ export const embeddingKind: LayerKind = {
         : new Float32Array(r * inFeatures),
     B: normalNumbers(random, `${site}.lora_B`, outFeatures * r, 1),
   }),
+  numberPerOutput: (size) => [size],
+  takesBias: false,
   isTransposed: () => true,
   wrap: (base, target, run, forward) => new LoraEmbedding(base as TokenTable, target, run, forward),
 };

@@ -3,7 +3,8 @@ import type { RandomSource } from '#lora/random-numbers.js';
 import type { Tensor } from '#jit/ops.js';
 import type { LayerRun } from '#lora/layer-run.js';
 import type { LayerGeometry, LoraFactors, TargetModule } from '#lora/target-module.js';
-import type { Module, Parameter } from '#nn/module.js';
+import type { TrainedPart } from '#lora/layer-kinds/trained-part.js';
+import type { Module } from '#nn/module.js';
 
 /** The name of a factor inside its module, and its shape. */
 export interface FactorTensor {
@@ -16,7 +17,7 @@ export type FactorInit = boolean | 'gaussian';
 
 /** A layer with factors, as variants compute with it, whatever its kind. */
 export interface AdaptedLayer {
-  readonly scale: number;
+  readonly part: TrainedPart;
   /** What the base makes of x, its bias included. */
   base(x: Tensor): Tensor;
   /** x with some of it dropped while the layer trains; x itself where nothing is. */
@@ -31,8 +32,6 @@ export interface AdaptedLayer {
   perOutput(numbers: Tensor): Tensor;
   /** The bias of the base, shaped likewise. */
   readonly outputBias: Tensor | undefined;
-  /** A trainable tensor of the layer by its role. */
-  tensor(role: string): Tensor;
 }
 
 /** What a variant makes of x; the base and the factors are the layer's. */
@@ -61,17 +60,12 @@ export interface LayerKind {
   ) => LoraFactors;
   /** Why a layer of this kind can have none, or undefined. */
   readonly refusal?: (module: Module) => string | undefined;
+  /** The shape in which PEFT keeps a number for each output. */
+  readonly numberPerOutput: (outFeatures: number) => readonly number[];
+  /** Whether B can have a bias. */
+  readonly takesBias: boolean;
   /** Whether the weight lies as [in, out], the numbers of an output in a column. */
   readonly isTransposed: (module: Module) => boolean;
   /** The layer around `base` that computes with the target's tensors. */
   readonly wrap: (base: Module, target: TargetModule, run: LayerRun, forward: AdaptedForward) => Module;
-}
-
-/** The parameters of a target's tensors by their roles; `make` gets their names inside the layer. */
-export function trainedParameters(
-  { path, tensors }: TargetModule,
-  make: (name: string, shape: readonly number[]) => Parameter,
-): ReadonlyMap<string, Parameter> {
-  const own = tensors.filter(({ replaces }) => replaces === undefined);
-  return new Map(own.map(({ role, name, shape }) => [role, make(name.slice(path.length + 1), shape)]));
 }

@@ -1,14 +1,10 @@
 /** Linear layers, whichever way their weight is stored: A is [r, in], B is [out, r]. */
 import { linear } from '#jit/ops/linear.js';
-import { matMul, mul, scalar, square, sum, type Tensor } from '#jit/ops.js';
-import {
-  type AdaptedForward,
-  type AdaptedLayer,
-  type LayerKind,
-  trainedParameters,
-} from '#lora/layer-kinds/layer-kind.js';
+import { matMul, square, sum, type Tensor } from '#jit/ops.js';
+import type { AdaptedForward, AdaptedLayer, LayerKind } from '#lora/layer-kinds/layer-kind.js';
 import { outputNorms } from '#lora/layer-kinds/output-norms.js';
-import { dropped, isOff, type LayerRun } from '#lora/layer-run.js';
+import { TrainedPart } from '#lora/layer-kinds/trained-part.js';
+import type { LayerRun } from '#lora/layer-run.js';
 import { normalNumbers, uniformNumbers } from '#lora/random-numbers.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { type Parameter, RowMap } from '#nn/module.js';
@@ -19,13 +15,12 @@ export class LoraLinear extends RowMap implements AdaptedLayer {
   readonly outFeatures: number;
   readonly weight: Parameter;
   readonly bias: Parameter | undefined;
-  readonly selector: Parameter | undefined;
-  private readonly trained: ReadonlyMap<string, Parameter>;
+  readonly part: TrainedPart;
 
   constructor(
     readonly inner: RowMap,
-    private readonly target: TargetModule,
-    private readonly run: LayerRun,
+    target: TargetModule,
+    run: LayerRun,
     private readonly adapted: AdaptedForward,
   ) {
     super(inner.path);
@@ -33,18 +28,9 @@ export class LoraLinear extends RowMap implements AdaptedLayer {
     this.outFeatures = inner.outFeatures;
     this.weight = inner.weight;
     this.bias = inner.bias;
-    this.trained = trainedParameters(target, (name, shape) => this.parameter(name, shape));
-    this.selector = run.selector === 'diagonal' ? this.parameter('lora_selector', [target.r]) : undefined;
+    this.part = new TrainedPart(target, run, (name, shape) => this.parameter(name, shape));
     // The base keeps its own path, so its weight keeps its name.
     this.child('', () => inner);
-  }
-
-  get scale(): number {
-    return this.target.scale;
-  }
-
-  tensor(role: string): Tensor {
-    return this.trained.get(role)!.tensor;
   }
 
   base(x: Tensor): Tensor {
@@ -52,13 +38,12 @@ export class LoraLinear extends RowMap implements AdaptedLayer {
   }
 
   dropped(x: Tensor): Tensor {
-    return dropped(x, this.run);
+    return this.part.dropped(x);
   }
 
   lowRank(x: Tensor): Tensor {
-    const low = linear(x, this.tensor('A'));
-    const down = this.selector ? mul(low, this.selector.tensor) : low;
-    return linear(this.scale === 1 ? down : mul(down, scalar(this.scale)), this.tensor('B'));
+    const low = linear(x, this.part.tensor('A'));
+    return linear(this.part.scaled(low), this.part.tensor('B'));
   }
 
   product(x: Tensor): Tensor {
@@ -67,9 +52,9 @@ export class LoraLinear extends RowMap implements AdaptedLayer {
   }
 
   norms(): Tensor {
-    const [A, B] = [this.tensor('A'), this.tensor('B')];
+    const [A, B] = [this.part.tensor('A'), this.part.tensor('B')];
     const squares = () => sum(square(this.weight.tensor), this.inner.isTransposed ? 0 : 1);
-    return outputNorms({ squares, products: () => this.product(A), A, B, scale: this.scale });
+    return outputNorms({ squares, products: () => this.product(A), A, B, scale: this.part.scale });
   }
 
   perOutput(numbers: Tensor): Tensor {
@@ -81,7 +66,7 @@ export class LoraLinear extends RowMap implements AdaptedLayer {
   }
 
   forward(x: Tensor): Tensor {
-    return isOff(this.run) ? this.base(x) : this.adapted(this, x);
+    return this.part.isOff ? this.base(x) : this.adapted(this, x);
   }
 }
 
@@ -119,6 +104,8 @@ export const linearKind: LayerKind = {
           : new Float32Array(outFeatures * r),
     };
   },
+  numberPerOutput: (outFeatures) => [outFeatures],
+  takesBias: true,
   isTransposed: (module) => (module as RowMap).isTransposed,
   wrap: (base, target, run, forward) => new LoraLinear(base as RowMap, target, run, forward),
 };

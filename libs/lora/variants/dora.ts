@@ -3,6 +3,7 @@
  * y = magnitude * (W' / |W'|) x + bias; the norms are a constant of the step.
  */
 import { add, div, mul, reshape, sub } from '#jit/ops.js';
+import { layerKind } from '#lora/layer-kinds/registry.js';
 import type { Variant } from '#lora/variants/variant.js';
 
 export const dora: Variant = {
@@ -13,10 +14,10 @@ export const dora: Variant = {
     groups > 1
       ? `use_dora has no meaning on a convolution of ${groups} groups: leave it out of target_modules, or set use_dora to false`
       : undefined,
-  tensors: ({ kind, outFeatures }) => ({
+  tensors: (geometry) => ({
     magnitude: {
       name: 'lora_magnitude_vector',
-      shape: kind === 'conv2d' ? [1, outFeatures, 1, 1] : [outFeatures],
+      shape: layerKind(geometry).numberPerOutput(geometry.outFeatures),
     },
   }),
   initial: async (target, factors, { norms }) => ({
@@ -26,7 +27,7 @@ export const dora: Variant = {
     Float64Array.from(norms, (norm, o) => (magnitude as Float32Array)[o]! / norm),
   forward: (layer, x) => {
     const input = layer.dropped(x);
-    const factor = layer.perOutput(div(reshape(layer.tensor('magnitude'), [-1]), layer.norms()));
+    const factor = layer.perOutput(div(reshape(layer.part.tensor('magnitude'), [-1]), layer.norms()));
     const product = layer.product(input);
     const turned = mul(add(product, layer.lowRank(input)), factor);
     // Nothing is dropped from what the base itself reads, as in PEFT.
