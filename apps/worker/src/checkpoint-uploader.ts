@@ -26,7 +26,7 @@ export interface UploaderParts {
   readonly onUploaded: (checkpoint: NewCheckpoint) => Promise<readonly ManifestFile[]>;
 }
 
-/** The metrics of a step by name; none if it was not heard. */
+/** The metrics of a step by name; none if no message told of it. */
 type StepValues = Readonly<Record<string, unknown>> | undefined;
 
 interface Waiting {
