@@ -5,7 +5,7 @@ import { layerKind } from '#lora/layer-kinds/registry.js';
 import type { LoraFactors, TargetModule } from '#lora/target-module.js';
 import type { AdapterStart } from '#lora/variants/variant.js';
 import type { ModelFolder, StoredParameter } from '#models/model-folder.js';
-import { readRows } from '#models/read-rows.js';
+import { readRows } from '#models/frozen-weights.js';
 
 export type BaseModel = Pick<ModelFolder, 'tree' | 'parameters'>;
 

@@ -5,7 +5,7 @@
 import type { Shape } from '#base/shapes.js';
 
 export type DType = 'float32' | 'int32' | 'bool';
-/** How a frozen weight lies in its file; it is float32 for every computation. */
+/** How the numbers of a plain weight lie in their file, row by row; they are float32 for every computation. */
 export type Storage = 'float32' | 'bfloat16' | 'float16';
 
 /** Shape and element type of a tensor. */
@@ -14,12 +14,38 @@ export interface TensorSpec {
   readonly dtype: DType;
 }
 
-/** Where the bytes of a frozen weight lie: an absolute real path, an offset and a length in bytes. */
-export interface WeightSource {
+/** A stretch of a file: an absolute real path, an offset and a length in bytes. */
+export interface ByteRange {
   readonly file: string;
   readonly offset: number;
   readonly byteLength: number;
+}
+
+/** A frozen weight whose numbers lie one after another. */
+export interface PlainWeight extends ByteRange {
   readonly storage: Storage;
+}
+
+/** A frozen weight in a scheme of quantisation. What the ranges hold only the scheme knows. */
+export interface QuantisedWeight {
+  readonly scheme: string;
+  readonly ranges: Readonly<Record<string, ByteRange>>;
+  /** The weight before it was quantised, for whatever the scheme has no kernel for. */
+  readonly original?: PlainWeight;
+}
+
+/** How a frozen weight is stored, and where. */
+export type WeightSource = PlainWeight | QuantisedWeight;
+
+/** A frozen weight as a program asks for it. */
+export interface WeightSpec {
+  readonly shape: Shape;
+  readonly source: WeightSource;
+}
+
+/** The name of the scheme that a weight is stored in; see the registry of `weight-schemes`. */
+export function schemeOf(source: WeightSource): string {
+  return 'storage' in source ? source.storage : source.scheme;
 }
 
 interface ValueBase extends TensorSpec {

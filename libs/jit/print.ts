@@ -1,5 +1,5 @@
 /** A graph as text, one node a line, for tests and for people. */
-import type { Attribute, Graph, Node, Value } from '#jit/graph.js';
+import { type Attribute, type Graph, type Node, schemeOf, type Value } from '#jit/graph.js';
 
 const shortTypes = { float32: 'f32', int32: 'i32', bool: 'bool' } as const;
 
@@ -50,7 +50,7 @@ function printNodes(nodes: readonly Node[], names: Map<Value, string>, indent: s
 export function printGraph(graph: Graph): string {
   const names = new Map<Value, string>();
   const header = [...graph.data, ...graph.scalars, ...graph.state, ...graph.weights].map((value) => {
-    const storage = value.kind === 'weight' ? ` stored as ${value.source.storage}` : '';
+    const storage = value.kind === 'weight' ? ` stored as ${schemeOf(value.source)}` : '';
     return `${value.kind} ${value.name}: ${typeOf(value)}${storage}`;
   });
   const body = printNodes(graph.nodes, names, '');

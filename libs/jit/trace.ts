@@ -7,18 +7,12 @@ import type {
   ScalarInput,
   StateInput,
   TensorSpec,
-  WeightSource,
+  WeightSpec,
 } from '#jit/graph.js';
 import { currentBackend, setBackendNow, type Tensor, tidy } from '#jit/ops.js';
 import { registerTraceBackend, traceBackend, UnknownKernelError } from '#jit/trace-backend.js';
 import { siteText, Tracer } from '#jit/tracer.js';
 import { activeTracer, tensorOf, TraceError, useTracer, valueOf } from '#jit/tracing.js';
-
-/** A frozen weight as a program asks for it. */
-export interface WeightSpec {
-  readonly shape: readonly number[];
-  readonly source: WeightSource;
-}
 
 /** What a step function reads, by name. */
 export interface ProgramSpec {

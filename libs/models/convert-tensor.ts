@@ -1,8 +1,9 @@
 /** A stored parameter in another number format, and with other numbers, made block by block. */
 import { LowrankError } from '#base/errors.js';
 import { sizeOf } from '#base/shapes.js';
-import type { Storage, StoredParameter } from '#models/model-folder.js';
-import { roundToBfloat16, roundToFloat16 } from '#models/safetensors-dtype.js';
+import type { Storage } from '#jit/graph.js';
+import type { StoredParameter } from '#models/model-folder.js';
+import { roundToBfloat16, roundToFloat16 } from '#base/half-precision.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import type { TensorSource } from '#models/safetensors-write.js';
 import { readTensorBytes, readTensorF32 } from '#models/safetensors.js';

@@ -1,10 +1,12 @@
-import type { WeightSource } from '#jit/graph.js';
-import type { ProgramSpec } from '#jit/trace.js';
+import type { ByteRange, WeightSource, WeightSpec } from '#jit/graph.js';
 import type { StoredParameter } from '#models/model-folder.js';
-import { readTensorF32 } from '#models/safetensors.js';
+import { readTensorBytes } from '#models/safetensors.js';
+import { weightScheme } from '#runtime/weight-schemes/registry.js';
 
 /** The frozen weights of a model as step functions ask for them. */
-export function frozenWeights(parameters: ReadonlyMap<string, StoredParameter>): ProgramSpec['weights'] {
+export function frozenWeights(
+  parameters: ReadonlyMap<string, StoredParameter>,
+): Readonly<Record<string, WeightSpec>> {
   return Object.fromEntries(
     [...parameters.values()].map(({ name, shape, file, offset, byteLength, storage }) => [
       name,
@@ -13,9 +15,16 @@ export function frozenWeights(parameters: ReadonlyMap<string, StoredParameter>):
   );
 }
 
-const dtypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
+const readRange = ({ file, offset, byteLength }: ByteRange) =>
+  readTensorBytes({ path: file }, { dtype: 'U8', shape: [byteLength], offset, byteLength });
 
-/** The numbers of a frozen weight, upcast to float32. Throws SafetensorsError if the file has become shorter. */
-export function readFrozenWeight({ file, offset, byteLength, storage }: WeightSource): Promise<Float32Array> {
-  return readTensorF32({ path: file }, { dtype: dtypes[storage], shape: [], offset, byteLength });
+/** The numbers of a frozen weight as float32. Throws SafetensorsError if the file has become shorter. */
+export function readFrozenWeight(source: WeightSource): Promise<Float32Array> {
+  return weightScheme(source).read({ source }, readRange);
+}
+
+/** Rows of a stored parameter, each as long as its other axes together, as float32. */
+export function readRows(parameter: StoredParameter, first: number, count: number): Promise<Float32Array> {
+  const { shape } = parameter;
+  return readFrozenWeight(weightScheme(parameter).rows({ shape, source: parameter }, first, count));
 }

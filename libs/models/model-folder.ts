@@ -1,6 +1,7 @@
 import { access, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
+import type { PlainWeight, Storage } from '#jit/graph.js';
 import { readModelConfig } from '#models/config.js';
 import { findWeightFiles, INDEX, listModelFolder } from '#models/model-folder-files.js';
 import type { WeightFile, WeightFiles } from '#models/model-folder-files.js';
@@ -13,21 +14,12 @@ import type { ModelConfig } from '#models/model-config.js';
 import type { Model } from '#models/model.js';
 import type { Parameter } from '#nn/module.js';
 
-/** How the numbers of a parameter are stored. */
-export type Storage = 'float32' | 'bfloat16' | 'float16';
-
-/** Where the numbers of one parameter lie on this disk. */
-export interface StoredParameter {
+/** Where the numbers of one parameter lie on this disk; the file's path is real, all symbolic links followed. */
+export interface StoredParameter extends PlainWeight {
   readonly name: string;
   /** Its name in the files, which may be another. */
   readonly storedAs: string;
   readonly shape: readonly number[];
-  readonly storage: Storage;
-  /** Real path of the file, all symbolic links followed. */
-  readonly file: string;
-  /** Of the first byte, from the start of the file. */
-  readonly offset: number;
-  readonly byteLength: number;
 }
 
 /** A model on this disk that is complete and of a known architecture. Nothing but headers has been read. */

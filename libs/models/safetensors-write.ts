@@ -1,7 +1,8 @@
 import { LowrankError } from '#base/errors.js';
 import { writeFileAtomically } from '#base/atomic-file.js';
 import { sizeOf } from '#base/shapes.js';
-import { compareDtypes, DTYPE_BITS, roundToBfloat16, roundToFloat16 } from '#models/safetensors-dtype.js';
+import { roundToBfloat16, roundToFloat16 } from '#base/half-precision.js';
+import { compareDtypes, DTYPE_BITS } from '#models/safetensors-dtype.js';
 import type { Dtype, FloatDtype } from '#models/safetensors-dtype.js';
 
 /** A tensor to be written, whose bytes are made only when their turn comes. */

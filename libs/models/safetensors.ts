@@ -10,7 +10,8 @@ import { gitLfsPointer, isGitLfsPointer } from '#base/git-lfs.js';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { parseSafetensorsHeader, SafetensorsError } from '#models/safetensors-header.js';
 import type { SafetensorsLimits, TensorEntry } from '#models/safetensors-header.js';
-import { DTYPE_BITS, isFloatDtype, upcastBfloat16, upcastFloat16 } from '#models/safetensors-dtype.js';
+import { upcastBfloat16, upcastFloat16 } from '#base/half-precision.js';
+import { DTYPE_BITS, isFloatDtype } from '#models/safetensors-dtype.js';
 
 export { SafetensorsError };
 export type { SafetensorsLimits, TensorEntry };

@@ -2,7 +2,8 @@
 import { LowrankError } from '#base/errors.js';
 import { valueAndGrads } from '#jit/differentiate.js';
 import { add, reshape, slice, type Tensor, tensor, zerosLike } from '#jit/ops.js';
-import type { Program, ProgramInputs, ProgramOutputs, ProgramSpec, WeightSpec } from '#jit/trace.js';
+import type { WeightSpec } from '#jit/graph.js';
+import type { Program, ProgramInputs, ProgramOutputs, ProgramSpec } from '#jit/trace.js';
 import { createLoraModel, type LoraModel } from '#lora/lora-model.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { frozenWeights } from '#models/frozen-weights.js';

@@ -6,9 +6,8 @@ import { makeBatch } from '#data/batch.js';
 import { bitsAt, streamKey, streamKeys } from '#jit/random.js';
 import { createLoraModel } from '#lora/lora-model.js';
 import { causalModel } from '#models/abilities.js';
-import { frozenWeights } from '#models/frozen-weights.js';
+import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
 import { openModelFolder } from '#models/model-folder.js';
-import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import type { Device } from '#runtime/device.js';
@@ -86,11 +85,8 @@ export async function runTinyTraining(
   const initial = { parameters, moment1: zeros(), moment2: zeros(), accumulator: zeros() };
   const { accumulate, optimizerStep } = programs;
   if ('backend' in on) {
-    const file = await readSafetensorsHeader(base.weightFiles[0]!.realPath);
-    const byOffset = new Map([...file.tensors.values()].map((entry) => [entry.offset, entry]));
-    const read = ({ offset }: { offset: number }) => readTensorF32(file, byOffset.get(offset)!);
     return train(
-      new EagerRunner({ accumulate, optimizerStep }, initial, read, on.backend),
+      new EagerRunner({ accumulate, optimizerStep }, initial, readFrozenWeight, on.backend),
       causalModel(base.tree).config.vocabSize,
       modules.length,
     );

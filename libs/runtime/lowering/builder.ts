@@ -1,6 +1,6 @@
 /** Builds an ONNX graph operator by operator; lowering rules write through it. */
-import type { Constant, DType, FrozenWeight } from '#jit/graph.js';
-import type { Device } from '#runtime/device.js';
+import type { ByteRange, Constant, DType } from '#jit/graph.js';
+import type { Capabilities } from '#runtime/capabilities.js';
 import type {
   ExternalTensor,
   InlineTensor,
@@ -10,13 +10,14 @@ import type {
   OnnxType,
   OnnxValue,
 } from '#runtime/onnx-graph.js';
+import type { WeightWriter } from '#runtime/weight-schemes/scheme.js';
 
 type Shape = readonly number[];
 
 /** An operator's left-out optional input. */
 const absent: OnnxValue = { name: '', shape: [], type: 'float32' };
 
-export class OnnxBuilder {
+export class OnnxBuilder implements WeightWriter {
   readonly inline: InlineTensor[] = [];
   readonly external: ExternalTensor[] = [];
   /** Names the kernel and module that operators are written for. */
@@ -26,10 +27,11 @@ export class OnnxBuilder {
   private count = 0;
   private readonly constants = new Map<string, OnnxValue>();
   private readonly memo = new Map<string, OnnxValue>();
-  private readonly upcast = new Map<string, OnnxValue>();
+  /** What besideUse has made outside of loops for use inside of them. */
+  private readonly outside = new Map<string, OnnxValue>();
   private readonly results = new Map<string, unknown>();
 
-  constructor(readonly device: Device) {}
+  constructor(readonly can: Capabilities) {}
 
   get finishedNodes(): readonly OnnxNode[] {
     return this.nodes;
@@ -160,35 +162,25 @@ export class OnnxBuilder {
     return this.emit('Expand', [this.constant(one, []), this.ints(shape)], shape);
   }
 
-  /** The stored form of a frozen weight, mapped from its file. */
-  stored({ name, shape, source }: FrozenWeight): OnnxValue {
+  mapped(name: string, shape: Shape, type: OnnxType, { file, offset, byteLength }: ByteRange): OnnxValue {
     const key = `weight ${name}`;
     const known = this.memo.get(key);
     if (known) return known;
-    const value: OnnxValue = { name, shape, type: source.storage };
-    const { file, offset, byteLength } = source;
+    const value: OnnxValue = { name, shape, type };
     this.external.push({ value, file, offset, byteLength });
     this.memo.set(key, value);
     return value;
   }
 
-  /**
-   * A frozen weight as float32. A half-precision weight is upcast next to each use and freed after it; inside a
-   * loop it is upcast once, outside.
-   */
-  weight(weight: FrozenWeight): OnnxValue {
-    const stored = this.stored(weight);
-    if (stored.type === 'float32') return stored;
-    const upcast = () =>
-      this.emit('Cast', [stored], stored.shape, { to: onnxTypeNumber.float32 }, { type: 'float32' });
-    if (this.list === this.nodes) return upcast();
-    const known = this.upcast.get(stored.name);
+  besideUse(key: string, make: () => OnnxValue): OnnxValue {
+    if (this.list === this.nodes) return make();
+    const known = this.outside.get(key);
     if (known) return known;
     const inner = this.list;
     this.list = this.nodes;
-    const value = upcast();
+    const value = make();
     this.list = inner;
-    this.upcast.set(stored.name, value);
+    this.outside.set(key, value);
     return value;
   }
 

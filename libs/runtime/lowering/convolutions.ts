@@ -28,7 +28,7 @@ const conv2d: Lowering = (call) => {
  */
 function mixesGroups({ builder, inputs }: LoweringCall, groups: number): boolean {
   const [O, perGroup] = inputs[1]!.shape as [number, number];
-  return builder.device === 'webgpu' && groups > 1 && perGroup === 1 && (O / groups) % 2 === 0;
+  return !builder.can.keepsSingleChannels && groups > 1 && perGroup === 1 && (O / groups) % 2 === 0;
 }
 
 const conv2dTranspose: Lowering = (call) => {

@@ -17,8 +17,7 @@ function normalized(builder: OnnxBuilder, x: OnnxValue, weight: OnnxValue, epsil
 
 /** 1 / sqrt(mean(x^2) + epsilon), [rows, 1]. */
 function reciprocalRoot(builder: OnnxBuilder, x: OnnxValue, weight: OnnxValue, epsilon: number): OnnxValue {
-  // The kernel for WebGPU leaves its second result unwritten.
-  if (builder.device !== 'webgpu') return normalized(builder, x, weight, epsilon).inverse;
+  if (builder.can.normGivesRoot) return normalized(builder, x, weight, epsilon).inverse;
   const squares = builder.reduceRows('ReduceMean', builder.binary('Mul', x, x));
   const root = builder.unary('Sqrt', builder.binary('Add', squares, builder.float(epsilon)));
   return builder.unary('Reciprocal', root);
@@ -44,7 +43,7 @@ const rmsNormGradient: Lowering = ({ builder, inputs, attributes }) => {
 };
 
 function silu(builder: OnnxBuilder, x: OnnxValue): OnnxValue {
-  if (builder.device !== 'webgpu') {
+  if (builder.can.hasFusedKernels) {
     return builder.emitMicrosoft('QuickGelu', [x], x.shape, { alpha: { float: 1 } });
   }
   return builder.binary('Mul', x, builder.unary('Sigmoid', x));
@@ -79,7 +78,7 @@ function geluHalf(builder: OnnxBuilder, core: OnnxValue): OnnxValue {
 }
 
 const gelu: Lowering = ({ builder, inputs: [x], attributes: { form } }) => {
-  if (builder.device !== 'webgpu') {
+  if (builder.can.hasFusedKernels) {
     return builder.emitMicrosoft(form === 'erf' ? 'Gelu' : 'FastGelu', [x!], x!.shape);
   }
   return builder.binary('Mul', x!, geluHalf(builder, geluCore(builder, x!, form)));

@@ -4,12 +4,10 @@ import type { OnnxBuilder } from '#runtime/lowering/builder.js';
 import { type Lowering, numbersOf, resultShape } from '#runtime/lowering/rule.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
 
-/** A WebGPU shader reaches a limited number of buffers at a time. */
-const joinedAtOnce = 8;
-
 /** Tensors end to end along an axis. */
 export function joined(builder: OnnxBuilder, parts: readonly OnnxValue[], axis: number): OnnxValue {
-  if (builder.device === 'webgpu' && parts.length > joinedAtOnce) {
+  const { joinedAtOnce } = builder.can;
+  if (parts.length > joinedAtOnce) {
     const groups = Array.from({ length: Math.ceil(parts.length / joinedAtOnce) }, (_, i) =>
       joined(builder, parts.slice(i * joinedAtOnce, (i + 1) * joinedAtOnce), axis),
     );
@@ -70,7 +68,7 @@ export const layoutRules = {
     const x = inputs[0]!;
     const axis = numbersOf(attributes, 'axis')[0] ?? 0;
     const sizes = splitSizes(x.shape[axis] ?? 0, attributes);
-    if (builder.device === 'webgpu') {
+    if (!builder.can.hasSplit) {
       const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0));
       return sizes.map((size, i) => builder.sliceAxis(x, axis, starts[i]!, starts[i]! + size));
     }

@@ -1,10 +1,12 @@
 /** From a traced graph to an ONNX model. */
 import { LowrankError } from '#base/errors.js';
 import type { Body, Graph, Node, Value } from '#jit/graph.js';
+import { capabilitiesOf } from '#runtime/capabilities.js';
 import type { Device } from '#runtime/device.js';
 import { OnnxBuilder } from '#runtime/lowering/builder.js';
 import { loweringTable } from '#runtime/lowering/table.js';
 import type { OnnxModel, OnnxValue } from '#runtime/onnx-graph.js';
+import { weightScheme } from '#runtime/weight-schemes/registry.js';
 
 /** A graph holds a kernel that the table does not know; a graph made by trace() never does. */
 export class UnknownLoweringError extends LowrankError {
@@ -31,7 +33,7 @@ class GraphLowering {
   private readonly values = new Map<Value, OnnxValue>();
 
   constructor(device: Device) {
-    this.builder = new OnnxBuilder(device);
+    this.builder = new OnnxBuilder(capabilitiesOf[device]);
   }
 
   bind(value: Value, onnx: OnnxValue): void {
@@ -40,7 +42,7 @@ class GraphLowering {
 
   valueOf(value: Value): OnnxValue {
     if (value.kind === 'constant') return this.builder.tracedConstant(value);
-    if (value.kind === 'weight') return this.builder.weight(value);
+    if (value.kind === 'weight') return weightScheme(value.source).operand(this.builder, value);
     const known = this.values.get(value);
     if (!known) throw new Error(`value ${value.id} is read before it is made`);
     return known;
@@ -59,7 +61,7 @@ class GraphLowering {
     // Rows are picked from a weight as it is stored and only those are upcast.
     const picksRows = node.kernel === 'GatherV2' && table?.kind === 'weight';
     const inputs = node.inputs.map((input, i) =>
-      picksRows && i === 0 ? this.builder.stored(table) : this.valueOf(input),
+      picksRows && i === 0 ? weightScheme(table.source).table(this.builder, table) : this.valueOf(input),
     );
     const result = rule({ builder: this.builder, inputs, attributes: node.attributes, node });
     const results = Array.isArray(result) ? (result as readonly OnnxValue[]) : [result as OnnxValue];

@@ -22,11 +22,11 @@ export function batchedProduct(
   const columns = b.shape.at(transposeB ? -2 : -1)!;
   const shape = [...a.shape.slice(0, -2), rows, columns];
   if (!transposeA && !transposeB && alpha === 1) return builder.emit('MatMul', [a, b], shape);
-  if (builder.device !== 'webgpu') {
+  if (builder.can.hasFusedKernels) {
     const attributes = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: alpha } };
     return builder.emitMicrosoft('FusedMatMul', [a, b], shape, attributes);
   }
-  // The WebGPU provider has no FusedMatMul; activations, unlike weights, may be transposed.
+  // Activations, unlike weights, may be transposed.
   const product = builder.emit(
     'MatMul',
     [swapped(builder, a, transposeA), swapped(builder, b, transposeB)],

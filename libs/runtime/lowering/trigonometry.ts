@@ -38,7 +38,7 @@ function alternating(first: number, count: number): number[] {
 }
 
 export function exactSin(builder: OnnxBuilder, x: OnnxValue): OnnxValue {
-  if (builder.device === 'cpu') return builder.unary('Sin', x);
+  if (builder.can.hasExactSine) return builder.unary('Sin', x);
   const { angle, sign } = reduce(builder, x);
   const square = builder.binary('Mul', angle, angle);
   const sine = builder.binary('Mul', angle, polynomial(builder, square, alternating(1, 7)));
@@ -46,7 +46,7 @@ export function exactSin(builder: OnnxBuilder, x: OnnxValue): OnnxValue {
 }
 
 export function exactCos(builder: OnnxBuilder, x: OnnxValue): OnnxValue {
-  if (builder.device === 'cpu') return builder.unary('Cos', x);
+  if (builder.can.hasExactSine) return builder.unary('Cos', x);
   const { angle, sign } = reduce(builder, x);
   const square = builder.binary('Mul', angle, angle);
   return builder.binary('Mul', polynomial(builder, square, alternating(0, 8)), sign);

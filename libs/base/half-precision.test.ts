@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { roundToBfloat16, roundToFloat16, upcastBfloat16, upcastFloat16 } from '#models/safetensors-dtype.js';
+import { roundToBfloat16, roundToFloat16, upcastBfloat16, upcastFloat16 } from '#base/half-precision.js';
 
 const everyHalf = Uint16Array.from({ length: 0x10000 }, (_, i) => i);
 const bitsOf = (values: Float32Array) => new Uint32Array(values.buffer);

@@ -1,0 +1,14 @@
+/** The ways in which frozen weights can be stored. */
+import { schemeOf, type WeightSource } from '#jit/graph.js';
+import { plainSchemes } from '#runtime/weight-schemes/plain.js';
+import type { WeightScheme } from '#runtime/weight-schemes/scheme.js';
+
+// A source finds its scheme by the scheme's name, so a scheme meets sources of its own kind only.
+const schemes = new Map(Object.values(plainSchemes).map((scheme) => [scheme.name, scheme as WeightScheme]));
+
+/** The scheme of a stored weight. */
+export function weightScheme(source: WeightSource): WeightScheme {
+  const scheme = schemes.get(schemeOf(source));
+  if (!scheme) throw new Error(`there is no scheme ${schemeOf(source)} of stored weights`);
+  return scheme;
+}
