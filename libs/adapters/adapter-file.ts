@@ -45,20 +45,23 @@ const otherTensors: readonly [pattern: RegExp, what: string][] = [
 ];
 
 /**
- * Weights of the base itself, which PEFT saves beside an update of the input embedding: that of the embedding and that
- * of the output embedding. Nobody has trained them.
+ * Tensors that an adapter does not need: weights of the base, which nobody has trained, and second copies.
+ *
+ * PEFT saves the weights of the input and the output embedding beside an update of the former. With `bias: all` it saves the
+ * biases of modules that are trained whole three times: as those of the module, and inside its wrapper.
  */
-function baseCopies(file: SafetensorsFile, isKnown: (local: string) => boolean): ReadonlySet<string> {
+function needlessTensors(file: SafetensorsFile, isKnown: (local: string) => boolean): ReadonlySet<string> {
   const keys = [...file.tensors.keys()];
-  if (!keys.some((key) => key.includes('.lora_embedding_'))) return new Set();
-  return new Set(
-    keys.filter((key) => {
-      const parts = partsOf(key);
-      return (
-        parts?.adapter === undefined && (parts?.local ?? '').endsWith('weight') && !isKnown(parts!.local)
-      );
-    }),
-  );
+  const adaptsEmbedding = keys.some((key) => key.includes('.lora_embedding_'));
+  const isBaseWeight = (key: string) => {
+    const { adapter, local = '' } = partsOf(key) ?? {};
+    return adapter === undefined && local.endsWith('weight') && !isKnown(local);
+  };
+  const isSecondCopy = (key: string) => {
+    const [, path, name] = /^(.+)\.(?:original_module|modules_to_save)\.(.+)$/.exec(key) ?? [];
+    return path !== undefined && file.tensors.has(`${path}.${name}`);
+  };
+  return new Set(keys.filter((key) => (adaptsEmbedding && isBaseWeight(key)) || isSecondCopy(key)));
 }
 
 /** DeepSpeed's ZeRO-3 keeps parameters in pieces; whoever saves without gathering them writes tensors of no size. */
@@ -112,8 +115,8 @@ export function layersOfFile(
   isKnown: (local: string) => boolean,
 ): FileLayers {
   refuseEmptyTensors(folder, file);
-  const copies = baseCopies(file, isKnown);
-  refuseOtherTensors(folder, file, (local, key) => copies.has(key) || isKnown(local));
+  const needless = needlessTensors(file, isKnown);
+  refuseOtherTensors(folder, file, (local, key) => needless.has(key) || isKnown(local));
   const layers = new Map<string, Map<string, TensorEntry>>();
   const unexpected: string[] = [];
   const adapters = new Set<string>();
@@ -123,7 +126,7 @@ export function layersOfFile(
       unexpected.push(name);
       continue;
     }
-    if (copies.has(name)) continue;
+    if (needless.has(name)) continue;
     if (parts.adapter !== undefined) adapters.add(parts.adapter);
     const layer = layers.get(parts.path) ?? new Map<string, TensorEntry>();
     layer.set(parts.local, entry);

@@ -92,6 +92,26 @@ test('factors in half precision are upcast', async () => {
   }
 });
 
+test('second copies of what is trained whole are left out, as PEFT saves them with bias "all"', async () => {
+  const head = 'base_model.model.lm_head';
+  const shape = [96, 32];
+  const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) => i);
+  const folder = await adapterOf(
+    (tensors) => {
+      tensors.set(`${head}.weight`, { data, shape });
+      for (const copy of ['modules_to_save', 'original_module']) {
+        tensors.set(`${head}.${copy}.weight`, { data: data.map((value) => -value), shape });
+      }
+    },
+    { modules_to_save: ['lm_head'] },
+  );
+  for (const options of [{}, { model: llama }]) {
+    const { modules } = await readAdapter(folder, options);
+    expect(modules.get('lm_head')!.numbers).toEqual({ weight: data });
+    expect([...modules.keys()].filter((path) => path.startsWith('lm_head'))).toEqual(['lm_head']);
+  }
+});
+
 describe('weights that contradict the configuration are refused with key and shapes', () => {
   test('a rank that the configuration does not give', async () => {
     const folder = await adapterOf(undefined, { rank_pattern: { v_proj: 2 } });

@@ -184,6 +184,35 @@ describe('the configuration of the adapter is concrete', () => {
   });
 });
 
+describe('modules_to_save names modules by how their paths end, as in PEFT', () => {
+  const wholeOf = (modules_to_save: string[]) =>
+    resolve({ target_modules: ['q_proj'], layers_to_transform: 0, modules_to_save })
+      .modules.filter(({ r }) => r === 0)
+      .map(({ path }) => path);
+
+  test('a whole last name names the modules that have it, and what is inside', () => {
+    expect(wholeOf(['lm_head'])).toEqual(['lm_head']);
+    expect(wholeOf(['layers.3.mlp'])).toEqual(
+      ['gate', 'up', 'down'].map((name) => `model.layers.3.mlp.${name}_proj`),
+    );
+  });
+
+  test('a name is also the end of a longer one', () => {
+    const whole = wholeOf(['norm']);
+    expect(whole).toHaveLength(25);
+    expect(whole).toEqual(expect.arrayContaining(['model.norm', 'model.layers.0.input_layernorm']));
+  });
+
+  test('a layer that would be trained whole and by factors is refused with the field', () => {
+    expect(() => resolve({ target_modules: ['q_proj'], modules_to_save: ['proj'] })).toThrow(
+      expect.objectContaining({
+        code: 'lora_config_invalid',
+        message: expect.stringMatching(/modules_to_save: .*layers\.0\.self_attn\.q_proj and 11 more/),
+      }),
+    );
+  });
+});
+
 test('names and patterns that match nothing are reported', () => {
   const { unmatched } = resolve({
     target_modules: ['q_proj', 'query'],

@@ -17,7 +17,7 @@ import { geometryOf, layerKind } from '#lora/layer-kinds/registry.js';
 import type { Variant } from '#lora/variants/variant.js';
 import { targetModule, variantOf } from '#lora/variants/registry.js';
 import type { AdapterTensor, TargetModule } from '#lora/target-module.js';
-import { isSaved, wholeTargets } from '#lora/variants/whole-weights.js';
+import { isLeftWhole, isSaved, wholeTargets } from '#lora/variants/whole-weights.js';
 import { safetensorsLayout } from '#models/safetensors-write.js';
 import { familyOf } from '#models/families/registry.js';
 import type { Model } from '#models/model.js';
@@ -68,8 +68,11 @@ export function resolveTargetModules(
   const paths = modules.map(({ path }) => path);
   const verdicts = judgePaths(asked, paths);
   // What is trained whole has no low-rank update besides, as in PEFT.
-  const targeted = new Set(paths.filter((path, i) => verdicts[i] === 'targeted' && !isSaved(asked, path)));
+  const targeted = new Set(
+    paths.filter((path, i) => verdicts[i] === 'targeted' && !isLeftWhole(asked, path)),
+  );
   if (targeted.size === 0) throw noTargetModules(asked, linears);
+  refuseTwice(asked, targeted);
 
   const chosen = inner.filter(({ path }) => targeted.has(path));
   if (chosen.length < targeted.size) {
@@ -120,6 +123,20 @@ export function resolveTargetModules(
       bias: config.bias === 'none' || all.some(({ tensors }) => tensors.some(isBias)) ? [] : [config.bias],
     },
   };
+}
+
+/** Throws LoraConfigError for layers that get a low-rank update and are trained whole. */
+function refuseTwice(config: LoraConfig, targeted: ReadonlySet<string>): void {
+  const twice = [...targeted].filter((path) => isSaved(config, path));
+  if (twice.length === 0) return;
+  const more = twice.length > 1 ? ` and ${twice.length - 1} more` : '';
+  throw new LoraConfigError([
+    {
+      field: 'modules_to_save',
+      problem: `${quote(config.modules_to_save)} names ${twice[0]}${more}, which target_modules names too (PEFT looks at how names end)`,
+      fix: 'give whole last names of modules, such as ["lm_head"]',
+    },
+  ]);
 }
 
 const isBias = ({ replaces }: AdapterTensor) => replaces?.endsWith('bias') ?? false;

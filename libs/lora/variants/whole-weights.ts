@@ -53,8 +53,19 @@ export function baseBias(path: string, size: number): AdapterTensor {
   };
 }
 
-/** Whether `modules_to_save` names a module, or one that it is inside of; adapters leave those alone. */
+/**
+ * Whether `modules_to_save` names a module, or one that it is inside of. A name is the end of a path and, as PEFT reads it,
+ * of a part of it: `norm` names `layers.0.input_layernorm` too.
+ */
 export function isSaved({ modules_to_save: names }: LoraConfig, path: string): boolean {
+  if (names === null) return false;
+  const parts = path.split('.');
+  const around = parts.map((_, i) => parts.slice(0, i + 1).join('.'));
+  return names.some((name) => around.some((outer) => outer.endsWith(name)));
+}
+
+/** Whether low-rank updates leave a module alone because `modules_to_save` has whole parts of its path. */
+export function isLeftWhole({ modules_to_save: names }: LoraConfig, path: string): boolean {
   return (names ?? []).some((name) => `.${path}.`.includes(`.${name}.`));
 }
 
