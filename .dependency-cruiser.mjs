@@ -3,6 +3,7 @@ const libs = [
   'base',
   'jit',
   'runtime',
+  'images',
   'data',
   'nn',
   'models',
@@ -22,6 +23,7 @@ const numerical = [
   'base',
   'jit',
   'runtime',
+  'images',
   'data',
   'nn',
   'models',
@@ -71,8 +73,8 @@ export default {
       from: { path: '^apps/api/', pathNot: '(preview-main|\\.test)\\.ts$' },
       to: {
         path:
-          '(node_modules/yauzl/|^libs/adapters/(read-adapter|open-members|adapter-digest)\\.ts$' +
-          '|^libs/data/dataset\\.ts$|^libs/models/safetensors\\.ts$)',
+          '(node_modules/(yauzl|sharp)/|^libs/adapters/(read-adapter|open-members|adapter-digest)\\.ts$' +
+          '|^libs/data/dataset\\.ts$|^libs/images/decode-image\\.ts$|^libs/models/safetensors\\.ts$)',
         dependencyTypesNot: ['type-only'],
       },
     },
@@ -108,6 +110,12 @@ export default {
       severity: 'error',
       from: { pathNot: '^(libs/runtime/|bench/|test/)' },
       to: { path: 'node_modules/onnxruntime-' },
+    },
+    {
+      name: 'one-door-to-the-decoder-of-images',
+      severity: 'error',
+      from: { pathNot: '^(libs/images/decode-image\\.ts$|tools/|test/)' },
+      to: { path: 'node_modules/(sharp|@img)/' },
     },
     {
       name: 'no-test-code-in-the-product',

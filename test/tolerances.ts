@@ -13,6 +13,11 @@ export const tolerances = {
   truncation: 1e-6,
   /** Logits of a merged model against those of its base with the adapter. */
   mergedLogits: 1e-5,
+  /**
+   * Values of pixels against those of transformers' processors: none of a pixel's 255 steps, which are 0.0078 apart for
+   * a deviation of 0.5, but the last bit where NumPy's sums differ.
+   */
+  pixelValues: 1e-6,
   /** Central differences in float32. */
   finiteDifferences: 2e-2,
 } as const;

@@ -79,6 +79,8 @@ const table = {
   output_exists: { ...caller, exit: exitCodes.conflict },
   output_not_empty: { ...caller, exit: exitCodes.conflict },
   archive_refused: caller,
+  image_invalid: caller,
+  image_too_large: { ...caller, status: 413 },
   object_too_large: { ...caller, status: 413 },
 
   // Jobs and tasks
