@@ -3,7 +3,7 @@ import type { Program, ProgramSpec } from '#jit/trace.js';
 import { InjectedControls } from '#lora/injected-controls.js';
 import { LoraInjectedConv2d } from '#lora/lora-injected-conv2d.js';
 import { LoraInjectedLinear } from '#lora/lora-injected-linear.js';
-import type { InjectedOptions } from '#lora/low-rank-branch.js';
+import type { InjectedOptions } from '#lora/injected-layer.js';
 import type { InjectedFactors } from '#lora/merge-injected.js';
 import { Conv2d, type Conv2dOptions } from '#nn/conv2d.js';
 import { Linear } from '#nn/layers.js';

@@ -1,6 +1,6 @@
 /** The base model's weights at the layers that adapters change, read in blocks of rows. */
 import { sizeOf } from '#base/shapes.js';
-import { addDeltaRows, transposedTerm } from '#adapters/merge-delta.js';
+import { addDeltaRows, transposedTerm } from '#lora/merge-delta.js';
 import { layerKind } from '#lora/layer-kinds/registry.js';
 import type { LoraFactors, TargetModule } from '#lora/target-module.js';
 import type { AdapterStart } from '#lora/variants/variant.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { adapterSource } from '#adapters/adapter.js';
 import { exportMerged } from '#adapters/export-merged.js';
-import { mergeDelta } from '#adapters/merge-delta.js';
+import { mergeDelta } from '#lora/merge-delta.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
 import { readFrozenWeight } from '#models/frozen-weights.js';
 import { factorsOf } from '#lora/variants/registry.js';

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { mergeDelta } from '#adapters/merge-delta.js';
+import { mergeDelta } from '#lora/merge-delta.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { factorsOf } from '#lora/variants/registry.js';
 import { openModelFolder } from '#models/model-folder.js';

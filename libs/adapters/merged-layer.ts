@@ -1,7 +1,7 @@
 /** What adapters make of the weights of one layer of their base model. */
 import { AdapterError } from '#adapters/adapter.js';
 import { adaptedNorms, type BaseModel, baseWeight } from '#adapters/base-layers.js';
-import { addDeltaRows, type DeltaTerm, type ScaledTerm, transposedTerm } from '#adapters/merge-delta.js';
+import { addDeltaRows, type DeltaTerm, type ScaledTerm, transposedTerm } from '#lora/merge-delta.js';
 import { sizeOf } from '#base/shapes.js';
 import type { ModuleNumbers, TargetModule } from '#lora/target-module.js';
 import { factorsOf, variantAt } from '#lora/variants/registry.js';

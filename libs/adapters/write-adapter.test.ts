@@ -75,6 +75,17 @@ test('targets that are not concrete are written as the paths that were trained',
   expect((await readAdapter(folder)).config.target_modules).toEqual([q]);
 });
 
+test('what PEFT has no field for is not written, since it would warn of it', async () => {
+  const folder = path.join(scratch, 'adapter');
+  await writeAdapter(folder, {
+    config: { ...config, lora_dropout: 0.1, lora_dropout_on: 'output' },
+    modules,
+  });
+  const written = await readFile(path.join(folder, 'adapter_config.json'), 'utf8');
+  expect(Object.keys(JSON.parse(written) as object)).not.toContain('lora_dropout_on');
+  expect((await readAdapter(folder)).config).toMatchObject({ lora_dropout: 0.1, lora_dropout_on: 'input' });
+});
+
 test('factors can be stored in half precision, with texts of our own in the header', async () => {
   const folder = path.join(scratch, 'adapter');
   await writeAdapter(folder, { config, modules, dtype: 'BF16', metadata: { base: 'sha256:0' } });

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { ADAPTER_FILES, AdapterError, checkFinite } from '#adapters/adapter.js';
 import type { AdapterModule } from '#adapters/adapter.js';
 import { type CardFacts, modelCard } from '#adapters/model-card.js';
-import type { LoraConfig } from '#lora/config.js';
+import { type LoraConfig, ownFields } from '#lora/config.js';
 import { isAllLinear, judgePaths, rankPaths } from '#lora/target-modules-match.js';
 import { writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
@@ -127,7 +127,8 @@ function sorted(names: string | string[]): string | string[] {
  * matches wins.
  */
 function configJson(config: LoraConfig): Record<string, unknown> {
-  const entries = Object.entries({ ...otherOptions, ...config });
+  const known = Object.entries(config).filter(([field]) => !ownFields.some((own) => own === field));
+  const entries = [...Object.entries(otherOptions), ...known];
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

@@ -1,6 +1,9 @@
 /** One Dense or Conv2D layer of a `tf.LayersModel` with a low-rank update beside it. */
 import { sizeOf } from '#base/shapes.js';
-import { bitsAt, normalAt, type StreamKey, streamKey, uniformAt } from '#jit/random.js';
+import { bitsAt, type StreamKey, streamKey } from '#jit/random.js';
+import { drawnFactors } from '#lora/layer-kinds/drawn-factors.js';
+import { addDeltaRows, transposed } from '#lora/merge-delta.js';
+import { seededNumbers } from '#lora/random-numbers.js';
 import type { LayerTarget } from '#layers-model/targets.js';
 import {
   type TensorFlow,
@@ -18,6 +21,8 @@ export interface InjectedLayerOptions {
   readonly init: boolean | 'gaussian';
   readonly seed: number;
 }
+
+const numbersOf = async (tensor: TfTensor) => Float32Array.from(await tensor.data());
 
 const linear: TfActivation = { apply: (x) => x, getClassName: () => 'linear' };
 
@@ -55,29 +60,24 @@ export class InjectedLayer {
     const downShape = [...kernelShape.slice(0, -1), r];
     const fanIn = sizeOf(kernelShape) / out;
     // By place and not by name: TensorFlow.js counts the names of layers up from model to model.
-    const keyOf = (name: string) => streamKey(options.seed, 0, `layer ${index} ${name}`);
-    const draw = (name: string, bound: number) => {
-      const key = keyOf(name);
-      return (_: unknown, i: number) =>
-        options.init === 'gaussian' && name === 'down'
-          ? normalAt(key, i) / r
-          : (2 * uniformAt(key, i) - 1) * bound;
-    };
-    const down = Float32Array.from({ length: fanIn * r }, draw('down', 1 / Math.sqrt(fanIn)));
-    const up = new Float32Array(r * out);
-    if (options.init === false) up.set(up.map((_, i) => draw('up', 1 / Math.sqrt(r))(_, i)));
-    this.down = this.variable(down, downShape);
-    this.up = this.variable(up, [r, out]);
-    this.dropoutKey = keyOf('dropout');
+    const site = `layer ${index}`;
+    const shapes = { A: [r, fanIn], B: [out, r] };
+    const { A, B } = drawnFactors(shapes, options.init, seededNumbers(options.seed), site);
+    this.down = this.variable(transposed(A, fanIn), downShape);
+    this.up = this.variable(transposed(B, r), [r, out]);
+    this.dropoutKey = streamKey(options.seed, 0, `${site} dropout`);
     const base = layer.call.bind(layer);
     this.restore = replaceCall(layer, (inputs, options) => this.call(base, inputs, options));
   }
 
-  /** scale * down up in the kernel's shape. */
-  delta(): TfTensor {
-    const { tf, target, down, up } = this;
-    const product = tf.matMul(tf.reshape(down, [-1, target.r]), up);
-    return tf.mul(tf.reshape(product, [...target.kernelShape]), this.scale);
+  /** The kernel [..., in, out] with the update folded in, as new numbers in its own order. */
+  async mergedKernel(): Promise<Float32Array> {
+    const { target, scale } = this;
+    const { layer, kernelShape, r } = target;
+    const [kernel, down, up] = await Promise.all([layer.getWeights()[0]!, this.down, this.up].map(numbersOf));
+    // Each row of the kernel is of one input, as in a transposed weight.
+    addDeltaRows(kernel!, 0, [{ A: up!, B: down!, r, scale }], kernelShape.at(-1)!);
+    return kernel!;
   }
 
   dispose(): void {

@@ -1,7 +1,7 @@
 /** Folds an adapter into the kernels of its `tf.LayersModel`. */
 import { LowrankError } from '#base/errors.js';
 import type { InjectedLora } from '#layers-model/inject.js';
-import { type TfLayersModel, type TfTensor, tidy } from '#layers-model/tensorflow.js';
+import type { TfLayersModel, TfTensor } from '#layers-model/tensorflow.js';
 
 /**
  * Adds the update to every kernel, as strong as it is set, takes the adapter off and returns the model: a plain one
@@ -14,11 +14,12 @@ export async function mergeLora<M extends TfLayersModel>(lora: InjectedLora<M>):
   const merged: TfTensor[] = [];
   try {
     for (const layer of layers) {
-      const { path, layer: base } = layer.target;
-      const kernel = tidy(tf, () => tf.add(base.getWeights()[0]!, layer.delta()));
-      merged.push(kernel);
-      const numbers = await kernel.data();
-      if (Array.prototype.every.call(numbers, Number.isFinite)) continue;
+      const { path } = layer.target;
+      const numbers = await layer.mergedKernel();
+      if (numbers.every(Number.isFinite)) {
+        merged.push(tf.tensor(numbers, [...layer.target.kernelShape], 'float32'));
+        continue;
+      }
       throw new LowrankError(
         'delta_not_finite',
         `the update of ${path} holds NaN or infinity; merging it would corrupt the weight`,

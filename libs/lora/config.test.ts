@@ -21,6 +21,7 @@ test('nothing written means the defaults of PEFT', () => {
     r: 8,
     lora_alpha: 8,
     lora_dropout: 0,
+    lora_dropout_on: 'input',
     target_modules: null,
     exclude_modules: null,
     layers_to_transform: null,
@@ -50,7 +51,7 @@ describe('every adapter_config.json that PEFT wrote is read', () => {
     const json = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
     const { config, ignored } = readLoraConfig(json);
     expect(ignored).toEqual([]);
-    expect(json).toMatchObject(config);
+    expect({ lora_dropout_on: 'input', ...json }).toMatchObject(config);
   });
 });
 
@@ -91,6 +92,9 @@ describe('contradictions are refused as in PEFT', () => {
     [{ target_modules: ['q_proj'], layers_pattern: ['layers'] }, 'layers_pattern'],
     [{ use_dora: true, lora_bias: true }, 'lora_bias'],
     [{ lora_bias: true, init_lora_weights: 'gaussian' }, 'lora_bias'],
+    [{ lora_dropout_on: 'output' }, 'lora_dropout_on'],
+    [{ lora_dropout_on: 'output', lora_dropout: 0.1, use_dora: true }, 'lora_dropout_on'],
+    [{ lora_dropout_on: 'output', lora_dropout: 0.1, lora_bias: true }, 'lora_dropout_on'],
   ])('%j', (input, field) => {
     expect(() => parseLoraConfig(input)).toThrow(LoraConfigError);
     expect(() => parseLoraConfig(input)).toThrow(new RegExp(`${field}: `));

@@ -34,6 +34,7 @@ const fixes = {
   r: 'give a whole number of 1 or more; 8 is usual',
   lora_alpha: 'give a number above 0; twice r is usual',
   lora_dropout: 'give a number from 0 up to but not 1',
+  lora_dropout_on: 'give "input" or "output"',
   target_modules:
     'give a list of module names such as ["q_proj", "v_proj"], one regular expression, or "all-linear"',
   exclude_modules: 'give a list of module names or one regular expression',
@@ -115,6 +116,8 @@ const fields = {
   r: rank.default(8),
   lora_alpha: alpha.default(8),
   lora_dropout: z.number().min(0).lt(1).default(0),
+  // Not of PEFT, where it is always the input.
+  lora_dropout_on: z.enum(['input', 'output']).default('input'),
   target_modules: z
     .union([expression.min(1), boundedArray(name, { min: 1, max: maxNames })])
     .nullable()
@@ -186,7 +189,7 @@ const rule = (path: string, problem: string, fix: string) => ({
 });
 
 /**
- * PEFT's LoraConfig with its defaults, for job input: an unknown field is an error, and an option of PEFT that is not done
+ * PEFT's LoraConfig with its defaults, and `lora_dropout_on`, for job input: an unknown field is an error, and an option of PEFT that is not done
  * here is one unless it is set to its default. Field names and meanings are those of PEFT 0.21.
  *
  * `parseLoraConfig` wraps it in typed errors; use the schema itself where zod's own issues are wanted.
@@ -222,6 +225,14 @@ export const loraConfigSchema = z
     rule('lora_bias', 'cannot be used with use_dora', 'set one of them to false'),
   )
   .refine(
+    ({ lora_dropout_on: on, lora_dropout: rate }) => on !== 'output' || rate !== 0,
+    rule('lora_dropout_on', 'has no effect without lora_dropout', 'give lora_dropout too, or neither'),
+  )
+  .refine(
+    ({ lora_dropout_on: on, use_dora, lora_bias }) => on !== 'output' || !(use_dora || lora_bias),
+    rule('lora_dropout_on', 'cannot be "output" with use_dora or lora_bias', 'leave one of them out'),
+  )
+  .refine(
     ({ lora_bias, init_lora_weights: init }) => !lora_bias || typeof init === 'boolean',
     rule('lora_bias', 'needs init_lora_weights true or false', 'leave init_lora_weights out'),
   )
@@ -229,6 +240,9 @@ export const loraConfigSchema = z
     const supported = Object.keys(fields) as (keyof typeof fields)[];
     return Object.fromEntries(supported.map((field) => [field, config[field]])) as unknown as LoraConfig;
   });
+
+/** Fields that say how to train and that PEFT does not have: its files are written without them. */
+export const ownFields: readonly (keyof LoraConfig)[] = ['lora_dropout_on'];
 
 /** A LoRA configuration: PEFT's fields as far as they are done here, every default filled in. */
 export type LoraConfig = { readonly [F in keyof typeof fields]: z.output<(typeof fields)[F]> };

@@ -1,21 +1,27 @@
 /** Scales and selectors of injected layers: what a run reads beside its data, so that they change without compiling. */
 import { LowrankError } from '#base/errors.js';
 import type { TensorSpec } from '#jit/graph.js';
-import { LowRankBranch } from '#lora/low-rank-branch.js';
+import { LoraInjectedConv2d } from '#lora/lora-injected-conv2d.js';
+import { LoraInjectedLinear } from '#lora/lora-injected-linear.js';
 import type { Module } from '#nn/module.js';
 
+type InjectedLayer = LoraInjectedLinear | LoraInjectedConv2d;
+
+const isInjected = (module: Module): module is InjectedLayer =>
+  module instanceof LoraInjectedLinear || module instanceof LoraInjectedConv2d;
+
 export class InjectedControls {
-  private readonly branches: ReadonlyMap<string, LowRankBranch>;
+  private readonly layers: ReadonlyMap<string, InjectedLayer>;
   private readonly scales: Record<string, number> = {};
   private readonly selectors: Record<string, Float32Array> = {};
 
   /** Finds the injected layers of a tree; every scale starts as 1, every selector as the identity. */
   constructor(root: Module) {
-    const found = [...root.modules()].filter((module) => module instanceof LowRankBranch);
-    this.branches = new Map(found.map((branch) => [branch.path, branch]));
-    for (const { scale, selector, r } of found) {
-      this.scales[scale.name] = 1;
-      if (selector) this.selectors[selector.name] = new Float32Array(r).fill(1);
+    const found = [...root.modules()].filter(isInjected);
+    this.layers = new Map(found.map((layer) => [layer.path, layer]));
+    for (const { part } of found) {
+      this.scales[part.scaleInput!.name] = 1;
+      if (part.selector) this.selectors[part.selector.name] = new Float32Array(part.r).fill(1);
     }
   }
 
@@ -38,8 +44,8 @@ export class InjectedControls {
 
   /** Sets the scale of one layer, or of all. Throws `module_not_found`. */
   setScale(scale: number, path?: string): void {
-    const branches = path === undefined ? [...this.branches.values()] : [this.branchAt(path)];
-    for (const branch of branches) this.scales[branch.scale.name] = scale;
+    const layers = path === undefined ? [...this.layers.values()] : [this.layerAt(path)];
+    for (const { part } of layers) this.scales[part.scaleInput!.name] = scale;
   }
 
   /**
@@ -48,7 +54,7 @@ export class InjectedControls {
    * Throws `module_not_found`, `selector_fixed` for a layer that was made without one, `selector_size`.
    */
   setSelector(path: string, diagonal?: Float32Array): void {
-    const { selector, r } = this.branchAt(path);
+    const { selector, r } = this.layerAt(path).part;
     if (!selector) {
       throw new LowrankError(
         'selector_fixed',
@@ -65,9 +71,9 @@ export class InjectedControls {
     this.selectors[selector.name] = numbers.slice();
   }
 
-  private branchAt(path: string): LowRankBranch {
-    const branch = this.branches.get(path);
-    if (branch) return branch;
+  private layerAt(path: string): InjectedLayer {
+    const layer = this.layers.get(path);
+    if (layer) return layer;
     throw new LowrankError('module_not_found', `there is no injected layer at ${path}`);
   }
 }

@@ -1,7 +1,7 @@
 /** The numbers that the factors of an injected layer start from. */
-import { sizeOf } from '#base/shapes.js';
-import { normalAt, streamKey, uniformAt } from '#jit/random.js';
+import { drawnFactors } from '#lora/layer-kinds/drawn-factors.js';
 import type { DeltaGeometry, InjectedFactors } from '#lora/merge-injected.js';
+import { seededNumbers } from '#lora/random-numbers.js';
 
 /**
  * 'normal' draws down with standard deviation 1/r, as github.com/cloneofsimo/lora does; 'kaiming' uniformly in
@@ -15,12 +15,7 @@ export function initialFactors(
   init: DownInit,
   seed: number,
 ): Pick<InjectedFactors, 'down' | 'up'> {
-  const key = streamKey(seed, 0, `${path}.lora_down`);
-  const fanIn = (inSize / groups) * sizeOf(kernel);
-  const draw = (i: number) =>
-    init === 'normal' ? normalAt(key, i) / r : (2 * uniformAt(key, i) - 1) / Math.sqrt(fanIn);
-  return {
-    down: Float32Array.from({ length: r * fanIn }, (_, i) => draw(i)),
-    up: new Float32Array((outSize * r) / upGroups),
-  };
+  const shapes = { A: [r, inSize / groups, ...kernel], B: [outSize, r / upGroups] };
+  const { A, B } = drawnFactors(shapes, init === 'normal' ? 'gaussian' : true, seededNumbers(seed), path);
+  return { down: A, up: B };
 }

@@ -7,7 +7,7 @@ import { injectLayers } from '#lora/inject-layers.js';
 import { InjectedControls } from '#lora/injected-controls.js';
 import { initialFactors } from '#lora/injected-factors.js';
 import { LoraInjectedConv2d } from '#lora/lora-injected-conv2d.js';
-import type { BranchDropout } from '#lora/low-rank-branch.js';
+import type { BranchDropout } from '#lora/injected-layer.js';
 import { Conv2d } from '#nn/conv2d.js';
 import { Embedding, Linear } from '#nn/layers.js';
 import { Module } from '#nn/module.js';
@@ -86,7 +86,7 @@ describe('a rank', () => {
           message: expect.stringContaining('use r of at most 6') as string,
         }),
       );
-      expect(inject(bases[of](), { r: 6 }).branch.r).toBe(6);
+      expect(inject(bases[of](), { r: 6 }).part.r).toBe(6);
     }
   });
 
@@ -121,7 +121,7 @@ test('layers are put into a tree by their paths, and what cannot be one is named
   const net = new Net('net');
   const layers = injectLayers(net, { 'net.conv': { r: 2 }, 'net.fc': { r: 3 } });
   expect(layers).toEqual([net.conv.module, net.fc.module]);
-  expect(layers.map(({ branch }) => branch.r)).toEqual([2, 3]);
+  expect(layers.map(({ part }) => part.r)).toEqual([2, 3]);
   expect(() => injectLayers(net, { 'net.table': { r: 1 } })).toThrow(UnsupportedError);
   expect(() => injectLayers(net, { 'net.fd': { r: 1 } })).toThrow(
     expect.objectContaining({ code: 'module_not_found' }),

@@ -25,6 +25,11 @@ export interface LayerRun {
   readonly adapter?: AdapterSwitch;
   /** Default 'identity'. */
   readonly selector?: Selector;
+  /**
+   * The target's own is the default. From 'input' it is a number given with every run instead, and with 0 the layer gives
+   * its base's bits.
+   */
+  readonly scaleFrom?: 'target' | 'input';
 }
 
 /** x with a share of it set to zero while the layer trains; x itself where nothing is dropped. */

@@ -1,16 +1,14 @@
 /** The convolutional layer of github.com/cloneofsimo/lora (`LoraInjectedConv2d`). */
-import { LowrankError } from '#base/errors.js';
-import type { ConvAttributes, Pair } from '#jit/ops/conv-geometry.js';
-import type { Tensor } from '#jit/ops.js';
-import { checkRank, type InjectedOptions, LowRankBranch } from '#lora/low-rank-branch.js';
+import { injectedForward, type InjectedOptions, injectedRun, injectedTarget } from '#lora/injected-layer.js';
+import { conv2dKind, LoraConv2d } from '#lora/layer-kinds/conv2d.js';
 import type { DeltaGeometry } from '#lora/merge-injected.js';
-import { Conv2d, ImageMap } from '#nn/conv2d.js';
-import type { Parameter } from '#nn/module.js';
+import { checkGroups } from '#lora/rank-limits.js';
+import type { ImageMap } from '#nn/conv2d.js';
 
 export interface InjectedConv2dOptions extends InjectedOptions {
   /**
    * Groups of the up convolution: 1 as in cloneofsimo's layer, where the update may mix the groups of the base; the
-   * base's number as in PEFT's, where it never does and so always merges.
+   * base's number for an update that never does and so always merges.
    */
   readonly upGroups?: number;
 }
@@ -21,73 +19,33 @@ export interface InjectedConv2dOptions extends InjectedOptions {
  *
  * Throws `rank_too_large` for r > min(in, out), `rank_not_divisible` for an r that the groups cannot share.
  */
-export class LoraInjectedConv2d extends ImageMap {
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly kernelSize: Pair;
-  readonly window: ConvAttributes;
-  readonly weight: Parameter;
-  readonly bias: Parameter | undefined;
-  readonly branch: LowRankBranch;
+export class LoraInjectedConv2d extends LoraConv2d {
   private readonly upGroups: number;
 
-  constructor(
-    readonly base: ImageMap,
-    options: InjectedConv2dOptions,
-  ) {
-    super(base.path);
+  constructor(base: ImageMap, options: InjectedConv2dOptions) {
     const { path, inChannels, outChannels, kernelSize, window } = base;
     const { r, upGroups = 1 } = options;
-    const { strides, pads, dilations, groups } = window;
-    checkRank(path, r, inChannels, outChannels);
-    for (const number of [groups, upGroups]) {
-      if (r % number === 0) continue;
-      throw new LowrankError(
-        'rank_not_divisible',
-        `the rank ${r} cannot be cut into the ${number} groups of the convolution at ${path}: use a multiple of ${number}`,
-        { details: { module: path, r, groups: number } },
-      );
-    }
-    this.inChannels = inChannels;
-    this.outChannels = outChannels;
-    this.kernelSize = kernelSize;
-    this.window = window;
+    const shapes = {
+      A: [r, inChannels / window.groups, ...kernelSize],
+      B: [outChannels, r / upGroups, 1, 1],
+    };
+    const target = injectedTarget(path, conv2dKind.geometryOf(base)!, options, shapes);
+    for (const groups of [window.groups, upGroups]) checkGroups(target, groups);
+    super(base, target, injectedRun(options), injectedForward(options));
     this.upGroups = upGroups;
-    const down = new Conv2d(this.join('lora_down'), inChannels, r, {
-      kernelSize,
-      stride: strides,
-      padding: [pads[0], pads[1]],
-      dilation: dilations,
-      groups,
-      bias: false,
-    });
-    const up = new Conv2d(this.join('lora_up'), r, outChannels, {
-      kernelSize: 1,
-      groups: upGroups,
-      bias: false,
-    });
-    this.weight = base.weight;
-    this.bias = base.bias;
-    // The base keeps its own path, so its weight keeps its name.
-    this.child('base', () => base);
-    this.branch = this.child('branch', () => new LowRankBranch(path, options, down, up)).module;
   }
 
   /** The sizes that its update has as a weight. */
   get geometry(): DeltaGeometry {
-    const { path, inChannels, outChannels, branch, kernelSize, window, upGroups } = this;
+    const { path, inChannels, outChannels, part, kernelSize, window, upGroups } = this;
     return {
       path,
       inSize: inChannels,
       outSize: outChannels,
-      r: branch.r,
+      r: part.r,
       kernel: kernelSize,
       groups: window.groups,
       upGroups,
     };
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.branch.addTo(this.base.forward(x), x);
   }
 }

@@ -1,6 +1,7 @@
 /** The update of an injected layer as a weight: folded into the base's, and taken out again; plain numbers, no tensors. */
 import { LowrankError } from '#base/errors.js';
 import type { Pair } from '#jit/ops/conv-geometry.js';
+import { addDeltaRows, type DeltaTerm } from '#lora/merge-delta.js';
 
 /** Sizes of an injected layer; a linear one is a convolution with a 1 x 1 kernel. */
 export interface DeltaGeometry {
@@ -24,51 +25,67 @@ export interface InjectedFactors {
   readonly scale: number;
 }
 
-/** The part of a row of the update that comes from one group of the input: in / groups * kh * kw numbers. */
-function rowOfGroup(factors: InjectedFactors, geometry: DeltaGeometry, o: number, group: number) {
+/**
+ * What reads one group of the input, as a term for the columns that belong to it: A [r / groups, in / groups * kh * kw],
+ * B [out, r / groups].
+ */
+function groupTerm(factors: InjectedFactors, geometry: DeltaGeometry, group: number): DeltaTerm {
   const { down, up, selector, scale } = factors;
-  const { outSize, inSize, r, kernel, groups, upGroups } = geometry;
-  const size = (inSize / groups) * kernel[0] * kernel[1];
-  const row = new Float64Array(size);
-  const upRank = r / upGroups;
-  // Of the channels between the factors, up reads those of its group, and down makes those of this group of the input.
-  const read = Math.floor((o * upGroups) / outSize) * upRank;
-  const first = Math.max(read, (group * r) / groups);
-  const end = Math.min(read + upRank, ((group + 1) * r) / groups);
-  for (let c = first; c < end; c++) {
-    const factor = scale * up[o * upRank + c - read]! * (selector?.[c] ?? 1);
-    for (let i = 0; i < size; i++) row[i] = row[i]! + factor * down[c * size + i]!;
+  const { outSize, r: all, groups, upGroups } = geometry;
+  const r = all / groups;
+  const upRank = all / upGroups;
+  const B = Float32Array.from({ length: outSize * r }, (_, i) => {
+    const [o, c] = [Math.floor(i / r), group * r + (i % r)];
+    // Of the channels between the factors, up reads those of its own group.
+    const at = c - Math.floor((o * upGroups) / outSize) * upRank;
+    return at >= 0 && at < upRank ? up[o * upRank + at]! * (selector?.[c] ?? 1) : 0;
+  });
+  const size = down.length / groups;
+  return { A: down.subarray(group * size, (group + 1) * size), B, r, scale };
+}
+
+/** in / groups * kh * kw: numbers of a row of the grouped weight. */
+const groupRow = ({ inSize, kernel, groups }: DeltaGeometry): number =>
+  (inSize / groups) * kernel[0] * kernel[1];
+
+/** W [out, in, kh, kw] of a convolution with groups = 1 plus the update, in new memory. */
+function mergeUngrouped(W: Float32Array, factors: InjectedFactors, geometry: DeltaGeometry): Float32Array {
+  const { outSize, groups } = geometry;
+  const size = groupRow(geometry);
+  const merged = W.slice();
+  for (let group = 0; group < groups; group++) {
+    const term = groupTerm(factors, geometry, group);
+    for (let o = 0; o < outSize; o++) {
+      const at = (o * groups + group) * size;
+      addDeltaRows(merged.subarray(at, at + size), o, [term], size);
+    }
   }
-  return row;
+  return merged;
+}
+
+/** W [out, in / groups, kh, kw] plus the update, in new memory. Throws `delta_mixes_groups`. */
+function mergeGrouped(W: Float32Array, factors: InjectedFactors, geometry: DeltaGeometry): Float32Array {
+  const { outSize, groups } = geometry;
+  const size = groupRow(geometry);
+  const terms = Array.from({ length: groups }, (_, group) => groupTerm(factors, geometry, group));
+  const merged = W.slice();
+  for (let o = 0; o < outSize; o++) {
+    const own = Math.floor((o * groups) / outSize);
+    addDeltaRows(merged.subarray(o * size, (o + 1) * size), o, [terms[own]!], size);
+    for (const [group, term] of terms.entries()) {
+      if (group === own) continue;
+      const change = new Float32Array(size);
+      addDeltaRows(change, o, [term], size);
+      if (change.some((value) => value !== 0)) throw mixesGroups(geometry, o, own, group);
+    }
+  }
+  return merged;
 }
 
 /** The update of a layer in the form that any update has, [out, in, kh, kw] as for groups = 1. */
 export function deltaWeight(factors: InjectedFactors, geometry: DeltaGeometry): Float32Array {
-  const { outSize, inSize, kernel, groups } = geometry;
-  const rowSize = inSize * kernel[0] * kernel[1];
-  const delta = new Float32Array(outSize * rowSize);
-  for (let o = 0; o < outSize; o++) {
-    for (let group = 0; group < groups; group++) {
-      delta.set(rowOfGroup(factors, geometry, o, group), o * rowSize + (group * rowSize) / groups);
-    }
-  }
-  return delta;
-}
-
-/** The update as a weight of the base's own shape [out, in / groups, kh, kw]. Throws `delta_mixes_groups`. */
-function groupedDelta(factors: InjectedFactors, geometry: DeltaGeometry): Float32Array {
-  const { outSize, inSize, kernel, groups } = geometry;
-  const rowSize = (inSize / groups) * kernel[0] * kernel[1];
-  const delta = new Float32Array(outSize * rowSize);
-  for (let o = 0; o < outSize; o++) {
-    const own = Math.floor((o * groups) / outSize);
-    for (let group = 0; group < groups; group++) {
-      const row = rowOfGroup(factors, geometry, o, group);
-      if (group === own) delta.set(row, o * rowSize);
-      else if (row.some((value) => Math.fround(value) !== 0)) throw mixesGroups(geometry, o, own, group);
-    }
-  }
-  return delta;
+  const { outSize, groups } = geometry;
+  return mergeUngrouped(new Float32Array(outSize * groups * groupRow(geometry)), factors, geometry);
 }
 
 function mixesGroups({ path, groups }: DeltaGeometry, o: number, own: number, other: number): LowrankError {
@@ -93,8 +110,9 @@ function checkFinite({ down, up, selector, scale }: InjectedFactors, { path }: D
 }
 
 /** A grouped weight [out, in / groups, kh, kw] as the same map for groups = 1, [out, in, kh, kw]. */
-function ungrouped(W: Float32Array, { outSize, inSize, kernel, groups }: DeltaGeometry): Float32Array {
-  const rowSize = (inSize / groups) * kernel[0] * kernel[1];
+function ungrouped(W: Float32Array, geometry: DeltaGeometry): Float32Array {
+  const { outSize, groups } = geometry;
+  const rowSize = groupRow(geometry);
   const full = new Float32Array(W.length * groups);
   for (let o = 0; o < outSize; o++) {
     const own = Math.floor((o * groups) / outSize);
@@ -116,9 +134,9 @@ export function mergeWeight(
   { ungroup = false }: { readonly ungroup?: boolean } = {},
 ): Float32Array {
   checkFinite(factors, geometry);
-  const base = ungroup ? ungrouped(W, geometry) : W;
-  const delta = ungroup ? deltaWeight(factors, geometry) : groupedDelta(factors, geometry);
-  return base.map((value, i) => value + delta[i]!);
+  return ungroup
+    ? mergeUngrouped(ungrouped(W, geometry), factors, geometry)
+    : mergeGrouped(W, factors, geometry);
 }
 
 /**
@@ -130,6 +148,5 @@ export function unmergeWeight(
   factors: InjectedFactors,
   geometry: DeltaGeometry,
 ): Float32Array {
-  const delta = groupedDelta(factors, geometry);
-  return merged.map((value, i) => value - delta[i]!);
+  return mergeGrouped(merged, { ...factors, scale: -factors.scale }, geometry);
 }

@@ -13,6 +13,7 @@ import {
 } from '#lora/target-modules-match.js';
 import { plainModules } from '#lora/inits/plain-lora.js';
 import { isSubtracted, requireInit } from '#lora/inits/registry.js';
+import { checkGroups, checkRanks } from '#lora/rank-limits.js';
 import { geometryOf, layerKind } from '#lora/layer-kinds/registry.js';
 import type { Variant } from '#lora/variants/variant.js';
 import { targetModule, variantOf } from '#lora/variants/registry.js';
@@ -236,33 +237,11 @@ function unsupportedTargets(model: Model, modules: readonly Module[]): Unsupport
 /** Throws for layers on which the variant, or LoRA itself, is not done. */
 function refuseLayers(variant: Variant, layers: readonly Module[], targets: readonly TargetModule[]): void {
   for (const [i, target] of targets.entries()) {
-    const { path, r, groups = 1 } = target;
+    const { path, groups = 1 } = target;
     const reason = variant.refusal?.(target) ?? layerKind(target).refusal?.(layers[i]!);
     if (reason !== undefined) throw new UnsupportedError(`LoRA on ${path}: ${reason}`, { module: path });
-    if (r % groups === 0) continue;
-    throw new LowrankError(
-      'rank_not_divisible',
-      `the rank ${r} cannot be cut into the ${groups} groups of the convolution at ${path}: use a multiple of ${groups}`,
-      { details: { module: path, r, groups } },
-    );
+    checkGroups(target, groups);
   }
-}
-
-function checkRanks(modules: readonly TargetModule[]): void {
-  const tooSmall = modules.filter(({ r, inFeatures, outFeatures }) => r > Math.min(inFeatures, outFeatures));
-  if (tooSmall.length === 0) return;
-  const shown = tooSmall
-    .slice(0, 5)
-    .map(({ path, r, inFeatures, outFeatures }) => `${path} [${outFeatures}, ${inFeatures}] with r ${r}`);
-  const more = tooSmall.length > 5 ? ` and ${tooSmall.length - 5} more` : '';
-  const largest = Math.min(
-    ...tooSmall.map(({ inFeatures, outFeatures }) => Math.min(inFeatures, outFeatures)),
-  );
-  throw new LowrankError(
-    'rank_too_large',
-    `the rank exceeds the smaller side of the layer at ${shown.join(', ')}${more}: use r of at most ${largest} there`,
-    { details: { modules: tooSmall.map(({ path }) => path), largest } },
-  );
 }
 
 function adapterBytes(modules: readonly TargetModule[]): number {

@@ -5,7 +5,7 @@ import { initialFactors } from '#lora/inits/registry.js';
 import { seededNumbers } from '#lora/random-numbers.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { openModelFolder } from '#models/model-folder.js';
-import { mergeDelta } from '#adapters/merge-delta.js';
+import { mergeDelta } from '#lora/merge-delta.js';
 import { startOn } from '#adapters/base-layers.js';
 import { absoluteError, tolerances } from '../tolerances.js';
 import { ErrorMeter, type GoldenResult, readJson, readTensors } from './golden-case.js';

@@ -75,7 +75,8 @@ ${table(
   variants.map(variantRow),
 )}
 
-Each is trained by every method, merged, and exported. Convolutions of several groups have LoRA alone, which is not composed.
+Each is trained by every method, merged, and exported. Convolutions of several groups have no DoRA, and what they are given is
+neither merged nor composed.
 
 ## Methods
 

@@ -1,17 +1,16 @@
 /**
- * Convolutions in PEFT's form: A [r, in, kh, kw] goes through the window of the base over all channels, B is
- * [out, r / groups, 1, 1] and has the groups of the base.
+ * Convolutions: A goes through the window of the base, B sees one place at a time. In PEFT's form A is [r, in, kh, kw], over
+ * all channels, and B [out, r / groups, 1, 1] with the groups of the base; each has the groups that its shape says.
  */
-import { sizeOf } from '#base/shapes.js';
 import type { ConvAttributes } from '#jit/ops/conv-geometry.js';
 import { conv2d } from '#jit/ops/conv2d.js';
 import { linear } from '#jit/ops/linear.js';
 import { reshape, square, sum, type Tensor } from '#jit/ops.js';
+import { drawnFactors, factorShapes } from '#lora/layer-kinds/drawn-factors.js';
 import type { AdaptedForward, AdaptedLayer, LayerKind } from '#lora/layer-kinds/layer-kind.js';
 import { outputNorms } from '#lora/layer-kinds/output-norms.js';
 import { TrainedPart } from '#lora/layer-kinds/trained-part.js';
 import type { LayerRun } from '#lora/layer-run.js';
-import { normalNumbers, uniformNumbers } from '#lora/random-numbers.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { ImageMap } from '#nn/conv2d.js';
 import type { Parameter } from '#nn/module.js';
@@ -29,25 +28,25 @@ export class LoraConv2d extends ImageMap implements AdaptedLayer {
   readonly part: TrainedPart;
 
   constructor(
-    readonly inner: ImageMap,
+    readonly base: ImageMap,
     target: TargetModule,
     run: LayerRun,
     private readonly adapted: AdaptedForward,
   ) {
-    super(inner.path);
-    this.inChannels = inner.inChannels;
-    this.outChannels = inner.outChannels;
-    this.kernelSize = inner.kernelSize;
-    this.window = inner.window;
-    this.weight = inner.weight;
-    this.bias = inner.bias;
+    super(base.path);
+    this.inChannels = base.inChannels;
+    this.outChannels = base.outChannels;
+    this.kernelSize = base.kernelSize;
+    this.window = base.window;
+    this.weight = base.weight;
+    this.bias = base.bias;
     this.part = new TrainedPart(target, run, (name, shape) => this.parameter(name, shape));
     // The base keeps its own path, so its weight keeps its name.
-    this.child('', () => inner);
+    this.child('', () => base);
   }
 
-  base(x: Tensor): Tensor {
-    return this.inner.forward(x);
+  baseOutput(x: Tensor): Tensor {
+    return this.base.forward(x);
   }
 
   product(x: Tensor): Tensor {
@@ -59,9 +58,11 @@ export class LoraConv2d extends ImageMap implements AdaptedLayer {
   }
 
   lowRank(x: Tensor): Tensor {
-    const low = conv2d(x, this.part.tensor('A'), { ...this.window, dilations: [1, 1], groups: 1 });
+    const [A, B] = [this.part.tensor('A'), this.part.tensor('B')];
+    const { window, inChannels } = this;
+    const low = conv2d(x, A, { ...window, groups: inChannels / A.shape[1]! });
     const scaled = this.part.scaled(low, (numbers) => this.perOutput(numbers));
-    return conv2d(scaled, this.part.tensor('B'), { ...onePlace, groups: this.window.groups });
+    return conv2d(scaled, B, { ...onePlace, groups: this.part.r / B.shape[1]! });
   }
 
   norms(): Tensor {
@@ -82,7 +83,7 @@ export class LoraConv2d extends ImageMap implements AdaptedLayer {
   }
 
   forward(x: Tensor): Tensor {
-    return this.part.isOff ? this.base(x) : this.adapted(this, x);
+    return this.part.isOff ? this.baseOutput(x) : this.adapted(this, x);
   }
 }
 
@@ -116,22 +117,7 @@ export const conv2dKind: LayerKind = {
           groups: Math.max(1, Math.round((A?.[0] ?? 1) / (B?.[1] ?? 1))),
         }
       : undefined,
-  /** As for linear layers, with in * kh * kw inputs. */
-  initialFactors: ({ r, inFeatures, outFeatures, kernel = [1, 1], groups = 1 }, init, random, site) => {
-    const inputs = inFeatures * sizeOf(kernel);
-    const [siteA, siteB] = [`${site}.lora_A`, `${site}.lora_B`];
-    const sizeB = (outFeatures * r) / groups;
-    return {
-      A:
-        init === 'gaussian'
-          ? normalNumbers(random, siteA, r * inputs, 1 / r)
-          : uniformNumbers(random, siteA, r * inputs, 1 / Math.sqrt(inputs)),
-      B:
-        init === false
-          ? uniformNumbers(random, siteB, sizeB, 1 / Math.sqrt(r / groups))
-          : new Float32Array(sizeB),
-    };
-  },
+  initialFactors: (target, init, random, site) => drawnFactors(factorShapes(target), init, random, site),
   refusal: (module) =>
     (module as ImageMap).window.dilations.some((dilation) => dilation !== 1)
       ? 'its window is dilated, which PEFT does not give to A: leave it out of target_modules'

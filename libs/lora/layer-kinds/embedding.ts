@@ -19,22 +19,22 @@ export class LoraEmbedding extends TokenTable implements AdaptedLayer {
   readonly part: TrainedPart;
 
   constructor(
-    readonly inner: TokenTable,
+    readonly base: TokenTable,
     target: TargetModule,
     run: LayerRun,
     private readonly adapted: AdaptedForward,
   ) {
-    super(inner.path);
-    this.entries = inner.entries;
-    this.size = inner.size;
-    this.weight = inner.weight;
+    super(base.path);
+    this.entries = base.entries;
+    this.size = base.size;
+    this.weight = base.weight;
     this.part = new TrainedPart(target, run, (name, shape) => this.parameter(name, shape));
     // The base keeps its own path, so its weight keeps its name.
-    this.child('', () => inner);
+    this.child('', () => base);
   }
 
-  base(ids: Tensor): Tensor {
-    return this.inner.forward(ids);
+  baseOutput(ids: Tensor): Tensor {
+    return this.base.forward(ids);
   }
 
   product(ids: Tensor): Tensor {
@@ -62,7 +62,7 @@ export class LoraEmbedding extends TokenTable implements AdaptedLayer {
   }
 
   forward(ids: Tensor): Tensor {
-    return this.part.isOff ? this.base(ids) : this.adapted(this, ids);
+    return this.part.isOff ? this.baseOutput(ids) : this.adapted(this, ids);
   }
 }
 

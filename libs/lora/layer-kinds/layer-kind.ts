@@ -19,7 +19,7 @@ export type FactorInit = boolean | 'gaussian';
 export interface AdaptedLayer {
   readonly part: TrainedPart;
   /** What the base makes of x, its bias included. */
-  base(x: Tensor): Tensor;
+  baseOutput(x: Tensor): Tensor;
   /** x with some of it dropped while the layer trains; x itself where nothing is. */
   dropped(x: Tensor): Tensor;
   /** What the base makes of x without its bias. */

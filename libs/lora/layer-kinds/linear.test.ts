@@ -65,7 +65,7 @@ function runnerOf(kind: string, options: LayerOptions | undefined): Runner {
   const layer = layerOf(options ?? {});
   const program: Program = ({ data, state }) => {
     bind(layer, data['weight']!, data['bias']!, state['factors']!);
-    return { outputs: { y: (options ? layer : layer.inner).forward(data['x']!) }, state: {} };
+    return { outputs: { y: (options ? layer : layer.base).forward(data['x']!) }, state: {} };
   };
   if (kind === 'eager') {
     return new EagerRunner(

@@ -1,11 +1,11 @@
 /** Linear layers, whichever way their weight is stored: A is [r, in], B is [out, r]. */
 import { linear } from '#jit/ops/linear.js';
 import { matMul, square, sum, type Tensor } from '#jit/ops.js';
+import { drawnFactors, factorShapes } from '#lora/layer-kinds/drawn-factors.js';
 import type { AdaptedForward, AdaptedLayer, LayerKind } from '#lora/layer-kinds/layer-kind.js';
 import { outputNorms } from '#lora/layer-kinds/output-norms.js';
 import { TrainedPart } from '#lora/layer-kinds/trained-part.js';
 import type { LayerRun } from '#lora/layer-run.js';
-import { normalNumbers, uniformNumbers } from '#lora/random-numbers.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { type Parameter, RowMap } from '#nn/module.js';
 
@@ -18,23 +18,23 @@ export class LoraLinear extends RowMap implements AdaptedLayer {
   readonly part: TrainedPart;
 
   constructor(
-    readonly inner: RowMap,
+    readonly base: RowMap,
     target: TargetModule,
     run: LayerRun,
     private readonly adapted: AdaptedForward,
   ) {
-    super(inner.path);
-    this.inFeatures = inner.inFeatures;
-    this.outFeatures = inner.outFeatures;
-    this.weight = inner.weight;
-    this.bias = inner.bias;
+    super(base.path);
+    this.inFeatures = base.inFeatures;
+    this.outFeatures = base.outFeatures;
+    this.weight = base.weight;
+    this.bias = base.bias;
     this.part = new TrainedPart(target, run, (name, shape) => this.parameter(name, shape));
     // The base keeps its own path, so its weight keeps its name.
-    this.child('', () => inner);
+    this.child('', () => base);
   }
 
-  base(x: Tensor): Tensor {
-    return this.inner.forward(x);
+  baseOutput(x: Tensor): Tensor {
+    return this.base.forward(x);
   }
 
   dropped(x: Tensor): Tensor {
@@ -48,12 +48,12 @@ export class LoraLinear extends RowMap implements AdaptedLayer {
 
   product(x: Tensor): Tensor {
     const W = this.weight.tensor;
-    return this.inner.isTransposed ? matMul(x, W) : linear(x, W);
+    return this.base.isTransposed ? matMul(x, W) : linear(x, W);
   }
 
   norms(): Tensor {
     const [A, B] = [this.part.tensor('A'), this.part.tensor('B')];
-    const squares = () => sum(square(this.weight.tensor), this.inner.isTransposed ? 0 : 1);
+    const squares = () => sum(square(this.weight.tensor), this.base.isTransposed ? 0 : 1);
     return outputNorms({ squares, products: () => this.product(A), A, B, scale: this.part.scale });
   }
 
@@ -66,7 +66,7 @@ export class LoraLinear extends RowMap implements AdaptedLayer {
   }
 
   forward(x: Tensor): Tensor {
-    return this.part.isOff ? this.base(x) : this.adapted(this, x);
+    return this.part.isOff ? this.baseOutput(x) : this.adapted(this, x);
   }
 }
 
@@ -87,23 +87,7 @@ export const linearKind: LayerKind = {
     (A ?? B) === undefined || (A ?? B)!.length > 2
       ? undefined
       : { kind: 'linear', inFeatures: A?.[1] ?? 0, outFeatures: B?.[0] ?? 0 },
-  /**
-   * true: A uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5), B zero, so the update is zero. 'gaussian': A normal with
-   * standard deviation 1/r, B zero. false: A as for true and B uniform in +-1/sqrt(r); the update is not zero, for tests.
-   */
-  initialFactors: ({ r, inFeatures, outFeatures }, init, random, site) => {
-    const [siteA, siteB] = [`${site}.lora_A`, `${site}.lora_B`];
-    return {
-      A:
-        init === 'gaussian'
-          ? normalNumbers(random, siteA, r * inFeatures, 1 / r)
-          : uniformNumbers(random, siteA, r * inFeatures, 1 / Math.sqrt(inFeatures)),
-      B:
-        init === false
-          ? uniformNumbers(random, siteB, outFeatures * r, 1 / Math.sqrt(r))
-          : new Float32Array(outFeatures * r),
-    };
-  },
+  initialFactors: (target, init, random, site) => drawnFactors(factorShapes(target), init, random, site),
   numberPerOutput: (outFeatures) => [outFeatures],
   takesBias: true,
   isTransposed: (module) => (module as RowMap).isTransposed,

@@ -31,7 +31,7 @@ export const dora: Variant = {
     const product = layer.product(input);
     const turned = mul(add(product, layer.lowRank(input)), factor);
     // Nothing is dropped from what the base itself reads, as in PEFT.
-    if (input !== x) return add(layer.base(x), sub(turned, product));
+    if (input !== x) return add(layer.baseOutput(x), sub(turned, product));
     return layer.outputBias ? add(turned, layer.outputBias) : turned;
   },
   isActiveAtZero: true,

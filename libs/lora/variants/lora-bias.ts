@@ -25,7 +25,7 @@ export const loraBias: Variant = {
   biasChange: ({ bias }, scale) => Float64Array.from(bias!, (value) => scale * value),
   forward: (layer, x) => {
     const bias = mul(layer.part.tensor('bias'), scalar(layer.part.scale));
-    return add(add(layer.base(x), layer.lowRank(layer.dropped(x))), layer.perOutput(bias));
+    return add(add(layer.baseOutput(x), layer.lowRank(layer.dropped(x))), layer.perOutput(bias));
   },
   notAdditive: 'lora_bias adds a bias beside the product of its factors',
 };

@@ -10,5 +10,7 @@ export const lora: Variant = {
   initial: () => Promise.resolve({}),
   // With scale 0 these are the base's bits.
   forward: (layer, x) =>
-    layer.part.scale === 0 ? layer.base(x) : add(layer.base(x), layer.lowRank(layer.dropped(x))),
+    layer.part.scale === 0
+      ? layer.baseOutput(x)
+      : add(layer.baseOutput(x), layer.part.gated(layer.lowRank(layer.dropped(x)))),
 };

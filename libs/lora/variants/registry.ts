@@ -12,10 +12,11 @@ import {
 import { dora } from '#lora/variants/dora.js';
 import { loraBias } from '#lora/variants/lora-bias.js';
 import { lora } from '#lora/variants/lora.js';
+import { outputDropout } from '#lora/variants/output-dropout.js';
 import { baseBias, wholeWeights } from '#lora/variants/whole-weights.js';
 import type { Variant } from '#lora/variants/variant.js';
 
-export const variants: readonly Variant[] = [dora, loraBias, lora];
+export const variants: readonly Variant[] = [dora, loraBias, outputDropout, lora];
 
 /** The variant that a configuration asks for. */
 export function variantOf(config: LoraConfig): Variant {

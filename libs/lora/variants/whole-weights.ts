@@ -13,7 +13,7 @@ export const wholeWeights: Variant = {
   isAsked: () => false,
   tensors: () => ({}),
   initial: () => Promise.resolve({}),
-  forward: (layer, x) => layer.base(x),
+  forward: (layer, x) => layer.baseOutput(x),
   isActiveAtZero: true,
   notAdditive: 'weights of the base itself were trained (bias or modules_to_save)',
 };

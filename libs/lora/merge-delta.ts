@@ -43,7 +43,7 @@ export function transposedTerm({ A, B, r, scale }: DeltaTerm): DeltaTerm {
 }
 
 /** The transpose of a matrix with so many columns. */
-function transposed(matrix: Float32Array, columns: number): Float32Array {
+export function transposed(matrix: Float32Array, columns: number): Float32Array {
   const rows = matrix.length / columns;
   return Float32Array.from(matrix, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]!);
 }
