@@ -73,6 +73,8 @@ export const ADAPTER_FILES = {
   config: 'adapter_config.json',
   weights: 'adapter_model.safetensors',
   card: 'README.md',
+  /** Of the model with the head that was trained, for adapters that tell classes apart. */
+  model: 'config.json',
 } as const;
 
 /** A folder that is no sound adapter; `code` says why, every tensor concerned is named. */

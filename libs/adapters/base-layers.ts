@@ -53,16 +53,19 @@ export async function adaptedNorms(
 }
 
 /** A weight by its name, or the one that stands in its place in the files where two layers share it. */
-function storedWeight({ tree, parameters }: BaseModel, name: string): StoredParameter {
+function storedWeight({ tree, parameters }: BaseModel, name: string): StoredParameter | undefined {
   const { tiedWeight } = tree;
-  return parameters.get(name === tiedWeight?.otherName ? tiedWeight.parameter.name : name)!;
+  return parameters.get(name === tiedWeight?.otherName ? tiedWeight.parameter.name : name);
 }
 
 /** What a new adapter of a base model may read of it. */
-export function startOn(base: BaseModel): Pick<AdapterStart, 'readWeight' | 'norms' | 'isTransposed'> {
+export function startOn(
+  base: BaseModel,
+): Pick<AdapterStart, 'readWeight' | 'isUntrained' | 'norms' | 'isTransposed'> {
   return {
+    isUntrained: (name) => storedWeight(base, name) === undefined,
     readWeight: (name) => {
-      const parameter = storedWeight(base, name);
+      const parameter = storedWeight(base, name)!;
       return readRows(parameter, 0, parameter.shape[0] ?? 1);
     },
     norms: (target, factors) => adaptedNorms(base, target, factors),

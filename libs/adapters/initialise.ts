@@ -1,6 +1,8 @@
 import type { AdapterModule } from '#adapters/adapter.js';
+import { sizeOf } from '#base/shapes.js';
 import { initialFactors } from '#lora/inits/registry.js';
-import type { ModuleNumbers, TargetModule } from '#lora/target-module.js';
+import { normalNumbers } from '#lora/random-numbers.js';
+import type { AdapterTensor, ModuleNumbers, TargetModule } from '#lora/target-module.js';
 import { variantAt } from '#lora/variants/registry.js';
 import type { AdapterStart } from '#lora/variants/variant.js';
 
@@ -31,9 +33,22 @@ async function addedNumbers(module: TargetModule, start: AdapterStart): Promise<
 }
 
 /** What weights that are trained as they are start from. */
-async function baseWeights({ tensors }: TargetModule, { readWeight }: AdapterStart): Promise<ModuleNumbers> {
-  const copies = tensors.flatMap(({ role, replaces }) =>
-    replaces === undefined ? [] : [readWeight(replaces).then((values) => [role, values] as const)],
-  );
+async function baseWeights({ tensors }: TargetModule, start: AdapterStart): Promise<ModuleNumbers> {
+  const { readWeight, isUntrained } = start;
+  const copies = tensors.flatMap((tensor) => {
+    const { role, replaces } = tensor;
+    if (replaces === undefined) return [];
+    const values = isUntrained?.(replaces) ? untrainedWeight(tensor, start) : readWeight(replaces);
+    return [Promise.resolve(values).then((values) => [role, values] as const)];
+  });
   return Object.fromEntries(await Promise.all(copies));
+}
+
+/** transformers' `initializer_range`. */
+const headDeviation = 0.02;
+
+/** What transformers gives a head that nobody has trained: a normal weight, and biases of 0. */
+function untrainedWeight({ name, shape }: AdapterTensor, { random }: AdapterStart): Float32Array {
+  const size = sizeOf(shape);
+  return shape.length === 1 ? new Float32Array(size) : normalNumbers(random, name, size, headDeviation);
 }

@@ -4,6 +4,8 @@ import type { LoraConfig } from '#lora/config.js';
 export interface CardFacts {
   /** Of the base model, which the adapter is under as well. */
   readonly licence?: string | null;
+  /** Whether the adapter tells classes apart. */
+  readonly isClassifier?: boolean;
   /** At the end of the table. */
   readonly rows?: readonly (readonly [string, string])[];
 }
@@ -11,7 +13,7 @@ export interface CardFacts {
 /** The README.md of an adapter, as the hub shows it; a function of what is given alone. */
 export function modelCard(
   config: LoraConfig,
-  { licence = null, rows: moreRows = [] }: CardFacts = {},
+  { licence = null, isClassifier = false, rows: moreRows = [] }: CardFacts = {},
 ): string {
   const base = config.base_model_name_or_path;
   const targets = [config.target_modules ?? []].flat();
@@ -31,7 +33,7 @@ export function modelCard(
     ...(base ? [`base_model: ${JSON.stringify(base)}`] : []),
     ...licenceLine(licence),
     'library_name: peft',
-    'pipeline_tag: text-generation',
+    `pipeline_tag: ${pipelineOf(config, isClassifier)}`,
     'tags:',
     '- lora',
     '---',
@@ -42,10 +44,17 @@ export function modelCard(
     '|---|---|',
     ...rows.filter(([, value]) => value !== '').map(([name, value]) => `| ${name} | ${cell(value)} |`),
     '',
-    'Load it with `PeftModel.from_pretrained(base_model, folder)`.',
+    isClassifier
+      ? 'The classes stand in config.json. Load the base with them, `model_class.from_pretrained(base, config=AutoConfig.from_pretrained(folder))`, then `PeftModel.from_pretrained(model, folder)`.'
+      : 'Load it with `PeftModel.from_pretrained(base_model, folder)`.',
     '',
   ];
   return lines.join('\n');
+}
+
+function pipelineOf({ task_type: task }: LoraConfig, isClassifier: boolean): string {
+  if (!isClassifier) return 'text-generation';
+  return task === 'SEQ_CLS' ? 'text-classification' : 'image-classification';
 }
 
 /** A card with the base model and its licence in the front matter where it names none. */

@@ -40,6 +40,8 @@ export interface AdapterContent {
   readonly modules: Iterable<AdapterModule>;
   /** Of the base model; for the card. */
   readonly licence?: string | null;
+  /** The text of the config.json of a model that tells classes apart. */
+  readonly classifier?: string | undefined;
   /** How the numbers are stored; float32 unless said otherwise. */
   readonly dtype?: FloatDtype;
   /** Free texts for the header of the weight file, beside PEFT's own `format`. */
@@ -78,10 +80,19 @@ async function writeFiles(folder: string, files: readonly (readonly [string, Chu
 function adapterFiles(folder: string, content: AdapterContent): (readonly [string, Chunks])[] {
   const modules = [...content.modules].sort((a, b) => (a.path < b.path ? -1 : 1));
   const paths = modules.flatMap(({ path, r }) => (r > 0 ? [path] : []));
-  const config = savedConfig(content.config, paths);
-  const described = describingFiles(folder, config, paths, { licence: content.licence });
+  const { licence, classifier } = content;
+  const config = savedConfig(content.config, paths, classifier !== undefined);
+  const described = describingFiles(folder, config, paths, {
+    licence,
+    isClassifier: classifier !== undefined,
+  });
+  const model = classifier === undefined ? [] : [[ADAPTER_FILES.model, [Buffer.from(classifier)]] as const];
   const tensors = tensorSources(folder, config, modules, content);
-  return [...described, [ADAPTER_FILES.weights, fileChunks(tensors, { ...content.metadata, format: 'pt' })]];
+  return [
+    ...described,
+    ...model,
+    [ADAPTER_FILES.weights, fileChunks(tensors, { ...content.metadata, format: 'pt' })],
+  ];
 }
 
 /**
@@ -95,7 +106,7 @@ export function describingFiles(
   paths: readonly string[],
   facts: CardFacts = {},
 ): (readonly [name: string, chunks: Uint8Array[]])[] {
-  const config = savedConfig(written, paths);
+  const config = savedConfig(written, paths, facts.isClassifier);
   checkTargets(shownAs, config, paths);
   const text = (value: string) => [new TextEncoder().encode(value)];
   return [
@@ -105,15 +116,15 @@ export function describingFiles(
 }
 
 /** The configuration as PEFT saves it: concrete sorted targets, for inference. */
-function savedConfig(config: LoraConfig, paths: readonly string[]): LoraConfig {
+function savedConfig(config: LoraConfig, paths: readonly string[], isClassifier = false): LoraConfig {
   const { target_modules: targets, exclude_modules: excluded } = config;
   return {
     ...config,
     target_modules: targets === null || isAllLinear(targets) ? [...paths] : sorted(targets),
     exclude_modules: excluded === null ? null : sorted(excluded),
     inference_mode: true,
-    // PEFT leaves the task open for models that it finds by `auto_mapping`.
-    task_type: config.task_type ?? (config.auto_mapping === null ? 'CAUSAL_LM' : null),
+    // PEFT leaves the task open for models that it finds by `auto_mapping`, and has none for images.
+    task_type: config.task_type ?? (config.auto_mapping === null && !isClassifier ? 'CAUSAL_LM' : null),
     peft_version: PEFT_VERSION,
   };
 }

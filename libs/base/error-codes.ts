@@ -74,6 +74,8 @@ const table = {
   file_too_large: { ...caller, status: 413 },
   file_unreadable: caller,
   invalid_data: caller,
+  classes_invalid: caller,
+  head_untrained: caller,
   line_too_long: caller,
   examples_invalid: caller,
   output_exists: { ...caller, exit: exitCodes.conflict },

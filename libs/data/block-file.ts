@@ -1,10 +1,11 @@
 /**
  * Files of packed blocks: fixed-size records, so that any block is one read away, then a footer.
  *
- *     record   tokens int32 [L] | flags uint8 [L] | CRC-32 of both, uint32
+ *     record   tokens int32 [L] | flags uint8 [L] | classes int32 [C] | CRC-32 of all, uint32
  *     footer   JSON | CRC-32 of the JSON, uint32 | length of the JSON, uint32 | magic, 8 bytes
  *
- * Little-endian. A flag has bit 0: the token is a target, bit 1: it starts a segment, bit 2: it is not padding.
+ * Little-endian. A flag has bit 0: the token is a target, bit 1: it starts a segment, bit 2: it is not padding, and from
+ * bit 3 on its token type. C is the most segments that a block can hold where they have classes, else 0.
  */
 import { createHash } from 'node:crypto';
 import { open, stat, type FileHandle } from 'node:fs/promises';
@@ -22,6 +23,7 @@ const TAIL_BYTES = 8 + MAGIC.length;
 const IS_TARGET = 1;
 const STARTS_SEGMENT = 2;
 const IS_USED = 4;
+const TYPE_SHIFT = 3;
 
 const count = z.int().nonnegative();
 const lengths = z.object({ min: count, median: count, p90: count, max: count });
@@ -49,38 +51,48 @@ const footer = z.object({
   version: z.literal(FORMAT_VERSION),
   digest: z.string(),
   blockLength: z.int().min(2),
+  /** Segments of a block that have room for a class; absent = they have none. */
+  classPlaces: count.optional(),
   blockCount: count,
   report: preparationReport,
 });
 
 export type BlockFileFooter = z.infer<typeof footer>;
+/** What decides how long a record is. */
+export type BlockSize = Pick<BlockFileFooter, 'blockLength' | 'classPlaces'>;
 
-function recordBytes(blockLength: number): number {
-  return 5 * blockLength + 4;
+/** Bytes of a record; its checksum are the last four. */
+export function recordBytes({ blockLength, classPlaces = 0 }: BlockSize): number {
+  return 5 * blockLength + 4 * classPlaces + 4;
 }
 
-/** The bytes of a block. */
-export function encodeBlock({ tokens, segments, trained }: Block): Buffer {
+/** The bytes of a block; `classPlaces` = as in the footer. */
+export function encodeBlock({ tokens, segments, trained, classes }: Block, classPlaces = 0): Buffer {
   const { length } = tokens;
-  const bytes = Buffer.alloc(recordBytes(length));
+  const bytes = Buffer.alloc(recordBytes({ blockLength: length, classPlaces }));
   for (let i = 0; i < length; i++) {
     bytes.writeInt32LE(tokens[i]!, 4 * i);
     const segment = segments[i]!;
     let flags = trained[i] ? IS_TARGET : 0;
     if (segment > 0) flags |= IS_USED;
     if (segment > 0 && (i === 0 || segments[i - 1] !== segment)) flags |= STARTS_SEGMENT;
+    if (classes) flags |= classes.types[i]! << TYPE_SHIFT;
     bytes[4 * length + i] = flags;
   }
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, 5 * length)), 5 * length);
+  classes?.labels.forEach((label, i) => bytes.writeInt32LE(label, 5 * length + 4 * i));
+  const end = bytes.length - 4;
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, end)), end);
   return bytes;
 }
 
 /** The block of a record's bytes; undefined if they are not what was written. */
-export function decodeBlock(bytes: Buffer, blockLength: number): Block | undefined {
-  if (bytes.readUInt32LE(5 * blockLength) !== crc32(bytes.subarray(0, 5 * blockLength))) return undefined;
+export function decodeBlock(bytes: Buffer, { blockLength, classPlaces = 0 }: BlockSize): Block | undefined {
+  const end = bytes.length - 4;
+  if (bytes.readUInt32LE(end) !== crc32(bytes.subarray(0, end))) return undefined;
   const tokens = new Int32Array(blockLength);
   const segments = new Int32Array(blockLength);
   const trained = new Uint8Array(blockLength);
+  const types = new Uint8Array(classPlaces > 0 ? blockLength : 0);
   let segment = 0;
   for (let i = 0; i < blockLength; i++) {
     const flags = bytes[4 * blockLength + i]!;
@@ -88,8 +100,11 @@ export function decodeBlock(bytes: Buffer, blockLength: number): Block | undefin
     if (flags & STARTS_SEGMENT) segment++;
     segments[i] = flags & IS_USED ? segment : 0;
     trained[i] = flags & IS_TARGET;
+    if (classPlaces > 0) types[i] = flags >> TYPE_SHIFT;
   }
-  return { tokens, segments, trained };
+  if (classPlaces === 0) return { tokens, segments, trained };
+  const labels = Int32Array.from({ length: segment }, (_, i) => bytes.readInt32LE(5 * blockLength + 4 * i));
+  return { tokens, segments, trained, classes: { types, labels } };
 }
 
 /** The bytes that end a file of blocks. */
@@ -124,8 +139,7 @@ export async function readFooter(path: string): Promise<BlockFileFooter> {
     if (crc32(json) !== tail.readUInt32LE(0)) throw corrupt(path, 'the checksum of its footer differs');
     const content = footer.safeParse(JSON.parse(json.toString('utf8')));
     if (!content.success) throw corrupt(path, 'its footer is of another version');
-    const { blockCount, blockLength } = content.data;
-    if (size !== blockCount * recordBytes(blockLength) + length + TAIL_BYTES) {
+    if (size !== content.data.blockCount * recordBytes(content.data) + length + TAIL_BYTES) {
       throw corrupt(path, 'its size differs');
     }
     return content.data;
@@ -143,7 +157,7 @@ export async function verifyBlocks(
   content: BlockFileFooter,
   signal?: AbortSignal,
 ): Promise<string> {
-  const bytes = recordBytes(content.blockLength);
+  const bytes = recordBytes(content);
   const hash = createHash('sha256').update(`blocks of ${content.blockLength}\n`);
   const perRead = Math.max(1, Math.floor((1 << 20) / bytes));
   const file = await open(path);

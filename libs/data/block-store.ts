@@ -1,7 +1,14 @@
 /** Prepared blocks on disk, read one at a time. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { LowrankError } from '#base/errors.js';
-import { decodeBlock, readFooter, verifyBlocks, type PreparationReport } from '#data/block-file.js';
+import {
+  type BlockSize,
+  decodeBlock,
+  type PreparationReport,
+  readFooter,
+  recordBytes,
+  verifyBlocks,
+} from '#data/block-file.js';
 import type { Block } from '#data/packing.js';
 
 export class BlockStore {
@@ -9,8 +16,7 @@ export class BlockStore {
     readonly path: string,
     private readonly descriptor: number,
     readonly blockCount: number,
-    /** Tokens in a block. */
-    readonly blockLength: number,
+    private readonly size: BlockSize,
     /** Names the blocks by what they were made from: equal digests, equal blocks. */
     readonly digest: string,
     /** SHA-256 of the blocks themselves. */
@@ -25,8 +31,13 @@ export class BlockStore {
   static async open(path: string, { signal }: { signal?: AbortSignal } = {}): Promise<BlockStore> {
     const footer = await readFooter(path);
     const contentDigest = await verifyBlocks(path, footer, signal);
-    const { blockCount, blockLength, digest, report } = footer;
-    return new BlockStore(path, openSync(path, 'r'), blockCount, blockLength, digest, contentDigest, report);
+    const { blockCount, digest, report } = footer;
+    return new BlockStore(path, openSync(path, 'r'), blockCount, footer, digest, contentDigest, report);
+  }
+
+  /** Tokens in a block. */
+  get blockLength(): number {
+    return this.size.blockLength;
   }
 
   /**
@@ -37,14 +48,14 @@ export class BlockStore {
     if (!Number.isInteger(index) || index < 0 || index >= this.blockCount) {
       throw new RangeError(`There is no block ${index}: the data has ${this.blockCount}.`);
     }
-    const bytes = Buffer.alloc(5 * this.blockLength + 4);
+    const bytes = Buffer.alloc(recordBytes(this.size));
     let done = 0;
     while (done < bytes.length) {
       const read = readSync(this.descriptor, bytes, done, bytes.length - done, index * bytes.length + done);
       if (read === 0) break;
       done += read;
     }
-    const block = decodeBlock(bytes, this.blockLength);
+    const block = decodeBlock(bytes, this.size);
     if (block) return block;
     throw new LowrankError(
       'prepared_data_corrupt',

@@ -23,6 +23,12 @@ export interface Sequence {
 export interface EncodedExample {
   readonly ids: readonly number[];
   readonly trained: Uint8Array;
+  /** The class of all of it, where that is what is learned. */
+  readonly label?: string;
+  /** Token type of each, where some are not 0. */
+  readonly types?: readonly number[];
+  /** The example with at most so many tokens; without it, its end is cut off. */
+  readonly shorten?: (most: number) => EncodedExample;
   /** Of an example of several sequences that do not see each other, each with its name, one after the other in `ids`. */
   readonly sequences?: readonly Sequence[];
   /** What of the row the tokens do not show. */

@@ -4,7 +4,7 @@ import type { ChatTemplate } from '#data/chat-template.js';
 import type { ProblemCollector } from '#data/data-error.js';
 import { ChatTemplateError } from '#data/jinja.js';
 import { explainNothingToLearn } from '#data/row-notes.js';
-import type { NumberedRow, Row } from '#data/rows/row.js';
+import type { LabelledRow, NumberedRow, Row } from '#data/rows/row.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 
 /**
@@ -13,7 +13,8 @@ import type { Tokenizer } from '#data/tokenizer.js';
  * - chat: rendered by the template, the assistant's turns are learned (see encodeChat);
  * - completion: prompt and completion as one text, the completion is learned, with the end-of-text token after it;
  * - text: all is learned, with the end-of-text token after it;
- * - preference: both answers with their prompt, as two sequences.
+ * - preference: both answers with their prompt, as two sequences;
+ * - labelled: one text or a pair, with what the tokenizer puts around them; the class is learned.
  *
  * Completions and texts begin with the ids that the tokenizer puts in front of a text, unless the text brings them itself. A token that reaches from the prompt
  * into the completion is learned. The end-of-text token is not added where the text ends with it already, nor where
@@ -42,9 +43,20 @@ export function encodeRow(row: Row, tokenizer: Tokenizer, template: ChatTemplate
         notes: [...(chosen.notes ?? []), ...(rejected.notes ?? [])],
       };
     }
+    case 'labelled':
+      return encodeLabelled(row, tokenizer);
     default:
       return row satisfies never;
   }
+}
+
+function encodeLabelled({ text, pair, label }: LabelledRow, tokenizer: Tokenizer): EncodedExample {
+  const encode = (most?: number): EncodedExample => {
+    const { ids, types } = tokenizer.encodeFramed(text, pair, most);
+    const hasTypes = types.some((type) => type !== 0);
+    return { ids, trained: new Uint8Array(ids.length), label, ...(hasTypes ? { types } : {}) };
+  };
+  return { ...encode(), shorten: encode };
 }
 
 function frame(tokenizer: Tokenizer, text: string, learnedFrom: number): EncodedExample {
@@ -94,13 +106,16 @@ export function isRendered(row: Row): boolean {
   return row.kind === 'preference' ? isRendered(row.chosen) : row.kind === 'chat';
 }
 
-/** Whether an example has a token to learn in each of its sequences: the first token of one is never predicted. */
+/**
+ * Whether an example has a class, or a token to learn in each of its sequences: the first token of one is never predicted.
+ */
 export function hasTarget(example: EncodedExample): boolean {
+  if (example.label !== undefined) return example.ids.length > 0;
   return sequencesOf(example).every(({ trained }) => trained.includes(1, 1));
 }
 
 /** The sequences of an example, each for itself. */
-export function sequencesOf(example: EncodedExample): Pick<EncodedExample, 'ids' | 'trained'>[] {
+export function sequencesOf(example: EncodedExample): EncodedExample[] {
   const { ids, trained, sequences } = example;
   if (!sequences) return [example];
   let start = 0;

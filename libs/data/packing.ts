@@ -10,6 +10,16 @@ export interface Block {
   readonly segments: Int32Array;
   /** 1 where the token is a target: predicted from the tokens before it in its segment. Never at a segment's start. */
   readonly trained: Uint8Array;
+  /** Of examples with classes. */
+  readonly classes?: BlockClasses;
+}
+
+/** What blocks of examples with classes hold beside their tokens. */
+export interface BlockClasses {
+  /** Token type of each token. */
+  readonly types: Uint8Array;
+  /** Number of the class of each segment. */
+  readonly labels: Int32Array;
 }
 
 export interface PackingOptions {
@@ -19,6 +29,8 @@ export interface PackingOptions {
   readonly packing: boolean;
   /** Most examples in a block; any number unless given. */
   readonly maxExamples?: number;
+  /** The number of a class by its name, for examples that have one. */
+  readonly classOf?: (label: string) => number;
 }
 
 /** What packing did. Token counts are of what stands in the blocks unless said otherwise. */
@@ -47,12 +59,10 @@ export interface PackingReport {
 const WINDOW_TOKENS = 4_000_000;
 const MOST_OPEN_BLOCKS = 64;
 
-type Tokens = Pick<EncodedExample, 'ids' | 'trained'>;
-
 /** Sequences that lost their ends so that they have `most` tokens together: the longest ones lose first. */
-function cutSequences(sequences: readonly Tokens[], most: number): Tokens[] {
+function cutSequences(sequences: readonly EncodedExample[], most: number): EncodedExample[] {
   let left = most;
-  const lengths = new Map<Tokens, number>();
+  const lengths = new Map<EncodedExample, number>();
   const byLength = sequences.toSorted((a, b) => a.ids.length - b.ids.length);
   for (const [done, sequence] of byLength.entries()) {
     const length = Math.min(sequence.ids.length, Math.floor(left / (sequences.length - done)));
@@ -68,6 +78,7 @@ function cutSequences(sequences: readonly Tokens[], most: number): Tokens[] {
 /** An example with at most so many tokens. */
 export function cutExample(example: EncodedExample, most: number): EncodedExample {
   if (example.ids.length <= most) return example;
+  if (example.shorten) return example.shorten(most);
   const kept = cutSequences(sequencesOf(example), most);
   return {
     ...example,
@@ -83,6 +94,8 @@ interface OpenBlock extends Block {
   used: number;
   exampleCount: number;
   segmentCount: number;
+  readonly types: Uint8Array;
+  readonly labels: number[];
 }
 
 /**
@@ -131,10 +144,12 @@ export class BlockPacker {
         this.place([{ ids: example.ids.slice(start, end), trained: example.trained.slice(start, end) }]);
       }
     } else {
-      const kept = cutSequences(sequencesOf(example), blockLength);
+      const kept = example.shorten
+        ? [example.shorten(blockLength)]
+        : cutSequences(sequencesOf(example), blockLength);
       if (kept.every(hasTarget)) {
         this.counts.truncatedExamples++;
-        this.counts.droppedTokens += length - blockLength;
+        this.counts.droppedTokens += length - kept.reduce((sum, { ids }) => sum + ids.length, 0);
         this.place(kept);
       } else {
         this.counts.droppedExamples++;
@@ -155,11 +170,11 @@ export class BlockPacker {
     };
   }
 
-  private place(sequences: readonly Tokens[]): void {
-    const { blockLength, packing, maxExamples = Infinity } = this.options;
+  private place(sequences: readonly EncodedExample[]): void {
+    const { blockLength, packing, maxExamples = Infinity, classOf } = this.options;
     const block = this.blockFor(sequences.reduce((sum, { ids }) => sum + ids.length, 0));
     block.exampleCount++;
-    for (const { ids, trained } of sequences) {
+    for (const { ids, trained, types, label } of sequences) {
       const start = block.used;
       block.segmentCount++;
       block.tokens.set(ids, start);
@@ -169,6 +184,11 @@ export class BlockPacker {
       block.used += ids.length;
       this.counts.tokens += ids.length;
       for (let i = 1; i < ids.length; i++) this.counts.trainedTokens += trained[i]!;
+      if (label === undefined) continue;
+      // A class is what is predicted of its text.
+      this.counts.trainedTokens++;
+      if (types) block.types.set(types, start);
+      if (classOf) block.labels.push(classOf(label));
     }
     // No example has fewer than 2 tokens.
     const isFull = block.used > blockLength - 2 || block.exampleCount >= maxExamples;
@@ -193,6 +213,8 @@ export class BlockPacker {
       used: 0,
       exampleCount: 0,
       segmentCount: 0,
+      types: new Uint8Array(blockLength),
+      labels: [],
     };
     this.open.push(block);
     return block;
@@ -202,8 +224,9 @@ export class BlockPacker {
     for (const block of this.open.splice(index, 1)) this.close(block);
   }
 
-  private close({ tokens, segments, trained }: OpenBlock): void {
+  private close({ tokens, segments, trained, types, labels }: OpenBlock): void {
     this.counts.blocks++;
-    this.emit({ tokens, segments, trained });
+    const classes = { types, labels: Int32Array.from(labels) };
+    this.emit({ tokens, segments, trained, ...(this.options.classOf ? { classes } : {}) });
   }
 }

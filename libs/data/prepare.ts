@@ -7,7 +7,10 @@ import { LowrankError } from '#base/errors.js';
 import { AtomicFile } from '#base/atomic-file-writer.js';
 import { encodeBlock, encodeFooter, FORMAT_VERSION, type PreparationReport } from '#data/block-file.js';
 import { BlockStore } from '#data/block-store.js';
+import type { EncodedExample } from '#data/chat.js';
 import type { ChatTemplate } from '#data/chat-template.js';
+import { ClassNames, explainUnknownClass } from '#data/class-names.js';
+import type { ProblemCollector } from '#data/data-error.js';
 import { DatasetReader, type DatasetOptions, type DatasetSummary } from '#data/dataset.js';
 import { encodeNumberedRow, isRendered } from '#data/examples.js';
 import { BlockPacker, type PackingReport } from '#data/packing.js';
@@ -23,6 +26,8 @@ export interface PrepareOptions extends DatasetOptions {
   readonly blockLength: number;
   /** Whether several examples share a block. */
   readonly packing: boolean;
+  /** Names of the classes, where examples have one. */
+  readonly classes?: readonly string[];
   /** Where prepared blocks are kept, by what they were made from. */
   readonly cacheFolder: string;
   /** Told the bytes of the file that are done. */
@@ -71,8 +76,11 @@ async function build(
   try {
     const { blockLength, packing, reading } = options;
     const maxExamples = reading?.examplesPerBlock?.(blockLength);
-    const packer = new BlockPacker({ blockLength, packing, maxExamples }, (block) =>
-      output.append(encodeBlock(block)),
+    const classes = options.classes && new ClassNames(options.classes);
+    const classPlaces = classes && (packing ? maxExamples! : 1);
+    const classOf = classes && ((label: string) => classes.find(label)!);
+    const packer = new BlockPacker({ blockLength, packing, maxExamples, classOf }, (block) =>
+      output.append(encodeBlock(block, classPlaces)),
     );
     const notes = new NoteCounter();
     let usesTemplate = false;
@@ -84,6 +92,7 @@ async function build(
         options.signal?.throwIfAborted();
         const example = encodeNumberedRow(row, options, reader.problems);
         if (!example) continue;
+        if (!hasKnownClass(example, row.line, classes, reader.problems)) continue;
         notes.add(example.notes);
         usesTemplate ||= isRendered(row.row);
         if (reader.problems.isEmpty) packer.add(example, { maySplit: row.row.kind === 'text' });
@@ -107,7 +116,14 @@ async function build(
     }
     const report = reportOf(packed, summary, { notes, usesTemplate }, options);
     output.append(
-      encodeFooter({ version: FORMAT_VERSION, digest, blockLength, blockCount: packed.blocks, report }),
+      encodeFooter({
+        version: FORMAT_VERSION,
+        digest,
+        blockLength,
+        ...(classPlaces === undefined ? {} : { classPlaces }),
+        blockCount: packed.blocks,
+        report,
+      }),
     );
     await output.commit();
   } catch (error) {
@@ -115,6 +131,17 @@ async function build(
     throw error;
   }
   return BlockStore.open(path, { signal: options.signal });
+}
+
+function hasKnownClass(
+  { label }: EncodedExample,
+  line: number,
+  classes: ClassNames | undefined,
+  problems: ProblemCollector,
+): boolean {
+  if (label === undefined || !classes || classes.find(label) !== undefined) return true;
+  problems.add(line, 'label', 'unknown_class', explainUnknownClass(label, classes.names));
+  return false;
 }
 
 function changed(file: string): LowrankError {
@@ -145,7 +172,7 @@ function reportOf(
   );
   warn(splitExamples > 0, 'split_examples', `${splitExamples} texts were cut into pieces to fit ${limit}.`);
   warn(
-    !tokenizer.special.eos && (!usesTemplate || template.isDefault),
+    !tokenizer.special.eos && kind !== 'labelled' && (!usesTemplate || template.isDefault),
     'no_eos_token',
     'The tokenizer has no end-of-text token, so the model is not taught where to stop.',
   );
@@ -170,12 +197,13 @@ export async function digestsOfVersions(options: PrepareOptions): Promise<string
 }
 
 function digestOf(
-  { tokenizer, template, blockLength, packing, reading }: PrepareOptions,
+  { tokenizer, template, blockLength, packing, reading, classes }: PrepareOptions,
   sha256: string,
   version = FORMAT_VERSION,
 ): string {
   const inputs: unknown[] = [version, sha256, tokenizer.digest, template.digest, blockLength, packing];
   if (reading?.key !== undefined) inputs.push(reading.key, reading.examplesPerBlock?.(blockLength) ?? null);
+  if (classes) inputs.push(classes);
   return createHash('sha256').update(JSON.stringify(inputs)).digest('hex');
 }
 

@@ -81,6 +81,19 @@ function nested(inner: TextFrames, outer: TextFrames): TextFrames {
   return { single: outer.single.flatMap(around(inner.single)), pair: outer.pair };
 }
 
+/** As the Rust library cuts: the shorter text stays whole while the longer one is at least as long. */
+function cutTexts(texts: readonly (readonly number[])[], most: number): (readonly number[])[] {
+  const [first, second] = texts;
+  if (!second) return [first!.slice(0, most)];
+  const isSwapped = first!.length > second.length;
+  const [short, long] = isSwapped ? [second, first!] : [first!, second];
+  if (short.length + long.length <= most) return [...texts];
+  const fits = 2 * short.length <= most;
+  const shorter = fits ? short.length : Math.floor(most / 2);
+  const kept = [short.slice(0, shorter), long.slice(0, most - shorter)];
+  return isSwapped ? kept.reverse() : kept;
+}
+
 /** A text, or a pair of them, as a classifier reads it. */
 export interface FramedText {
   readonly ids: readonly number[];
@@ -88,14 +101,21 @@ export interface FramedText {
   readonly types: readonly number[];
 }
 
-/** Puts the ids of one or two texts into the frame for so many. */
+/**
+ * Puts the ids of one or two texts into the frame for so many. Beyond `most` tokens the texts lose their ends, the longer
+ * one first (transformers' `longest_first`), and the frame stays whole if there is room for it.
+ */
 export function frameTexts(
   frames: TextFrames,
   first: readonly number[],
   second: readonly number[] | undefined,
+  most = Infinity,
 ): FramedText {
-  const parts = (second ? frames.pair : frames.single).map((part) => ({
-    ids: 'text' in part ? (part.text === 0 ? first : second!) : part.ids,
+  const frame = second ? frames.pair : frames.single;
+  const around = frame.reduce((sum, part) => sum + ('text' in part ? 0 : part.ids.length), 0);
+  const texts = cutTexts(second ? [first, second] : [first], Math.max(0, most - around));
+  const parts = frame.map((part) => ({
+    ids: 'text' in part ? texts[part.text]! : part.ids,
     type: part.type,
   }));
   return {

@@ -114,10 +114,10 @@ export class Tokenizer {
     return this.beginsWithPrefix(ids) ? ids : [...this.prefix, ...ids];
   }
 
-  /** One text, or two as a pair, as a classifier reads them. */
-  encodeFramed(text: string, second?: string): FramedText {
+  /** One text, or two as a pair, as a classifier reads them; at most so many tokens, if that is said. */
+  encodeFramed(text: string, second?: string, most = Infinity): FramedText {
     const ids = (text: string) => this.encode(text, { addSpecialTokens: false });
-    return frameTexts(this.parts.frames, ids(text), second === undefined ? undefined : ids(second));
+    return frameTexts(this.parts.frames, ids(text), second === undefined ? undefined : ids(second), most);
   }
 
   /** Whether ids begin with those that the tokenizer puts in front of a text. */

@@ -1,6 +1,7 @@
 /** Classes of texts from a model with a classification head: texts in, probabilities out, with or without an adapter. */
 import type { LiveComposition } from '#adapters/live-composition.js';
 import { LowrankError } from '#base/errors.js';
+import { listed } from '#base/quote.js';
 import type { FramedText } from '#data/text-frame.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import { AdapterFeed } from '#generation/adapter-feed.js';
@@ -12,7 +13,7 @@ import { createLoraModel } from '#lora/lora-model.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { textClassifier } from '#models/abilities.js';
 import { classLogits } from '#models/class-logits.js';
-import type { TextClassifier } from '#models/classifier.js';
+import { lastToken, type TextClassifier } from '#models/classifier.js';
 import { frozenWeights, readFrozenWeight } from '#models/frozen-weights.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { splitFlat } from '#nn/flat-state.js';
@@ -86,6 +87,7 @@ export class ClassModel {
     const classifier = textClassifier(model.tree, purpose);
     const inUse = composition?.withWeights();
     const modules = inUse?.modules ?? [];
+    requireTrained(model, modules);
     const selector: Selector = inUse?.selector ? 'diagonal' : 'identity';
     const lengths = bucketLengths(Math.min(classifier.config.maxPositionEmbeddings, longestText));
     const feed = new AdapterFeed(modules, selector);
@@ -169,16 +171,26 @@ export class ClassModel {
       row.set(values);
       return row;
     };
-    // The last token that is no padding, wherever the text ends.
-    const last = ids.findLastIndex((id) => id !== config.padTokenId);
     return {
       tokens: filled(ids),
       positions: Int32Array.from({ length }, (_, i) => (i < ids.length ? i : 0)),
       segments: filled(ids.map(() => 1)),
       tokenTypes: filled(types.map((type) => Math.min(type, tokenTypes - 1))),
-      pooledRows: Int32Array.of(pools === 'first' ? 0 : Math.max(0, last)),
+      pooledRows: Int32Array.of(pools === 'first' ? 0 : lastToken(ids, config.padTokenId)),
     };
   }
+}
+
+/** Throws LowrankError `head_untrained` for a model with weights that neither its files nor the adapter have. */
+function requireTrained({ untrained }: ModelFolder, modules: readonly TargetModule[]): void {
+  const replaced = new Set(modules.flatMap(({ tensors }) => tensors.map(({ replaces }) => replaces)));
+  const missing = untrained.filter((name) => !replaced.has(name));
+  if (missing.length === 0) return;
+  throw new LowrankError(
+    'head_untrained',
+    `nobody has trained ${listed(missing)} of this model, so it cannot tell classes apart yet: train it with the method "classification", and ask the fine-tuned model`,
+    { details: { missing } },
+  );
 }
 
 function softmax(logits: Float32Array): number[] {

@@ -18,11 +18,13 @@ import { type LoraConfig, readLoraConfig } from '#lora/config.js';
 import { OptionsError } from '#base/field-problems.js';
 import { listed } from '#base/quote.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
-import { causalModel } from '#models/abilities.js';
+import type { ModelFolder } from '#models/model-folder.js';
 import type { TextModel } from '#models/model.js';
+import { ClassNames, explainUnknownClass } from '#data/class-names.js';
 import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
 import type { DataHead } from '#training/data-head.js';
 import type { Choice } from '#training/events.js';
+import { learnedClasses, learningModel, learningTree, loraFor } from '#training/learning-model.js';
 import { type DataMeasure, lengthsOf, measureHead } from '#training/measure-head.js';
 import { declarationOf } from '#training/objectives/declared/registry.js';
 import { maxLearningRate, type TrainingOptions } from '#training/options.js';
@@ -40,6 +42,8 @@ export interface PlanRequest {
     readonly id: string;
     readonly config: Record<string, unknown>;
     readonly baseIdentity: string | null;
+    /** Names of its classes, if it has a head of its own. */
+    readonly classes?: readonly string[] | null;
   } | null;
 }
 
@@ -53,6 +57,8 @@ export interface JobPlan {
   readonly model: string;
   readonly baseIdentity: string;
   readonly modelParameters: number;
+  /** Names of the classes that it learns; those of the beginning of a longer file. Null where it learns tokens. */
+  readonly classes: readonly string[] | null;
   readonly modules: readonly {
     readonly path: string;
     readonly inFeatures: number;
@@ -104,20 +110,29 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
       return undefined;
     }
   };
-  const model = await knownModel(request.base.folder, request.base.identity);
-  const tree = attempt('model', () => causalModel(model.base.tree, 'training on the next token'));
-  const training = attempt('training', () => withMultiplier(request, model));
-  const lora = attempt('lora', () => loraConfig(request));
-  const targets = lora && attempt('lora', () => targetPlan(model, lora, request));
+  const { method } = request.options;
+  const known = await knownModel(request.base.folder, request.base.identity);
+  const heads = data && (await readHeads(data, (part, error) => problems.push(...problemsOf(part, error))));
+  const base = attempt('model', () =>
+    learningModel(known.base, method, {
+      ofAdapter: request.initAdapter?.classes ?? undefined,
+      found: heads?.training.classes,
+    }),
+  );
+  const tree = base && attempt('model', () => learningTree(base.tree, method));
+  const training = attempt('training', () => withMultiplier(request, known));
+  const lora = base && attempt('lora', () => loraConfig(request, base));
+  const targets = base && lora && attempt('lora', () => targetPlan(base, lora, request));
   if (training && tree) {
     attempt('training', () => requireContext(training, tree.config.maxPositionEmbeddings));
   }
-  const heads = data && (await readHeads(data, (part, error) => problems.push(...problemsOf(part, error))));
-  if (problems.length > 0 || !tree || !training || !targets) throw new PlanError(problems);
+  if (base && heads) problems.push(...unknownClasses(heads, learnedClasses(base, method)));
+  if (problems.length > 0 || !base || !tree || !training || !targets) throw new PlanError(problems);
   return {
     model: request.base.name,
     baseIdentity: request.base.identity,
-    modelParameters: model.base.tree.parameterCount,
+    modelParameters: tree.parameterCount,
+    classes: learnedClasses(base, method) ?? null,
     modules: targets.modules.map(({ path, inFeatures, outFeatures, r, scale }) => ({
       path,
       inFeatures,
@@ -156,13 +171,32 @@ function withMultiplier(
   ]);
 }
 
-function loraConfig({ requested, lora, initAdapter }: PlanRequest): LoraConfig {
+function loraConfig({ options, requested, lora, initAdapter }: PlanRequest, base: ModelFolder): LoraConfig {
   if (initAdapter && requested.lora === null)
     return { ...readLoraConfig(initAdapter.config).config, inference_mode: false };
-  return lora;
+  return loraFor(options.method, lora, base);
 }
 
-function targetPlan({ base }: KnownModel, lora: LoraConfig, request: PlanRequest): TargetPlan {
+/** Rows of classes that the model is not to learn, by their first lines. */
+function unknownClasses(heads: Heads, names: readonly string[] | undefined): PlanProblem[] {
+  if (!names) return [];
+  const classes = new ClassNames(names);
+  return (['training', 'validation'] as const).flatMap((part) =>
+    [...(heads[part]?.classLines ?? [])]
+      .filter(([label]) => classes.find(label) === undefined)
+      .slice(0, maxUnknownClasses)
+      .map(([label, line]) => ({
+        field: `${part}_file`,
+        code: 'unknown_class',
+        message: `line ${line}, label, ${explainUnknownClass(label, names)}`,
+        line,
+      })),
+  );
+}
+
+const maxUnknownClasses = 10;
+
+function targetPlan(base: ModelFolder, lora: LoraConfig, request: PlanRequest): TargetPlan {
   const { initAdapter } = request;
   const plan = resolveTargetModules(base.tree, lora, { isImport: initAdapter !== null });
   if (!initAdapter) return plan;

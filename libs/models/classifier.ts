@@ -40,6 +40,12 @@ export abstract class TextClassifier extends TextModel {
   abstract classify(inputs: TextInputs): Tensor;
 }
 
+/** The place of the last token of a text that is no padding; 0 where all of it is. */
+export function lastToken(ids: ArrayLike<number>, padTokenId: number | null): number {
+  for (let at = ids.length - 1; at > 0; at--) if (ids[at] !== padTokenId) return at;
+  return 0;
+}
+
 /** A decoder with a `score` layer in the place of its head; a text's last token stands for it. */
 export class DecoderClassifier extends TextClassifier {
   override readonly pools = 'last';

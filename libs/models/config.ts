@@ -46,18 +46,19 @@ export function parseModelConfig(json: unknown, source = 'config.json'): ModelCo
     throw new ModelConfigError(source, [[wholeFile, 'must be a JSON object']]);
   }
   const fields = json as Record<string, unknown>;
-  const { architecture, modelType, parse } = findFamily(fields, source);
+  const named: unknown = Array.isArray(fields['architectures']) ? fields['architectures'][0] : undefined;
+  const { architecture, modelType, parse } = findFamily(named, fields['model_type'], source);
   const reader = new ConfigReader(fields, architecture, modelType, source);
   const config = parse(reader);
   reader.finish();
-  return config;
+  return typeof named === 'string' && named !== architecture ? { ...config, bodyOf: named } : config;
 }
 
-function findFamily(json: Record<string, unknown>, source: string): Family {
-  const named: unknown = Array.isArray(json['architectures']) ? json['architectures'][0] : undefined;
-  const modelType = json['model_type'];
+function findFamily(named: unknown, modelType: unknown, source: string): Family {
+  const isNamed = ({ architecture, bodies }: Family) =>
+    architecture === named || (bodies?.architectures as readonly unknown[] | undefined)?.includes(named);
   const family = families.find((known) =>
-    named === undefined ? known.modelType === modelType : known.architecture === named,
+    named === undefined ? known.modelType === modelType : isNamed(known),
   );
   if (family === undefined) {
     const known = families.map(({ architecture }) => architecture);

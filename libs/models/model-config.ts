@@ -2,6 +2,8 @@
 export interface ModelConfig {
   /** Its class in transformers, as `architectures` names it. */
   readonly architecture: string;
+  /** The class that the file names, where that has another head or none; absent where it is the architecture. */
+  readonly bodyOf?: string;
   /** The family's name in `model_type`. */
   readonly modelType: string;
   readonly hiddenSize: number;

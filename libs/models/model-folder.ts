@@ -40,6 +40,8 @@ export interface ModelFolder {
   readonly realFolders: readonly string[];
   /** Real path of tokenizer.json, or null. */
   readonly tokenizer: string | null;
+  /** Parameters that no file has: of a head that the model is to be given. */
+  readonly untrained: readonly string[];
   /** Tensors in the files that no code reads, all known to be harmless. */
   readonly ignoredTensors: readonly string[];
   /** Where the files contradict config.json and the files were followed. */
@@ -102,11 +104,14 @@ export async function openModelFolder(
   const { config, warnings } = await settleTying(written, tensors);
   const tree = buildModel(config);
   matchTensors(folder, tree, tensors);
+  const all = [...tree.parameters()];
   const parameters = new Map(
-    [...tree.parameters()].map((parameter): [string, StoredParameter] => [
-      parameter.name,
-      stored(parameter, tensors.get(parameter.name)!),
-    ]),
+    all
+      .filter(({ name }) => tensors.has(name))
+      .map((parameter): [string, StoredParameter] => [
+        parameter.name,
+        stored(parameter, tensors.get(parameter.name)!),
+      ]),
   );
   return {
     folder,
@@ -117,6 +122,7 @@ export async function openModelFolder(
     weightFiles: weightFiles.files,
     realFolders: [...new Set(weightFiles.files.map(({ realPath }) => path.dirname(realPath)))].sort(),
     tokenizer,
+    untrained: all.flatMap(({ name }) => (tensors.has(name) ? [] : [name])),
     ignoredTensors: [...tensors.keys()].filter((name) => !parameters.has(name)).sort(),
     warnings: [...config.warnings, ...warnings],
   };
@@ -178,15 +184,25 @@ function renamed(
 ): Map<string, LocatedTensor> {
   const result = new Map(tensors);
   const model = buildModel(config);
-  const namesOf = familyOf(config).files?.namesOf;
+  const namesOf = namesIn(config);
   const names = [...model.parameters()].map(({ name }) => name);
   for (const name of [...names, ...(model.tiedWeight ? [model.tiedWeight.otherName] : [])]) {
-    const found = (namesOf?.(name) ?? [name]).find((candidate) => tensors.has(candidate));
+    const found = namesOf(name).find((candidate) => tensors.has(candidate));
     if (found === undefined || found === name) continue;
     result.delete(found);
     result.set(name, tensors.get(found)!);
   }
   return result;
+}
+
+/** The names that a parameter may have in the files of a model, the likeliest first. */
+function namesIn(config: ModelConfig): (name: string) => readonly string[] {
+  const { files, bodies } = familyOf(config);
+  const { namesOf = (name: string) => [name] } = files ?? {};
+  if (config.bodyOf === undefined || !bodies) return namesOf;
+  const { prefix } = bodies;
+  const bare = (name: string) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []);
+  return (name) => namesOf(name).flatMap((candidate) => [candidate, ...bare(candidate)]);
 }
 
 function findOtherParts(
@@ -230,8 +246,9 @@ function matchTensors(folder: string, model: Model, tensors: ReadonlyMap<string,
   const misshapen: string[] = [];
   for (const { name, shape } of known.values()) {
     const entry = tensors.get(name)?.entry;
-    if (entry === undefined) missing.push(`${name} ${shown(shape)}`);
-    else if (entry.shape.join() !== shape.join()) {
+    if (entry === undefined) {
+      if (!mayLack(model, name)) missing.push(`${name} ${shown(shape)}`);
+    } else if (entry.shape.join() !== shape.join()) {
       misshapen.push(`${name} is ${shown(entry.shape)} and should be ${shown(shape)}`);
     } else if (!isFloatDtype(entry.dtype)) {
       throw new UnsupportedError(
@@ -240,8 +257,9 @@ function matchTensors(folder: string, model: Model, tensors: ReadonlyMap<string,
       );
     }
   }
-  const { ignored, otherParts } = familyOf(model.config).files ?? {};
-  const mayBeThere = [harmless, ignored, otherParts].filter((pattern) => pattern !== undefined);
+  const { files: { ignored, otherParts } = {}, bodies } = familyOf(model.config);
+  const otherHeads = model.config.bodyOf === undefined ? undefined : bodies?.otherHeads;
+  const mayBeThere = [harmless, ignored, otherParts, otherHeads].filter((pattern) => pattern !== undefined);
   const tiedHead = model.tiedWeight?.otherName;
   const extra = [...tensors]
     .filter(
@@ -258,6 +276,13 @@ function matchTensors(folder: string, model: Model, tensors: ReadonlyMap<string,
       ? `. The names lack "model.": the folder was saved from the model without its head; load and save it with AutoModelForCausalLM`
       : '',
   );
+}
+
+/** Whether the files of a model that has another head, or none, do without a parameter. */
+function mayLack({ config, headLayers }: Model, name: string): boolean {
+  if (config.bodyOf === undefined) return false;
+  const isOfHead = headLayers.some((layer) => [...layer.parameters()].some((own) => own.name === name));
+  return isOfHead || (familyOf(config).bodies?.lacks?.test(name) ?? false);
 }
 
 function shown(shape: readonly number[]): string {

@@ -4,6 +4,8 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import { sizeOf } from '#base/shapes.js';
+import { classifierConfigText } from '#models/classifier-config.js';
+import type { Labelled, ModelConfig } from '#models/model-config.js';
 import { INDEX } from '#models/model-folder-files.js';
 import type { Storage } from '#jit/graph.js';
 import type { ModelFolder } from '#models/model-folder.js';
@@ -158,6 +160,8 @@ async function configText(base: ModelFolder, dtype: ExportDtype): Promise<Uint8A
   const format = /"(torch_dtype|dtype)"(\s*:\s*)("[^"]*"|null)/g;
   if (format.test(text)) text = text.replace(format, `"$1"$2"${configNames[dtype]}"`);
   else text = text.replace('{', `{\n  "torch_dtype": "${configNames[dtype]}",`);
+  const { architecture, labels } = base.config as ModelConfig & Partial<Labelled>;
+  if (labels) text = classifierConfigText(text, architecture, labels);
   // Files whose output embedding turned out to differ hold both.
   if (!base.config.tieWordEmbeddings) text = text.replace(/("tie_word_embeddings"\s*:\s*)true/g, '$1false');
   return new TextEncoder().encode(text);

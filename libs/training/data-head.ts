@@ -7,6 +7,7 @@ import { DatasetReader } from '#data/dataset.js';
 import { encodeNumberedRow } from '#data/examples.js';
 import { type DataWarning, NoteCounter, warnOfUnknownFields } from '#data/row-notes.js';
 import { LowrankError } from '#base/errors.js';
+import type { ClassCounts } from '#training/class-survey.js';
 import type { RowReading } from '#data/rows/row-reading.js';
 import type { ChatTemplate } from '#data/chat-template.js';
 import type { Tokenizer } from '#data/tokenizer.js';
@@ -42,6 +43,10 @@ export interface DataHead {
   readonly isPart: boolean;
   /** By how much the file is longer than what was looked at; 1 where that is all of it. */
   readonly share: number;
+  /** Examples of each class, by its name. */
+  readonly classes: ClassCounts;
+  /** The same of the first example of each: its line. */
+  readonly classLines: ReadonlyMap<string, number>;
   /** What of its rows is not learned, though they can be. */
   readonly warnings: readonly DataWarning[];
 }
@@ -82,6 +87,8 @@ export async function readHead(
   const examples: EncodedExample[] = [];
   const firstLines: number[] = [];
   const notes = new NoteCounter();
+  const classes = new Map<string, number>();
+  const classLines = new Map<string, number>();
   let maySplit = false;
   const pause = pauses(signal);
   for await (const rows of reader.batches()) {
@@ -92,6 +99,11 @@ export async function readHead(
       const example = encodeNumberedRow({ row, line }, { tokenizer, template }, problems);
       if (!example) continue;
       notes.add(example.notes);
+      const { label } = example;
+      if (label !== undefined) {
+        classes.set(label, (classes.get(label) ?? 0) + 1);
+        if (!classLines.has(label)) classLines.set(label, line);
+      }
       if (examples.push(example) <= shownExamples) firstLines.push(line);
     }
   }
@@ -102,7 +114,17 @@ export async function readHead(
   ];
   const { examplesPerBlock } = reading;
   const share = isPart ? bytes / content.length : 1;
-  return { examples, firstLines, maySplit, examplesPerBlock, isPart, share, warnings };
+  return {
+    examples,
+    firstLines,
+    maySplit,
+    examplesPerBlock,
+    isPart,
+    share,
+    classes,
+    classLines,
+    warnings,
+  };
 }
 
 /**

@@ -1,5 +1,4 @@
 /** Decides how a prepared run is carried out: every value that was left to the program, the steps, the memory. */
-import { causalModel } from '#models/abilities.js';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isEagerDevice } from '#runtime/device.js';
@@ -9,6 +8,7 @@ import type { ChosenOptions } from '#training/chosen-options.js';
 import type { MemoryPrediction, TrainingEvent } from '#training/events.js';
 import { fitMemory } from '#training/fit-memory.js';
 import type { TrainingJob } from '#training/job.js';
+import { learningTree } from '#training/learning-model.js';
 import { loraPlusRates, loraPlusSegments } from '#training/loraplus.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
 import { memoryLimit } from '#training/memory.js';
@@ -67,7 +67,7 @@ export async function planRun(
 ): Promise<RunPlan> {
   const { options } = job;
   const { base, adapter, saved, frozen, layout, training, validation, book, blockLength } = run;
-  const { vocabSize } = causalModel(base.tree, 'training on the next token').config;
+  const { vocabSize } = learningTree(base.tree, options.method).config;
   const earlier = run.chosen;
   const facts = {
     hiddenSize: base.config.hiddenSize,
@@ -76,7 +76,7 @@ export async function planRun(
     validationBlocks: validation?.blockCount ?? 0,
   };
   const accumulation = options.gradient_accumulation_steps;
-  const objective = objectiveOf(options.method);
+  const objective = objectiveOf(options.method, base);
   const sourceFor = (batchSize: number): StepSource => ({
     base,
     modules: saved.trained,

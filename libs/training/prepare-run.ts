@@ -8,17 +8,27 @@ import { loadTokenizer } from '#data/load-tokenizer.js';
 import { digestsOfVersions, prepareDataset } from '#data/prepare.js';
 import { listed } from '#base/quote.js';
 import { LowrankError } from '#base/errors.js';
+import { classesOfAdapter } from '#adapters/adapter-classes.js';
 import { adapterLayout } from '#lora/adapter-layout.js';
-import { causalModel } from '#models/abilities.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
+import { trainedClasses } from '#models/with-classes.js';
 import type { FlatLayout } from '#nn/flat-state.js';
 import { ChoiceBook } from '#training/auto-options.js';
+import type { ClassSources } from '#training/choose-classes.js';
 import type { ChosenOptions } from '#training/chosen-options.js';
+import { surveyClasses } from '#training/class-survey.js';
 import { readVectors, type TrainedVectors } from '#training/checkpoint.js';
 import type { SoundCheckpoint } from '#training/checkpoint-store.js';
 import { engineVersion } from '#training/engine-version.js';
 import type { TrainingEvent } from '#training/events.js';
 import type { TrainingJob } from '#training/job.js';
+import {
+  learnedClasses,
+  learningModel,
+  learningTree,
+  loraFor,
+  teachesClasses,
+} from '#training/learning-model.js';
 import type { OutputFolder, RunRecord } from '#training/output-folder.js';
 import type { RunIdentity } from '#training/run-state.js';
 import { requireSameCount, requireSameRun } from '#training/same-run.js';
@@ -74,18 +84,20 @@ export async function prepareRun(
   const templateDate =
     checkpoint?.state.template_date ?? record?.template_date ?? now.toISOString().slice(0, 10);
 
-  const base = await openModelFolder(job.baseModel, { tokenizer: 'required' });
-  for (const message of base.warnings) warn('model_warning', message);
+  const stored = await openModelFolder(job.baseModel, { tokenizer: 'required' });
+  for (const message of stored.warnings) warn('model_warning', message);
   const tokenizer = await loadTokenizer(job.baseModel);
   const template = await loadChatTemplate(job.baseModel, tokenizer, { now: new Date(templateDate) });
-  const { config } = causalModel(base.tree, 'training on the next token');
   const codec = { tokenizer, template, reading: readingOf(options.method) };
-  const adapter = await startingAdapter(base, job.lora, job.initAdapter, options.seed);
+  await requireFile('training_file', job.trainingFile);
+  if (job.validationFile !== null) await requireFile('validation_file', job.validationFile);
+  const base = learningModel(stored, options.method, await classSources(job, stored, codec, signal));
+  const { config } = learningTree(base.tree, options.method);
+  const lora = job.lora && loraFor(options.method, job.lora, base);
+  const adapter = await startingAdapter(base, lora, job.initAdapter, options.seed);
   warnOfUnmatched(adapter, warn);
   for (const note of adapter.notes) warn('init_adapter', `${job.initAdapter}: ${note}`);
 
-  await requireFile('training_file', job.trainingFile);
-  if (job.validationFile !== null) await requireFile('validation_file', job.validationFile);
   const dataFolder = join(job.cacheFolder, 'data');
   const book = new ChoiceBook(options);
   const earlier = checkpoint?.state.chosen ?? record?.chosen ?? job.chosen ?? undefined;
@@ -100,6 +112,7 @@ export async function prepareRun(
     file,
     blockLength,
     packing: options.packing,
+    classes: learnedClasses(base, options.method),
     cacheFolder: dataFolder,
     onProgress: (done: number, total: number) => onEvent({ type: 'progress', stage: 'data', done, total }),
     signal,
@@ -176,6 +189,19 @@ export async function prepareRun(
     checkpoint,
     vectors,
     frozen,
+  };
+}
+
+async function classSources(
+  { options, trainingFile, initAdapter }: TrainingJob,
+  base: ModelFolder,
+  { reading }: RowCodec,
+  signal: AbortSignal | undefined,
+): Promise<Pick<ClassSources, 'ofAdapter' | 'found'>> {
+  if (!teachesClasses(options.method)) return { ofAdapter: undefined, found: undefined };
+  return {
+    ofAdapter: initAdapter === null ? undefined : await classesOfAdapter(initAdapter, trainedClasses(base)),
+    found: await surveyClasses(trainingFile, { reading, signal }),
   };
 }
 

@@ -19,6 +19,8 @@ export interface Publication {
   readonly config: LoraConfig;
   /** Of the base model. */
   readonly licence: string | null;
+  /** See `AdapterContent`. */
+  readonly classifier?: string | undefined;
   readonly modules: readonly TargetModule[];
   readonly progress: RunProgress;
   /** The adapter after the last step. */
@@ -49,14 +51,14 @@ async function readBest({ output, modules, onEvent }: Publication, step: number)
 
 /** Writes the adapter in place of one that an interrupted run may have left, and the summary. */
 export async function publish(publication: Publication): Promise<TrainingSummary> {
-  const { output, config, licence, progress, wantsBest } = publication;
+  const { output, config, licence, classifier, progress, wantsBest } = publication;
   const { best, step } = progress;
   const bestStep = wantsBest && best !== null && best.step !== step ? best.step : undefined;
   const bestParameters = bestStep === undefined ? undefined : await readBest(publication, bestStep);
   const result = bestParameters ?? publication.parameters;
   await rm(output.adapter, { recursive: true, force: true });
   const modules = unflattenModules(publication.modules, result);
-  await writeAdapter(output.adapter, { config, licence, modules });
+  await writeAdapter(output.adapter, { config, licence, classifier, modules });
   const weights = await readFile(join(output.adapter, ADAPTER_FILES.weights));
   const summary: TrainingSummary = {
     steps: step,

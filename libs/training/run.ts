@@ -1,6 +1,7 @@
 /** From a training job to an adapter. */
 import { cpus } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
+import { classifierConfig } from '#adapters/adapter-classes.js';
 import { adapterLayout, dropoutSiteNames } from '#lora/adapter-layout.js';
 import type { LoraConfig } from '#lora/config.js';
 import { readModelOrigin } from '#models/model-origin.js';
@@ -115,6 +116,7 @@ async function carryOut(
       resumed_from: run.checkpoint?.folder ?? null,
     });
     const { licence, revision } = await readModelOrigin(job.baseModel);
+    const classifier = await classifierConfig(run.base);
     const config: LoraConfig = {
       ...run.saved.config,
       base_model_name_or_path: job.baseModelName,
@@ -135,7 +137,7 @@ async function carryOut(
         machine,
       };
       const kept = { ...vectors, parameters: packed(vectors.parameters), modules, trained };
-      const folder = await output.checkpoints.write({ ...kept, config, licence, state });
+      const folder = await output.checkpoints.write({ ...kept, config, licence, classifier, state });
       await output.checkpoints.prune(options.keep_checkpoints, progress.best?.step);
       return folder;
     };
@@ -161,6 +163,7 @@ async function carryOut(
       onEvent,
       config,
       licence,
+      classifier,
       modules,
       progress: end,
       parameters: packed(engine.readVectors().parameters),

@@ -5,7 +5,7 @@ import type { NumericArray } from '#runtime/numeric-array.js';
 import type { Runner } from '#runtime/runner.js';
 import { type AdamWOptions, adamWScalars, type GroupRate, groupedScalars } from '#training/adamw.js';
 import type { TrainedVectors } from '#training/checkpoint.js';
-import type { Means, Objective, StepBatch } from '#training/objectives/objective.js';
+import type { Means, Objective, StepBatch, Tally } from '#training/objectives/objective.js';
 import type { StepName } from '#training/step-programs.js';
 
 export interface StepEngineOptions {
@@ -68,13 +68,19 @@ export class StepEngine {
     return { means, gradNorm: numberOf(out, 'gradNorm') };
   }
 
-  /** Adds the measures of a batch to sums over what it counts, with the adapter as it is. */
-  async evaluate(batch: StepBatch, sums: Record<string, number>, signal?: AbortSignal): Promise<void> {
+  /** Adds the measures of a batch to sums over what it counts, and the rest to the tally, with the adapter as it is. */
+  async evaluate(
+    batch: StepBatch,
+    sums: Record<string, number>,
+    tally?: Tally,
+    signal?: AbortSignal,
+  ): Promise<void> {
     await setImmediate();
     signal?.throwIfAborted();
     const data = { ...batch.inputs(batch.count), ...this.frozen };
     const out = await this.runner.run('evaluate', { data });
     for (const name in sums) sums[name]! += numberOf(out, name) * batch.count;
+    tally?.add(out, data);
   }
 
   /** Nothing yet of every measure. */

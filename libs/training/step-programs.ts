@@ -143,7 +143,11 @@ export function stepPrograms(
       program: (inputs) => {
         model.streams.keys = undefined;
         bindWeights(model, inputs, splitFlat(inputs.state['parameters']!, model.layout));
-        return { outputs: outputsOf(objective, objective.forward(model, inputs.data, shape)), state: {} };
+        const { measures, outputs } = objective.evaluate?.(model, inputs.data, shape) ?? {
+          measures: objective.forward(model, inputs.data, shape),
+          outputs: {},
+        };
+        return { outputs: { ...outputs, ...outputsOf(objective, measures) }, state: {} };
       },
     },
     ...(objective.reference && { reference: referenceProgram(task, objective.reference, weights) }),

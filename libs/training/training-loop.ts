@@ -147,13 +147,14 @@ export class TrainingLoop {
     const { engine, objective, shape, chosen, metrics, onEvent } = this.parts;
     const { step } = this.progress;
     const sums = engine.zeros();
+    const tally = objective.newTally?.();
     let [total, targets] = [0, 0];
     for (let first = 0; first < store.blockCount; first += chosen.batch_size) {
       onEvent({ type: 'progress', stage: 'evaluate', done: first, total: store.blockCount });
       const count = Math.min(chosen.batch_size, store.blockCount - first);
       const indices = Array.from({ length: count }, (_, i) => first + i);
       const batch = objective.readBatch(store, indices, shape);
-      await engine.evaluate(batch, sums, signal);
+      await engine.evaluate(batch, sums, tally, signal);
       total += batch.count;
       targets += batch.targets;
     }
@@ -168,6 +169,7 @@ export class TrainingLoop {
       epoch: this.epochAfter(step),
       loss,
       ...objective.evaluationMetrics(means),
+      ...tally?.metrics(),
       loss_tokens: targets,
       best: isBest,
     };

@@ -112,3 +112,35 @@ export async function writeTinyPreferenceJob(folder: string): Promise<TrainerJob
   const training = { ...job.training, gradient_accumulation_steps: 1, method: { type: 'dpo' as const } };
   return { ...job, training };
 }
+
+const moods = ['angry', 'calm', 'glad'];
+const words = { angry: ['hate', 'worst'], calm: ['fine', 'plain'], glad: ['love', 'best'] };
+
+/** Sentences whose words tell their mood. */
+function sentences(from: number, to: number): string {
+  const rows = Array.from({ length: to - from }, (_, i) => {
+    const number = from + i;
+    const mood = moods[number % 3] as keyof typeof words;
+    const word = words[mood][Math.floor(number / 3) % 2]!;
+    return JSON.stringify({ text: `Of number ${number} they say ${word}`, label: mood });
+  });
+  return `${rows.join('\n')}\n`;
+}
+
+/** The same on texts with classes: the decoder has no head for them. */
+export async function writeTinyClassificationJob(folder: string): Promise<TrainerJobInput> {
+  const job = await writeTinyJob(folder);
+  await writeFile(join(folder, 'train.jsonl'), sentences(0, 90));
+  await writeFile(join(folder, 'validation.jsonl'), sentences(90, 120));
+  return {
+    ...job,
+    training: {
+      ...job.training,
+      learning_rate: 0.02,
+      batch_size: 4,
+      block_length: 64,
+      gradient_accumulation_steps: 1,
+      method: { type: 'classification' as const },
+    },
+  };
+}

@@ -1,5 +1,6 @@
 /** A base model with the adapters of a composition beside it, whose weights change from prompt to prompt. */
 import { availableParallelism } from 'node:os';
+import { baseForAdapter } from '#adapters/adapter-classes.js';
 import { LiveComposition } from '#adapters/live-composition.js';
 import { openMembers } from '#adapters/open-members.js';
 import type { GeneratorTask } from '#contracts/generator-calls.js';
@@ -42,16 +43,18 @@ export class WarmModel {
     members: readonly MemberFolder[],
     { cacheFolder }: { cacheFolder: string },
   ): Promise<WarmModel> {
+    const model = await modelFor(base, members);
     const composition =
       members.length === 0
         ? undefined
         : await naming(members, async () => {
             // The weights come with each prompt; these say only that every member has a place.
             const listed = members.map((member) => ({ ...member, weight: 1, base: base.identity }));
-            return LiveComposition.open(await openMembers(listed, { model: base.model.tree }));
+            return LiveComposition.open(await openMembers(listed, { model: model.tree }));
           });
     const options = {
       ...base,
+      model,
       composition,
       runner: {
         kind: 'compiled' as const,
@@ -61,8 +64,7 @@ export class WarmModel {
         cacheFolder,
       },
     };
-    if (base.model.tree.head === 'classify')
-      return new WarmModel(base, { classes: ClassModel.create(options) });
+    if (model.tree.head === 'classify') return new WarmModel(base, { classes: ClassModel.create(options) });
     return new WarmModel(base, { generator: createGenerator(options) });
   }
 
@@ -88,6 +90,12 @@ export class WarmModel {
   close(): Promise<void> {
     return 'generator' in this.made ? this.made.generator.close() : this.made.classes.close();
   }
+}
+
+/** The base model with the head that its members bring, if they do. */
+async function modelFor({ model }: Base, members: readonly MemberFolder[]): Promise<ModelFolder> {
+  const [first] = members;
+  return first ? naming(members, () => baseForAdapter(model, first.folder)) : model;
 }
 
 /** Clients know a member by its name and not by where it lies. */

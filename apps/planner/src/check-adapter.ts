@@ -1,6 +1,7 @@
 /** Adapters that were trained elsewhere, held against their base model. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { baseForAdapter } from '#adapters/adapter-classes.js';
 import { ADAPTER_FILES, adapterNotes } from '#adapters/adapter.js';
 import { completeCard, modelCard } from '#adapters/model-card.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
@@ -20,7 +21,8 @@ interface Base {
  */
 export async function checkAdapter(folder: string, base: Base): Promise<CheckedFolder> {
   const known = await knownModel(base.folder, base.identity);
-  const notes = adapterNotes(await readAdapter(folder, { model: known.base.tree }));
+  const { tree } = await baseForAdapter(known.base, folder);
+  const notes = adapterNotes(await readAdapter(folder, { model: tree }));
   const file = join(folder, ADAPTER_FILES.config);
   const written = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
   const isNamed = Boolean(written['base_model_name_or_path']);

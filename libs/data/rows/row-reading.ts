@@ -7,6 +7,8 @@ export interface RowReading {
   readonly key?: string;
   /** Most examples in a block of so many tokens; any number unless given. */
   readonly examplesPerBlock?: (blockLength: number) => number;
+  /** Whether examples have classes. */
+  readonly hasClasses?: boolean;
   /** What is wrong with a row of another kind, and what to do. */
   readonly explainOther: (kind: RowKind) => string;
 }

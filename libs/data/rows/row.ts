@@ -28,10 +28,25 @@ export interface PreferenceRow {
   readonly rejected: ChatRow | CompletionRow;
 }
 
-export type Row = ChatRow | CompletionRow | TextRow | PreferenceRow;
+/** A text, or a pair of texts, and the class that it belongs to. */
+export interface LabelledRow {
+  readonly kind: 'labelled';
+  readonly text: string;
+  readonly pair?: string;
+  /** The name of the class, or its number in digits. */
+  readonly label: string;
+}
+
+export type Row = ChatRow | CompletionRow | TextRow | PreferenceRow | LabelledRow;
 export type RowKind = Row['kind'];
 
-export const rowKinds = ['chat', 'completion', 'text', 'preference'] as const satisfies readonly RowKind[];
+export const rowKinds = [
+  'chat',
+  'completion',
+  'text',
+  'preference',
+  'labelled',
+] as const satisfies readonly RowKind[];
 
 /** A row and the line it stands on. */
 export interface NumberedRow {

@@ -11,6 +11,8 @@ export interface AdapterStart {
   readonly random: RandomSource;
   /** A weight of the base model by its name, in float32. */
   readonly readWeight: (name: string) => Promise<Float32Array>;
+  /** Whether the base has no numbers for a weight; it has them for all unless given. */
+  readonly isUntrained?: (name: string) => boolean;
   /** |W + scale B A| for each output of a layer. */
   readonly norms: (target: TargetModule, factors: LoraFactors) => Promise<Float64Array>;
   /** Whether the weight of a layer lies with the numbers of an output in a column; none does unless given. */

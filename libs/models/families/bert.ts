@@ -75,6 +75,12 @@ export const bert = defineFamily<EncoderConfig>({
   head: 'classify',
   defaultTargets: ['query', 'value'],
   files: encoderFiles,
+  bodies: {
+    architectures: ['BertModel', 'BertForMaskedLM', 'BertForPreTraining'],
+    prefix: 'bert.',
+    lacks: /^bert\.pooler\./,
+    otherHeads: /^cls\./,
+  },
   parse: (reader) =>
     readEncoderFields(reader, { vocabSize: 30_522, bosTokenId: null, eosTokenId: null, padTokenId: 0 }),
   build: (config) => new BertClassifier(config),

@@ -23,6 +23,8 @@ export interface FamilyDefinition<C extends ModelConfig> {
    */
   readonly defaultTargets: string | readonly string[];
   readonly files?: FileNames;
+  /** The classes of transformers with the same body and another head, or none; the head of the family can be trained on them. */
+  readonly bodies?: Bodies;
   /**
    * Reads config.json with the defaults of the configuration class of transformers. Problems are reported to the reader;
    * what is not done is refused by it.
@@ -40,6 +42,17 @@ export interface FileNames {
   readonly ignored?: RegExp;
   /** Tensors of parts that are left alone, and that belong to the model all the same. */
   readonly otherParts?: RegExp;
+}
+
+/** How files hold the body of a family without its head. */
+export interface Bodies {
+  readonly architectures: readonly string[];
+  /** What their files may leave out in front of the names of the body. */
+  readonly prefix: string;
+  /** Parameters beside the head that their files may lack. */
+  readonly lacks?: RegExp;
+  /** Tensors of heads of their own. */
+  readonly otherHeads?: RegExp;
 }
 
 /** A family as others see it: they hand its description of a model back to it and know no more of it. */

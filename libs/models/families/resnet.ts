@@ -222,6 +222,7 @@ export const resnet = defineFamily<ResNetConfig>({
     // How many batches the running numbers were made of; PyTorch does not need it.
     ignored: /\.num_batches_tracked$/,
   },
+  bodies: { architectures: ['ResNetModel'], prefix: 'resnet.' },
   parse: (reader) => {
     noteCommonOptions(reader);
     reader.expect('hidden_act', ['relu'], 'this family is done with relu');

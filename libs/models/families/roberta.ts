@@ -75,6 +75,11 @@ export const roberta = defineFamily<RobertaConfig>({
     ...encoderFiles,
     ignored: /(^|\.)(embeddings\.(position_ids|token_type_ids)|pooler\.dense\.(weight|bias))$/,
   },
+  bodies: {
+    architectures: ['RobertaModel', 'RobertaForMaskedLM'],
+    prefix: 'roberta.',
+    otherHeads: /^lm_head\./,
+  },
   parse: (reader) => {
     const tokens = { bosTokenId: 0, eosTokenId: 2, padTokenId: 1 };
     const fields = readEncoderFields(reader, { vocabSize: 50_265, ...tokens });

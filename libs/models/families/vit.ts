@@ -194,7 +194,12 @@ export const vit = defineFamily<VitConfig>({
   defaultTargets: ['q_proj', 'v_proj'],
   files: {
     namesOf: (name) => [olderName(name), name],
-    ignored: /^vit\.(pooler\.|embeddings\.mask_token$)/,
+    ignored: /^(vit\.)?(pooler\.|embeddings\.mask_token$)/,
+  },
+  bodies: {
+    architectures: ['ViTModel', 'ViTForMaskedImageModeling'],
+    prefix: 'vit.',
+    otherHeads: /^decoder\./,
   },
   parse: (reader) => {
     noteCommonOptions(reader);

@@ -3,6 +3,7 @@ import type { Block } from '#data/packing.js';
 import type { Tensor } from '#jit/ops.js';
 import type { ProgramInputs, ProgramSpec } from '#jit/trace.js';
 import type { LoraModel } from '#lora/lora-model.js';
+import type { Model } from '#models/model.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
 import type { StepShape } from '#training/step-shape.js';
@@ -46,6 +47,22 @@ export interface StepBatch {
 /** Means over what a step or an evaluation counts, by the names of `measures`. */
 export type Means = Readonly<Record<string, number>>;
 
+/** A metric, by its name among those that are declared. */
+export type MetricValues = Readonly<Record<string, unknown>>;
+
+/** Collects over an evaluation what means do not say. */
+export interface Tally {
+  /** Adds a batch: what `evaluate` yielded beside the measures, and the data that it read. */
+  add(outputs: Readonly<Record<string, NumericArray>>, data: Readonly<Record<string, NumericArray>>): void;
+  metrics(): MetricValues;
+}
+
+/** What an objective may look at when it is made. */
+export interface ObjectiveSetting {
+  /** The model that learns. */
+  readonly tree: Model;
+}
+
 /** What the step functions need of an objective. */
 export interface StepObjective {
   /** The entries of what `forward` yields; the first is `loss`. */
@@ -57,6 +74,12 @@ export interface StepObjective {
    * entry is taken.
    */
   forward(model: LoraModel, data: ProgramInputs['data'], shape: StepShape): Tensor;
+  /** In an evaluation in place of `forward`, for objectives that tally more than the measures. */
+  evaluate?(
+    model: LoraModel,
+    data: ProgramInputs['data'],
+    shape: StepShape,
+  ): { readonly measures: Tensor; readonly outputs: Readonly<Record<string, Tensor>> };
   /** Undefined for objectives that compare with nothing. */
   readonly reference?: Reference;
 }
@@ -69,6 +92,8 @@ export interface Objective extends StepObjective {
   readBatch(source: BlockSource, indices: readonly number[], shape: StepShape): StepBatch;
   /** Its metrics of a step, as declared. */
   stepMetrics(means: Means): Record<string, number>;
-  /** Its metrics of an evaluation, as declared. */
+  /** Its metrics of an evaluation, as declared; those of a tally are added. */
   evaluationMetrics(means: Means): Record<string, number>;
+  /** For objectives with an `evaluate`. */
+  newTally?(): Tally;
 }

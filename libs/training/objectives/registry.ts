@@ -1,17 +1,24 @@
 /** The objectives that a run can learn by. A new one is a file beside this one, its declaration, and an entry in the table. */
 import type { Method, MethodType } from '#training/objectives/declared/registry.js';
+import { classification } from '#training/objectives/classification.js';
 import { dpo } from '#training/objectives/dpo.js';
 import { nextToken } from '#training/objectives/next-token.js';
-import type { Objective } from '#training/objectives/objective.js';
+import type { Objective, ObjectiveSetting } from '#training/objectives/objective.js';
+
+type Maker<T extends MethodType> = (
+  method: Extract<Method, { type: T }>,
+  setting: ObjectiveSetting,
+) => Objective;
 
 /** Objectives with their options, by `method.type`. */
-const objectives: { readonly [T in MethodType]: (method: Extract<Method, { type: T }>) => Objective } = {
+const objectives: { readonly [T in MethodType]: Maker<T> } = {
   supervised: () => nextToken,
   dpo,
+  classification,
 };
 
 /** The objective that a method names, with its options. */
-export function objectiveOf(method: Method): Objective {
-  const make = objectives[method.type] as (method: Method) => Objective;
-  return make(method);
+export function objectiveOf(method: Method, setting: ObjectiveSetting): Objective {
+  const make = objectives[method.type] as (method: Method, setting: ObjectiveSetting) => Objective;
+  return make(method, setting);
 }

@@ -25,8 +25,8 @@ export interface FoundMember extends TaskMember {
 }
 
 const neededFiles: readonly string[] = [ADAPTER_FILES.config, ADAPTER_FILES.weights];
-/** What a member brings to the work; the card names the licence of its base. */
-const usedFiles: readonly string[] = [...neededFiles, ADAPTER_FILES.card];
+/** What a member brings to the work: the card names the licence of its base, and config.json its classes. */
+const usedFiles: readonly string[] = [...neededFiles, ADAPTER_FILES.card, ADAPTER_FILES.model];
 
 /** What compositions and exports are made of, found among a project's adapters and checkpoints. */
 @Injectable()

@@ -27,6 +27,8 @@ export interface ObjectiveDeclaration {
   readonly type: string;
   /** For people. */
   readonly title: string;
+  /** What the model makes that learns it. */
+  readonly head: 'causal' | 'classify';
   /** `method`, with a default for every option. */
   readonly method: z.ZodObject<{ readonly type: z.ZodLiteral<string> }>;
   /** The data rows that it learns from, and how they are packed. */

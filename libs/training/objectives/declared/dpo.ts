@@ -42,6 +42,7 @@ const inBoth = (metric: string) =>
 export const dpoDeclaration = {
   type: 'dpo',
   title: 'Preference (DPO): prefer one of two answers',
+  head: 'causal',
   method: z.strictObject({
     type: z.literal('dpo'),
     /** How strongly the model is held to the reference; default 0.1. */

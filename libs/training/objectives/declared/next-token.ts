@@ -8,6 +8,7 @@ const accuracy = z.number();
 export const nextTokenDeclaration = {
   type: 'supervised',
   title: 'Supervised: write like the data',
+  head: 'causal',
   method: z.strictObject({ type: z.literal('supervised') }),
   rows: { kinds: ['chat', 'completion', 'text'] },
   fixes: {},

@@ -3,10 +3,11 @@ import { z } from 'zod';
 import type { RowKind } from '#data/rows/row.js';
 import type { RowReading } from '#data/rows/row-reading.js';
 import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
+import { classificationDeclaration } from '#training/objectives/declared/classification.js';
 import { dpoDeclaration } from '#training/objectives/declared/dpo.js';
 import { nextTokenDeclaration } from '#training/objectives/declared/next-token.js';
 
-const declared = [nextTokenDeclaration, dpoDeclaration] as const;
+const declared = [nextTokenDeclaration, dpoDeclaration, classificationDeclaration] as const;
 
 type Declared = (typeof declared)[number];
 type Methods<List extends readonly { readonly method: z.ZodObject }[]> = {
