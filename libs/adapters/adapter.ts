@@ -50,6 +50,8 @@ export interface AdapterSource {
   readonly config: LoraConfig;
   /** Of the base model, as the adapter's card names it. */
   readonly licence?: string | null;
+  /** Names of the classes of the head that it brings, if it does. */
+  readonly classes?: readonly string[] | undefined;
   /** By the path of the adapted layer. */
   readonly modules: ReadonlyMap<string, TargetModule>;
   /** The numbers of the layer at one of the paths of `modules`, not to be written to. */

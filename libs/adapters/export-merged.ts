@@ -7,7 +7,8 @@ import { geometryOf } from '#lora/layer-kinds/registry.js';
 import { convertTensor } from '#models/convert-tensor.js';
 import { openModelFolder } from '#models/model-folder.js';
 import type { ModelFolder, StoredParameter } from '#models/model-folder.js';
-import type { TensorSource } from '#models/safetensors-write.js';
+import { withClasses } from '#models/with-classes.js';
+import { floatSource, type TensorSource } from '#models/safetensors-write.js';
 import type { Model } from '#models/model.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import { EXPORT_DTYPES, writeModelFolder } from '#models/write-model-folder.js';
@@ -27,8 +28,10 @@ export async function exportMerged(
   outFolder: string,
   options: ModelWriteOptions,
 ): Promise<WrittenModel> {
-  const base = await openModelFolder(baseFolder);
   const stack = await stackMembers(members, options.signal);
+  const classes = members.flatMap(({ adapter }) => (adapter.classes ? [adapter.classes] : []))[0];
+  const opened = await openModelFolder(baseFolder);
+  const base = classes ? withClasses(opened, classes) : opened;
   checkFit(base.tree, members, baseFolder);
   const edits = new Map(stack.modules.flatMap((module) => [...mergedLayer(base, updatesOf(stack, module))]));
   const dtype = EXPORT_DTYPES[options.dtype];
@@ -36,10 +39,12 @@ export async function exportMerged(
   for (const [name, parameter] of base.parameters) {
     const edit = edits.get(name);
     tensors.set(
-      parameter.storedAs,
+      base.config.bodyOf === undefined ? parameter.storedAs : name,
       edit === undefined ? convertTensor(parameter, dtype) : mergedTensor(parameter, dtype, edit),
     );
   }
+  for (const [name, copy] of await addedWeights(base, stack))
+    tensors.set(name, floatSource({ ...copy, dtype }));
   // A shared weight of which only one place was changed is two weights now.
   const { tiedWeight } = base.tree;
   const isUntied =
@@ -57,6 +62,34 @@ export async function exportMerged(
   }
   const written = isUntied ? untied(base) : base;
   return writeModelFolder(outFolder, written, tensors, options);
+}
+
+/** The weights that the base has none of, such as those of a head for other classes: they are an adapter's alone. */
+async function addedWeights({ untrained }: ModelFolder, { members }: Stack) {
+  const added = new Map<string, { readonly data: Float32Array; readonly shape: readonly number[] }>();
+  if (untrained.length === 0) return added;
+  const [only] = members;
+  const { name, modules, readNumbers } = only!.adapter;
+  if (members.length > 1 || only!.weight !== 1) {
+    throw new AdapterError(
+      'adapter_not_mergeable',
+      name,
+      'brings a head of its own, which cannot be added to another: merge it alone, with weight 1',
+    );
+  }
+  for (const [path, { tensors }] of modules) {
+    for (const { role, shape, replaces } of tensors) {
+      if (replaces === undefined || !untrained.includes(replaces)) continue;
+      added.set(replaces, { data: (await readNumbers(path))[role]!, shape });
+    }
+  }
+  const missing = untrained.filter((weight) => !added.has(weight));
+  if (missing.length === 0) return added;
+  throw new AdapterError(
+    'adapter_incomplete',
+    name,
+    `lacks ${missing.join(', ')}, which its base does not have either`,
+  );
 }
 
 function untied(base: ModelFolder): ModelFolder {

@@ -2,6 +2,7 @@ import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileProblem } from '#base/file-problem.js';
 import { jsonFileProblem } from '#base/json-problem.js';
+import { classesOfAdapter } from '#adapters/adapter-classes.js';
 import { ADAPTER_FILES, AdapterError, checkFinite } from '#adapters/adapter.js';
 import type { Adapter, AdapterModule, OpenAdapter } from '#adapters/adapter.js';
 import { type BaseWeights, plainAdapter } from '#adapters/subtracted-adapter.js';
@@ -58,8 +59,17 @@ export async function openAdapter(folder: string, options: ReadOptions = {}): Pr
   const { metadata } = file;
   const missing = named.filter(({ path }) => !layers.has(path));
   const readNumbers = (path: string) => readModule(folder, file, layers, modules.get(path)!);
-  const ignoredFields = ignored;
-  const open = { name: folder, config, licence, modules, readNumbers, metadata, ignoredFields, missing };
+  const open = {
+    name: folder,
+    config,
+    licence,
+    classes: await classesOfAdapter(folder),
+    modules,
+    readNumbers,
+    metadata,
+    ignoredFields: ignored,
+    missing,
+  };
   return plainAdapter(open, options.weights);
 }
 

@@ -19,6 +19,7 @@ const adapter: AdapterObject = {
   composition: null,
   recipe: null,
   config: {},
+  classes: null,
   notes: [],
   files: [],
   bytes: 0,

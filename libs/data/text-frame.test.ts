@@ -39,3 +39,21 @@ test('a post-processor that is not known is refused by name', () => {
     "The post-processor 'Odd' of tokenizer.json is not supported.",
   );
 });
+
+// By `Tokenizer.enable_truncation(most, strategy="longest_first")` of the Rust library.
+test.each([
+  [3, undefined, 4, [90, 1, 2, 91]],
+  [5, 2, 8, [90, 1, 2, 3, 91, 21, 22, 91]],
+  [2, 5, 8, [90, 1, 2, 91, 21, 22, 23, 91]],
+  [5, 5, 8, [90, 1, 2, 91, 21, 22, 23, 91]],
+  [5, 5, 9, [90, 1, 2, 3, 91, 21, 22, 23, 91]],
+  [6, 1, 9, [90, 1, 2, 3, 4, 5, 91, 21, 91]],
+  [1, 6, 9, [90, 1, 91, 21, 22, 23, 24, 25, 91]],
+  [4, 4, 4, [90, 91, 21, 91]],
+  [2, 2, 20, [90, 1, 2, 91, 21, 22, 91]],
+])('texts of %j and %j tokens are cut to %j, the longer one first', (first, second, most, ids) => {
+  const frames = readTextFrames({ type: 'BertProcessing', cls: ['w90', 90], sep: ['w91', 91] });
+  const text = (length: number, from: number) => Array.from({ length }, (_, i) => from + i);
+  const pair = second === undefined ? undefined : text(second, 21);
+  expect(frameTexts(frames, text(first, 1), pair, most).ids).toEqual(ids);
+});

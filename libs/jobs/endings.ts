@@ -21,6 +21,8 @@ export interface AttemptError {
 export interface TrainedAdapter {
   /** adapter_config.json. */
   readonly config: Record<string, unknown>;
+  /** Names of its classes, if it tells some apart. */
+  readonly classes?: readonly string[] | null;
   readonly files: readonly ManifestFile[];
   /** Of adapter_model.safetensors. */
   readonly sha256: string;
@@ -76,7 +78,7 @@ export async function endAttempt(
 
 async function succeed(
   change: JobChange,
-  { config, files, sha256 }: TrainedAdapter,
+  { config, classes = null, files, sha256 }: TrainedAdapter,
   trainedTokens: number,
 ): Promise<void> {
   const { job, manager } = change;
@@ -90,6 +92,7 @@ async function succeed(
     model: job.model,
     baseIdentity: job.baseIdentity,
     config: config as never,
+    classes: classes && [...classes],
     files: [...files],
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     sha256,

@@ -53,6 +53,7 @@ const planTask = z.object({
       id: z.string(),
       config: z.record(z.string(), z.unknown()),
       baseIdentity: z.string().nullable(),
+      classes: z.array(z.string()).nullable().default(null),
     })
     .nullable(),
   trainingFile: dataFile,
@@ -81,6 +82,8 @@ export type PlanAnswer =
 const checkedFolder = z.object({
   /** Its adapter_config.json. */
   config: z.record(z.string(), z.unknown()),
+  /** Names of its classes, if it tells some apart. */
+  classes: z.array(z.string()).nullable(),
   /** What people should know of it. */
   notes: z.array(z.string()),
 });

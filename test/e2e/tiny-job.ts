@@ -113,19 +113,26 @@ export async function writeTinyPreferenceJob(folder: string): Promise<TrainerJob
   return { ...job, training };
 }
 
-const moods = ['angry', 'calm', 'glad'];
-const words = { angry: ['hate', 'worst'], calm: ['fine', 'plain'], glad: ['love', 'best'] };
+export const moodNames = ['angry', 'calm', 'glad'];
+const moodWords = [
+  ['hate', 'worst'],
+  ['fine', 'plain'],
+  ['love', 'best'],
+];
 
-/** Sentences whose words tell their mood. */
-function sentences(from: number, to: number): string {
-  const rows = Array.from({ length: to - from }, (_, i) => {
+/** Sentences whose last word tells their mood. */
+export function moodSentences(from: number, to: number): { text: string; label: string }[] {
+  return Array.from({ length: to - from }, (_, i) => {
     const number = from + i;
-    const mood = moods[number % 3] as keyof typeof words;
-    const word = words[mood][Math.floor(number / 3) % 2]!;
-    return JSON.stringify({ text: `Of number ${number} they say ${word}`, label: mood });
+    const word = moodWords[number % 3]![Math.floor(number / 3) % 2]!;
+    return { text: `Of number ${number} they say ${word}`, label: moodNames[number % 3]! };
   });
-  return `${rows.join('\n')}\n`;
 }
+
+const sentences = (from: number, to: number) =>
+  moodSentences(from, to)
+    .map((row) => `${JSON.stringify(row)}\n`)
+    .join('');
 
 /** The same on texts with classes: the decoder has no head for them. */
 export async function writeTinyClassificationJob(folder: string): Promise<TrainerJobInput> {

@@ -1,12 +1,13 @@
 /** Adapters that were trained elsewhere, held against their base model. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { baseForAdapter } from '#adapters/adapter-classes.js';
+import { classesOfAdapter } from '#adapters/adapter-classes.js';
 import { ADAPTER_FILES, adapterNotes } from '#adapters/adapter.js';
 import { completeCard, modelCard } from '#adapters/model-card.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
 import { knownModel } from '#jobs/known-models.js';
 import type { CheckedFolder } from '#jobs/planner-calls.js';
+import { trainedClasses, withClasses } from '#models/with-classes.js';
 import { readModelOrigin } from '#models/model-origin.js';
 
 interface Base {
@@ -21,15 +22,16 @@ interface Base {
  */
 export async function checkAdapter(folder: string, base: Base): Promise<CheckedFolder> {
   const known = await knownModel(base.folder, base.identity);
-  const { tree } = await baseForAdapter(known.base, folder);
-  const notes = adapterNotes(await readAdapter(folder, { model: tree }));
+  const classes = (await classesOfAdapter(folder, trainedClasses(known.base))) ?? null;
+  const model = classes ? withClasses(known.base, classes) : known.base;
+  const notes = adapterNotes(await readAdapter(folder, { model: model.tree }));
   const file = join(folder, ADAPTER_FILES.config);
   const written = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
   const isNamed = Boolean(written['base_model_name_or_path']);
   const config = isNamed ? written : { ...written, base_model_name_or_path: base.name };
   if (!isNamed) await writeFile(file, `${JSON.stringify(config, undefined, 2)}\n`);
   await completeReadme(folder, String(config['base_model_name_or_path']), base.folder);
-  return { config, notes };
+  return { config, classes: classes && [...classes], notes };
 }
 
 async function completeReadme(folder: string, base: string, baseFolder: string): Promise<void> {

@@ -1,6 +1,7 @@
 /** Brings the adapter of a finished run to the object store. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { classesOfAdapter } from '#adapters/adapter-classes.js';
 import { LowrankError } from '#base/errors.js';
 import { isPlainName } from '#base/plain-path.js';
 import type { Claim } from '#jobs/claims.js';
@@ -34,5 +35,6 @@ export async function uploadAdapter(
       `the adapter of job ${jobId} changed between training and upload`,
     );
   }
-  return { config, files, sha256 };
+  const classes = (await classesOfAdapter(folder)) ?? null;
+  return { config, classes, files, sha256 };
 }

@@ -45,6 +45,8 @@ export const adapterObject = z
     recipe: adapterRecipe.nullable().default(null),
     /** adapter_config.json. */
     config: z.record(z.string(), z.unknown()),
+    /** Names of the classes of the head that it brings, in the order of its logits; null for one without. */
+    classes: z.array(z.string()).nullable().default(null),
     /** What was noticed at its import, such as fields of a newer PEFT that are ignored. */
     notes: z.array(z.string()).default([]),
     files: z.array(adapterFile),

@@ -1,11 +1,12 @@
 /** Uploaded files: OpenAI's file object, and what the check of the upload found. */
 import { z } from 'zod';
+import { rowKinds } from '#data/rows/row.js';
 import { order, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
 /** What a training file holds, told by the check of its upload. */
 export const fileReport = z
   .object({
-    kind: z.enum(['chat', 'completion', 'text']),
+    kind: z.enum(rowKinds),
     rows: z.int(),
     /** Top-level fields that nothing reads, with the number of rows that have them. */
     unknown_fields: z.record(z.string(), z.int()),

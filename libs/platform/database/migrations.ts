@@ -13,6 +13,7 @@ import { BaseModelVersions1795804100000 } from '#platform/database/migrations/17
 import { Registrations1795804200000 } from '#platform/database/migrations/1795804200000-registrations.js';
 import { WorkerFigures1795805000000 } from '#platform/database/migrations/1795805000000-worker-figures.js';
 import { TaskKinds1795806000000 } from '#platform/database/migrations/1795806000000-task-kinds.js';
+import { AdapterClasses1795807000000 } from '#platform/database/migrations/1795807000000-adapter-classes.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -28,4 +29,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Registrations1795804200000,
   WorkerFigures1795805000000,
   TaskKinds1795806000000,
+  AdapterClasses1795807000000,
 ];

@@ -44,9 +44,9 @@ export class AdapterImports {
     const opened = { archive, folder, maxBytes: maxFileBytes };
     const named = await this.planner.openArchive(projectId, opened, signal);
     const base = await this.findBase(fields.get('model') ?? named);
-    const { config, notes } = await this.check(projectId, folder, base, signal);
+    const checked = await this.check(projectId, folder, base, signal);
     // Before the folder goes.
-    return await this.keep(projectId, { folder, config, notes, base, suffix: fields.get('suffix') ?? null });
+    return await this.keep(projectId, { folder, ...checked, base, suffix: fields.get('suffix') ?? null });
   }
 
   /** Against the base model; its name and licence are then in the folder. */
@@ -82,7 +82,7 @@ export class AdapterImports {
 
   private async keep(
     projectId: string,
-    { folder, config, notes, base, suffix }: CheckedAdapter,
+    { folder, config, classes, notes, base, suffix }: CheckedAdapter,
   ): Promise<AdapterObject> {
     const { objects, database } = this.platform;
     const id = newId('adapter');
@@ -103,6 +103,7 @@ export class AdapterImports {
         model: base.name,
         baseIdentity: base.identity,
         config: config as never,
+        classes,
         notes: notes.length > 0 ? notes : null,
         files,
         bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -116,10 +117,8 @@ export class AdapterImports {
   }
 }
 
-interface CheckedAdapter {
+interface CheckedAdapter extends CheckedFolder {
   readonly folder: string;
-  readonly config: Record<string, unknown>;
-  readonly notes: string[];
   readonly base: BaseModel;
   readonly suffix: string | null;
 }

@@ -16,6 +16,7 @@ export function viewAdapter(adapter: Adapter): AdapterObject {
     // As the worker wrote it.
     recipe: adapter.recipe as AdapterObject['recipe'],
     config: adapter.config,
+    classes: adapter.classes ?? null,
     notes: adapter.notes ?? [],
     files: adapter.files.map(({ path, bytes, sha256 }) => ({ name: path, bytes, sha256 })),
     bytes: adapter.bytes,

@@ -76,6 +76,7 @@ export class JobRequests {
           id: adapter.id,
           config: adapter.config,
           baseIdentity: adapter.baseIdentity,
+          classes: adapter.classes,
         },
         examples,
         earlier: [...earlier],

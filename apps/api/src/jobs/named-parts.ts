@@ -8,7 +8,7 @@ import type { BaseModel } from '#platform/database/entities/base-model.js';
 import type { StoredFile } from '#platform/database/entities/stored-file.js';
 
 export type NamedBase = Pick<BaseModel, 'name' | 'folder' | 'identity'>;
-export type NamedAdapter = Pick<Adapter, 'id' | 'model' | 'baseIdentity' | 'config'>;
+export type NamedAdapter = Pick<Adapter, 'id' | 'model' | 'baseIdentity' | 'config' | 'classes'>;
 export type NamedFile = Pick<StoredFile, 'id' | 'filename' | 'purpose' | 'bytes' | 'sha256' | 'objectKey'>;
 
 /** Null for what is not there, or was not named. */
@@ -23,7 +23,7 @@ export interface NamedParts {
 }
 
 const adapter = (condition: string) =>
-  `SELECT id, model, base_identity AS "baseIdentity", config FROM adapter
+  `SELECT id, model, base_identity AS "baseIdentity", config, classes FROM adapter
    WHERE ${condition} AND project_id = asked.project AND deleted_at IS NULL`;
 const file = (id: string) =>
   `SELECT id, filename, purpose, bytes, sha256, object_key AS "objectKey" FROM stored_file file

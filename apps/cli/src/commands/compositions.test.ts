@@ -85,6 +85,7 @@ const adapter: AdapterObject = {
   composition: null,
   recipe: null,
   config: {},
+  classes: null,
   notes: [],
   files: [],
   bytes: 1,

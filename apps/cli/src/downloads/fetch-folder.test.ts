@@ -35,6 +35,7 @@ const adapter: AdapterObject = {
   composition: null,
   recipe: null,
   config: {},
+  classes: null,
   notes: [],
   files,
   bytes: 100_002,

@@ -44,6 +44,10 @@ export class Adapter {
   @Column('jsonb')
   config!: Record<string, unknown>;
 
+  /** Names of the classes of the head that it brings, in the order of its logits; null for one without. */
+  @Column('jsonb', { nullable: true })
+  classes!: string[] | null;
+
   /** What was noticed at its import: fields that mean nothing here, layers without factors. */
   @Column('jsonb', { nullable: true })
   notes!: string[] | null;
