@@ -1,5 +1,5 @@
 /** Adapters of the small model of `startApi` with random factors, imported. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ADAPTER_FILES } from '#adapters/adapter.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
@@ -44,7 +44,7 @@ export async function storeAdapter(
   const folder = join(configuration.home, 'adapters-of-tests', id);
   await writeAdapter(folder, { config: adapter.config, modules: adapter.modules.values() });
   const files: ManifestFile[] = [];
-  for (const path of Object.values(ADAPTER_FILES)) {
+  for (const path of (await readdir(folder)).sort()) {
     const { key, bytes, sha256 } = await objects.put(
       `adapters/${id}/${path}`,
       await readFile(join(folder, path)),

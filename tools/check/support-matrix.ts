@@ -7,6 +7,7 @@ import { parseModelConfig } from '#models/config.js';
 import type { Family } from '#models/families/family.js';
 import { buildModel, families } from '#models/families/registry.js';
 import { isEagerDevice } from '#runtime/device.js';
+import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
 import { declarations } from '#training/objectives/declared/registry.js';
 import { trainingDevices } from '#training/options.js';
 
@@ -30,10 +31,15 @@ function layersOf({ architecture, modelType }: Family): string[] {
 const gives = { causal: 'the next token', classify: 'classes' } as const;
 const reads = { tokens: 'texts', images: 'images' } as const;
 
+/** Jobs read texts; a decoder that transformers has a classification head for is given one. */
+function canLearn(family: Family, { head }: ObjectiveDeclaration): boolean {
+  if (family.inputs !== 'tokens') return false;
+  return family.head === head || (head === 'classify' && family.sequenceClassifier !== undefined);
+}
+
 function familyRow(family: Family): string[] {
   const { name, architecture, head, inputs } = family;
-  // What there is to learn from so far are texts that a model goes on with.
-  const methods = head === 'causal' ? declarations.map(({ type }) => code(type)) : [];
+  const methods = declarations.filter((method) => canLearn(family, method)).map(({ type }) => code(type));
   return [
     name,
     code(architecture),
@@ -82,10 +88,10 @@ neither merged nor composed.
 
 ${table(
   ['`method.type`', 'rows of data', 'measured beside the loss'],
-  declarations.map(({ type, rows, stepMetrics }) => [
+  declarations.map(({ type, rows, stepMetrics, evaluationMetrics }) => [
     code(type),
     rows.kinds.join(', '),
-    Object.keys(stepMetrics.shape).map(code).join(', '),
+    [...new Set(Object.keys({ ...stepMetrics.shape, ...evaluationMetrics.shape }))].map(code).join(', '),
   ]),
 )}
 
