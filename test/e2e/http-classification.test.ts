@@ -24,7 +24,7 @@ const upload = async (rows: readonly object[], name: string) => {
 };
 const method = (labels?: string[]) => ({
   type: 'classification' as const,
-  classification: { hyperparameters: { ...(labels ? { labels } : {}) } },
+  classification: { hyperparameters: labels ? { labels } : {} },
 });
 const training = { learning_rate: 0.02, max_steps: 20, batch_size: 4, block_length: 64 };
 
