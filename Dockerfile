@@ -34,7 +34,7 @@ VOLUME /var/lib/lowrank
 EXPOSE 8010
 HEALTHCHECK --interval=10s --timeout=6s --start-period=60s --retries=3 \
   CMD ["node", "/app/dist/tools/docker/api-health.js"]
-CMD ["node", "/app/dist/apps/api/src/main.js"]
+CMD ["node", "/app/dist/processes/api.js"]
 
 # The libraries of CUDA 13 and ONNX Runtime's provider, as `lowrank doctor --install cuda` gets them on any machine. The
 # cache keeps them from build to build.
@@ -54,4 +54,4 @@ ENV CUDA_FOLDER=/opt/cuda WORKER_DEVICES=cuda \
     NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 HEALTHCHECK --interval=10s --timeout=6s --start-period=120s --retries=3 \
   CMD ["node", "/app/dist/tools/docker/worker-health.js"]
-CMD ["node", "/app/dist/apps/worker/src/main.js"]
+CMD ["node", "/app/dist/processes/worker.js"]

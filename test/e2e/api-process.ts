@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
-const main = join(import.meta.dirname, '../../dist/apps/api/src/main.js');
+const main = join(import.meta.dirname, '../../dist/processes/api.js');
 
 export interface ApiProcess {
   readonly child: ChildProcess;

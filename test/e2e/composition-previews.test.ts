@@ -54,7 +54,7 @@ const largeWith = (...weights: number[]) => ({
   members: weights.map((weight, i) => ({ adapter: large[i], weight })),
 });
 
-const measuringProcesses = () => childrenOf(process.pid, 'preview-main');
+const measuringProcesses = () => childrenOf(process.pid, 'previews.js');
 
 test('a preview tells what a rank would keep, and nothing is made', async () => {
   const exact = await report({ members: both() });

@@ -6,6 +6,5 @@ const root = join(import.meta.dirname, '../..');
 
 /** Vitest calls this before the first test of the project. */
 export default function build(): void {
-  const compiler = join(root, 'node_modules/typescript-native/bin/tsc');
-  execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+  execFileSync('npm', ['run', '--silent', 'build:program'], { cwd: root, stdio: 'inherit' });
 }

@@ -62,7 +62,7 @@ const codesOf = async (client: LowrankClient, id: string) =>
 
 test.each([
   ['the whole machine', () => familyOf(service.launcher.pid!)],
-  ['the worker alone', () => membersOf(service.launcher.pid!, 'dist/apps/worker')],
+  ['the worker alone', () => membersOf(service.launcher.pid!, 'processes/worker.js')],
 ])(
   'an attempt goes on where it was after %s slept',
   async (_, pidsOf) => {

@@ -122,7 +122,7 @@ async function freezeInTheMiddle(worker: WorkerProcess, id: string): Promise<num
   const folder = join(api.home, 'tasks', id, 'attempt-1');
   let pid: number | undefined;
   while (pid === undefined) {
-    [pid] = await childrenOf(worker.child.pid!, 'task-main');
+    [pid] = await childrenOf(worker.child.pid!, 'task.js');
     const { state } = await api.platform.database.manager.findOneByOrFail(Task, { id });
     if (state !== 'queued' && state !== 'running') return undefined;
   }

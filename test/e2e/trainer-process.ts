@@ -4,10 +4,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
-import { reply, type Request } from '#contracts/process-calls.js';
+import { loopReport, reply, type Request } from '#contracts/process-calls.js';
 import { trainerEnd, type TrainerMessage, trainerUpdate } from '#contracts/trainer-calls.js';
 
-const main = join(import.meta.dirname, '../../dist/apps/trainer/src/main.js');
+const main = join(import.meta.dirname, '../../dist/processes/trainer.js');
 
 export interface TrainerExit {
   readonly code: number | null;
@@ -76,6 +76,7 @@ export async function runForked(
   };
   const messages: TrainerMessage[] = [];
   child.on('message', (value) => {
+    if (loopReport.safeParse(value).success) return;
     const said = reply.parse(value);
     if (said.call !== 1) return;
     const message =

@@ -22,7 +22,7 @@ import { openPlatform, type Platform } from '#platform/platform.js';
 import { startTestPostgres, type TestPostgres } from '../embedded-postgres.js';
 import { tinySteps, writeTinyJob } from './tiny-job.js';
 
-const workerMain = join(import.meta.dirname, '../../dist/apps/worker/src/main.js');
+const workerMain = join(import.meta.dirname, '../../dist/processes/worker.js');
 const project = 'default';
 
 /** A worker process as a launcher starts it. */

@@ -63,9 +63,9 @@ async function byClients<T>(work: (i: number) => Promise<T>): Promise<T[]> {
 }
 
 const parts = {
-  worker: 'apps/worker/src/main.js',
-  API: 'apps/api/src/main.js',
-  trainer: 'apps/trainer/src/main.js',
+  worker: 'processes/worker.js',
+  API: 'processes/api.js',
+  trainer: 'processes/trainer.js',
   database: 'bin/postgres',
 };
 

@@ -4,7 +4,7 @@ import { familyOf } from '../e2e/service-process.js';
 
 const betweenLooks = 250;
 /** By `nameOf`. Those that answer prompts and compose hold models, and have bounds of their own. */
-const counted = /^(api|planner)\/main$/;
+const counted = /^(api|planner)$/;
 
 interface Size {
   readonly name: string;
@@ -72,5 +72,5 @@ async function pssOf(pid: number): Promise<number> {
 
 async function nameOf(pid: number): Promise<string> {
   const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return /apps\/(\w+)\/src\/(?:\w+\/)*([\w-]+)\.js/.exec(text)?.slice(1).join('/') ?? 'other';
+  return /processes\/(\w+)\.js/.exec(text)?.[1] ?? 'other';
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { programVersion } from '../../apps/cli/src/installation.js';
+import { programVersion } from '#platform/program.js';
 import { composeProblems, knownVariables } from './compose-problems.js';
 
 const root = join(import.meta.dirname, '../..');

@@ -6,7 +6,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { programRoot, programVersion } from '../../apps/cli/src/installation.js';
+import { programRoot, programVersion } from '#platform/program.js';
 import { composeProblems } from './compose-problems.js';
 
 const read = (name: string) => readFileSync(join(programRoot, name), 'utf8');

@@ -26,13 +26,13 @@ import { startOn } from '#adapters/base-layers.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { buildModel } from '#models/families/registry.js';
 import { LowrankClient } from '#client/client.js';
-import { programRoot } from '../../apps/cli/src/installation.js';
+import { processMain, programRoot } from '#platform/program.js';
 import { type RunningStack, startStack } from '../../apps/cli/src/launcher/launcher.js';
 import { LogPrinter } from '../../apps/cli/src/launcher/log-lines.js';
 
 const lora = { r: 16, lora_alpha: 32, target_modules: 'all-linear' };
 const weights = [0.7, -0.2, 0.5];
-const taskMain = join(programRoot, 'dist/apps/worker/src/task-main.js');
+const taskMain = processMain('task');
 
 /** The configuration of the model in the box with the sizes of one of a billion parameters. */
 const sizes = {

@@ -7,7 +7,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify, stripVTControlCharacters } from 'node:util';
-import { programRoot } from '../../apps/cli/src/installation.js';
+import { programRoot } from '#platform/program.js';
 
 const applications = { api: 'app.module.ts', worker: 'worker.module.ts' } as const;
 /** The package of the command, and npm without a word about the Node that they would like. */

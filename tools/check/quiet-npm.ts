@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { programRoot } from '../../apps/cli/src/installation.js';
+import { programRoot } from '#platform/program.js';
 
 /** The oldest Node that package.json claims, and the newest of each line; with the npm that they bring and the next. */
 const combinations = ['20.19.0:10', '20:11', '22:10', '22:11', '24:10', '24:11'];

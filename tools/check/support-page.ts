@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { programRoot } from '../../apps/cli/src/installation.js';
+import { programRoot } from '#platform/program.js';
 import { supportPage } from './support-matrix.js';
 
 const file = join(programRoot, 'docs/support.md');

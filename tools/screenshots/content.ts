@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { LowrankClient } from '#client/client.js';
 import { isOver } from '#client/job-reader.js';
-import { programRoot } from '../../apps/cli/src/installation.js';
+import { programRoot } from '#platform/program.js';
 import { sampleJob } from '../../apps/cli/src/quickstart/sample-job.js';
 import { uploadFile } from '../../apps/cli/src/upload-file.js';
 import type { JobCreate } from '#contracts/http/job-create.js';

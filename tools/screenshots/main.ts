@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { LowrankClient } from '#client/client.js';
-import { programRoot } from '../../apps/cli/src/installation.js';
+import { programRoot } from '#platform/program.js';
 import { startStack } from '../../apps/cli/src/launcher/launcher.js';
 import { LogPrinter } from '../../apps/cli/src/launcher/log-lines.js';
 import { makeContent } from './content.js';

@@ -1,6 +1,5 @@
 /** The application on an open platform: for the server, and for tests. */
 import 'reflect-metadata';
-import path from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import helmet from 'helmet';
@@ -18,19 +17,21 @@ import { requestLog } from './http/request-log.js';
 import { type BodyPace, limitSlowBodies, defaultPace } from './http/slow-bodies.js';
 import { measureRequests } from './prometheus/measure-requests.js';
 import { startPlanner as usualPlanner } from './planner/planner-process.js';
-import { programFolder } from './program.js';
+import { processMain } from '#platform/program.js';
 import { PrometheusService } from './prometheus/prometheus.service.js';
 
 export interface AppOptions extends Partial<AppPrograms> {
   readonly pace?: BodyPace;
 }
 
-const defaultGenerator = path.join(programFolder, 'dist/apps/generator/src/main.js');
-
 /** Makes the application; it does not listen yet. */
 export async function createApp(
   platform: Platform,
-  { pace = defaultPace, generatorMain = defaultGenerator, startPlanner = usualPlanner }: AppOptions = {},
+  {
+    pace = defaultPace,
+    generatorMain = processMain('generator'),
+    startPlanner = usualPlanner,
+  }: AppOptions = {},
 ): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.on(platform, { generatorMain, startPlanner }),

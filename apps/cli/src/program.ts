@@ -23,7 +23,7 @@ import { addStart } from './commands/start.js';
 import { addTrain } from './commands/train.js';
 import { addWhere } from './commands/where.js';
 import { type CliIo, contextOf, defaultUrl, type Handler, type Run } from './context.js';
-import { programVersion } from './installation.js';
+import { programVersion } from '#platform/program.js';
 import { exitCodes } from '#base/error-codes.js';
 import { exitCodeOf, Interrupted } from './exit-codes.js';
 

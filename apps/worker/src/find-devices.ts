@@ -1,13 +1,13 @@
 /** Finds out what this machine can compute with, by trying each device in a process of its own. */
 import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { JobDevice } from '#jobs/devices.js';
 import type { Log } from '#jobs/parts.js';
 import { type DevicePlaces, probeDevice } from '#jobs/probe-device.js';
 import { cudaEnvironment } from '#runtime/cuda-paths.js';
 import type { UnusableDevice } from '#platform/database/entities/worker.js';
+import { processMain } from '#platform/program.js';
 import type { DeviceSlot } from './device-slots.js';
 
 export interface DeviceSearch extends DevicePlaces {
@@ -25,7 +25,6 @@ export interface FoundDevices {
   readonly unusable: readonly UnusableDevice[];
 }
 
-const probeMain = join(import.meta.dirname, 'probe-main.js');
 const cardsMs = 60_000;
 /** A driver that computes WebGPU on the processor takes much longer for the trial than any GPU. */
 const slowestGpu = 30;
@@ -78,7 +77,7 @@ async function workingDevices(
   const isWanted = (device: JobDevice) => wanted === 'auto' || wanted.includes(device);
   const working = async (devices: readonly JobDevice[]) => {
     const tried = devices.filter(isWanted).map(async (device) => {
-      const answer = await probeDevice(device, { main: probeMain, home, cudaFolder });
+      const answer = await probeDevice(device, { main: processMain('probe'), home, cudaFolder });
       if (!answer.ok) {
         const { code, reason, fix } = answer;
         unusable.push({ device, code, reason: `${reason}: ${fix}` });

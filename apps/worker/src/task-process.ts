@@ -1,12 +1,9 @@
 /** The process that runs a task, as the worker sees it. */
-import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import { type TaskJob, taskMethods } from '#contracts/task-calls.js';
 import type { TaskProgress } from '#platform/database/entities/task.js';
 import { howEnded, ProcessClient } from '#platform/process-client.js';
-
-/** The compiled entry beside this one. */
-const taskMain = join(import.meta.dirname, 'task-main.js');
+import { processMain } from '#platform/program.js';
 
 /** Runs a task and yields what its kind's `run` gives. */
 export type RunTask = (
@@ -23,7 +20,7 @@ export const runInProcess: RunTask = async (job, signal, onProgress) => {
   signal.throwIfAborted();
   const process = new ProcessClient({
     methods: taskMethods,
-    main: taskMain,
+    main: processMain('task'),
     died: (exit) =>
       new LowrankError(
         'task_died',

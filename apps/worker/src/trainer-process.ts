@@ -1,5 +1,4 @@
 /** A trainer process, as the worker starts it: it waits to be told its job. */
-import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import { trainerMethods } from '#contracts/trainer-calls.js';
 import type { Log } from '#jobs/parts.js';
@@ -7,9 +6,6 @@ import { howEnded, ProcessClient, type ProcessExit } from '#platform/process-cli
 import { trainingEnvironment } from '#runtime/process-environment.js';
 
 export type TrainerProcess = ProcessClient<typeof trainerMethods>;
-
-/** The compiled entry beside this one. */
-export const trainerMain = join(import.meta.dirname, '../../trainer/src/main.js');
 
 /** Signals that come from outside: of a person, or of a machine without memory. */
 const outerSignals = new Set<NodeJS.Signals>(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);

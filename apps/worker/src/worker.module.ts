@@ -3,8 +3,7 @@ import { type Configuration, parseConfiguration } from '#platform/config.js';
 import { openPlatform, Platform } from '#platform/platform.js';
 import { findDevices } from './find-devices.js';
 import { machineMemory } from './memory-need.js';
-import { programVersion } from './program-version.js';
-import { trainerMain } from './trainer-process.js';
+import { processMain, programVersion } from '#platform/program.js';
 import { Worker } from './worker.js';
 
 const CONFIGURATION = Symbol('configuration');
@@ -44,7 +43,7 @@ function createWorker(platform: Platform): Worker {
   const { workerDevices: wanted, home, cudaFolder } = configuration;
   return new Worker(platform, {
     version: programVersion,
-    trainerMain,
+    trainerMain: processMain('trainer'),
     memoryBytes,
     findDevices: () => findDevices({ wanted, home, cudaFolder, memoryBytes, log }),
   });

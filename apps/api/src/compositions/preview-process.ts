@@ -1,5 +1,4 @@
 /** The process that measures compositions, as the API sees it: started when it is needed, ended when it is not. */
-import path from 'node:path';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
 import type { MemberFolder } from '#contracts/member-folder.js';
@@ -7,17 +6,15 @@ import { previewMethods } from '#contracts/preview-calls.js';
 import { LowrankError } from '#base/errors.js';
 import { howEnded, type ProcessExit } from '#platform/process-client.js';
 import { ProcessOnDemand } from '#platform/process-on-demand.js';
-import { programFolder } from '../program.js';
+import { processMain } from '#platform/program.js';
 
-/** Where it is compiled to, seen from the sources and from what was built of them alike. */
-const previewMain = path.join(programFolder, 'dist/apps/api/src/compositions/preview-main.js');
 const usualIdleMilliseconds = 5 * 60_000;
 
 export class PreviewProcess {
   private readonly process: ProcessOnDemand<typeof previewMethods>;
 
   constructor(idleMilliseconds = usualIdleMilliseconds) {
-    const settings = { methods: previewMethods, name: 'previews', main: previewMain, died };
+    const settings = { methods: previewMethods, name: 'previews', main: processMain('previews'), died };
     this.process = new ProcessOnDemand(() => settings, { idleMilliseconds });
   }
 

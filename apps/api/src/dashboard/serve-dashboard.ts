@@ -5,9 +5,9 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type Response } from 'express';
 import { ApiError } from '../errors/api-error.js';
 import { answerFor } from '../errors/error-answer.js';
-import { programFolder } from '../program.js';
+import { programRoot } from '#platform/program.js';
 
-const builtFolder = path.join(programFolder, 'dist/dashboard');
+const builtFolder = path.join(programRoot, 'dist/dashboard');
 
 /** Addresses of views; the page itself finds out which one is meant. */
 export const viewPaths = ['/', '/jobs/:id', '/new', '/adapters', '/adapters/:id', '/compose', '/workers'];

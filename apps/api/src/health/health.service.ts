@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Response } from 'express';
 import type { ReadinessObject } from '#contracts/http/service.js';
 import type { Platform } from '#platform/platform.js';
-import { programVersion } from '../program.js';
+import { programVersion } from '#platform/program.js';
 import { PLATFORM } from '../tokens.js';
 
 /** Tells those who watch the server how it is. */

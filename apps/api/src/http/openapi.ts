@@ -2,7 +2,7 @@
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { INestApplication } from '@nestjs/common';
 import { z } from 'zod';
-import { programVersion } from '../program.js';
+import { programVersion } from '#platform/program.js';
 import { toOpenApi } from './openapi-schemas.js';
 
 export function buildDocument(app: INestApplication, prefix = ''): OpenAPIObject {

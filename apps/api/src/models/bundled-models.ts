@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { LowrankError } from '#base/errors.js';
 import type { Platform } from '#platform/platform.js';
-import { programFolder } from '../program.js';
+import { programRoot } from '#platform/program.js';
 import { PLATFORM } from '../tokens.js';
 import { BaseModels } from './base-models.js';
 
@@ -16,7 +16,7 @@ export class BundledModels implements OnApplicationBootstrap {
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    const root = path.join(programFolder, 'models');
+    const root = path.join(programRoot, 'models');
     for (const name of await readdir(root).catch(() => [])) {
       try {
         await this.models.registerBundled(path.join(root, name));

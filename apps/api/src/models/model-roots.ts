@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import type { Configuration } from '#platform/config.js';
-import { programFolder } from '../program.js';
+import { programRoot } from '#platform/program.js';
 
 /**
  * What LOWRANK_MODEL_ROOTS names. By default everything where the server never had a key, since only its own machine
@@ -16,7 +16,7 @@ export function modelRoots(
   { hasKey }: { hasKey: boolean },
 ): readonly string[] | null {
   if (roots) return roots;
-  return hasKey ? [homedir(), home, path.join(programFolder, 'models'), '/models'] : null;
+  return hasKey ? [homedir(), home, path.join(programRoot, 'models'), '/models'] : null;
 }
 
 /**

@@ -1,12 +1,11 @@
 /** The process that plans and checks uploads, as the API starts it. */
-import path from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import type { Methods } from '#contracts/process-calls.js';
 import { plannerMethods } from '#jobs/planner-calls.js';
 import type { Log } from '#platform/log.js';
 import { howEnded, type ProcessClient } from '#platform/process-client.js';
 import { type KeepOptions, ProcessOnDemand } from '#platform/process-on-demand.js';
-import { programFolder } from '../program.js';
+import { processMain } from '#platform/program.js';
 
 /** A process that is there when it is needed; tests have one that is none. */
 export interface OnDemand<M extends Methods> {
@@ -18,16 +17,13 @@ export interface OnDemand<M extends Methods> {
 /** Starts what plans. */
 export type StartPlanner = (log: Log, options: KeepOptions) => OnDemand<typeof plannerMethods>;
 
-/** Where it is compiled to, seen from the sources and from what was built of them alike. */
-const plannerMain = path.join(programFolder, 'dist/apps/planner/src/main.js');
-
 export const startPlanner: StartPlanner = (log, options) =>
   new ProcessOnDemand(
     () => ({
       methods: plannerMethods,
       name: 'planner',
       isAwaited: true,
-      main: plannerMain,
+      main: processMain('planner'),
       log,
       died: (exit) => {
         log.warn({ output: exit.output }, `the process that plans ended ${howEnded(exit)}`);

@@ -1,9 +1,8 @@
 /** One answer from a model, computed in a process of its own. */
-import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import { howEnded, ProcessClient } from '#platform/process-client.js';
 import { trainingEnvironment } from '#runtime/process-environment.js';
-import { programRoot } from '../installation.js';
+import { processMain } from '#platform/program.js';
 import { type ChatAnswer, chatMethods, type ChatTask } from './calls.js';
 
 export interface AskOptions {
@@ -17,7 +16,7 @@ export async function ask(task: ChatTask, { onText, signal }: AskOptions = {}): 
   signal?.throwIfAborted();
   const process = new ProcessClient({
     methods: chatMethods,
-    main: join(programRoot, 'dist/apps/cli/src/chat/process.js'),
+    main: processMain('chat'),
     environment: trainingEnvironment,
     died: (exit) => {
       const said = exit.output.trim();

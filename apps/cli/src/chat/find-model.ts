@@ -9,7 +9,8 @@ import { LowrankError } from '#base/errors.js';
 import { parseConfiguration } from '#platform/config.js';
 import type { LowrankClient } from '#client/client.js';
 import { fetchAdapter } from '../downloads/fetch-folder.js';
-import { modelRegistry, programRoot } from '../installation.js';
+import { programRoot } from '#platform/program.js';
+import { modelRegistry } from '../installation.js';
 
 export interface ChatFiles {
   readonly base: string;

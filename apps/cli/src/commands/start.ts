@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { CommandContext, Run } from '../context.js';
 import { exitCodes } from '#base/error-codes.js';
 import { Interrupted } from '../exit-codes.js';
-import { programVersion } from '../installation.js';
+import { programVersion } from '#platform/program.js';
 import { describeGap, type LogGap, LogSink } from '#platform/log-sink.js';
 import { LogPrinter } from '../launcher/log-lines.js';
 import type { TextStream } from '../output.js';

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type Configuration, parseConfiguration } from '#platform/config.js';
 import type { CommandContext, Run } from '../context.js';
-import { programRoot, programVersion } from '../installation.js';
+import { programRoot, programVersion } from '#platform/program.js';
 import { findHolder } from '../launcher/home-lock.js';
 import { facts } from '../output.js';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ErrorCode } from '#base/error-codes.js';
 import { jobDevices } from '#jobs/devices.js';
 import { type DevicePlaces, probeDevice } from '#jobs/probe-device.js';
-import { programRoot } from '../installation.js';
+import { processMain } from '#platform/program.js';
 
 export interface Check {
   readonly name: string;
@@ -16,8 +16,6 @@ export interface Check {
   /** What to do, where it does not work and something can be done. */
   readonly fix?: string;
 }
-
-const probeMain = join(programRoot, 'dist/apps/worker/src/probe-main.js');
 
 /** Tries every device with a small step, each in a process of its own. */
 export async function checkDevices(options: DevicePlaces & { signal?: AbortSignal }): Promise<Check[]> {
@@ -32,7 +30,7 @@ export async function checkDevices(options: DevicePlaces & { signal?: AbortSigna
       });
       continue;
     }
-    const answer = await probeDevice(device, { ...options, main: probeMain });
+    const answer = await probeDevice(device, { ...options, main: processMain('probe') });
     if (answer.ok) checks.push({ name: device, ok: true, about: `${answer.engine} computes on it` });
     else checks.push({ name: device, ok: false, about: answer.reason, code: answer.code, fix: answer.fix });
   }
@@ -41,5 +39,5 @@ export async function checkDevices(options: DevicePlaces & { signal?: AbortSigna
 
 /** Whether the program was built; the processes that try devices are part of it. */
 export function isBuilt(): boolean {
-  return existsSync(probeMain);
+  return existsSync(processMain('probe'));
 }

@@ -3,7 +3,7 @@ import { LowrankError } from '#base/errors.js';
 import { LowrankClient } from '#client/client.js';
 import { type Configuration, parseConfiguration } from '#platform/config.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/database/embedded-postgres.js';
-import { applicationMain } from '../installation.js';
+import { processMain } from '#platform/program.js';
 import { type HomeLock, lockHome } from './home-lock.js';
 import type { LogPrinter } from './log-lines.js';
 import { requirePort } from './port.js';
@@ -99,8 +99,8 @@ class Stack implements RunningStack {
     signal?.throwIfAborted();
     const environment = { ...options.environment, LOWRANK_HOME: home, HOST: host, PORT: String(port) };
     const grace = configuration.shutdownGraceSeconds + workerExtraSeconds;
-    this.api = this.supervise('api', parts?.apiMain ?? applicationMain('api'), environment, apiGraceSeconds);
-    const main = parts?.workerMain ?? applicationMain('worker');
+    this.api = this.supervise('api', parts?.apiMain ?? processMain('api'), environment, apiGraceSeconds);
+    const main = parts?.workerMain ?? processMain('worker');
     const names = Array.from({ length: options.workers ?? 1 }, (_, i) =>
       i === 0 ? 'worker' : `worker-${i + 1}`,
     );

@@ -13,7 +13,7 @@ import { exitCodes } from '#base/error-codes.js';
 import { fetchAdapter } from '../downloads/fetch-folder.js';
 import { exitCodeOf, Interrupted } from '../exit-codes.js';
 import { followJob } from '../follow-job.js';
-import { programRoot } from '../installation.js';
+import { programRoot } from '#platform/program.js';
 import { endOf } from '../job-end.js';
 import { startStack } from '../launcher/launcher.js';
 import { LogPrinter } from '../launcher/log-lines.js';

@@ -55,7 +55,7 @@ function NoWorker() {
         Jobs, compositions and merged models wait until there is one. <code>npm start</code> runs a worker
         beside the server; on another machine of a cluster this starts one:
       </p>
-      <pre tabIndex={0}>node dist/apps/worker/src/main.js</pre>
+      <pre tabIndex={0}>node dist/processes/worker.js</pre>
     </section>
   );
 }
