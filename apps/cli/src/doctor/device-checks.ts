@@ -1,6 +1,5 @@
 /** Which devices could train on this machine, and what the others lack. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ErrorCode } from '#base/error-codes.js';
 import { jobDevices } from '#jobs/devices.js';
 import { type DevicePlaces, probeDevice } from '#jobs/probe-device.js';
