@@ -65,6 +65,27 @@ async function problemsOf(
   return Object.fromEntries((error as PlanError).problems.map(({ field, message }) => [field, message]));
 }
 
+test('weights that are trained as they are, are told apart from layers with an update', async () => {
+  const lora = { r: 2, target_modules: ['q_proj'], modules_to_save: ['lm_head'] };
+  const plan = await planJob(asking({ lora }));
+  expect(plan.modules.map(({ path, r }) => [path, r])).toEqual([
+    ['model.layers.0.self_attn.q_proj', 2],
+    ['model.layers.1.self_attn.q_proj', 2],
+  ]);
+  const [{ name, shape }, ...others] = plan.wholeWeights as [(typeof plan.wholeWeights)[0]];
+  expect(others).toEqual([]);
+  expect(name).toBe('lm_head.weight');
+  expect(plan.trainableParameters).toBe(2 * 2 * 64 + shape[0]! * shape[1]!);
+});
+
+test('a head that the method does not train is refused with the field', async () => {
+  const lora = { r: 2, target_modules: ['q_proj'], modules_to_save: ['lm_head'] };
+  const problems = await problemsOf(asking({ lora, training: { method: { type: 'dpo' } } }));
+  expect(problems['lora.modules_to_save']).toMatch(
+    /trains lm_head, which the method dpo cannot.*leave lm_head out/,
+  );
+});
+
 test('a plan tells modules, parameters and bytes without any data', async () => {
   const plan = await planJob(request);
   expect(
@@ -76,6 +97,8 @@ test('a plan tells modules, parameters and bytes without any data', async () => 
     ['model.layers.1.self_attn.v_proj', 32, 16, 4],
   ]);
   expect(plan.trainableParameters).toBe(2 * 4 * (64 + 48));
+  expect(plan.modules.map(({ parameters }) => parameters)).toEqual([256, 192, 256, 192]);
+  expect(plan.wholeWeights).toEqual([]);
   expect(plan.adapterBytes).toBeGreaterThan(4 * plan.trainableParameters);
   expect(plan).toMatchObject({ data: null, warnings: [] });
 });

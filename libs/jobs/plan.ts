@@ -17,6 +17,7 @@ import { countWork } from '#jobs/work.js';
 import { type LoraConfig, readLoraConfig } from '#lora/config.js';
 import { OptionsError } from '#base/field-problems.js';
 import { listed } from '#base/quote.js';
+import { addedParameters, wholeWeightsOf } from '#lora/target-module.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import type { TextModel } from '#models/model.js';
@@ -27,6 +28,7 @@ import type { Choice } from '#training/events.js';
 import { learnedClasses, learningModel, learningTree, loraFor } from '#training/learning-model.js';
 import { type DataMeasure, lengthsOf, measureHead } from '#training/measure-head.js';
 import { declarationOf } from '#training/objectives/declared/registry.js';
+import { requireTrainable } from '#training/objectives/trained-head.js';
 import { maxLearningRate, type TrainingOptions } from '#training/options.js';
 import { planBatch, planBlocks, planSteps, requireContext } from '#training/plan-options.js';
 
@@ -59,13 +61,18 @@ export interface JobPlan {
   readonly modelParameters: number;
   /** Names of the classes that it learns; those of the beginning of a longer file. Null where it learns tokens. */
   readonly classes: readonly string[] | null;
+  /** The layers that get a low-rank update. */
   readonly modules: readonly {
     readonly path: string;
     readonly inFeatures: number;
     readonly outFeatures: number;
     readonly r: number;
     readonly scale: number;
+    /** That are trained beside the layer's own weights. */
+    readonly parameters: number;
   }[];
+  /** Weights of the base that are trained as they are (bias, modules_to_save). */
+  readonly wholeWeights: readonly { readonly name: string; readonly shape: readonly number[] }[];
   readonly trainableParameters: number;
   /** Size of the adapter's weight file. */
   readonly adapterBytes: number;
@@ -133,13 +140,13 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     baseIdentity: request.base.identity,
     modelParameters: tree.parameterCount,
     classes: learnedClasses(base, method) ?? null,
-    modules: targets.modules.map(({ path, inFeatures, outFeatures, r, scale }) => ({
-      path,
-      inFeatures,
-      outFeatures,
-      r,
-      scale,
-    })),
+    modules: targets.modules
+      .filter(({ r }) => r > 0)
+      .map((target) => {
+        const { path, inFeatures, outFeatures, r, scale } = target;
+        return { path, inFeatures, outFeatures, r, scale, parameters: addedParameters(target) };
+      }),
+    wholeWeights: wholeWeightsOf(targets.modules),
     trainableParameters: targets.trainableParameters,
     adapterBytes: targets.adapterBytes,
     lora: targets.config,
@@ -199,6 +206,7 @@ const maxUnknownClasses = 10;
 function targetPlan(base: ModelFolder, lora: LoraConfig, request: PlanRequest): TargetPlan {
   const { initAdapter } = request;
   const plan = resolveTargetModules(base.tree, lora, { isImport: initAdapter !== null });
+  requireTrainable(request.options.method, base.tree, plan);
   if (!initAdapter) return plan;
   if (initAdapter.baseIdentity !== null && initAdapter.baseIdentity !== request.base.identity) {
     throw mismatch(initAdapter.id, 'was trained on another base model');

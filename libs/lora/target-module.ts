@@ -56,6 +56,21 @@ export function trainsBias({ tensors }: TargetModule): boolean {
   return tensors.some(({ role }) => role.endsWith('bias'));
 }
 
+/** Weights of the base that layers train as they are, by their names in the base. */
+export function wholeWeightsOf(
+  targets: readonly TargetModule[],
+): { readonly name: string; readonly shape: readonly number[] }[] {
+  return targets.flatMap(({ tensors }) =>
+    tensors.flatMap(({ replaces, shape }) => (replaces === undefined ? [] : [{ name: replaces, shape }])),
+  );
+}
+
+/** How many numbers a target trains beside the base's own weights. */
+export function addedParameters({ tensors }: TargetModule): number {
+  const added = tensors.filter(({ replaces }) => replaces === undefined);
+  return added.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
 /** The sizes of the layer of a target. */
 export function layerOf({ kind, inFeatures, outFeatures, kernel, groups }: TargetModule): LayerGeometry {
   return { kind, inFeatures, outFeatures, ...(kernel ? { kernel } : {}), ...(groups ? { groups } : {}) };

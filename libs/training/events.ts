@@ -54,7 +54,10 @@ const trainingEvents = [
     steps_per_epoch: z.number(),
     trainable_parameters: z.int(),
     adapter_bytes: bytes,
+    /** Layers with a low-rank update. */
     modules: z.array(z.object({ path: z.string(), r: z.int(), scale: z.number() })),
+    /** Weights of the base that are trained as they are. */
+    whole_weights: z.array(z.object({ name: z.string(), shape: z.array(z.int()) })),
     choices: z.array(choice),
     /** Every value that the run goes by, written or chosen. */
     chosen: chosenOptions,

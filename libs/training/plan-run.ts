@@ -1,4 +1,5 @@
 /** Decides how a prepared run is carried out: every value that was left to the program, the steps, the memory. */
+import { wholeWeightsOf } from '#lora/target-module.js';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isEagerDevice } from '#runtime/device.js';
@@ -160,7 +161,11 @@ export async function planRun(
     steps_per_epoch: stepsPerEpoch,
     trainable_parameters: adapter.plan.trainableParameters,
     adapter_bytes: adapter.plan.adapterBytes,
-    modules: adapter.plan.modules.map(({ path, r, scale }) => ({ path, r, scale })),
+    modules: adapter.plan.modules.filter(({ r }) => r > 0).map(({ path, r, scale }) => ({ path, r, scale })),
+    whole_weights: wholeWeightsOf(adapter.plan.modules).map(({ name, shape }) => ({
+      name,
+      shape: [...shape],
+    })),
     choices: record.choices,
     chosen,
     memory: fit?.prediction ?? null,

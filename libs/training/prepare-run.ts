@@ -36,6 +36,7 @@ import { SavedAdapter } from '#training/saved-adapter.js';
 import { type InitialWork, type StartingAdapter, startingAdapter } from '#training/starting-adapter.js';
 import type { RowCodec } from '#training/data-head.js';
 import { readingOf } from '#training/objectives/declared/registry.js';
+import { requireTrainable } from '#training/objectives/trained-head.js';
 import { planBlocks } from '#training/plan-options.js';
 import { firstExample, surveyDataset } from '#training/training-data.js';
 
@@ -95,6 +96,7 @@ export async function prepareRun(
   const { config } = learningTree(base.tree, options.method);
   const lora = job.lora && loraFor(options.method, job.lora, base);
   const adapter = await startingAdapter(base, lora, job.initAdapter, options.seed);
+  requireTrainable(options.method, base.tree, adapter.plan);
   warnOfUnmatched(adapter, warn);
   for (const note of adapter.notes) warn('init_adapter', `${job.initAdapter}: ${note}`);
 

@@ -49,7 +49,7 @@ test('a file with a mistake is dropped, read and put right, and gives a plan', a
   await page.locator('.chosen', { hasText: 'sums.jsonl: 50 rows of chat' }).waitFor();
   await page.getByLabel('Steps', { exact: true }).fill(String(steps));
   await page.getByLabel('Target modules').fill('q_proj, v_proj');
-  await page.getByText('4 modules matched').waitFor();
+  await page.getByText('4 layers matched').waitFor();
   expect(await page.locator('mark').allInnerTexts()).toContainEqual(expect.stringContaining('It is 0.'));
   await page.getByRole('img', { name: /^Rows have \d+ to \d+ tokens.*A block holds/ }).waitFor();
   await page.getByText(/^Time judged by the .* operations of the job and \d+ processor cores/).waitFor();

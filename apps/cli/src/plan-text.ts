@@ -1,5 +1,6 @@
 /** A plan for people: what will be trained on what, and one example as the model reads it. */
 import type { PlannedTime, PlanObject, PlannedData } from '#contracts/http/plans.js';
+import { layersText } from '#training/layers-text.js';
 import { byteSize, count, duration } from './format.js';
 import type { Output } from './output.js';
 
@@ -9,7 +10,7 @@ export function planText(plan: PlanObject, output: Output): string {
   const { data, total_steps: steps, steps_per_epoch: perEpoch } = plan;
   return [
     `base model: ${plan.model}, ${count(plan.model_parameters)} parameters`,
-    `adapter: ${count(plan.trainable_parameters)} parameters in ${plan.modules.length} layers, ${byteSize(plan.adapter_bytes)}`,
+    `adapter: ${count(plan.trainable_parameters)} parameters in ${layersText(plan)}, ${byteSize(plan.adapter_bytes)}`,
     ...(data ? dataLines('training data', data.training) : []),
     ...(data?.validation ? dataLines('validation data', data.validation) : []),
     ...(plan.choices ?? []).map(
@@ -26,13 +27,13 @@ export function planText(plan: PlanObject, output: Output): string {
   ].join('\n');
 }
 
-/** Every layer with its shape and rank. */
-export function modulesText({ modules }: PlanObject): string {
-  return modules
-    .map(({ path, shape: [out, from], r, scale, parameters }) => {
-      return `  ${path} [${out}, ${from}] r ${r} scale ${scale} (${count(parameters)})`;
-    })
-    .join('\n');
+/** Every layer with its shape and rank, and every weight that is trained as it is. */
+export function modulesText({ modules, whole_weights: whole }: PlanObject): string {
+  const layers = modules.map(({ path, shape: [out, from], r, scale, parameters }) => {
+    return `  ${path} [${out}, ${from}] r ${r} scale ${scale} (${count(parameters)})`;
+  });
+  const weights = whole.map(({ name, shape }) => `  ${name} [${shape.join(', ')}] as it is`);
+  return [...layers, ...weights].join('\n');
 }
 
 function dataLines(name: string, data: PlannedData): string[] {

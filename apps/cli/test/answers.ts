@@ -97,6 +97,7 @@ export const plan = {
   base_identity: 'sha256:0',
   model_parameters: 1000,
   modules: [],
+  whole_weights: [],
   trainable_parameters: 12,
   adapter_bytes: 48,
   lora: {},

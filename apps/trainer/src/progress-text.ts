@@ -1,5 +1,6 @@
 /** Messages of a run as text for people. */
 import type { TrainerMessage } from '#contracts/trainer-calls.js';
+import { layersText } from '#training/layers-text.js';
 import { metricsText } from '#training/metrics.js';
 
 /** How trained pieces of an example are marked. */
@@ -63,7 +64,7 @@ export function linesOf(message: TrainerMessage, marks: Marks, total: number): s
     }
     case 'plan':
       return [
-        `adapter: ${count(message.trainable_parameters)} parameters in ${message.modules.length} layers, ${count(message.adapter_bytes)} bytes`,
+        `adapter: ${count(message.trainable_parameters)} parameters in ${layersText(message)}, ${count(message.adapter_bytes)} bytes`,
         ...message.choices.map(({ option, value, reason }) => `chosen: ${option} ${value} because ${reason}`),
         ...(message.memory
           ? [`memory: about ${count(Math.round(message.memory.peak_bytes / 1e6))} MB at most`]

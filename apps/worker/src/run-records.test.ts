@@ -60,6 +60,7 @@ describe('a message of the trainer', () => {
         trainable_parameters: 10,
         adapter_bytes: 40,
         modules: [],
+        whole_weights: [],
         choices: [{ option: 'batch_size', value: 2, reason: 'small' }],
         chosen,
         memory: null,

@@ -4,6 +4,7 @@ import type { TrainerUpdate } from '#contracts/trainer-calls.js';
 import type { Reason } from '#jobs/placement.js';
 import type { NewMetric, RunDecisions, RunFacts } from '#jobs/progress.js';
 import type { NewEvent } from '#jobs/transitions.js';
+import { layersText } from '#training/layers-text.js';
 
 export interface RunRecords {
   readonly metrics?: readonly NewMetric[];
@@ -37,7 +38,7 @@ export function recordsOf(message: TrainerUpdate, device: string): RunRecords {
     }
     case 'plan': {
       const { type: _, choices, chosen, total_steps, ...plan } = message;
-      const text = `${plan.trainable_parameters} parameters to train in ${plan.modules.length} layers, ${total_steps} steps`;
+      const text = `${plan.trainable_parameters} parameters to train in ${layersText(plan)}, ${total_steps} steps`;
       return {
         facts: { plan: { ...plan, total_steps }, totalSteps: total_steps },
         decided: { device, chosen, choices },

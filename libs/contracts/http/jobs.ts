@@ -4,6 +4,7 @@ import { shownHyperparameters, shownMethods } from '#contracts/http/hyperparamet
 import { requestedOptions, resolvedOptions } from '#contracts/http/job-options.js';
 import { chosenOption } from '#contracts/http/plans.js';
 import { order, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
+import { wholeWeight } from '#contracts/http/plans.js';
 
 /** OpenAI's states and `paused`, which OpenAI's own example uses. */
 export const jobStatus = z.enum([
@@ -51,6 +52,8 @@ export const jobPlan = z.looseObject({
   trainable_parameters: z.int(),
   adapter_bytes: z.number(),
   modules: z.array(z.object({ path: z.string(), r: z.int(), scale: z.number() })),
+  /** None in plans of versions that did not tell. */
+  whole_weights: z.array(wholeWeight).default([]),
 });
 
 const loose = z.record(z.string(), z.unknown());

@@ -15,6 +15,11 @@ export const plannedModule = z
   })
   .meta({ id: 'PlannedModule' });
 
+/** A weight of the base model that is trained as it is. */
+export const wholeWeight = z
+  .object({ name: z.string(), shape: z.array(z.int()) })
+  .meta({ id: 'WholeWeight' });
+
 const piece = examplePiece;
 
 export const plannedData = z
@@ -77,7 +82,10 @@ export const planObject = z
     model: z.string(),
     base_identity: z.string(),
     model_parameters: z.int(),
+    /** Layers that get a low-rank update. */
     modules: z.array(plannedModule),
+    /** Weights that `bias` and `modules_to_save` train. */
+    whole_weights: z.array(wholeWeight),
     trainable_parameters: z.int(),
     /** Size of the adapter's weight file. */
     adapter_bytes: z.int(),

@@ -17,13 +17,14 @@ export function viewPlan(
     model: plan.model,
     base_identity: plan.baseIdentity,
     model_parameters: plan.modelParameters,
-    modules: plan.modules.map(({ path, inFeatures, outFeatures, r, scale }) => ({
+    modules: plan.modules.map(({ path, inFeatures, outFeatures, r, scale, parameters }) => ({
       path,
       shape: [outFeatures, inFeatures],
       r,
       scale,
-      parameters: r * (inFeatures + outFeatures),
+      parameters,
     })),
+    whole_weights: plan.wholeWeights.map(({ name, shape }) => ({ name, shape: [...shape] })),
     trainable_parameters: plan.trainableParameters,
     adapter_bytes: plan.adapterBytes,
     lora: plan.lora,

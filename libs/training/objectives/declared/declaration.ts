@@ -29,6 +29,8 @@ export interface ObjectiveDeclaration {
   readonly title: string;
   /** What the model makes that learns it. */
   readonly head: 'causal' | 'classify';
+  /** Why the layers that make the model's output cannot be trained by it; undefined where they can. */
+  readonly headRefusal?: string;
   /** `method`, with a default for every option. */
   readonly method: z.ZodObject<{ readonly type: z.ZodLiteral<string> }>;
   /** The data rows that it learns from, and how they are packed. */

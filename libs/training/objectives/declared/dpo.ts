@@ -43,6 +43,7 @@ export const dpoDeclaration = {
   type: 'dpo',
   title: 'Preference (DPO): prefer one of two answers',
   head: 'causal',
+  headRefusal: 'log-probabilities of whole answers do not train it',
   method: z.strictObject({
     type: z.literal('dpo'),
     /** How strongly the model is held to the reference; default 0.1. */

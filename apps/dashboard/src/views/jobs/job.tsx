@@ -1,6 +1,7 @@
 /** One job, live. */
 import { isOver } from '#client/job-reader.js';
 import type { JobObject } from '#contracts/http/jobs.js';
+import { layersText } from '#training/layers-text.js';
 import type { JobAction } from '../../api/job-feed.js';
 import { checkpointList } from '../../api/jobs.js';
 import { useJob } from '../../api/use-job.js';
@@ -82,7 +83,7 @@ function Actions({ job, onAct, refusal }: ActionsProps) {
 }
 
 function Configuration({ job }: { readonly job: JobObject }) {
-  const modules = job.plan?.modules ?? [];
+  const { modules = [], whole_weights: weights = [] } = job.plan ?? {};
   const choices = job.choices ?? [];
   const parameters = job.plan?.trainable_parameters;
   return (
@@ -101,11 +102,16 @@ function Configuration({ job }: { readonly job: JobObject }) {
         ]}
       />
       <details>
-        <summary>{modules.length} modules with an adapter</summary>
+        <summary>{layersText({ modules, whole_weights: weights })} trained</summary>
         <ul className="modules">
           {modules.map(({ path, r, scale }) => (
             <li key={path}>
               <code>{path}</code> rank {r}, scale {number(scale)}
+            </li>
+          ))}
+          {weights.map(({ name, shape }) => (
+            <li key={name}>
+              <code>{name}</code> {shape.join(' × ')}, as it is
             </li>
           ))}
         </ul>

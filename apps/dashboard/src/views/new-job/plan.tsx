@@ -1,6 +1,7 @@
 /** What a job would come to. */
 import { Fragment } from 'react';
 import type { PlannedData, PlannedTime, PlanObject } from '#contracts/http/plans.js';
+import { layersText } from '#training/layers-text.js';
 import { Histogram } from '../../charts/histogram.js';
 import { bytes, seconds, whole } from '../../format.js';
 import { Facts } from '../parts/common.js';
@@ -37,11 +38,16 @@ export function Plan({ plan, isOld }: PlanProps) {
         </p>
       ))}
       <details>
-        <summary>{plan.modules.length} modules matched</summary>
+        <summary>{layersText(plan)} matched</summary>
         <ul className="modules">
           {plan.modules.map(({ path, shape, r }) => (
             <li key={path}>
               <code>{path}</code> {shape.join(' × ')}, rank {r}
+            </li>
+          ))}
+          {plan.whole_weights.map(({ name, shape }) => (
+            <li key={name}>
+              <code>{name}</code> {shape.join(' × ')}, trained as it is
             </li>
           ))}
         </ul>
