@@ -2,6 +2,7 @@
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTensors } from './golden/golden-case.js';
+import { imageJson } from './image-fixtures.js';
 
 const families = join(import.meta.dirname, 'fixtures/families');
 
@@ -30,6 +31,25 @@ const tokenizer = {
 export async function writeClassifier(family: string, folder: string): Promise<void> {
   await cp(join(families, family), folder, { recursive: true });
   await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
+}
+
+/** Copies a golden classifier of images and gives it a processor. */
+export async function writeImageClassifier(family: string, folder: string): Promise<void> {
+  await cp(join(families, family), folder, { recursive: true });
+  const { config } = goldenImages(family)[0]!;
+  await writeFile(join(folder, 'preprocessor_config.json'), JSON.stringify(config));
+}
+
+interface GoldenImage {
+  readonly family: string;
+  readonly image: string;
+  readonly config: unknown;
+  readonly probabilities: readonly number[];
+}
+
+/** Files of images and what transformers makes of them with its own processor. */
+export function goldenImages(family: string): GoldenImage[] {
+  return (imageJson('classes.json') as GoldenImage[]).filter((one) => one.family === family);
 }
 
 /** Inputs of a golden case that no mask shortens, and the probabilities of their classes. */

@@ -51,23 +51,27 @@ const hiddenParts = z.object({ hidden: z.array(z.string()) });
 const answerUpdate = z.union([z.string(), hiddenParts]);
 export type AnswerUpdate = z.infer<typeof answerUpdate>;
 
-/** Texts and pairs of texts to tell apart. */
-export const classifierTask = z.object({
-  ...wantedModel,
-  inputs: z.array(z.object({ text: z.string(), pair: z.string().nullable() })),
-});
+/** A text, a pair of texts, or an image as a data URL. */
+const classifierInput = z.union([
+  z.object({ text: z.string(), pair: z.string().nullable() }),
+  z.object({ image: z.string() }),
+]);
+export type ClassifierInput = z.infer<typeof classifierInput>;
+
+/** Texts, pairs of texts or images to tell apart. */
+export const classifierTask = z.object({ ...wantedModel, inputs: z.array(classifierInput) });
 export type ClassifierTask = z.infer<typeof classifierTask>;
 
-export const classifiedTexts = z.object({
+export const classifiedInputs = z.object({
   labels: z.array(z.string()),
-  /** Of each input, in their order. */
+  /** Of each input, in their order; an image has no tokens. */
   results: z.array(z.object({ probabilities: z.array(z.number()), tokens: z.int() })),
 });
-export type ClassifiedTexts = z.infer<typeof classifiedTexts>;
+export type ClassifiedInputs = z.infer<typeof classifiedInputs>;
 
 export const generatorMethods = {
   /** A cancelled one ends at its next token. */
   answer: { input: generatorTask, update: answerUpdate, result: generatedAnswer },
-  /** A cancelled one ends at its next text. */
-  classify: { input: classifierTask, update: z.never(), result: classifiedTexts },
+  /** A cancelled one ends at its next input. */
+  classify: { input: classifierTask, update: z.never(), result: classifiedInputs },
 } satisfies Methods;

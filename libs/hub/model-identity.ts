@@ -58,12 +58,16 @@ const DESCRIBING_FILES = [
   'chat_template.json',
 ];
 
+/** What decides how a model has its images; one that reads texts may have it too, and leaves it alone. */
+const IMAGES_FILE = 'preprocessor_config.json';
+
 /** The names of the files in a folder that make up the model, sorted. */
 export async function modelFileNames(folder: string): Promise<string[]> {
   const { files, index } = await findWeightFiles(folder);
   const present = new Set(await readdir(folder));
   // The index of a model in one file is a leftover that nobody reads.
-  const describing = DESCRIBING_FILES.filter(
+  const others = present.has('tokenizer.json') ? [] : [IMAGES_FILE];
+  const describing = [...DESCRIBING_FILES, ...others].filter(
     (name) => present.has(name) && (name !== INDEX || index !== undefined),
   );
   return [...files.map(({ name }) => name), ...describing].sort();

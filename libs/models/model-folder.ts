@@ -90,7 +90,7 @@ interface LocatedTensor {
  * Reads config.json and the headers of the weight files; weights themselves only where a tied model stores its output
  * embedding too, to see whether they are equal (if not, they are not tied, as in transformers 5.23).
  * Throws the errors of `readModelConfig`, `findWeightFiles` and `readSafetensorsHeader`, ModelWeightsError,
- * LowrankError `tokenizer_not_found` (if `tokenizer` is 'required') and UnsupportedError for other dtypes.
+ * LowrankError `tokenizer_not_found` (if `tokenizer` is 'required' and the model reads texts) and UnsupportedError for other dtypes.
  */
 export async function openModelFolder(
   folder: string,
@@ -98,7 +98,8 @@ export async function openModelFolder(
 ): Promise<ModelFolder> {
   await listModelFolder(folder);
   const written = await readModelConfig(folder);
-  const tokenizer = await findTokenizer(folder, options.tokenizer ?? 'optional');
+  const need = familyOf(written).inputs === 'tokens' ? options.tokenizer : undefined;
+  const tokenizer = await findTokenizer(folder, need ?? 'optional');
   const weightFiles = await findWeightFiles(folder);
   const tensors = renamed(written, await locateTensors(folder, weightFiles));
   const { config, warnings } = await settleTying(written, tensors);

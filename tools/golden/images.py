@@ -2,7 +2,7 @@
 exif_transpose and convert("RGB"), as load_image of transformers does), resized ones with PIL's pixels, and
 preprocessor_config.json files with the pixel values that transformers' processors make.
 
-    python tools/golden/images.py FOLDER        needs transformers, pillow and numpy, and no torchvision
+    python tools/golden/images.py FOLDER        needs transformers, torch and pillow 13, and no torchvision
 """
 
 import base64
@@ -14,7 +14,9 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageCms
+from transformers import AutoModelForImageClassification
 from transformers.image_utils import load_image
 from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
@@ -143,3 +145,19 @@ for kind in [ViTImageProcessorPil, ConvNextImageProcessorPil, DeiTImageProcessor
     sums = [float(values.sum(dtype=np.float64)), float(np.abs(values).sum(dtype=np.float64))]
     defaults[kind.__name__[: -len("Pil")]] = {"shape": list(values.shape), "sums": sums}
 (folder / "defaults.json").write_text(json.dumps(defaults, indent=1) + "\n")
+
+# Classes of files by whole models, from the processor that a folder would have to the probabilities.
+families = folder.parent / "families"
+classes = []
+for family, processor in [
+    ("vit", lambda size: ViTImageProcessorPil(size={"height": size, "width": size}, resample=3)),
+    ("resnet", lambda size: ConvNextImageProcessorPil(size={"shortest_edge": 32})),
+]:
+    model = AutoModelForImageClassification.from_pretrained(families / family).eval()
+    made = processor(getattr(model.config, "image_size", None))
+    for file in ["rgb.png", "turned-6.jpg", "cmyk.jpg", "lossy.webp"]:
+        pixels_of = made(load_image(str(folder / file)), return_tensors="pt")
+        with torch.no_grad():
+            probabilities = model(**pixels_of).logits.softmax(-1)[0].tolist()
+        classes.append({"family": family, "image": file, "config": made.to_dict(), "probabilities": probabilities})
+(folder / "classes.json").write_text(json.dumps(classes, indent=1) + "\n")

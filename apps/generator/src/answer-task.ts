@@ -1,12 +1,16 @@
 /** One prompt, answered by the model that it asks for. */
 import type {
   AnswerUpdate,
-  ClassifiedTexts,
+  ClassifiedInputs,
+  ClassifierInput,
   ClassifierTask,
   GeneratedAnswer,
   GeneratorTask,
 } from '#contracts/generator-calls.js';
+import { LowrankError } from '#base/errors.js';
 import type { ConversationPart } from '#data/message-parts.js';
+import { readDataUrl } from '#images/data-url.js';
+import { naming } from '#images/naming.js';
 import type { WarmModel } from './warm-model.js';
 import type { WarmModels } from './warm-models.js';
 
@@ -46,25 +50,51 @@ export async function answerTask(
   };
 }
 
-/** Throws the signal's reason between two texts, and what `WarmModels.use` and `ClassModel.classify` throw. */
+/**
+ * Throws the signal's reason between two inputs, and what `WarmModels.use` throws; what the classes of an input throw has
+ * its number in the details.
+ */
 export async function classifyTask(
   models: WarmModels,
   task: ClassifierTask,
   signal: AbortSignal,
-): Promise<ClassifiedTexts> {
+): Promise<ClassifiedInputs> {
   const members = sorted(task.members);
-  return models.use({ base: task.base, members }, signal, async ({ classes }) => {
-    const results: ClassifiedTexts['results'] = [];
-    for (const { text, pair } of task.inputs) {
+  return models.use({ base: task.base, members }, signal, async (model) => {
+    const labels = [...model.labels];
+    const results: ClassifiedInputs['results'] = [];
+    for (const [index, input] of task.inputs.entries()) {
       signal.throwIfAborted();
-      const { probabilities, tokens } = await classes.classify(
-        { text, pair: pair ?? undefined },
-        weightsOf(members),
-      );
-      results.push({ probabilities: [...probabilities], tokens });
+      results.push(await numbering(index, () => classified(model, input, weightsOf(members))));
     }
-    return { labels: [...classes.labels], results };
+    return { labels, results };
   });
+}
+
+async function classified(
+  model: WarmModel,
+  input: ClassifierInput,
+  weights: number[] | undefined,
+): Promise<ClassifiedInputs['results'][number]> {
+  if ('image' in input) {
+    const { images } = model;
+    const file = await naming('the image', () => readDataUrl(input.image));
+    const probabilities = await images.classify(file, weights);
+    return { probabilities: [...probabilities], tokens: 0 };
+  }
+  const { text, pair } = input;
+  const { probabilities, tokens } = await model.classes.classify({ text, pair: pair ?? undefined }, weights);
+  return { probabilities: [...probabilities], tokens };
+}
+
+async function numbering<T>(input: number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof LowrankError)) throw cause;
+    const { code, message, details } = cause;
+    throw new LowrankError(code, message, { cause, details: { ...details, input } });
+  }
 }
 
 type Members = GeneratorTask['members'];

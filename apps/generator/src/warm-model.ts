@@ -9,9 +9,12 @@ import { type ChatTemplate, loadChatTemplate } from '#data/chat-template.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import { ClassModel } from '#generation/class-model.js';
+import { ImageClassModel } from '#generation/image-class-model.js';
 import { createGenerator, type Generator } from '#generation/generator.js';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
+import type { ImagePreprocessor } from '#images/preprocessor.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
+import { loadPreprocessor } from '#models/model-preprocessor.js';
 
 const maxThreads = 8;
 
@@ -20,24 +23,33 @@ export interface Base {
   /** Its digest. */
   readonly identity: string;
   readonly model: ModelFolder;
+  readonly reader: TextReader | ImagePreprocessor;
+}
+
+/** How texts become tokens. */
+interface TextReader {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
 }
 
-/** Throws the errors of `openModelFolder`, `loadTokenizer` and `loadChatTemplate`. */
+type Made =
+  { readonly generator: Generator } | { readonly classes: ClassModel } | { readonly images: ImageClassModel };
+
+/** Throws the errors of `openModelFolder`, `loadTokenizer`, `loadChatTemplate` and `loadPreprocessor`. */
 export async function openBase({ folder, identity }: GeneratorTask['base']): Promise<Base> {
   const model = await openModelFolder(folder, { tokenizer: 'required' });
+  if (model.tree.inputs === 'images') return { identity, model, reader: await loadPreprocessor(model) };
   const tokenizer = await loadTokenizer(folder);
-  return { identity, model, tokenizer, template: await loadChatTemplate(folder, tokenizer) };
+  return { identity, model, reader: { tokenizer, template: await loadChatTemplate(folder, tokenizer) } };
 }
 
 export class WarmModel {
   private constructor(
     readonly base: Base,
-    private readonly made: { readonly generator: Generator } | { readonly classes: ClassModel },
+    private readonly made: Made,
   ) {}
 
-  /** Throws the errors of `openMembers`, `LiveComposition.open`, `createGenerator` and `ClassModel.create`. */
+  /** Throws the errors of `openMembers`, `LiveComposition.open`, and of what makes models of each kind. */
   static async open(
     base: Base,
     members: readonly MemberFolder[],
@@ -53,7 +65,6 @@ export class WarmModel {
             return LiveComposition.open(await openMembers(listed, { model: model.tree }));
           });
     const options = {
-      ...base,
       model,
       composition,
       runner: {
@@ -64,8 +75,14 @@ export class WarmModel {
         cacheFolder,
       },
     };
-    if (model.tree.head === 'classify') return new WarmModel(base, { classes: ClassModel.create(options) });
-    return new WarmModel(base, { generator: createGenerator(options) });
+    const { reader } = base;
+    if (!('tokenizer' in reader)) {
+      return new WarmModel(base, { images: ImageClassModel.create({ ...options, preprocessor: reader }) });
+    }
+    if (model.tree.head === 'classify') {
+      return new WarmModel(base, { classes: ClassModel.create({ ...options, ...reader }) });
+    }
+    return new WarmModel(base, { generator: createGenerator({ ...options, ...reader }) });
   }
 
   /** What writes text. Throws UnsupportedError for a model that does not. */
@@ -77,18 +94,41 @@ export class WarmModel {
     );
   }
 
-  /** What tells classes apart. Throws UnsupportedError for a model that does not. */
+  /** What tells classes of texts apart. Throws UnsupportedError for a model that does not. */
   get classes(): ClassModel {
     if ('classes' in this.made) return this.made.classes;
+    if ('generator' in this.made) throw this.headless();
     const { architecture } = this.base.model.config;
     throw new UnsupportedError(
-      `${architecture} writes text and has no classification head: ask it with POST /v1/completions, or take a model like ` +
-        'BertForSequenceClassification or LlamaForSequenceClassification',
+      `${architecture} classifies images: give each as {"image": "data:image/png;base64,..."}`,
     );
   }
 
+  /** What tells classes of images apart. Throws UnsupportedError for a model that does not. */
+  get images(): ImageClassModel {
+    if ('images' in this.made) return this.made.images;
+    if ('generator' in this.made) throw this.headless();
+    const { architecture } = this.base.model.config;
+    throw new UnsupportedError(`${architecture} classifies texts: give it texts, and no images`);
+  }
+
+  /** Names of the classes that it tells apart. Throws UnsupportedError for a model that tells none. */
+  get labels(): readonly string[] {
+    return 'images' in this.made ? this.made.images.labels : this.classes.labels;
+  }
+
   close(): Promise<void> {
-    return 'generator' in this.made ? this.made.generator.close() : this.made.classes.close();
+    const { made } = this;
+    if ('generator' in made) return made.generator.close();
+    return 'images' in made ? made.images.close() : made.classes.close();
+  }
+
+  private headless(): UnsupportedError {
+    const { architecture } = this.base.model.config;
+    return new UnsupportedError(
+      `${architecture} writes text and has no classification head: ask it with POST /v1/completions, or take a model like ` +
+        'BertForSequenceClassification or LlamaForSequenceClassification',
+    );
   }
 }
 

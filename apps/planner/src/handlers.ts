@@ -9,6 +9,7 @@ import { readTemplateSources } from '#data/template-sources.js';
 import { DataHeads } from '#jobs/data-heads.js';
 import type { plannerMethods } from '#jobs/planner-calls.js';
 import { openModelFolder } from '#models/model-folder.js';
+import { loadPreprocessor } from '#models/model-preprocessor.js';
 import { headBytes, checkHead } from '#training/data-head.js';
 import { checkAdapter } from './check-adapter.js';
 import { answerPlan } from './answer-plan.js';
@@ -25,7 +26,11 @@ export function plannerHandlers(): Handlers<typeof plannerMethods> {
       return null;
     },
     async checkModel({ folder }) {
-      await openModelFolder(folder, { tokenizer: 'required' });
+      const model = await openModelFolder(folder, { tokenizer: 'required' });
+      if (model.tree.inputs === 'images') {
+        await loadPreprocessor(model);
+        return null;
+      }
       await loadTokenizer(folder);
       await readTemplateSources(folder);
       return null;

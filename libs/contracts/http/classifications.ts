@@ -1,4 +1,4 @@
-/** Texts told apart by a model with a classification head. */
+/** Texts and images told apart by a model with a classification head. */
 import { z } from 'zod';
 import { boundedArray } from '#base/bounded-schemas.js';
 import { maxMembers, memberFields } from '#contracts/http/compositions.js';
@@ -9,14 +9,32 @@ const text = z.string().max(10_000_000);
 /** That one request may ask for. */
 export const maxClassified = 256;
 
-/** A text, or a pair of texts, of which the model says how they belong together. */
-const classified = z.union([text, z.strictObject({ text, text_pair: text.nullish() })]);
+/** JSON of a request: what an image of some megabytes is in base64. */
+export const maxClassificationBytes = 16 * 1024 * 1024;
+
+/** A PNG, JPEG, WebP, GIF (its first frame) or TIFF as `data:image/png;base64,...`; nothing is fetched from elsewhere. */
+const dataUrl = z.string().max(maxClassificationBytes);
+
+/**
+ * A text, a pair of texts, of which the model says how they belong together, or an image; an image also as the content
+ * parts of chats have it.
+ */
+const classified = z.union([
+  text,
+  z.strictObject({ text, text_pair: text.nullish() }),
+  z.strictObject({ image: dataUrl }),
+  z.strictObject({
+    type: z.literal('image_url'),
+    image_url: z.strictObject({ url: dataUrl }),
+  }),
+]);
+export type Classified = z.output<typeof classified>;
 
 export const classificationCreate = z
   .strictObject({
     /** A base model with a classification head, or a fine-tuned model of one, by name or id. */
     model: objectId,
-    /** A text, a pair as `{"text", "text_pair"}`, or a list of either. */
+    /** A text, a pair as `{"text", "text_pair"}`, an image as `{"image": "data:image/png;base64,..."}`, or a list of them. */
     input: z.union([classified, boundedArray(classified, { min: 1, max: maxClassified })]),
     /** Adapters to add to the base model `model`. */
     members: z

@@ -1,4 +1,5 @@
 /** What one family of models is: everything that the rest of the program does not know of it. */
+import type { ProcessorName } from '#images/processor-kinds.js';
 import type { ConfigReader } from '#models/config-reader.js';
 import type { ModelConfig } from '#models/model-config.js';
 import type { HeadKind, InputKind, Model } from '#models/model.js';
@@ -23,6 +24,8 @@ export interface FamilyDefinition<C extends ModelConfig> {
    */
   readonly defaultTargets: string | readonly string[];
   readonly files?: FileNames;
+  /** The image processor that transformers takes for it, of a family that reads images. */
+  readonly imageProcessor?: ProcessorName;
   /** The classes of transformers with the same body and another head, or none; the head of the family can be trained on them. */
   readonly bodies?: Bodies;
   /**

@@ -216,6 +216,7 @@ export const resnet = defineFamily<ResNetConfig>({
   modelType: 'resnet',
   head: 'classify',
   inputs: 'images',
+  imageProcessor: 'ConvNextImageProcessor',
   // PEFT has no choice of its own for this family. The stem has as many inputs as an image has channels: too few to narrow.
   defaultTargets: String.raw`.*\.encoder\..*\.convolution`,
   files: {

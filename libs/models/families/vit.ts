@@ -190,6 +190,7 @@ export const vit = defineFamily<VitConfig>({
   modelType: 'vit',
   head: 'classify',
   inputs: 'images',
+  imageProcessor: 'ViTImageProcessor',
   // PEFT has no choice of its own for this family.
   defaultTargets: ['q_proj', 'v_proj'],
   files: {

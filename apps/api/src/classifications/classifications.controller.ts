@@ -4,9 +4,11 @@ import type { Response } from 'express';
 import {
   classification,
   classificationCreate,
+  maxClassificationBytes,
   type ClassificationRequest,
 } from '#contracts/http/classifications.js';
 import { Endpoint } from '../http/endpoint.js';
+import { LongestJson } from '../http/json-body.js';
 import { ProjectId } from '../keys/caller.js';
 import { ClassificationsService } from './classifications.service.js';
 
@@ -16,8 +18,10 @@ export class ClassificationsController {
   constructor(@Inject(ClassificationsService) private readonly classifications: ClassificationsService) {}
 
   @Post()
+  @LongestJson(maxClassificationBytes)
   @Endpoint({
-    summary: 'Classify texts by a model with a classification head, an adapter or weighted adapters',
+    summary:
+      'Classify texts or images by a model with a classification head, an adapter or weighted adapters',
     answer: classification,
   })
   classify(

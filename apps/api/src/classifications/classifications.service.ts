@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Response } from 'express';
-import type { ClassifiedTexts } from '#contracts/generator-calls.js';
-import type { Classification, ClassificationRequest } from '#contracts/http/classifications.js';
+import type { ClassifiedInputs, ClassifierInput } from '#contracts/generator-calls.js';
+import type { Classification, ClassificationRequest, Classified } from '#contracts/http/classifications.js';
 import { AnswersService } from '../completions/answers.service.js';
 import { refusalOf } from '../completions/generation-refusal.js';
 import { WantedModels } from '../completions/wanted-models.service.js';
 import { closingOf } from '../http/closing.js';
 
-/** Classifies texts by base models, adapters, checkpoints and unsaved compositions. */
+/** Classifies texts and images by base models, adapters, checkpoints and unsaved compositions. */
 @Injectable()
 export class ClassificationsService {
   constructor(
@@ -23,21 +23,26 @@ export class ClassificationsService {
   ): Promise<Classification> {
     const signal = closingOf(response);
     const model = await this.models.find(projectId, name, members ?? []);
-    const inputs = [input].flat().map((one) => (typeof one === 'string' ? { text: one } : one));
+    const inputs = [input].flat();
     try {
-      const found = await this.answers.classify(
-        model,
-        inputs.map(({ text, text_pair: pair = null }) => ({ text, pair })),
-        signal,
-      );
-      return viewOf(name, found);
+      return viewOf(name, await this.answers.classify(model, inputs.map(taskInput), signal));
     } catch (error) {
-      throw refusalOf(error, { prompt: 'input', adapters: members ? 'members' : 'model' });
+      throw refusalOf(error, {
+        prompt: 'input',
+        isList: Array.isArray(input),
+        adapters: members ? 'members' : 'model',
+      });
     }
   }
 }
 
-function viewOf(model: string, { labels, results }: ClassifiedTexts): Classification {
+function taskInput(input: Classified): ClassifierInput {
+  if (typeof input === 'string') return { text: input, pair: null };
+  if ('text' in input) return { text: input.text, pair: input.text_pair ?? null };
+  return { image: 'image' in input ? input.image : input.image_url.url };
+}
+
+function viewOf(model: string, { labels, results }: ClassifiedInputs): Classification {
   const tokens = results.reduce((sum, result) => sum + result.tokens, 0);
   return {
     id: `class-${randomUUID()}`,

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type {
   AnswerUpdate,
-  ClassifiedTexts,
+  ClassifiedInputs,
   ClassifierTask,
   GeneratedAnswer,
   GeneratorTask,
@@ -65,12 +65,12 @@ export class AnswersService {
     });
   }
 
-  /** Classifies texts in one place of the queue. Throws as the channel of `begin` fails. */
+  /** Classifies texts and images in one place of the queue. Throws as the channel of `begin` fails. */
   async classify(
     model: WantedModel,
     inputs: ClassifierTask['inputs'],
     signal: AbortSignal,
-  ): Promise<ClassifiedTexts> {
+  ): Promise<ClassifiedInputs> {
     using place = this.generators.enter();
     return await this.withFiles(model, signal, (shared) => place.classify({ ...shared, inputs }, signal));
   }

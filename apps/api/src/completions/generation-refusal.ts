@@ -6,6 +6,8 @@ import { ApiError, isCallers } from '../errors/api-error.js';
 export interface RequestFields {
   /** Where the prompt stands. */
   readonly prompt: 'messages' | 'prompt' | 'input';
+  /** Whether that is a list of several. */
+  readonly isList?: boolean;
   /** Where the adapters stand. */
   readonly adapters: 'model' | 'members';
 }
@@ -19,10 +21,14 @@ const ofPrompt: readonly ErrorCode[] = [
 const ofAdapters = /^(adapter|lora|members|safetensors|weight|rank|logits)_|^no_target_modules$/;
 
 /** What clients are told of an error. */
-export function refusalOf(error: unknown, { prompt, adapters }: RequestFields): unknown {
+export function refusalOf(error: unknown, { prompt, adapters, isList = false }: RequestFields): unknown {
   if (!isCallers(error)) return error;
-  const { code } = error;
-  if (code === 'prompt_too_long') return refuse('context_length_exceeded', prompt, error);
+  const { code, details } = error;
+  const numbered = details['input'];
+  const isOfInput = typeof numbered === 'number';
+  const place = isOfInput && isList ? `${prompt}.${numbered}` : prompt;
+  if (code === 'prompt_too_long') return refuse('context_length_exceeded', place, error);
+  if (isOfInput) return refuse(code, place, error);
   if (code === 'calls_hidden') {
     return refuse(code, `${prompt}.${String(error.details['message'])}.tool_calls`, error);
   }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type {
   AnswerUpdate,
-  ClassifiedTexts,
+  ClassifiedInputs,
   ClassifierTask,
   GeneratedAnswer,
   generatorMethods,
@@ -28,7 +28,7 @@ export interface Place extends Disposable {
   /** Waits for its turn. Throws what the process answers with, `generator_died` and, when the server stops, ApiError 503. */
   answer(task: GeneratorTask, hooks: AnswerHooks): Promise<GeneratedAnswer>;
   /** The same of texts to tell apart. */
-  classify(task: ClassifierTask, signal: AbortSignal): Promise<ClassifiedTexts>;
+  classify(task: ClassifierTask, signal: AbortSignal): Promise<ClassifiedInputs>;
 }
 
 /** The queue before the one process that answers prompts. It is started when it is needed, and ends when it was idle. */

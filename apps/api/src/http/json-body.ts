@@ -6,6 +6,7 @@ import {
   Inject,
   Injectable,
   type NestInterceptor,
+  SetMetadata,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import express, { type Request, type Response } from 'express';
@@ -18,9 +19,21 @@ import { refuse } from './refuse-field.js';
 import { IS_UPLOAD } from './upload-body.js';
 
 /** Jobs with at most 16 sample prompts; conversations. */
-const maxJsonBytes = 1024 * 1024;
+const usualJsonBytes = 1024 * 1024;
 
-const readText = promisify(express.text({ limit: maxJsonBytes, type: () => true }));
+const LONGEST_JSON = 'lowrank:longest-json';
+
+/** How many bytes the JSON of a route may have, where that is more than others may. */
+export const LongestJson = (bytes: number): MethodDecorator => SetMetadata(LONGEST_JSON, bytes);
+
+/** The parser for each limit. */
+const readers = new Map<number, (request: Request, response: Response) => Promise<void>>();
+
+function readerOf(limit: number) {
+  const reader = readers.get(limit) ?? promisify(express.text({ limit, type: () => true }));
+  readers.set(limit, reader);
+  return reader;
+}
 
 @Injectable()
 export class JsonBodies implements NestInterceptor {
@@ -33,7 +46,9 @@ export class JsonBodies implements NestInterceptor {
     const request = http.getRequest<Request>();
     const isUpload = this.reflector.get<boolean | undefined>(IS_UPLOAD, context.getHandler());
     if (!isUpload && request.is('json')) {
-      await read(request, http.getResponse<Response>());
+      const handled = context.getHandler();
+      const limit = this.reflector.get<number | undefined>(LONGEST_JSON, handled) ?? usualJsonBytes;
+      await read(request, http.getResponse<Response>(), limit);
       await this.parse(request);
     }
     return handler.handle();
@@ -58,23 +73,23 @@ function parseJson(text: string): unknown {
 }
 
 /** Reads the text of the body. Throws ApiError `body_too_large` as soon as that is known, by what is declared or by what comes. */
-async function read(request: Request, response: Response): Promise<void> {
-  if (Number(request.headers['content-length'] ?? 0) > maxJsonBytes) throw tooLarge();
+async function read(request: Request, response: Response, limit: number): Promise<void> {
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
   letBodyCome(request);
   await new Promise<void>((resolve, reject) => {
     let seen = 0;
     const count = (piece: Buffer) => {
       seen += piece.length;
-      if (seen > maxJsonBytes) reject(tooLarge());
+      if (seen > limit) reject(tooLarge(limit));
     };
     request.on('data', count);
-    readText(request, response)
+    readerOf(limit)(request, response)
       .finally(() => request.off('data', count))
       .then(resolve, reject);
   });
 }
 
-function tooLarge(): ApiError {
-  const message = `the body is larger than ${maxJsonBytes} bytes, the most that a JSON body may have here`;
+function tooLarge(limit: number): ApiError {
+  const message = `the body is larger than ${limit} bytes, the most that a JSON body may have here`;
   return new ApiError('body_too_large', message);
 }

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Classification } from '#contracts/http/classifications.js';
 import { run } from '../../test/run-cli.js';
@@ -33,4 +36,26 @@ test('a text is sent with its pair, and its class shown with the probability', a
     model: 'reviews',
     input: [{ text: 'A joy.', text_pair: 'Is it?' }],
   });
+});
+
+test('files of images are sent as data URLs, and their names shown', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'classify-'));
+  const file = join(folder, 'cat.png');
+  await writeFile(file, Buffer.from([1, 2, 3]));
+  const server = await stubServer((_, response) => sendJson(response, answer));
+  const { url } = server;
+  const { code, stdout } = await run(['classify', 'cats', '--image', file], { url });
+  const missing = await run(['classify', 'cats', '--image', join(folder, 'dog.png')], { url });
+  const nothing = await run(['classify', 'cats'], { url });
+  await server.close();
+  await rm(folder, { recursive: true });
+  expect(code).toBe(0);
+  expect(stdout).toContain(file);
+  expect(JSON.parse(server.seen[0]!.body)).toEqual({
+    model: 'cats',
+    input: [{ image: 'data:;base64,AQID' }],
+  });
+  expect(server.seen).toHaveLength(1);
+  expect(missing.stderr).toContain('dog.png');
+  expect(nothing.stderr).toContain('--image');
 });
