@@ -23,6 +23,28 @@ test('a card names the base model, its revision and its licence', () => {
   expect(modelCard(config)).not.toContain('licen');
 });
 
+test('a card names the variant, what training started from, the precision, and what is trained whole', () => {
+  const dora = parseLoraConfig({
+    target_modules: ['q_proj'],
+    use_dora: true,
+    bias: 'lora_only',
+    modules_to_save: ['lm_head'],
+  });
+  const card = modelCard(dora, { start: 'init_lora_weights pissa', dtype: 'BF16' });
+  for (const row of [
+    '| variant | DoRA |',
+    '| started from | init\\_lora\\_weights pissa |',
+    '| precision | bfloat16 |',
+    '| bias | lora\\_only |',
+    '| modules trained whole | lm\\_head |',
+  ]) {
+    expect(card).toContain(row);
+  }
+  const plain = modelCard(parseLoraConfig({ target_modules: ['q_proj'] }));
+  expect(plain).toContain('| variant | LoRA |\n| precision | float32 |');
+  expect(plain).not.toMatch(/started from|bias|whole/);
+});
+
 test('a card of somebody else is given what it lacks, and keeps what it says', () => {
   expect(completeCard('# Mine\n', base)).toBe(
     '---\nbase_model: "tiny"\nlicense: "apache-2.0"\n---\n\n# Mine\n',

@@ -1,4 +1,6 @@
 import type { LoraConfig } from '#lora/config.js';
+import { variantOf } from '#lora/variants/registry.js';
+import type { FloatDtype } from '#models/safetensors-dtype.js';
 
 /** What a card says beside the configuration. */
 export interface CardFacts {
@@ -6,14 +8,20 @@ export interface CardFacts {
   readonly licence?: string | null;
   /** Whether the adapter tells classes apart. */
   readonly isClassifier?: boolean;
+  /** What its training started from; left out where the card is of no training. */
+  readonly start?: string | undefined;
+  /** How its numbers are stored; float32 unless said otherwise. */
+  readonly dtype?: FloatDtype | undefined;
   /** At the end of the table. */
   readonly rows?: readonly (readonly [string, string])[];
 }
 
+const precisions: Readonly<Record<FloatDtype, string>> = { F32: 'float32', BF16: 'bfloat16', F16: 'float16' };
+
 /** The README.md of an adapter, as the hub shows it; a function of what is given alone. */
 export function modelCard(
   config: LoraConfig,
-  { licence = null, isClassifier = false, rows: moreRows = [] }: CardFacts = {},
+  { licence = null, isClassifier = false, start = '', dtype = 'F32', rows: moreRows = [] }: CardFacts = {},
 ): string {
   const base = config.base_model_name_or_path;
   const targets = [config.target_modules ?? []].flat();
@@ -21,11 +29,16 @@ export function modelCard(
     ['base model', base ?? ''],
     ['revision of the base', config.revision ?? ''],
     ['licence of the base', licence ?? ''],
+    ['variant', variantOf(config).title],
+    ['started from', start],
+    ['precision', precisions[dtype]],
     ['rank r', `${config.r}${except(config.rank_pattern)}`],
     ['lora_alpha', `${config.lora_alpha}${except(config.alpha_pattern)}`],
     ['scale', config.use_rslora ? 'lora_alpha / sqrt(r)' : 'lora_alpha / r'],
     ['lora_dropout', String(config.lora_dropout)],
     ['target modules', targets.join(' ')],
+    ['bias', config.bias === 'none' ? '' : config.bias],
+    ['modules trained whole', (config.modules_to_save ?? []).join(' ')],
     ...moreRows,
   ];
   const lines = [

@@ -42,6 +42,8 @@ export interface AdapterContent {
   readonly licence?: string | null;
   /** The text of the config.json of a model that tells classes apart. */
   readonly classifier?: string | undefined;
+  /** What its training started from; for the card. */
+  readonly start?: string | undefined;
   /** How the numbers are stored; float32 unless said otherwise. */
   readonly dtype?: FloatDtype;
   /** Free texts for the header of the weight file, beside PEFT's own `format`. */
@@ -80,11 +82,13 @@ async function writeFiles(folder: string, files: readonly (readonly [string, Chu
 function adapterFiles(folder: string, content: AdapterContent): (readonly [string, Chunks])[] {
   const modules = [...content.modules].sort((a, b) => (a.path < b.path ? -1 : 1));
   const paths = modules.flatMap(({ path, r }) => (r > 0 ? [path] : []));
-  const { licence, classifier } = content;
+  const { licence, classifier, start, dtype } = content;
   const config = savedConfig(content.config, paths, classifier !== undefined);
   const described = describingFiles(folder, config, paths, {
     licence,
     isClassifier: classifier !== undefined,
+    start,
+    dtype,
   });
   const model = classifier === undefined ? [] : [[ADAPTER_FILES.model, [Buffer.from(classifier)]] as const];
   const tensors = tensorSources(folder, config, modules, content);

@@ -46,6 +46,7 @@ export interface CheckpointContent extends TrainedVectors {
   readonly licence?: string | null;
   /** See `AdapterContent`. */
   readonly classifier?: string | undefined;
+  readonly start?: string | undefined;
   /** Whose tensors the parameters are, in their order. */
   readonly modules: readonly TargetModule[];
   /** Whose tensors the moments are of, where that is not the same. */
@@ -59,12 +60,12 @@ export interface CheckpointContent extends TrainedVectors {
  * Throws LowrankError `disk_full` and `folder_exists`, AdapterError `adapter_not_finite`; nothing is left of it then.
  */
 export async function writeCheckpoint(folder: string, content: CheckpointContent): Promise<void> {
-  const { config, licence, classifier, parameters, state } = content;
+  const { config, licence, classifier, start, parameters, state } = content;
   const { entries } = adapterLayout(content.trained ?? content.modules);
   const json = (value: unknown) => [Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`)];
   await writeFolderAtomically(folder, async (temporary) => {
     const modules = unflattenModules(content.modules, parameters);
-    await writeAdapterFiles(temporary, { config, licence, classifier, modules }, folder);
+    await writeAdapterFiles(temporary, { config, licence, classifier, start, modules }, folder);
     const tensors = Object.entries(moments).flatMap(([vector, prefix]) =>
       entries.map((entry) => {
         const data = viewOf(content[vector as keyof typeof moments], entry);

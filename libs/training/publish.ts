@@ -21,6 +21,7 @@ export interface Publication {
   readonly licence: string | null;
   /** See `AdapterContent`. */
   readonly classifier?: string | undefined;
+  readonly start?: string | undefined;
   readonly modules: readonly TargetModule[];
   readonly progress: RunProgress;
   /** The adapter after the last step. */
@@ -51,14 +52,14 @@ async function readBest({ output, modules, onEvent }: Publication, step: number)
 
 /** Writes the adapter in place of one that an interrupted run may have left, and the summary. */
 export async function publish(publication: Publication): Promise<TrainingSummary> {
-  const { output, config, licence, classifier, progress, wantsBest } = publication;
+  const { output, config, licence, classifier, start, progress, wantsBest } = publication;
   const { best, step } = progress;
   const bestStep = wantsBest && best !== null && best.step !== step ? best.step : undefined;
   const bestParameters = bestStep === undefined ? undefined : await readBest(publication, bestStep);
   const result = bestParameters ?? publication.parameters;
   await rm(output.adapter, { recursive: true, force: true });
   const modules = unflattenModules(publication.modules, result);
-  await writeAdapter(output.adapter, { config, licence, classifier, modules });
+  await writeAdapter(output.adapter, { config, licence, classifier, start, modules });
   const weights = await readFile(join(output.adapter, ADAPTER_FILES.weights));
   const summary: TrainingSummary = {
     steps: step,

@@ -117,6 +117,9 @@ async function carryOut(
     });
     const { licence, revision } = await readModelOrigin(job.baseModel);
     const classifier = await classifierConfig(run.base);
+    const { init_lora_weights: init } = run.adapter.plan.config;
+    const start = job.initAdapter === null ? `init_lora_weights ${init}` : 'another adapter';
+    const described = { licence, classifier, start };
     const config: LoraConfig = {
       ...run.saved.config,
       base_model_name_or_path: job.baseModelName,
@@ -137,7 +140,7 @@ async function carryOut(
         machine,
       };
       const kept = { ...vectors, parameters: packed(vectors.parameters), modules, trained };
-      const folder = await output.checkpoints.write({ ...kept, config, licence, classifier, state });
+      const folder = await output.checkpoints.write({ ...kept, ...described, config, state });
       await output.checkpoints.prune(options.keep_checkpoints, progress.best?.step);
       return folder;
     };
@@ -161,9 +164,8 @@ async function carryOut(
     return await publish({
       output,
       onEvent,
+      ...described,
       config,
-      licence,
-      classifier,
       modules,
       progress: end,
       parameters: packed(engine.readVectors().parameters),

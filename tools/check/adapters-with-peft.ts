@@ -12,6 +12,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { classifierConfig } from '#adapters/adapter-classes.js';
 import { startOn } from '#adapters/base-layers.js';
 import { flattenModules, unflattenModules } from '#adapters/flat-factors.js';
 import { readAdapter } from '#adapters/read-adapter.js';
@@ -119,7 +120,8 @@ async function trainedLogits(kind: AdapterKind): Promise<ArrayLike<number>> {
   const saved = new SavedAdapter(plan);
   const trained = await train(base, task, saved.trained, saved.start(await parameters()));
   await writeAdapter(join(folder, 'ours', kind.name), {
-    config: { ...saved.config, auto_mapping: base.tree.head === 'causal' ? null : {} },
+    config: saved.config,
+    classifier: await classifierConfig(base),
     modules: unflattenModules(saved.modules, saved.pack(trained)),
   });
   return logitsOf(base, task, saved.trained, trained);
