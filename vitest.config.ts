@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Under a name of our own: packages too have conditions that are called source. */
 const conditions = {
@@ -78,8 +79,29 @@ const sharing = [
 /** Of those, what needs a process of its own: it replaces modules, or measures memory. */
 const alone = ['libs/platform/heap-growth.test.ts', 'test/integration/api-full-disk.test.ts'];
 
+/** Files that take longest and say little of it by their size, which decides where no times of an earlier run are known. */
+const longest = [
+  'task-kills',
+  'worker-kills',
+  'image-classifier',
+  'machine-trouble',
+  'trainer',
+  'data-cases',
+  'upgrade',
+].map((name) => `/test/e2e/${name}.test.ts`);
+
+/** Begins with what takes longest: begun last, it would keep everything waiting while other processes are idle. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification) => longest.some((name) => moduleId.endsWith(name));
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       unit('unit', {
         include: ['libs/**/*.test.ts', 'test/{golden,integration,kernels}/**/*.test.ts'],

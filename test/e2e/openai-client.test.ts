@@ -217,10 +217,14 @@ test.each(['desc', 'asc'] as const)(
   '250 files are listed and deleted in one loop, in %s order',
   async (order) => {
     const made = new Set<string>();
-    for (let i = 0; i < 250; i++) {
-      const file = new File([`{"text": "file ${i}"}\n`], `file-${i}.jsonl`);
-      made.add((await openai.files.create({ file, purpose: 'fine-tune' })).id);
+    for (let i = 0; i < 250; i += 25) {
+      const uploads = Array.from({ length: 25 }, (_, k) => {
+        const file = new File([`{"text": "file ${i + k}"}\n`], `file-${i + k}.jsonl`);
+        return openai.files.create({ file, purpose: 'fine-tune' });
+      });
+      for (const { id } of await Promise.all(uploads)) made.add(id);
     }
+    expect(made.size).toBe(250);
     for await (const { id } of openai.files.list({ order, limit: 100 })) {
       made.delete(id);
       expect(await openai.files.delete(id)).toMatchObject({ id, deleted: true });

@@ -37,13 +37,13 @@ beforeAll(async () => {
   const members = [];
   for (const seed of [1, 2, 3]) {
     members.push({
-      adapter: await storeAdapter(api.platform, { seed, r: 16, shapes: manyLayers }),
+      adapter: await storeAdapter(api.platform, { seed, r: 8, shapes: manyLayers }),
       weight: seed - 1.5,
     });
   }
   const wide = await storeAdapter(api.platform, { seed: 4, r: 8, model: 'wide' });
   bodies = {
-    compositions: { members, rank: 16 },
+    compositions: { members, rank: 8 },
     exports: { adapter: wide, dtype: 'bf16', max_shard_bytes: 8_000_000 },
   };
   await startWorker();

@@ -69,7 +69,9 @@ async function take<T>(file: string): Promise<T> {
 }
 
 beforeAll(async () => {
-  stack = await startTestStack({ prepare: leaveHome });
+  // The worker that was killed is missed soon.
+  const environment = { WORKER_HEARTBEAT_SECONDS: '0.5', WORKER_LOST_SECONDS: '4' };
+  stack = await startTestStack({ prepare: leaveHome, environment });
   client = new LowrankClient({ url: stack.url, key: known.keys.first });
   other = new LowrankClient({ url: stack.url, key: known.keys.other });
 }, 180_000);
