@@ -26,6 +26,8 @@ export interface ShownExample {
   readonly tokens: number;
   /** As many as a block holds. */
   readonly shownTokens: number;
+  /** Its class, where that is learned. */
+  readonly label?: string;
   readonly pieces: readonly ExamplePiece[];
 }
 
@@ -78,6 +80,7 @@ export function showExamples(head: DataHead, tokenizer: Tokenizer, maxTokens: nu
       line,
       tokens: example.ids.length,
       shownTokens: kept.ids.length,
+      ...(example.label === undefined ? {} : { label: example.label }),
       pieces: renderExample(kept, tokenizer),
     };
   });

@@ -38,7 +38,14 @@ export const plannedData = z
     example: z.array(piece),
     /** The first examples of the file, each up to the length of a block. */
     shown_examples: z.array(
-      z.object({ line: z.int(), tokens: z.int(), shown_tokens: z.int(), pieces: z.array(piece) }),
+      z.object({
+        line: z.int(),
+        tokens: z.int(),
+        shown_tokens: z.int(),
+        /** Its class; null where tokens are learned. */
+        label: z.string().nullable().default(null),
+        pieces: z.array(piece),
+      }),
     ),
     /** Tokens of the examples before anything is cut; `counts[i]` have from i * width + 1 to (i + 1) * width. */
     lengths: z.object({
@@ -82,6 +89,8 @@ export const planObject = z
     model: z.string(),
     base_identity: z.string(),
     model_parameters: z.int(),
+    /** Names of the classes that are learned, as far as the beginning of the file tells; null where tokens are learned. */
+    classes: z.array(z.string()).nullable().default(null),
     /** Layers that get a low-rank update. */
     modules: z.array(plannedModule),
     /** Weights that `bias` and `modules_to_save` train. */

@@ -17,6 +17,7 @@ export function viewPlan(
     model: plan.model,
     base_identity: plan.baseIdentity,
     model_parameters: plan.modelParameters,
+    classes: plan.classes && [...plan.classes],
     modules: plan.modules.map(({ path, inFeatures, outFeatures, r, scale, parameters }) => ({
       path,
       shape: [outFeatures, inFeatures],
@@ -61,10 +62,11 @@ function viewData(measure: DataMeasure, shown: readonly ShownExample[]): Planned
     dropped_examples: measure.droppedExamples,
     estimated: measure.estimated,
     example: [...(shown[0]?.pieces ?? [])],
-    shown_examples: shown.map(({ line, tokens, shownTokens, pieces }) => ({
+    shown_examples: shown.map(({ line, tokens, shownTokens, label = null, pieces }) => ({
       line,
       tokens,
       shown_tokens: shownTokens,
+      label,
       pieces: [...pieces],
     })),
     lengths: { ...measure.lengths, counts: [...measure.lengths.counts] },

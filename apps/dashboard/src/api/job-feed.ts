@@ -6,11 +6,14 @@ import type { EventObject, JobStreamMessage, MetricObject } from '#contracts/htt
 import { JobCurves } from '../charts/curves.js';
 import { jobsClient } from './jobs-client.js';
 
+export type EvaluationMetric = Extract<MetricObject, { kind: 'evaluation' }>;
 export type SampleMetric = Extract<MetricObject, { kind: 'samples' }>;
 
 export interface JobFeedState {
   readonly events: readonly EventObject[];
   readonly samples: readonly SampleMetric[];
+  /** The last one that was measured. */
+  readonly evaluation: EvaluationMetric | null;
   /** Always the same; `version` says when something was added. */
   readonly curves: JobCurves;
   readonly version: number;
@@ -39,6 +42,7 @@ export class JobFeed {
   state: JobFeedState = {
     events: [],
     samples: [],
+    evaluation: null,
     curves: this.curves,
     version: 0,
     reading: null,
@@ -55,6 +59,7 @@ export class JobFeed {
   private events: readonly EventObject[] = [];
   private newEvents: EventObject[] = [];
   private samples: readonly SampleMetric[] = [];
+  private evaluation: EvaluationMetric | null = null;
   private version = 0;
   private lastMetric = { seq: 0, id: '' };
   private lastEvent = 0;
@@ -177,6 +182,7 @@ export class JobFeed {
     this.version++;
     if (metric.kind === 'samples') this.samples = [...this.samples, metric];
     else this.curves.add(metric);
+    if (metric.kind === 'evaluation') this.evaluation = metric;
   }
 
   private emit(): void {
@@ -185,11 +191,11 @@ export class JobFeed {
       if (this.newEvents.length > 0) this.events = [...this.events, ...this.newEvents];
       this.newEvents = [];
       this.emitToListener();
-      const { job, events, samples, curves, version, connection, error } = this;
+      const { job, events, samples, evaluation, curves, version, connection, error } = this;
       const total = job?.progress.step ?? 0;
       const reading =
         this.hasHistory || !job ? null : { done: Math.min(curves.training.length, total), total };
-      this.state = { events, samples, curves, version, reading, connection, error };
+      this.state = { events, samples, evaluation, curves, version, reading, connection, error };
       for (const listener of this.listeners) listener();
     }, emitEveryMs);
   }

@@ -1,10 +1,12 @@
 /** One adapter: where it came from, what it changes, its files, and links to it. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { AdapterObject } from '#contracts/http/adapters.js';
 import { adapterQuery, adaptersKey } from '../../api/adapters.js';
 import { adaptersClient } from '../../api/adapters.js';
 import { isGone } from '../../api/query-client.js';
 import { bytes } from '../../format.js';
 import { go, Link } from '../../router.js';
+import { AdapterClasses } from './adapter-classes.js';
 import { AdapterExports } from './adapter-exports.js';
 import { AdapterNorms } from './adapter-norms.js';
 import { AdapterOrigin } from './adapter-origin.js';
@@ -38,9 +40,11 @@ export default function Adapter({ id }: { readonly id: string }) {
           <Link to={`/compose?${id}=1`} className="button primary">
             Compose with…
           </Link>
-          <Link to={`/compose?${id}=1#answers`} className="button">
-            Answer a prompt
-          </Link>
+          {!adapter.classes && (
+            <Link to={`/compose?${id}=1#answers`} className="button">
+              Answer a prompt
+            </Link>
+          )}
           <ConfirmButton
             question={`Delete the adapter ${name}? Its links open nothing from then on. Compositions that it went into, and merged models, stay.`}
             deed="Delete it"
@@ -53,7 +57,8 @@ export default function Adapter({ id }: { readonly id: string }) {
       <p className="muted">{adapter.name}</p>
       <Problem error={remove.error} />
       <AdapterOrigin adapter={adapter} />
-      <AdapterNorms id={id} />
+      {adapter.classes && <AdapterClasses model={adapter.name} classes={adapter.classes} />}
+      {isAdditive(adapter) && <AdapterNorms id={id} />}
       <section aria-labelledby="files">
         <h2 id="files">Files</h2>
         <p className="muted">A folder that PEFT, vLLM and others load.</p>
@@ -67,6 +72,12 @@ export default function Adapter({ id }: { readonly id: string }) {
       <AdapterShares id={id} />
     </>
   );
+}
+
+/** Weights of the base that were trained as they are have no update to measure. */
+function isAdditive({ config }: AdapterObject): boolean {
+  const { bias = 'none', modules_to_save: saved } = config;
+  return bias === 'none' && (!Array.isArray(saved) || saved.length === 0);
 }
 
 function NoAdapter({ error }: { readonly error: Error | null }) {

@@ -10,11 +10,12 @@ import { bytes, clock, number, whole } from '../../format.js';
 import { Link } from '../../router.js';
 import { Facts, Problem, Progress, ShowMore, Status, Waiting } from '../parts/common.js';
 import { Download } from '../parts/download.js';
+import { ConfusionMatrix } from './confusion-matrix.js';
 import { JobCharts } from './job-charts.js';
 import { SampleAnswers } from './sample-answers.js';
 
 export default function Job({ id }: { readonly id: string }) {
-  const { job, events, samples, curves, reading, connection, error, act, refusal } = useJob(id);
+  const { job, events, samples, evaluation, curves, reading, connection, error, act, refusal } = useJob(id);
   if (!job) return error ? <Problem error={error} /> : <p className="muted">Reading the job…</p>;
   return (
     <>
@@ -42,6 +43,7 @@ export default function Job({ id }: { readonly id: string }) {
         </p>
       )}
       <JobCharts key={id} curves={curves} reading={reading} name={id} method={job.method.type} />
+      <ConfusionMatrix evaluation={evaluation} />
       <SampleAnswers taken={samples} />
       <Configuration job={job} />
       <Checkpoints job={id} />

@@ -1,10 +1,13 @@
 /** What a job would come to. */
 import { Fragment } from 'react';
+import { listed } from '#base/quote.js';
 import type { PlannedData, PlannedTime, PlanObject } from '#contracts/http/plans.js';
 import { layersText } from '#training/layers-text.js';
 import { Histogram } from '../../charts/histogram.js';
 import { bytes, seconds, whole } from '../../format.js';
 import { Facts } from '../parts/common.js';
+
+const shownClasses = 20;
 
 interface PlanProps {
   readonly plan: PlanObject;
@@ -25,10 +28,12 @@ export function Plan({ plan, isOld }: PlanProps) {
           ['Trained parameters', `${whole(plan.trainable_parameters)} of ${whole(plan.model_parameters)}`],
           ['Adapter', bytes(plan.adapter_bytes)],
           ['Rows', data ? about + whole(data.examples) : '–'],
-          [
-            'Tokens learned',
-            data ? `${about}${whole(data.trained_tokens)} of ${whole(data.tokens)} in one pass` : '–',
-          ],
+          plan.classes
+            ? ['Classes', listed(plan.classes, shownClasses)]
+            : [
+                'Tokens learned',
+                data ? `${about}${whole(data.trained_tokens)} of ${whole(data.tokens)} in one pass` : '–',
+              ],
         ]}
       />
       {plan.time && <p className="muted">{judgedBy(plan.time)}</p>}
@@ -111,7 +116,7 @@ function Rows({ data }: { readonly data: PlannedData }) {
       <h3>
         The first rows as the model reads them; what is <mark>marked</mark> is learned
       </h3>
-      {data.shown_examples.map(({ line, tokens, shown_tokens: shown, pieces }, i) => (
+      {data.shown_examples.map(({ line, tokens, shown_tokens: shown, label: named, pieces }, i) => (
         <details key={line} open={i === 0}>
           <summary>
             Line {whole(line)}, {whole(tokens)} tokens{shown < tokens && `, the first ${whole(shown)} shown`}
@@ -128,6 +133,12 @@ function Rows({ data }: { readonly data: PlannedData }) {
                 {trained ? <mark>{text}</mark> : <span>{text}</span>}
               </Fragment>
             ))}
+            {named !== null && (
+              <>
+                {' → '}
+                <mark>{named}</mark>
+              </>
+            )}
           </p>
         </details>
       ))}
