@@ -57,6 +57,11 @@ const done = new Set([
     (name) => `lora/${name}`,
   ),
   ...['olora', 'pissa'].map((name) => `inits/${name}`),
+  ...['packed', 'packed-window'].map((name) => `lora/${name}`),
+  ...['conv2d-dora', 'conv2d-groups2', 'conv2d-groups2-lora-bias', 'conv2d-groups3-strided'].map(
+    (name) => `peft-layers/${name}`,
+  ),
+  ...['gpt2', 'llama', 'resnet'].map((name) => `magnitudes/${name}`),
   ...['equal-rank', 'mixed'].map((name) => `compose/${name}`),
   ...['byte-level-gpt2', 'byte-level-llama3', 'byte-level-qwen'].map((name) => `tokenizers/${name}`),
   ...['metaspace-byte-fallback', 'metaspace-turns', 'unigram', 'wordpiece-bert'].map(

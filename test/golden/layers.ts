@@ -1,20 +1,14 @@
 /** Golden injected layers: outputs, gradients and updates of PyTorch's, compiled and eagerly. */
 import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
-import { valueAndGrads } from '#jit/differentiate.js';
-import { mul, sum, type Tensor } from '#jit/ops.js';
-import type { Program, ProgramSpec } from '#jit/trace.js';
 import { LoraInjectedConv2d } from '#lora/lora-injected-conv2d.js';
 import { LoraInjectedLinear } from '#lora/lora-injected-linear.js';
 import { deltaWeight, mergeWeight } from '#lora/merge-injected.js';
 import { Conv2d, type Conv2dOptions } from '#nn/conv2d.js';
 import { Linear } from '#nn/layers.js';
-import { compileProgram } from '#runtime/compile.js';
-import { CompiledRunner } from '#runtime/compiled-runner.js';
-import { EagerRunner } from '#runtime/eager-runner.js';
-import type { Runner } from '#runtime/runner.js';
-import { absoluteError, relativeError, tolerances } from '../tolerances.js';
+import { absoluteError, tolerances } from '../tolerances.js';
 import { ErrorMeter, type GoldenResult, type GoldenTensor, readJson, readTensors } from './golden-case.js';
+import { checkLayer } from './layer-runs.js';
 
 type LayerCase = Omit<Conv2dOptions, 'kernelSize'> & { readonly r: number; readonly scale: number };
 type Injected = LoraInjectedConv2d | LoraInjectedLinear;
@@ -32,36 +26,8 @@ function createLayer(golden: LayerCase, tensors: ReadonlyMap<string, GoldenTenso
   return new LoraInjectedConv2d(base, options);
 }
 
-/** y, and the gradients of sum(y * g) by the factors and the selector. */
-function layerProgram(layer: Injected): Program {
-  return ({ data, scalars }) => {
-    const forward = (...xs: Tensor[]) => {
-      const own = new Map(differentiated.map((name, i) => [name, xs[i]!]));
-      layer.bindParameters(({ name }) => {
-        if (name === 'lora_scale') return scalars['scale']!;
-        const golden = name === 'lora_selector' ? 'selector' : name;
-        return own.get(golden) ?? data[golden]!;
-      });
-      return layer.forward(data['x']!);
-    };
-    const factors = differentiated.map((name) => data[name]!);
-    const { grads } = valueAndGrads((...xs: Tensor[]) => sum(mul(forward(...xs), data['g']!)))(factors);
-    const gradients = differentiated.map((name, i) => [gradientName(name), grads[i]!]);
-    return { outputs: { y: forward(...factors), ...Object.fromEntries(gradients) }, state: {} };
-  };
-}
-
-const gradientName = (name: string): string => `${name.replace(/\.weight$/, '')}.grad`;
-
-function runners(program: Program, spec: ProgramSpec): Readonly<Record<string, Runner>> {
-  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
-  const options = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
-  const noWeights = () => Promise.reject(new Error('no weights'));
-  return {
-    compiled: new CompiledRunner({ step: { key: 'layer', compile } }, {}, options),
-    eager: new EagerRunner({ step: { program, spec } }, {}, noWeights, 'cpu'),
-  };
-}
+/** The names of the golden files for an injected layer's parameters. */
+const goldenNames: Readonly<Record<string, string>> = { lora_scale: 'scale', lora_selector: 'selector' };
 
 function checkDelta(
   meter: ErrorMeter,
@@ -98,24 +64,15 @@ export async function runLayerCase(folder: string): Promise<GoldenResult> {
   const golden = readJson(folder, 'case.json') as LayerCase;
   const tensors = await readTensors(join(folder, 'case.safetensors'));
   const layer = createLayer(golden, tensors);
-  const inputs = [...tensors].filter(([name]) => !/^y$|grad$|^delta/.test(name));
-  const spec: ProgramSpec = {
-    data: Object.fromEntries(inputs.map(([name, { shape }]) => [name, { shape, dtype: 'float32' }])),
-    scalars: ['scale'],
-    state: {},
-    weights: {},
-  };
   const meter = new ErrorMeter();
-  for (const [kind, runner] of Object.entries(runners(layerProgram(layer), spec))) {
-    const data = Object.fromEntries(inputs.map(([name, { values }]) => [name, values]));
-    const results = await runner.run('step', { data, scalars: { scale: golden.scale } });
-    meter.record(`y, ${kind}`, absoluteError(results['y']!, tensors.get('y')!.values), tolerances.logits);
-    for (const name of differentiated.map(gradientName)) {
-      const error = relativeError(results[name]!, tensors.get(name)!.values);
-      meter.record(`${name}, ${kind}`, error, tolerances.gradients);
-    }
-    await runner.close();
-  }
+  const runs = {
+    layer,
+    trained: differentiated,
+    nameOf: ({ name }: { readonly name: string }) => goldenNames[name] ?? name,
+    gradientName: (name: string) => `${name.replace(/\.weight$/, '')}.grad`,
+    scalars: { scale: golden.scale },
+  };
+  await checkLayer(meter, runs, tensors);
   checkDelta(meter, layer, tensors, golden);
   return meter.result;
 }

@@ -9,6 +9,8 @@ import type { GoldenResult } from './golden-case.js';
 import { runInitCase } from './inits.js';
 import { runLayerCase } from './layers.js';
 import { runLoraCase } from './lora.js';
+import { runMagnitudeCase } from './magnitudes.js';
+import { runPeftLayerCase } from './peft-layers.js';
 import { runTokenizerCase } from './tokenizers.js';
 
 type RunCase = (folder: string, root: string) => Promise<GoldenResult>;
@@ -20,6 +22,8 @@ const runners: Readonly<Record<string, RunCase>> = {
   inits: (folder, root) => runInitCase(folder, join(root, 'families'), basename(folder)),
   layers: runLayerCase,
   lora: (folder, root) => runLoraCase(folder, join(root, 'families')),
+  magnitudes: (folder, root) => runMagnitudeCase(folder, join(root, 'families')),
+  'peft-layers': runPeftLayerCase,
   tokenizers: runTokenizerCase,
 };
 

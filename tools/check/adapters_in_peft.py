@@ -29,6 +29,9 @@ def inputs(job):
     if (segments := tensors.pop('segment_ids', None)) is not None:
         order = torch.arange(segments.shape[1])
         visible = (segments[:, :, None] == segments[:, None, :]) & (order[None, :] <= order[:, None])[None]
+        if (window := json.loads((pathlib.Path(job['base']) / 'config.json').read_text()).get('sliding_window')) is not None:
+            # A mask that is given stands in place of the model's own.
+            visible = visible & (order[:, None] - order[None, :] < window)[None]
         tensors['attention_mask'] = torch.where(visible, 0.0, torch.finfo(torch.float32).min)[:, None]
     return tensors
 
