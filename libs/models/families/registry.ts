@@ -1,5 +1,6 @@
 /** The families that can be trained and run, a line each. */
 import { bert } from '#models/families/bert.js';
+import { distilbert } from '#models/families/distilbert.js';
 import type { Family } from '#models/families/family.js';
 import { gemma } from '#models/families/gemma.js';
 import { gemma2 } from '#models/families/gemma2.js';
@@ -60,6 +61,7 @@ const entries: readonly Family[] = [
   starcoder2,
   bert,
   roberta,
+  distilbert,
   vit,
   resnet,
 ];
