@@ -4,7 +4,7 @@
  *
  *     node dist/tools/build/pack-processes.js
  */
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { type Plugin, rolldown } from 'rolldown';
 import { type ProcessName, programRoot } from '#platform/program.js';
@@ -66,9 +66,11 @@ const build = await rolldown({
   external: (id) => isPackage.test(id) && !id.startsWith(prefix) && !packedPackages.test(id),
   plugins: [entries, ownModules],
 });
-await rm(packed, { recursive: true, force: true });
+// Beside the earlier ones, which processes that run go on loading from until these are whole.
+const made = `${packed}.part`;
+await rm(made, { recursive: true, force: true });
 await build.write({
-  dir: packed,
+  dir: made,
   format: 'esm',
   sourcemap: true,
   keepNames: true,
@@ -76,3 +78,5 @@ await build.write({
   chunkFileNames: 'parts/[name].js',
 });
 await build.close();
+await rm(packed, { recursive: true, force: true });
+await rename(made, packed);
