@@ -8,6 +8,7 @@ import { readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { type Plugin, rolldown } from 'rolldown';
 import { type ProcessName, programRoot } from '#platform/program.js';
+import { engineDigest } from '#runtime/engine-digest.js';
 
 const compiled = join(programRoot, 'dist');
 const packed = join(compiled, 'processes');
@@ -40,19 +41,25 @@ const entries: Plugin = {
   load(id) {
     if (!id.startsWith(`\0${prefix}`)) return undefined;
     const main = join(compiled, mains[id.slice(prefix.length + 1) as ProcessName]);
+    const traces = join(compiled, 'libs/platform/source-traces.js');
     return `import module from 'node:module';
-      process.setSourceMapsEnabled(true);
+      import { traceToSources } from ${JSON.stringify(traces)};
+      traceToSources();
       // From Node 22.1. Where the folder cannot be written there is no cache, and nothing is said.
       module.enableCompileCache?.(import.meta.dirname + '/compile-cache');
       await import(${JSON.stringify(main)});`;
   },
 };
 
+const digestModule = join(compiled, 'libs/runtime/engine-digest.js');
+
 /** Stack traces lead to the sources, and a module finds the files that lie beside it. */
 const ownModules: Plugin = {
   name: 'own-modules',
   async load(id) {
     if (!id.startsWith(compiled)) return undefined;
+    // Read off its files here, and not by every process.
+    if (id === digestModule) return `export const engineDigest = () => ${JSON.stringify(engineDigest())};`;
     const [code, map] = await Promise.all([readFile(id, 'utf8'), readFile(`${id}.map`, 'utf8')]);
     const folder = JSON.stringify(`/${relative(join(packed, 'parts'), dirname(id))}`);
     return { code: code.replaceAll('import.meta.dirname', `(import.meta.dirname + ${folder})`), map };

@@ -219,10 +219,10 @@ export class JobAttempt {
       (message) => this.onUpdate(message),
       silence ?? silenceLimits(resolvedOf(this.job).training),
     );
-    const end = await this.trainer.run(work.jobFile);
-    // While results are saved the next trainer can load its modules.
-    if (end.kind === 'finished' || end.kind === 'cancelled') this.parts.pool.warm();
-    return end;
+    return this.trainer.run(work.jobFile, ({ kind }) => {
+      // While this one exits and results are saved the next trainer can load its modules.
+      if (kind === 'finished' || kind === 'cancelled') pool.warm();
+    });
   }
 
   private onUpdate(message: TrainerUpdate): void {

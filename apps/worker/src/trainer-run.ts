@@ -50,9 +50,10 @@ export class TrainerRun {
     private readonly limits: SilenceLimits,
   ) {}
 
-  /** Begins the job and resolves when the process has ended. */
-  async run(jobFile: string): Promise<RunEnd> {
+  /** Begins the job and resolves when the process has ended; `onEnd` is told when that only has to exit. */
+  async run(jobFile: string, onEnd?: (end: RunEnd) => void): Promise<RunEnd> {
     const end = await this.train(jobFile);
+    onEnd?.(end);
     // One that cannot be understood goes on for nothing; any other has written everything by now.
     const isLost = end.kind === 'failed' && end.error.code === 'message_unreadable';
     this.killAfter(isLost ? 0 : exitSeconds);
