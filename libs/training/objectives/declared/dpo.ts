@@ -1,14 +1,7 @@
 /** Direct preference optimisation: the model learns to prefer one of two answers to the other. */
 import { z } from 'zod';
+import { chosenAndRejected, inBoth, pairRows } from '#training/objectives/declared/answer-pairs.js';
 import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
-
-/** Fewer tokens have hardly a prompt and two answers. */
-const tokensPerPair = 16;
-
-/** Pairs that a block of a length may hold. */
-export function pairsPerBlock(blockLength: number): number {
-  return Math.max(1, Math.floor(blockLength / tokensPerPair));
-}
 
 /** Means over pairs; a reward is beta times by how much an answer is likelier than for the reference. */
 const metrics = z.object({
@@ -28,17 +21,6 @@ const texts = [
   { metric: 'accuracy', digits: 3 },
 ];
 
-const chosenAndRejected = (metric: string) =>
-  [
-    { label: 'chosen', metric: `${metric}_chosen`, of: 'step' },
-    { label: 'rejected', metric: `${metric}_rejected`, of: 'step' },
-  ] as const;
-const inBoth = (metric: string) =>
-  [
-    { label: 'training', metric, of: 'step' },
-    { label: 'validation', metric, of: 'evaluation' },
-  ] as const;
-
 export const dpoDeclaration = {
   type: 'dpo',
   title: 'Preference (DPO): prefer one of two answers',
@@ -51,7 +33,7 @@ export const dpoDeclaration = {
     /** What answers are compared with: the adapter that training starts from, if it starts from one, or always the base. */
     reference: z.enum(['start', 'base']).default('start'),
   }),
-  rows: { kinds: ['preference'], key: 'dpo', examplesPerBlock: pairsPerBlock },
+  rows: pairRows,
   fixes: {
     beta: 'give a number above 0 and at most 100; 0.1 is usual',
     reference: 'give "start" or "base"',
