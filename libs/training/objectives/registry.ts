@@ -3,6 +3,7 @@ import type { Method, MethodType } from '#training/objectives/declared/registry.
 import { classification } from '#training/objectives/classification.js';
 import { dpo } from '#training/objectives/dpo.js';
 import { nextToken } from '#training/objectives/next-token.js';
+import { orpo } from '#training/objectives/orpo.js';
 import type { Objective, ObjectiveSetting } from '#training/objectives/objective.js';
 
 type Maker<T extends MethodType> = (
@@ -14,6 +15,7 @@ type Maker<T extends MethodType> = (
 const objectives: { readonly [T in MethodType]: Maker<T> } = {
   supervised: () => nextToken,
   dpo,
+  orpo,
   classification,
 };
 

@@ -6,8 +6,9 @@ import type { ObjectiveDeclaration } from '#training/objectives/declared/declara
 import { classificationDeclaration } from '#training/objectives/declared/classification.js';
 import { dpoDeclaration } from '#training/objectives/declared/dpo.js';
 import { nextTokenDeclaration } from '#training/objectives/declared/next-token.js';
+import { orpoDeclaration } from '#training/objectives/declared/orpo.js';
 
-const declared = [nextTokenDeclaration, dpoDeclaration, classificationDeclaration] as const;
+const declared = [nextTokenDeclaration, dpoDeclaration, orpoDeclaration, classificationDeclaration] as const;
 
 type Declared = (typeof declared)[number];
 type Methods<List extends readonly { readonly method: z.ZodObject }[]> = {
