@@ -88,3 +88,19 @@ test('an adapter that training starts from is the reference, unless the base is 
   const { margin } = messages.filter((message) => message.type === 'evaluation').at(-1)!;
   expect((await first('from-base', 'base')).margin).toBeCloseTo(margin!, 5);
 });
+
+test('without a reference (ORPO) it learns the preferred answers, and asks nothing before', async () => {
+  const training = { ...job.training, method: { type: 'orpo' as const } };
+  const { code, messages } = await runForked(
+    await writeJob(folder, { ...job, training, output_folder: 'orpo' }),
+  );
+  expect(code).toBe(0);
+  expect(messages.some((message) => message.type === 'progress' && message.stage === 'reference')).toBe(
+    false,
+  );
+  const evaluations = messages.filter((message) => message.type === 'evaluation');
+  const [first, last] = [evaluations[0]!, evaluations.at(-1)!];
+  expect(last.accuracy).toBe(1);
+  expect(last.nll!).toBeLessThan(first.nll!);
+  expect(last.log_odds!).toBeGreaterThan(first.log_odds!);
+});
