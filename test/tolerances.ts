@@ -18,6 +18,14 @@ export const tolerances = {
    * a deviation of 0.5, but the last bit where NumPy's sums differ.
    */
   pixelValues: 1e-6,
+  /** Products of 8-bit codes, whose sums are exact, times their scales: of the largest entry. */
+  integerProducts: 2e-6,
+  /** Losses of a tiny model over a base in int8 against those over the same as stored, after a few steps too. */
+  int8Loss: 0.02,
+  /** Losses of random models of every family in int8, of the loss as stored. */
+  int8RandomLoss: 0.01,
+  /** Gradients with activations in int8 against those with the same weights and float32 activations: of the norm. */
+  int8Gradients: 0.03,
   /** Central differences in float32. */
   finiteDifferences: 2e-2,
 } as const;

@@ -5,7 +5,7 @@ import { layerKind } from '#lora/layer-kinds/registry.js';
 import type { LoraFactors, TargetModule } from '#lora/target-module.js';
 import type { AdapterStart } from '#lora/variants/variant.js';
 import type { ModelFolder, StoredParameter } from '#models/model-folder.js';
-import { readRows } from '#models/frozen-weights.js';
+import { readParameter, readRows } from '#models/frozen-weights.js';
 
 export type BaseModel = Pick<ModelFolder, 'tree' | 'parameters'>;
 
@@ -64,10 +64,7 @@ export function startOn(
 ): Pick<AdapterStart, 'readWeight' | 'isUntrained' | 'norms' | 'isTransposed'> {
   return {
     isUntrained: (name) => storedWeight(base, name) === undefined,
-    readWeight: (name) => {
-      const parameter = storedWeight(base, name)!;
-      return readRows(parameter, 0, parameter.shape[0] ?? 1);
-    },
+    readWeight: (name) => readParameter(storedWeight(base, name)!),
     norms: (target, factors) => adaptedNorms(base, target, factors),
     isTransposed: (target) => baseWeight(base, target).isTransposed,
   };

@@ -6,7 +6,7 @@ import { adapterSource } from '#adapters/adapter.js';
 import { exportMerged } from '#adapters/export-merged.js';
 import { mergeDelta } from '#lora/merge-delta.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
-import { readFrozenWeight } from '#models/frozen-weights.js';
+import { readParameter } from '#models/frozen-weights.js';
 import { factorsOf } from '#lora/variants/registry.js';
 import { openModelFolder } from '#models/model-folder.js';
 import type { ModelFolder } from '#models/model-folder.js';
@@ -23,7 +23,7 @@ let scratch: string;
 beforeEach(async () => void (scratch = await mkdtemp(join(tmpdir(), 'export-merged-'))));
 afterEach(() => rm(scratch, { recursive: true }));
 
-const weightOf = ({ parameters }: ModelFolder, name: string) => readFrozenWeight(parameters.get(name)!);
+const weightOf = ({ parameters }: ModelFolder, name: string) => readParameter(parameters.get(name)!);
 
 test('adapted layers hold W0 + weight * scale * B A, everything else the bits of the base', async () => {
   const members = [{ adapter: await openAdapter(patterns), weight: 0.5 }];
@@ -95,7 +95,7 @@ test.each([
   expect(base.otherParts.size).toBe(otherParts);
   expect([...merged.otherParts.keys()].toSorted()).toEqual([...base.otherParts.keys()].toSorted());
   for (const [name, before] of base.otherParts) {
-    expect(await readFrozenWeight(merged.otherParts.get(name)!)).toEqual(await readFrozenWeight(before));
+    expect(await readParameter(merged.otherParts.get(name)!)).toEqual(await readParameter(before));
   }
   const q = `${path}.weight`;
   expect(await weightOf(merged, q)).not.toEqual(await weightOf(base, q));

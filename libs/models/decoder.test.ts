@@ -158,7 +158,9 @@ function gradientStep(model: ModelFolder): { program: Program; spec: ProgramSpec
 
 async function weightsOf(model: ModelFolder): Promise<Record<string, Float32Array>> {
   const sources = Object.entries(frozenWeights(model.parameters));
-  const read = sources.map(async ([name, { source }]) => [name, await readFrozenWeight(source)] as const);
+  const read = sources.map(
+    async ([name, { shape, source }]) => [name, await readFrozenWeight(source, shape)] as const,
+  );
   return Object.fromEntries(await Promise.all(read));
 }
 

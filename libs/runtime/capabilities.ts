@@ -12,6 +12,8 @@ export interface Capabilities {
   readonly joinedAtOnce: number;
   /** Whether ConvTranspose keeps groups apart of which each has one channel of the result. */
   readonly keepsSingleChannels: boolean;
+  /** Whether MatMulIntegerToFloat multiplies uint8 by int8 faster than float32 is multiplied. */
+  readonly hasIntegerProducts: boolean;
   /** Whether Sin and Cos are exact for large angles. */
   readonly hasExactSine: boolean;
 }
@@ -22,12 +24,13 @@ const everything: Capabilities = {
   hasSplit: true,
   joinedAtOnce: Infinity,
   keepsSingleChannels: true,
+  hasIntegerProducts: true,
   hasExactSine: true,
 };
 
 export const capabilitiesOf: Readonly<Record<Device, Capabilities>> = {
   cpu: everything,
-  cuda: { ...everything, hasExactSine: false },
+  cuda: { ...everything, hasExactSine: false, hasIntegerProducts: false },
   webgpu: {
     hasFusedKernels: false,
     normGivesRoot: false,
@@ -35,6 +38,7 @@ export const capabilitiesOf: Readonly<Record<Device, Capabilities>> = {
     // A shader reaches a limited number of buffers at a time.
     joinedAtOnce: 8,
     keepsSingleChannels: false,
+    hasIntegerProducts: false,
     hasExactSine: false,
   },
 };

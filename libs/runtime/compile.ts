@@ -20,11 +20,23 @@ export interface CompileOptions {
   readonly recomputedSegments: number;
 }
 
+/** The graph of a step function without what nothing needs. */
+export function traceSimplified(program: Program, spec: ProgramSpec): Graph {
+  return simplify(trace(program, spec));
+}
+
+function simplify(graph: Graph): Graph {
+  return eliminateDeadNodes(collapseReshapes(scalarizeUniformConstants(graph)));
+}
+
+function finish(simplified: Graph, recomputedSegments: number): Graph {
+  const segments = new Set(Array.from({ length: recomputedSegments }, (_, i) => i));
+  return accumulateProducts(eliminateDeadNodes(recomputeSegments(simplified, segments)));
+}
+
 /** The passes that every graph goes through, recomputation after what could remove its copies. */
 export function optimize(graph: Graph, recomputedSegments: number): Graph {
-  const segments = new Set(Array.from({ length: recomputedSegments }, (_, i) => i));
-  const simplified = eliminateDeadNodes(collapseReshapes(scalarizeUniformConstants(graph)));
-  return accumulateProducts(eliminateDeadNodes(recomputeSegments(simplified, segments)));
+  return finish(simplify(graph), recomputedSegments);
 }
 
 /** A step function ready for ONNX Runtime: the model's bytes, its inputs and results by name, its plan. */
@@ -45,7 +57,11 @@ export interface GraphManifest {
 
 /** Traces a step function and writes its graph in ONNX operators, nodes in the order that keeps memory low. */
 export function lowerProgram(program: Program, spec: ProgramSpec, options: CompileOptions): LoweredGraph {
-  const lowered = lower(optimize(trace(program, spec), options.recomputedSegments), options.device);
+  return lowerSimplified(traceSimplified(program, spec), options);
+}
+
+function lowerSimplified(graph: Graph, { device, recomputedSegments }: CompileOptions): LoweredGraph {
+  const lowered = lower(finish(graph, recomputedSegments), device);
   return { ...lowered, model: { ...lowered.model, nodes: arrangeForExecution(lowered.model.nodes) } };
 }
 
@@ -59,7 +75,16 @@ export async function compileProgram(
   options: CompileOptions,
   scratch?: string,
 ): Promise<CompiledGraph> {
-  const { model, outputs, nextState } = lowerProgram(program, spec, options);
+  return compileGraph(traceSimplified(program, spec), options, scratch);
+}
+
+/** Compiles a graph that `traceSimplified` made. Like `compileProgram` otherwise. */
+export async function compileGraph(
+  graph: Graph,
+  options: CompileOptions,
+  scratch?: string,
+): Promise<CompiledGraph> {
+  const { model, outputs, nextState } = lowerSimplified(graph, options);
   const gathered = gatherWeightFiles(model, scratch);
   return {
     bytes: encodeModel(gathered.model),

@@ -1,6 +1,7 @@
 /** A runner on TensorFlow.js itself: the same step functions, operation by operation, on whichever backend is set. */
 import { LowrankError } from '#base/errors.js';
-import type { TensorSpec } from '#jit/graph.js';
+import type { Shape } from '#base/shapes.js';
+import type { TensorSpec, WeightSource } from '#jit/graph.js';
 import { currentBackend, keep, reshape, scalar, setBackendNow, type Tensor, tensor, tidy } from '#jit/ops.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
@@ -18,7 +19,7 @@ export interface EagerProgram {
 }
 
 /** Reads a frozen weight as float32 numbers. */
-export type WeightReader = (source: ProgramSpec['weights'][string]['source']) => Promise<Float32Array>;
+export type WeightReader = (source: WeightSource, shape: Shape) => Promise<Float32Array>;
 
 export class EagerRunner implements Runner {
   private readonly state = new Map<string, Tensor>();
@@ -40,7 +41,7 @@ export class EagerRunner implements Runner {
     const { spec } = this.programOf(program);
     for (const [name, { shape, source }] of Object.entries(spec.weights)) {
       if (this.weights.has(name)) continue;
-      const values = await this.readWeight(source);
+      const values = await this.readWeight(source, shape);
       // While a file is read others may set their backend, or read the same weight.
       this.use();
       if (!this.weights.has(name)) this.weights.set(name, keep(tensor(values, [...shape], 'float32')));

@@ -1,7 +1,8 @@
 /** An ONNX graph while it is being built: plain data with the shape of every value known. */
 import { sizeOf } from '#base/shapes.js';
 
-export type OnnxType = 'float32' | 'int32' | 'int64' | 'uint32' | 'bool' | 'bfloat16' | 'float16';
+export type OnnxType =
+  'float32' | 'int32' | 'int64' | 'uint32' | 'uint8' | 'int8' | 'bool' | 'bfloat16' | 'float16';
 
 /** A named tensor of known shape. */
 export interface OnnxValue {
@@ -58,6 +59,8 @@ const elementBytes: Readonly<Record<OnnxType, number>> = {
   int32: 4,
   int64: 8,
   uint32: 4,
+  uint8: 1,
+  int8: 1,
   bool: 1,
   bfloat16: 2,
   float16: 2,

@@ -4,8 +4,11 @@ import { type Graph, graphResults, type Node, usedValues, type Value, withNodes 
 /** Name of the joined node; its inputs are a, b, c and it computes `a b + c` with a's and b's transpositions. */
 export const accumulatedProduct = 'MatMulAdd';
 
+/** A quantised weight has kernels of its own, which add nothing. */
+const isQuantised = (value: Value | undefined) => value?.kind === 'weight' && 'scheme' in value.source;
+
 const isFlatProduct = (node: Node | undefined): node is Node =>
-  node?.kernel === 'BatchMatMul' && node.outputs[0]?.shape.length === 2;
+  node?.kernel === 'BatchMatMul' && node.outputs[0]?.shape.length === 2 && !isQuantised(node.inputs[1]);
 
 /** A short inner axis leaves nothing to gain: the product is all writing, and the addend would be read twice. */
 const shortestInner = 32;

@@ -29,7 +29,8 @@ export class OnnxBuilder implements WeightWriter {
   private readonly memo = new Map<string, OnnxValue>();
   /** What besideUse has made outside of loops for use inside of them. */
   private readonly outside = new Map<string, OnnxValue>();
-  private readonly results = new Map<string, unknown>();
+  /** What `kept` has made, by the body that it lies in. */
+  private readonly results = new Map<readonly OnnxNode[], Map<string, unknown>>();
 
   constructor(readonly can: Capabilities) {}
 
@@ -111,18 +112,25 @@ export class OnnxBuilder implements WeightWriter {
     }
   }
 
-  /** What an earlier rule wrote under the same key, or what `build` writes now, for results worth their memory. */
+  /**
+   * What an earlier rule wrote under the same key where it can be read, or what `build` writes now, for results worth
+   * their memory.
+   */
   kept<T>(key: string, build: () => T): T {
-    const known = this.results.get(key);
+    const known = this.results.get(this.list)?.get(key) ?? this.results.get(this.nodes)?.get(key);
     if (known !== undefined) return known as T;
     const value = build();
-    this.results.set(key, value);
+    const here = this.results.get(this.list) ?? new Map<string, unknown>();
+    this.results.set(this.list, here.set(key, value));
     return value;
   }
 
   /** A constant tensor stored in the model; equal ones are stored once. */
-  constant(data: Float32Array | Int32Array | BigInt64Array | Uint8Array, shape: Shape): OnnxValue {
-    const type = constantType(data);
+  constant(
+    data: Float32Array | Int32Array | BigInt64Array | Uint8Array,
+    shape: Shape,
+    type: OnnxType = constantType(data),
+  ): OnnxValue {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     const key = `${type}[${shape.join(',')}]${Buffer.from(bytes).toString('base64')}`;
     const known = this.constants.get(key);
@@ -228,6 +236,8 @@ export class OnnxBuilder implements WeightWriter {
 /** Numbers of the element types in ONNX's TensorProto. */
 export const onnxTypeNumber: Readonly<Record<OnnxType, number>> = {
   float32: 1,
+  uint8: 2,
+  int8: 3,
   int32: 6,
   int64: 7,
   bool: 9,

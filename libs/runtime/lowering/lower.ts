@@ -1,6 +1,8 @@
 /** From a traced graph to an ONNX model. */
 import { LowrankError } from '#base/errors.js';
 import type { Body, Graph, Node, Value } from '#jit/graph.js';
+import { activationsOf } from '#jit/passes/activations.js';
+import { frozenProduct } from '#jit/passes/record-inputs.js';
 import { capabilitiesOf } from '#runtime/capabilities.js';
 import type { Device } from '#runtime/device.js';
 import { OnnxBuilder } from '#runtime/lowering/builder.js';
@@ -32,7 +34,10 @@ class GraphLowering {
   readonly builder: OnnxBuilder;
   private readonly values = new Map<Value, OnnxValue>();
 
-  constructor(device: Device) {
+  constructor(
+    device: Device,
+    private readonly activations: ReadonlySet<Value>,
+  ) {
     this.builder = new OnnxBuilder(capabilitiesOf[device]);
   }
 
@@ -56,6 +61,8 @@ class GraphLowering {
 
   private lowerKernel(node: Node): readonly OnnxValue[] {
     if (!(node.kernel in loweringTable)) throw new UnknownLoweringError(node);
+    const product = this.quantisedProduct(node);
+    if (product) return [product];
     const rule = loweringTable[node.kernel as keyof typeof loweringTable];
     const [table] = node.inputs;
     // Rows are picked from a weight as it is stored and only those are upcast.
@@ -66,6 +73,15 @@ class GraphLowering {
     const result = rule({ builder: this.builder, inputs, attributes: node.attributes, node });
     const results = Array.isArray(result) ? (result as readonly OnnxValue[]) : [result as OnnxValue];
     return picksRows ? results.map((value) => this.builder.cast(value, 'float32')) : results;
+  }
+
+  /** A product of activations with a weight whose scheme has kernels for it. */
+  private quantisedProduct(node: Node): OnnxValue | undefined {
+    const product = frozenProduct(node, this.activations);
+    const scheme = product && weightScheme(product.weight.source);
+    if (!scheme?.product) return undefined;
+    const { x, weight, transposed } = product!;
+    return scheme.product(this.builder, this.valueOf(x), weight, transposed);
   }
 
   private lowerLoop(node: Node, body: Body): readonly OnnxValue[] {
@@ -109,7 +125,7 @@ class GraphLowering {
 
 /** Writes a traced graph in ONNX operators for a device. */
 export function lower(graph: Graph, device: Device): LoweredGraph {
-  const lowering = new GraphLowering(device);
+  const lowering = new GraphLowering(device, activationsOf(graph));
   const { builder } = lowering;
   const inputs = [...graph.data, ...graph.scalars, ...graph.state].map((value) => {
     const onnx: OnnxValue = { name: value.name, shape: value.shape, type: value.dtype };

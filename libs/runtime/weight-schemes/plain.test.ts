@@ -26,9 +26,9 @@ const readerOf =
 test.each(storages)('numbers stored as %s are read as they are, whole and by rows', async (storage) => {
   const scheme = weightScheme(weightIn(storage));
   const source = weightIn(storage);
-  expect(await scheme.read({ source }, readerOf(storage))).toEqual(numbers);
+  expect(await scheme.read({ shape: [4, 3], source }, readerOf(storage))).toEqual(numbers);
   const rows = scheme.rows({ shape: [4, 3], source }, 1, 2);
-  expect(await scheme.read({ source: rows }, readerOf(storage))).toEqual(numbers.slice(3, 9));
+  expect(await scheme.read({ shape: [2, 3], source: rows }, readerOf(storage))).toEqual(numbers.slice(3, 9));
 });
 
 test('a float32 weight is an operand as it lies, one in half precision is cast beside each use', () => {

@@ -1,7 +1,8 @@
 /** What a way of storing frozen weights is to the rest of the engine. */
 import type { Shape } from '#base/shapes.js';
 import type { ByteRange, WeightSource } from '#jit/graph.js';
-import type { OnnxType, OnnxValue } from '#runtime/onnx-graph.js';
+import type { Capabilities } from '#runtime/capabilities.js';
+import type { OnnxAttribute, OnnxType, OnnxValue } from '#runtime/onnx-graph.js';
 
 /** A frozen weight by its name, stored in one scheme. */
 export interface StoredWeight<S extends WeightSource = WeightSource> {
@@ -10,8 +11,27 @@ export interface StoredWeight<S extends WeightSource = WeightSource> {
   readonly source: S;
 }
 
+type Attributes = Readonly<Record<string, OnnxAttribute>>;
+
 /** What a scheme writes operators through. */
 export interface WeightWriter {
+  readonly can: Capabilities;
+  emit(
+    op: string,
+    inputs: readonly OnnxValue[],
+    shape: Shape,
+    attributes?: Attributes,
+    options?: { readonly domain?: string; readonly type?: OnnxType },
+  ): OnnxValue;
+  binary(op: string, a: OnnxValue, b: OnnxValue): OnnxValue;
+  unary(op: string, x: OnnxValue): OnnxValue;
+  /** A reduction over the last axis that keeps it with size 1. */
+  reduceRows(op: string, x: OnnxValue): OnnxValue;
+  reshape(value: OnnxValue, shape: Shape): OnnxValue;
+  float(value: number): OnnxValue;
+  constant(data: Uint8Array, shape: Shape, type: OnnxType): OnnxValue;
+  /** What was written under the same key before, or what `build` writes now. */
+  kept<T>(key: string, build: () => T): T;
   /** A tensor that stays in its file; asked for twice it is one. */
   mapped(name: string, shape: Shape, type: OnnxType, range: ByteRange): OnnxValue;
   cast(value: OnnxValue, type: OnnxType): OnnxValue;
@@ -28,11 +48,21 @@ export type RangeReader = (range: ByteRange) => Promise<Uint8Array<ArrayBuffer>>
 export interface WeightScheme<S extends WeightSource = WeightSource> {
   readonly name: string;
   /** All numbers of a weight as float32, in rows. */
-  read(weight: Pick<StoredWeight<S>, 'source'>, readRange: RangeReader): Promise<Float32Array>;
+  read(weight: Pick<StoredWeight<S>, 'shape' | 'source'>, readRange: RangeReader): Promise<Float32Array>;
   /** The rows from `first` on of a weight, stored as they are: each is as long as its other axes together. */
   rows(weight: Pick<StoredWeight<S>, 'shape' | 'source'>, first: number, count: number): S;
   /** The weight as a float32 operand. */
   operand(writer: WeightWriter, weight: StoredWeight<S>): OnnxValue;
   /** The weight as a table that rows are picked from; they are cast to float32 after that. */
   table(writer: WeightWriter, weight: StoredWeight<S>): OnnxValue;
+  /**
+   * The product of activations [rows, n] with a weight [n, m], or [m, n] where that is transposed, by kernels of the
+   * scheme; undefined where there are none and the operand is to be multiplied.
+   */
+  product?(
+    writer: WeightWriter,
+    x: OnnxValue,
+    weight: StoredWeight<S>,
+    transposed: boolean,
+  ): OnnxValue | undefined;
 }
