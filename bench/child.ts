@@ -1,12 +1,16 @@
 /** A program that takes turns: it makes ready, and then runs one step for every message and says how long it took. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { hashFiles, modelFileNames, modelIdentity } from '#hub/model-identity.js';
+import { openInt8Base } from '#models/int8-base.js';
 import { compileProgram, lowerProgram } from '#runtime/compile.js';
 import { encodeModel } from '#runtime/encode.js';
 import { cachedGraph } from '#runtime/graph-cache.js';
 import { type NumericArray, zerosFor } from '#runtime/numeric-array.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
 import { Session } from '#runtime/session.js';
+import { chooseInt8Weights } from '#training/base-precision/choose-int8.js';
+import { largestError } from '#training/base-precision/run-weights.js';
 import { adamWScalars } from '#training/adamw.js';
 import { createStepPrograms } from '#training/step-programs.js';
 import { predictMemory, runtimeBytes } from '#training/memory.js';
@@ -14,6 +18,11 @@ import { tokenInputs } from '#training/objectives/token-inputs.js';
 import { bareModel } from './bare-products.js';
 import type { BenchOptions } from './options.js';
 import { openWorkUnit, type WorkUnit } from './work-unit.js';
+
+const cacheFolder = join(homedir(), '.cache/lowrank-bench');
+
+/** Where the random model is kept between runs. */
+export const randomModelFolder = join(cacheFolder, 'smollm2-135m-shapes');
 
 /** What a child says when it is ready. */
 export interface Ready {
@@ -58,6 +67,26 @@ async function prepareBare(unit: WorkUnit, options: BenchOptions): Promise<Prepa
     ready: { traceMs: 0, sessionMs: 0, predictedBytes: 0 },
     run: () => session.run(inputs, outputs),
   };
+}
+
+/** The work unit over weights in int8, rounded by its own batch. */
+async function inInt8(unit: WorkUnit, { threads }: BenchOptions): Promise<WorkUnit> {
+  const { base, batch, parameters, source } = unit;
+  const work = { onProgress: () => undefined, pause: () => Promise.resolve() };
+  const { weights } = await chooseInt8Weights({
+    base,
+    step: createStepPrograms(source).evaluate,
+    data: tokenInputs(batch, source.shape, batch.lossCount),
+    parameters,
+    largestError,
+    runner: { device: 'cpu', threads, spin: true, cacheFolder: undefined },
+    scratchFolder: cacheFolder,
+    ...work,
+  });
+  const identity = modelIdentity(await hashFiles(base.folder, await modelFileNames(base.folder)));
+  const folder = join(cacheFolder, 'int8');
+  const { specs } = await openInt8Base(base, weights, { identity, folder, ...work, onDamage: console.error });
+  return { ...unit, source: { ...source, weights: specs } };
 }
 
 async function prepareStep(unit: WorkUnit, options: BenchOptions): Promise<Prepared> {
@@ -106,13 +135,11 @@ async function prepareStep(unit: WorkUnit, options: BenchOptions): Promise<Prepa
   return { ready: { traceMs: traced - start, sessionMs, predictedBytes }, run };
 }
 
-/** Where the random model is kept between runs. */
-export const randomModelFolder = join(homedir(), '.cache/lowrank-bench/smollm2-135m-shapes');
-
 if (process.send) {
   const [kind, folder, json] = process.argv.slice(2) as [string, string, string];
   const options = JSON.parse(json) as BenchOptions;
-  const unit = await openWorkUnit(folder, options);
+  const asStored = await openWorkUnit(folder, options);
+  const unit = kind === 'int8' ? await inInt8(asStored, options) : asStored;
   const { ready, run } = await (kind === 'bare' ? prepareBare : prepareStep)(unit, options);
   await run();
   process.on('message', () => {

@@ -46,38 +46,38 @@ async function bench(options: BenchOptions): Promise<void> {
 
   const bare = await startOurs('bare', folder, options);
   const step = await startOurs('step', folder, options);
-  const peers: Program[] = [];
+  const others: Program[] = [];
+  if (options.basePrecision !== 'as-stored')
+    others.push(await startOurs(options.basePrecision, folder, options));
   if (options.peer) {
-    for (const dtype of options.peerDtypes) peers.push(await startPeer(folder, dtype, options));
+    for (const dtype of options.peerDtypes) others.push(await startPeer(folder, dtype, options));
   }
-  const programs = [bare, step, ...peers];
+  const programs = [bare, step, ...others];
   const turns = await takeTurns(programs, options.rounds, (line) => console.log(line));
   programs.forEach((program) => program.stop());
 
-  const ratios = (other: number) => median(turns.map((row) => row[other]!.ms / row[1]!.ms));
-  const { traceMs, sessionMs, predictedBytes: predicted } = step.ready!;
-  const peakBytes = turns.at(-1)![1]!.peakBytes;
-  const result = {
-    tokens_per_second: (options.batch * options.length * 1000) / median(turns.map((row) => row[1]!.ms)),
-    share_of_bare: ratios(0),
-    peak_bytes: peakBytes,
-    predicted_peak_bytes: predicted,
-    trace_ms: traceMs,
-    session_ms: sessionMs,
-    peers: Object.fromEntries(
-      peers.map(({ name }, i) => [
-        name,
-        { ratio: ratios(i + 2), peak_bytes: turns.at(-1)![i + 2]!.peakBytes },
-      ]),
+  /** How many times as fast as others one of the programs is. */
+  const ratio = (own: number, other: number) => median(turns.map((row) => row[other]!.ms / row[own]!.ms));
+  const results = programs.map(({ name, ready }, own) => ({
+    name,
+    tokens_per_second: (options.batch * options.length * 1000) / median(turns.map((row) => row[own]!.ms)),
+    peak_bytes: turns.at(-1)![own]!.peakBytes,
+    predicted_peak_bytes: ready?.predictedBytes ?? null,
+    trace_ms: ready?.traceMs ?? null,
+    session_ms: ready?.sessionMs ?? null,
+    /** By the names of the other programs. */
+    times_as_fast_as: Object.fromEntries(
+      programs.flatMap(({ name }, other) => (other === own ? [] : [[name, ratio(own, other)]])),
     ),
-  };
-  console.log(
-    `${result.tokens_per_second.toFixed(0)} tokens/s, ${(100 * result.share_of_bare).toFixed(0)}% of the bare rate`,
-  );
-  console.log(`peak ${megabytes(peakBytes)}, predicted ${megabytes(predicted)}`);
-  for (const [name, { ratio, peak_bytes }] of Object.entries(result.peers)) {
-    console.log(`${ratio.toFixed(2)} times ${name}, whose peak is ${megabytes(peak_bytes)}`);
+  }));
+  for (const { name, times_as_fast_as: times, ...result } of results) {
+    const { tokens_per_second: speed, peak_bytes: peak, predicted_peak_bytes: predicted } = result;
+    const plan = predicted ? `, predicted ${megabytes(predicted)}` : '';
+    console.log(`${name}: ${speed.toFixed(0)} tokens/s, peak ${megabytes(peak)}${plan}`);
+    const ratios = Object.entries(times).map(([other, value]) => `${value.toFixed(2)} times ${other}`);
+    console.log(`  ${ratios.join(', ')}`);
   }
+  const result = Object.fromEntries(results.map(({ name, ...rest }) => [name, rest]));
   if (options.json) console.log(JSON.stringify(result));
 }
 

@@ -25,7 +25,7 @@ async function messageOf(child: ChildProcess): Promise<unknown> {
 
 /** Starts our step, or its bare products, in a process set up as a training process is. */
 export async function startOurs(
-  kind: 'step' | 'bare',
+  kind: 'step' | 'int8' | 'bare',
   folder: string,
   options: BenchOptions,
 ): Promise<Program> {

@@ -54,6 +54,11 @@ export function convertTensor(
   return { dtype, shape, chunks };
 }
 
+/** A stored parameter as it is. */
+export function copyTensor(parameter: StoredParameter): TensorSource {
+  return convertTensor(parameter, stored[parameter.storage]);
+}
+
 function bytesOf(block: Float32Array, dtype: FloatDtype): Uint8Array {
   const numbers = dtype === 'F32' ? block : dtype === 'BF16' ? roundToBfloat16(block) : roundToFloat16(block);
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);

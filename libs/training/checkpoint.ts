@@ -3,6 +3,7 @@
  *
  *     adapter_config.json, adapter_model.safetensors, README.md   the adapter
  *     optimizer.safetensors                                       AdamW's moments
+ *     int8.safetensors                                            how matrices of the base are rounded, if they are
  *     state.json                                                  progress, identity, chosen options, machine
  *     manifest.json                                               size and SHA-256 of every other file
  */
@@ -20,7 +21,9 @@ import type { TargetModule } from '#lora/target-module.js';
 import { writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import { fileChunks, floatSource } from '#models/safetensors-write.js';
+import type { Int8Weights } from '#models/int8-base.js';
 import { viewOf } from '#nn/flat-state.js';
+import { int8Chunks, int8File } from '#training/base-precision/saved-int8.js';
 import { type CheckpointState, checkpointState } from '#training/run-state.js';
 
 /** The numbers of an adapter and AdamW's moments of what is trained of it, flat vectors. */
@@ -52,6 +55,8 @@ export interface CheckpointContent extends TrainedVectors {
   /** Whose tensors the moments are of, where that is not the same. */
   readonly trained?: readonly TargetModule[];
   readonly state: CheckpointState;
+  /** How the run rounds the matrices of its base model, if it does. */
+  readonly int8?: Int8Weights;
 }
 
 /**
@@ -73,6 +78,7 @@ export async function writeCheckpoint(folder: string, content: CheckpointContent
       }),
     );
     await writeFlushed(join(temporary, files.optimizer), fileChunks(new Map(tensors)));
+    if (content.int8) await writeFlushed(join(temporary, int8File), int8Chunks(content.int8));
     await writeFlushed(join(temporary, files.state), json(state));
     await writeFlushed(join(temporary, files.manifest), json(await describeFiles(temporary)));
   });

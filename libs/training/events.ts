@@ -35,7 +35,7 @@ export type MemoryPrediction = z.infer<typeof memoryPrediction>;
 const trainingEvents = [
   z.object({
     type: z.literal('progress'),
-    stage: z.enum(['hash', 'data', 'adapter', 'compile', 'reference', 'load', 'evaluate']),
+    stage: z.enum(['hash', 'data', 'adapter', 'quantise', 'compile', 'reference', 'load', 'evaluate']),
     done: z.number(),
     total: z.number(),
   }),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { UnsupportedError } from '#base/errors.js';
 import { OptionsError } from '#base/field-problems.js';
-import { parsedTrainingOptions, parseTrainingOptions } from '#training/options.js';
+import { deviceFor, parsedTrainingOptions, parseTrainingOptions } from '#training/options.js';
 
 function problemsOf(input: unknown): readonly { field: string; problem: string; fix: string }[] {
   try {
@@ -44,6 +44,7 @@ test('no options at all are the documented defaults', () => {
     load_best_model_at_end: 'auto',
     recompute: 'auto',
     memory_limit_bytes: 'auto',
+    base_precision: 'as-stored',
     device: 'cpu',
     threads: 'auto',
   });
@@ -52,6 +53,34 @@ test('no options at all are the documented defaults', () => {
 test('prompts may be texts or messages', () => {
   const sample_prompts = ['Once', [{ role: 'user', content: 'Hello' }]];
   expect(parseTrainingOptions({ sample_prompts }).sample_prompts).toEqual(sample_prompts);
+});
+
+describe('the precision of the base', () => {
+  test('int8 runs where there are kernels for it, and is refused elsewhere', () => {
+    expect(parseTrainingOptions({ base_precision: 'int8' }).device).toBe('cpu');
+    for (const device of ['webgpu', 'cuda', 'eager', 'tfjs-node', 'tfjs-node-gpu']) {
+      const [problem, ...others] = problemsOf({ base_precision: 'int8', device });
+      expect(others).toEqual([]);
+      expect(problem).toMatchObject({
+        field: 'base_precision',
+        fix: 'give as-stored, or choose another device',
+        problem: expect.stringContaining(device),
+      });
+      expect(problemsOf({ base_precision: 'as-stored', device })).toEqual([]);
+    }
+  });
+
+  test.each(['int4', 'auto', 'bf16', 8])('%o is refused by name', (base_precision) => {
+    expect(problemsOf({ base_precision })).toEqual([
+      expect.objectContaining({ field: 'base_precision', fix: expect.stringContaining('"int4" and "auto"') }),
+    ]);
+  });
+
+  test('a job for any device gets the one with the kernels', () => {
+    expect(deviceFor('int8', 'auto')).toBe('cpu');
+    expect(deviceFor('int8', 'cpu')).toBe('cpu');
+    expect(deviceFor('as-stored', 'auto')).toBe('auto');
+  });
 });
 
 describe('bad options', () => {

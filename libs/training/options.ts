@@ -1,5 +1,6 @@
 /** The options of a training run: their names, ranges and defaults, in one place. */
 import { z } from 'zod';
+import { capabilitiesOf } from '#runtime/capabilities.js';
 import { devices, eagerDevices, isEagerDevice } from '#runtime/device.js';
 import { type FieldGuide, type Findings, findProblems, throwFindings } from '#base/field-problems.js';
 import { anyValue, boundedArray } from '#base/bounded-schemas.js';
@@ -9,6 +10,20 @@ import { scheduleKinds } from '#training/schedule.js';
 /** Where a run computes: ONNX Runtime's CPU, WebGPU or CUDA, or TensorFlow.js operation by operation. */
 export const trainingDevices = [...devices, ...eagerDevices] as const;
 export type TrainingDevice = (typeof trainingDevices)[number];
+
+/** See the option `base_precision`. */
+export const basePrecisions = ['as-stored', 'int8'] as const;
+export type BasePrecision = (typeof basePrecisions)[number];
+
+const withoutIntegers: readonly TrainingDevice[] = trainingDevices.filter(
+  (device) => isEagerDevice(device) || !capabilitiesOf[device].hasIntegerProducts,
+);
+
+/** The device of a job: where any will do, the one that has the kernels for a precision. */
+export function deviceFor<D extends string>(precision: BasePrecision, asked: D): D | 'auto' | TrainingDevice {
+  if (asked !== 'auto' || precision === 'as-stored') return asked;
+  return trainingDevices.find((device) => !withoutIntegers.includes(device))!;
+}
 
 const auto = <T extends z.ZodType>(value: T) => z.union([z.literal('auto'), value]);
 const count = z.int().positive();
@@ -82,6 +97,11 @@ const fields = {
   recompute: auto(z.union([z.boolean(), z.int().nonnegative()])).default('auto'),
   /** Memory that the process may take in all; default 'auto'. */
   memory_limit_bytes: auto(count).default('auto'),
+  /**
+   * In what numbers the frozen base model computes: as its files have it, or in int8, which is made from them; default
+   * 'as-stored'.
+   */
+  base_precision: z.enum(basePrecisions).default('as-stored'),
   /** Default 'cpu'. */
   device: z.enum(trainingDevices).default('cpu'),
   /** Threads of the CPU; default 'auto'. */
@@ -121,6 +141,7 @@ const guide: FieldGuide = {
     memory_limit_bytes: 'give a whole number of bytes, or "auto"',
     device: `give one of ${trainingDevices.join(', ')}`,
     threads: 'give a whole number from 1 to 1024, or "auto"',
+    base_precision: 'give "as-stored" or "int8"; "int4" and "auto" are not there yet',
   },
   aliases: {
     lr: 'learning_rate',
@@ -203,6 +224,14 @@ export const trainingOptionsSchema = z
       'recompute',
       `cannot be done on the devices ${eagerDevices.join(', ')}`,
       'leave it out, or choose another device',
+    ),
+  )
+  .refine(
+    ({ device, base_precision }) => base_precision !== 'int8' || !withoutIntegers.includes(device),
+    rule(
+      'base_precision',
+      `is int8, which has no kernels on the devices ${withoutIntegers.join(', ')}`,
+      'give as-stored, or choose another device',
     ),
   );
 

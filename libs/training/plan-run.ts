@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isEagerDevice } from '#runtime/device.js';
 import type { FlatLayout } from '#nn/flat-state.js';
+import type { RunWeights } from '#training/base-precision/run-weights.js';
 import type { AdamWOptions, GroupRate } from '#training/adamw.js';
 import type { ChosenOptions } from '#training/chosen-options.js';
 import type { MemoryPrediction, TrainingEvent } from '#training/events.js';
@@ -24,6 +25,7 @@ import { type StepName, type StepSource, stepsOf } from '#training/step-programs
 export interface RunPlan {
   readonly chosen: ChosenOptions;
   readonly source: StepSource;
+  readonly weights: RunWeights;
   /** Learning rates of groups of parameters; undefined where all have one. */
   readonly rates: Readonly<Record<string, GroupRate>> | undefined;
   /** The steps that are used, in the order in which they are needed. */
@@ -56,7 +58,7 @@ function groupRates(options: TrainingOptions, learningRate: number): RunPlan['ra
 }
 
 /**
- * Plans a run; the compiled steps are made or read on the way, since they tell what memory they need. A run that goes
+ * Plans a run over the given frozen weights; the compiled steps are made or read on the way, since they tell what memory they need. A run that goes
  * on keeps what was chosen at its start.
  *
  * Throws LowrankError `out_of_memory_predicted`.
@@ -64,6 +66,7 @@ function groupRates(options: TrainingOptions, learningRate: number): RunPlan['ra
 export async function planRun(
   job: TrainingJob,
   run: PreparedRun,
+  weights: RunWeights,
   onEvent: (event: TrainingEvent) => void,
 ): Promise<RunPlan> {
   const { options } = job;
@@ -94,6 +97,7 @@ export async function planRun(
     },
     optimizer: optimizerOptions(options, layout),
     refersToAdapter: objective.reference?.from === 'start' && job.initAdapter !== null,
+    weights: weights.specs,
   });
   const wanted = earlier?.batch_size ?? planBatch(book, options, facts);
   const steps = stepsOf(accumulation, validation !== undefined);
@@ -173,6 +177,7 @@ export async function planRun(
   return {
     chosen,
     source: sourceFor(batchSize),
+    weights,
     rates: groupRates(options, chosen.learning_rate),
     steps,
     graphs: fit?.graphs,

@@ -3,6 +3,7 @@ import { printGraph } from '#jit/print.js';
 import { trace } from '#jit/trace.js';
 import { optimize } from '#runtime/compile.js';
 import type { TrainingEvent } from '#training/events.js';
+import { runWeights } from '#training/base-precision/run-weights.js';
 import { completeJob, type TrainingJobInput } from '#training/job.js';
 import { OutputFolder } from '#training/output-folder.js';
 import { planRun } from '#training/plan-run.js';
@@ -22,7 +23,8 @@ export async function printSteps(
   const job = completeJob({ ...input, resume: false });
   const run = await prepareRun(job, new OutputFolder(job.outputFolder), { onEvent, now: new Date() }, signal);
   try {
-    const { source, steps, chosen } = await planRun(job, run, onEvent);
+    const weights = await runWeights(job, run, onEvent, signal);
+    const { source, steps, chosen } = await planRun(job, run, weights, onEvent);
     const programs = createStepPrograms(source);
     const all: StepName[] = source.objective.reference ? ['reference', ...steps] : [...steps];
     const texts = all.map((name) => {

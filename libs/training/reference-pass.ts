@@ -21,6 +21,8 @@ export interface ReferencePass {
   /** Whether the reference is the adapter that training starts from. */
   readonly refersToAdapter: boolean;
   readonly device: string;
+  /** Digest of how the base's weights are rounded; undefined where they are as stored. */
+  readonly precision: string | undefined;
   /** What is taken out of the base's weights by the adapter, which is off unless it is referred to. */
   readonly frozen: Float32Array;
   /** Opens what runs the step `reference`; called only if something is to be computed, and closed. */
@@ -102,9 +104,12 @@ async function compute(
 }
 
 /** Names what is kept by everything that its numbers depend on. */
-function nameOf(store: BlockStore, { identity, refersToAdapter, device, shape }: ReferencePass): string {
+function nameOf(
+  store: BlockStore,
+  { identity, refersToAdapter, device, precision, shape }: ReferencePass,
+): string {
   const { engine, base, init_adapter, lora } = identity;
   const model = refersToAdapter ? { init_adapter, lora } : null;
-  const inputs = { engine, base, model, device, shape, blocks: store.contentDigest };
+  const inputs = { engine, base, model, device, precision, shape, blocks: store.contentDigest };
   return createHash('sha256').update(canonicalJson(inputs)).digest('hex');
 }

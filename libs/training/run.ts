@@ -2,6 +2,7 @@
 import { cpus } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { classifierConfig } from '#adapters/adapter-classes.js';
+import { runWeights } from '#training/base-precision/run-weights.js';
 import { adapterLayout, dropoutSiteNames } from '#lora/adapter-layout.js';
 import type { LoraConfig } from '#lora/config.js';
 import { readModelOrigin } from '#models/model-origin.js';
@@ -82,7 +83,8 @@ async function carryOut(
     held(run.training);
     if (run.validation) held(run.validation);
     signal?.throwIfAborted();
-    const plan = await planRun(job, run, onEvent);
+    const weights = await runWeights(job, run, onEvent, signal);
+    const plan = await planRun(job, run, weights, onEvent);
     await setImmediate();
     signal?.throwIfAborted();
     const machine = machineFacts(job, plan);
@@ -139,7 +141,13 @@ async function carryOut(
         metrics_step: progress.step,
         machine,
       };
-      const kept = { ...vectors, parameters: packed(vectors.parameters), modules, trained };
+      const kept = {
+        ...vectors,
+        parameters: packed(vectors.parameters),
+        modules,
+        trained,
+        int8: weights.int8?.weights,
+      };
       const folder = await output.checkpoints.write({ ...kept, ...described, config, state });
       await output.checkpoints.prune(options.keep_checkpoints, progress.best?.step);
       return folder;

@@ -3,13 +3,18 @@
  * only when one has to be compiled.
  */
 import { layerKey } from '#lora/adapter-layout.js';
-import { frozenWeights } from '#models/frozen-weights.js';
 import { type CompiledGraph, compileProgram } from '#runtime/compile.js';
 import type { CompilableProgram } from '#runtime/compiled-runner.js';
 import type { Device } from '#runtime/device.js';
 import { cachedGraph } from '#runtime/graph-cache.js';
 import { engineVersion } from '#training/engine-version.js';
-import { createStepPrograms, programOf, type StepName, type StepSource } from '#training/step-programs.js';
+import {
+  createStepPrograms,
+  programOf,
+  type StepName,
+  type StepSource,
+  weightsOf,
+} from '#training/step-programs.js';
 
 export interface StepGraphOptions {
   readonly device: Device;
@@ -68,7 +73,7 @@ export class StepGraphs {
     if (name === 'optimizerStep') return { ...common, layers, optimizer };
     const { declaration, graphKey } = objective;
     const learns = { objective: declaration.type, options: graphKey };
-    const model = { config: base.config, weights: frozenWeights(base.parameters), layers, shape, ...learns };
+    const model = { config: base.config, weights: weightsOf(this.source), layers, shape, ...learns };
     if (name === 'reference') {
       return { ...common, ...model, refersToAdapter: this.source.refersToAdapter ?? false };
     }

@@ -189,6 +189,13 @@ export interface StepSource {
   readonly optimizer: AdamWOptions;
   /** See `Task`. */
   readonly refersToAdapter?: boolean;
+  /** The frozen weights; those of the base's own files unless given. */
+  readonly weights?: Readonly<Record<string, WeightSpec>>;
+}
+
+/** The frozen weights that steps are made with. */
+export function weightsOf({ base, weights }: StepSource): Readonly<Record<string, WeightSpec>> {
+  return weights ?? frozenWeights(base.parameters);
 }
 
 /** A step function by its name. Throws LowrankError `program_missing`. */
@@ -208,9 +215,5 @@ export function stepsOf(accumulation: number, evaluates: boolean): StepName[] {
 export function createStepPrograms(source: StepSource): StepPrograms {
   const { base, modules, dropout, objective, shape, optimizer, refersToAdapter } = source;
   const model = createLoraModel(base.config, modules, dropout);
-  return stepPrograms(
-    { model, objective, shape, refersToAdapter },
-    frozenWeights(base.parameters),
-    optimizer,
-  );
+  return stepPrograms({ model, objective, shape, refersToAdapter }, weightsOf(source), optimizer);
 }

@@ -20,11 +20,13 @@ const killsPerRun = 4;
 let folder: string;
 let job: TrainerJobInput;
 let control: Outcome;
+let int8Control: Outcome;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kill-resume-'));
   job = await writeTinyJob(folder);
-  control = await undisturbed('control');
+  control = await undisturbed('control', job);
+  int8Control = await undisturbed('control-int8', inInt8());
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -51,7 +53,9 @@ async function outcomeOf(out: string): Promise<Outcome> {
   };
 }
 
-async function undisturbed(output: string): Promise<Outcome> {
+const inInt8 = (): TrainerJobInput => ({ ...job, training: { ...job.training, base_precision: 'int8' } });
+
+async function undisturbed(output: string, job: TrainerJobInput): Promise<Outcome> {
   const file = await writeJob(folder, { ...job, output_folder: output });
   const { code } = await runForked(file);
   expect(code).toBe(0);
@@ -74,11 +78,16 @@ async function runAndKill(file: string, kill: number, random: (what: string) => 
 
 const rounds = Math.ceil(kills / killsPerRun);
 
-test.each(Array.from({ length: rounds }, (_, round) => round))(
-  'run %i, killed again and again, ends with the bits of the undisturbed run',
-  async (round) => {
-    const output = `killed-${round}`;
-    const file = await writeJob(folder, { ...job, output_folder: output });
+const runs = Array.from({ length: rounds }, (_, round) =>
+  (['as stored', 'in int8'] as const).map((precision) => [round, precision] as const),
+).flat();
+
+test.each(runs)(
+  'run %i %s, killed again and again, ends with the bits of the undisturbed run',
+  async (round, precision) => {
+    const isInt8 = precision === 'in int8';
+    const output = `killed-${round} ${precision}`;
+    const file = await writeJob(folder, { ...(isInt8 ? inInt8() : job), output_folder: output });
     let landed = 0;
     for (let kill = 0; kill < killsPerRun; kill++) {
       const random = (what: string) => uniformAt(streamKey(round, kill, what), 0);
@@ -88,7 +97,7 @@ test.each(Array.from({ length: rounds }, (_, round) => round))(
     expect(messages.at(-1)).toMatchObject({ type: 'finished' });
     expect(code).toBe(0);
     expect(landed).toBeGreaterThanOrEqual(killsPerRun / 2);
-    expect(await outcomeOf(join(folder, output))).toEqual(control);
+    expect(await outcomeOf(join(folder, output))).toEqual(isInt8 ? int8Control : control);
     const left = await readdir(join(folder, output, 'checkpoints'));
     expect(left.filter((name) => name.startsWith('.'))).toEqual([]);
   },

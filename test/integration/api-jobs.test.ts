@@ -292,6 +292,8 @@ test('a plan tells modules, parameters, bytes, tokens and steps, and makes nothi
   expect(status).toBe(200);
   const plan = planObject.parse(body);
   expect(plan.modules).toHaveLength(4);
+  expect(plan.weight_bytes['as-stored']).toBe(4 * plan.model_parameters);
+  expect(plan.weight_bytes.int8).not.toBe(plan.weight_bytes['as-stored']);
   expect(plan.modules[0]).toEqual({
     path: 'model.layers.0.self_attn.q_proj',
     shape: [32, 32],

@@ -1,0 +1,23 @@
+/** What the weights of a model take in memory, told from its layers. */
+import type { ModelFolder } from '#models/model-folder.js';
+import { RowMap } from '#nn/module.js';
+import { int8Bytes } from '#runtime/weight-schemes/int8.js';
+
+/** Bytes of the weights as they are stored, and with linear layers in int8. */
+export function weightBytes({ tree, parameters }: Pick<ModelFolder, 'tree' | 'parameters'>): {
+  asStored: number;
+  int8: number;
+} {
+  let asStored = 0;
+  for (const { byteLength } of parameters.values()) asStored += byteLength;
+  let int8 = asStored;
+  const heads = new Set(tree.headLayers);
+  for (const module of tree.modules()) {
+    if (!(module instanceof RowMap)) continue;
+    const shape = module.weight.shape as [number, number];
+    // Of the head the original is read as well, by its gradient.
+    if (heads.has(module)) int8 += int8Bytes(shape, 1);
+    else int8 += int8Bytes(shape, 2) - (parameters.get(module.weight.name)?.byteLength ?? 0);
+  }
+  return { asStored, int8 };
+}
