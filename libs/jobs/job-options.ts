@@ -42,7 +42,7 @@ export function resolvedOf(row: OptionsRow): ResolvedOptions {
       ...explainTraining({ requested: row.training, options: training, planned: {}, choices }),
       ...(lora ? explainLora(written, lora, initAdapterId) : []),
       explainSeed(seed, seed),
-      explainDevice(device),
+      explainDevice(device, training.base_precision),
     ],
     chosen: null,
   };

@@ -20,6 +20,7 @@ import { listed } from '#base/quote.js';
 import { addedParameters, wholeWeightsOf } from '#lora/target-module.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import type { ModelFolder } from '#models/model-folder.js';
+import { weightBytes } from '#models/weight-bytes.js';
 import type { TextModel } from '#models/model.js';
 import { ClassNames, explainUnknownClass } from '#data/class-names.js';
 import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
@@ -59,6 +60,8 @@ export interface JobPlan {
   readonly model: string;
   readonly baseIdentity: string;
   readonly modelParameters: number;
+  /** Of the base model's weights in memory, by `base_precision`. */
+  readonly weightBytes: { readonly asStored: number; readonly int8: number };
   /** Names of the classes that it learns; those of the beginning of a longer file. Null where it learns tokens. */
   readonly classes: readonly string[] | null;
   /** The layers that get a low-rank update. */
@@ -139,6 +142,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     model: request.base.name,
     baseIdentity: request.base.identity,
     modelParameters: tree.parameterCount,
+    weightBytes: weightBytes(base),
     classes: learnedClasses(base, method) ?? null,
     modules: targets.modules
       .filter(({ r }) => r > 0)
@@ -314,7 +318,7 @@ function planData(
       }),
       ...explainLora(request.requested.lora, targets.config, request.initAdapter?.id ?? null),
       explainSeed(request.requested.seed, options.seed),
-      explainDevice(request.requested.device),
+      explainDevice(request.requested.device, options.base_precision),
     ],
     totalSteps,
     stepsPerEpoch,

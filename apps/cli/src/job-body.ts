@@ -29,6 +29,7 @@ export interface JobFlags {
   readonly blockLength?: string;
   readonly seed?: string;
   readonly device?: string;
+  readonly basePrecision?: string;
   readonly suffix?: string;
   readonly from?: string;
   readonly method?: string;
@@ -47,6 +48,7 @@ const trainingFlags = {
   learningRate: 'learning_rate',
   batchSize: 'batch_size',
   blockLength: 'block_length',
+  basePrecision: 'base_precision',
 } as const;
 const loraFlags = {
   r: 'r',
@@ -72,6 +74,7 @@ export function addJobFlags(command: Command): Command {
     .option('--block-length <number>', 'tokens in a block')
     .option('--seed <number>', 'of everything random')
     .option('--device <name>', 'cpu, webgpu, cuda, eager, tfjs-node or tfjs-node-gpu')
+    .option('--base-precision <name>', 'numbers of the frozen base model: as-stored or int8')
     .option('--suffix <text>', "part of the fine-tuned model's name")
     .option('--from <adapter>', 'id of an adapter to go on training')
     .option('--method <name>', `what is learned: ${declarations.map(({ type }) => type).join(' or ')}`)

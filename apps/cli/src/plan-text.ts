@@ -10,6 +10,7 @@ export function planText(plan: PlanObject, output: Output): string {
   const { data, total_steps: steps, steps_per_epoch: perEpoch } = plan;
   return [
     `base model: ${plan.model}, ${count(plan.model_parameters)} parameters`,
+    weightsText(plan),
     `adapter: ${count(plan.trainable_parameters)} parameters in ${layersText(plan)}, ${byteSize(plan.adapter_bytes)}`,
     ...(data ? dataLines('training data', data.training) : []),
     ...(data?.validation ? dataLines('validation data', data.validation) : []),
@@ -25,6 +26,16 @@ export function planText(plan: PlanObject, output: Output): string {
     ...plan.warnings.map(({ message }) => output.paint(`warning: ${message}`, 'yellow')),
     ...(data ? exampleLines(data.training, output) : []),
   ].join('\n');
+}
+
+/** What the weights of the base take, and what they would in the other precision. */
+function weightsText({ weight_bytes: bytes, training }: PlanObject): string {
+  const isInt8 = training['base_precision'] === 'int8';
+  const [own, other] = isInt8 ? [bytes.int8, bytes['as-stored']] : [bytes['as-stored'], bytes.int8];
+  const saves = isInt8
+    ? `as stored they would be ${byteSize(other)}`
+    : `--base-precision int8 makes them ${byteSize(other)}`;
+  return `weights of the base: ${byteSize(own)}, ${saves}`;
 }
 
 /** Every layer with its shape and rank, and every weight that is trained as it is. */

@@ -54,6 +54,18 @@ test('the options hold every default, and all that was written in any place', ()
   expect(loraConfig).toEqual(parseLoraConfig({ r: 4 }));
 });
 
+test('int8 is for the device that has the kernels', () => {
+  const training = { base_precision: 'int8' };
+  expect(parseJobCreate({ ...smallest, training })).toMatchObject({ training, device: 'cpu' });
+  expect(parseJobCreate({ ...smallest, training, device: 'cpu' }).device).toBe('cpu');
+  for (const device of ['webgpu', 'cuda', 'eager', 'tfjs-node']) {
+    expect(problemsOf({ ...smallest, training, device })).toEqual(['training.base_precision']);
+    expect(problemsOf({ ...smallest, training: { ...training, device } })).toEqual([
+      'training.base_precision',
+    ]);
+  }
+});
+
 test('recomputation is refused where TensorFlow.js computes', () => {
   expect(problemsOf({ ...smallest, training: { recompute: true }, device: 'eager' })).toEqual([
     'training.recompute',

@@ -19,7 +19,13 @@ import {
   type OptionProblem,
   throwFindings,
 } from '#base/field-problems.js';
-import { checkTrainingOptions, type TrainingOptions, trainingOptionsSchema } from '#training/options.js';
+import {
+  checkTrainingOptions,
+  deviceFor,
+  trainingDevices,
+  type TrainingOptions,
+  trainingOptionsSchema,
+} from '#training/options.js';
 import { defaultMethod, type Method, method } from '#training/objectives/declared/registry.js';
 import type { RequestedOptions } from '#training/resolved-options.js';
 
@@ -141,7 +147,10 @@ export function parseJobCreate(input: unknown): JobRequest {
   const learns = writtenMethod(job);
   const { seed: trainingSeed, device: trainingDevice, ...training } = objectOf(job.training);
   const seed = job.seed ?? (trainingSeed as number | undefined) ?? null;
-  const device = job.device ?? (trainingDevice as JobDevice | undefined) ?? 'auto';
+  const device = deviceFor(
+    options.base_precision,
+    job.device ?? (trainingDevice as JobDevice | undefined) ?? 'auto',
+  );
   const written = withoutAuto({ batch_size: hyper.batch_size, n_epochs: hyper.n_epochs });
   return {
     model: job.model,
@@ -210,13 +219,12 @@ function check(body: unknown): Checked {
   const options = training ?? {};
   const advice = 'give fewer or shorter sample_prompts';
   if (isTooLong('training', options, { most: maxTrainingLength, advice }, all)) return all;
-  // What the eager device cannot do is known only with the device beside the options.
-  const isEager =
-    typeof device === 'string' &&
-    isEagerDevice(device) &&
+  // What a device cannot do is known only with the device beside the options.
+  const isBeside =
+    (trainingDevices as readonly unknown[]).includes(device) &&
     typeof options === 'object' &&
     !Array.isArray(options);
-  const checked = checkTrainingOptions(isEager ? { device, ...options } : options);
+  const checked = checkTrainingOptions(isBeside ? { device, ...options } : options);
   if ('findings' in checked) addWithin(all, 'training', checked.findings);
   else {
     all.options = checked.options;

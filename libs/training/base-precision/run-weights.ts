@@ -5,7 +5,6 @@ import { setImmediate } from 'node:timers/promises';
 import { listed } from '#base/quote.js';
 import { epochOrder } from '#data/shuffle.js';
 import type { WeightSpec } from '#jit/graph.js';
-import { causalModel } from '#models/abilities.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { type Int8Weights, openInt8Base } from '#models/int8-base.js';
 import type { Device } from '#runtime/device.js';
@@ -14,6 +13,7 @@ import { requireExactIntegers } from '#training/base-precision/integer-products.
 import { readInt8Weights } from '#training/base-precision/saved-int8.js';
 import type { TrainingEvent } from '#training/events.js';
 import type { TrainingJob } from '#training/job.js';
+import { learningTree } from '#training/learning-model.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
 import { objectiveOf } from '#training/objectives/registry.js';
 import type { PreparedRun } from '#training/prepare-run.js';
@@ -82,9 +82,9 @@ async function decide(
   // Options refuse other devices.
   const device = options.device as Device;
   await requireExactIntegers(device);
-  const objective = objectiveOf(options.method);
+  const objective = objectiveOf(options.method, base);
   const batch = Math.min(training.blockCount, Math.ceil(firstTokens / blockLength));
-  const { vocabSize } = causalModel(base.tree, 'training on the next token').config;
+  const { vocabSize } = learningTree(base.tree, options.method).config;
   const chunkSize = chooseChunkSize(batch * blockLength, batch * blockLength, vocabSize);
   const shape = { batch, length: blockLength, chunkSize };
   const { reference, evaluate } = createStepPrograms({

@@ -12,14 +12,14 @@ interface PruneOptions {
 }
 
 /** Folders of the home whose entries can all be made or fetched again. */
-const caches = ['cache/graphs', 'cache/data', 'cache/adapters', 'cache/members'];
+const caches = ['cache/graphs', 'cache/data', 'cache/adapters', 'cache/members', 'cache/int8'];
 const dayMs = 86_400_000;
 
 export function addPrune(program: Command, run: Run): void {
   program
     .command('prune')
     .description(
-      'remove what can be made again from the home: compiled graphs, prepared data, fetched adapters',
+      'remove what can be made again from the home: compiled graphs, prepared data, base models in int8, fetched adapters',
     )
     .option('--days <number>', 'only what was not used for so long; 0 is all', wholeNumber(0, 10_000), 30)
     .option('--dry-run', 'only say what would go')
