@@ -1,7 +1,8 @@
 /**
- * Trains the same adapter on the same packed chats in this engine and in PEFT and compares every step.
+ * Trains the same adapter on the same packed chats or texts in this engine and in PEFT and compares every step.
  *
  *     node dist/tools/check/compare-with-peft.js --model FOLDER --data chats.jsonl --python PYTHON [--steps 20]
+ *         [--batch 2] [--length 256]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -28,8 +29,8 @@ import { nextToken } from '#training/objectives/next-token.js';
 import { tokenInputs } from '#training/objectives/token-inputs.js';
 import { comparisonOf, optimizer } from './peer-comparison.js';
 
-const { model, data, python, steps } = comparisonOf(process.argv.slice(2));
-const [batchSize, blockLength] = [2, 256];
+const comparison = comparisonOf(process.argv.slice(2), { batch: 2, length: 256 });
+const { model, data, python, steps, batch: batchSize, length: blockLength } = comparison;
 const folder = mkdtempSync(join(tmpdir(), 'lowrank-peft-'));
 
 const base = await openModelFolder(model, { tokenizer: 'required' });

@@ -20,18 +20,29 @@ export interface Comparison {
   readonly steps: number;
 }
 
-/** `--model FOLDER --data FILE --python PYTHON [--steps 20]`. Throws an Error that names what is missing. */
-export function comparisonOf(args: readonly string[]): Comparison {
+/**
+ * `--model FOLDER --data FILE --python PYTHON [--steps 20]`, and further numbers with their defaults. Throws an Error that
+ * names what is missing.
+ */
+export function comparisonOf<N extends string = never>(
+  args: readonly string[],
+  numbers: Readonly<Record<N, number>> = {} as Record<N, number>,
+): Comparison & Readonly<Record<N, number>> {
+  const text = { type: 'string' } as const;
+  const further = Object.fromEntries(Object.keys(numbers).map((name) => [name, text]));
   const { values } = parseArgs({
     args: [...args],
-    options: {
-      model: { type: 'string' },
-      data: { type: 'string' },
-      python: { type: 'string' },
-      steps: { type: 'string', default: '20' },
-    },
+    options: { ...further, model: text, data: text, python: text, steps: { ...text, default: '20' } },
   });
-  const { model, data, python, steps } = values;
+  const given = values as Readonly<Record<string, string | undefined>>;
+  const { model, data, python, steps } = given;
   if (!model || !data || !python) throw new Error('--model, --data and --python are needed');
-  return { model: resolve(model), data: resolve(data), python, steps: Number(steps) };
+  const all = Object.entries<number>(numbers).map(([name, usual]) => [name, Number(given[name] ?? usual)]);
+  return {
+    ...(Object.fromEntries(all) as Record<N, number>),
+    model: resolve(model),
+    data: resolve(data),
+    python,
+    steps: Number(steps),
+  };
 }
