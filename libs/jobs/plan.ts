@@ -26,7 +26,13 @@ import { ClassNames, explainUnknownClass } from '#data/class-names.js';
 import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
 import type { DataHead } from '#training/data-head.js';
 import type { Choice } from '#training/events.js';
-import { learnedClasses, learningModel, learningTree, loraFor } from '#training/learning-model.js';
+import {
+  learnedClasses,
+  learningModel,
+  learningTree,
+  loraFor,
+  requireAnswers,
+} from '#training/learning-model.js';
 import { type DataMeasure, lengthsOf, measureHead } from '#training/measure-head.js';
 import { declarationOf } from '#training/objectives/declared/registry.js';
 import { requireTrainable } from '#training/objectives/trained-head.js';
@@ -130,6 +136,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     }),
   );
   const tree = base && attempt('model', () => learningTree(base.tree, method));
+  attempt('training', () => requireAnswers(request.options));
   const training = attempt('training', () => withMultiplier(request, known));
   const lora = base && attempt('lora', () => loraConfig(request, base));
   const targets = base && lora && attempt('lora', () => targetPlan(base, lora, request));

@@ -1,4 +1,5 @@
 /** What a base model becomes to learn by a method: the model with the head that it needs, and the LoRA configuration for it. */
+import { OptionsError } from '#base/field-problems.js';
 import { type LoraConfig, LoraConfigError } from '#lora/config.js';
 import { causalModel, textClassifier } from '#models/abilities.js';
 import type { ModelFolder } from '#models/model-folder.js';
@@ -7,6 +8,7 @@ import type { Model, TextModel } from '#models/model.js';
 import { withClasses } from '#models/with-classes.js';
 import { chooseClasses, type ClassSources } from '#training/choose-classes.js';
 import { declarationOf, type Method } from '#training/objectives/declared/registry.js';
+import type { TrainingOptions } from '#training/options.js';
 
 /** Whether a method teaches classes and not tokens. */
 export function teachesClasses(method: Method): boolean {
@@ -29,6 +31,18 @@ export function learningModel(
   }
   const named = 'labels' in method ? method.labels : null;
   return withClasses(base, chooseClasses({ base, named, ...sources }));
+}
+
+/** Throws OptionsError for prompts to a model that learns to tell classes apart, and writes nothing. */
+export function requireAnswers({ method, sample_prompts: prompts }: TrainingOptions): void {
+  if (prompts.length === 0 || !teachesClasses(method)) return;
+  throw new OptionsError('training_options_invalid', 'the training options', [
+    {
+      field: 'sample_prompts',
+      problem: `are for models that write, and the method ${JSON.stringify(method.type)} teaches classes`,
+      fix: 'leave them out',
+    },
+  ]);
 }
 
 /** The tree of a model that learns by a method. Throws UnsupportedError for a model that reads no tokens. */

@@ -27,6 +27,7 @@ import {
   learningModel,
   learningTree,
   loraFor,
+  requireAnswers,
   teachesClasses,
 } from '#training/learning-model.js';
 import type { OutputFolder, RunRecord } from '#training/output-folder.js';
@@ -77,6 +78,7 @@ export async function prepareRun(
   signal?: AbortSignal,
 ): Promise<PreparedRun> {
   const { options } = job;
+  requireAnswers(options);
   const warn = (code: string, message: string) => onEvent({ type: 'warning', code, message });
   const checkpoint = job.resume
     ? await output.checkpoints.newest(({ code, message }) => warn(code, `${message}; an older one is used`))

@@ -102,6 +102,16 @@ test('imported again it has its classes, and training goes on from it', async ()
   expect(again.classes).toEqual(moodNames);
 });
 
+test('prompts to a model that writes nothing are refused before the job is made', async () => {
+  const training_file = await upload(moodSentences(0, 9), 'moods.jsonl');
+  const asked = { ...training, sample_prompts: ['How are you?'] };
+  await expect(
+    client.jobs.create({ model: 'tiny', training_file, method: method(), training: asked }),
+  ).rejects.toThrow(
+    /sample_prompts: are for models that write, and the method "classification" teaches classes; leave them out/,
+  );
+});
+
 test.each([
   {
     name: 'a class that the method does not name',
