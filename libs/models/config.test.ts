@@ -220,3 +220,29 @@ describe('a broken config.json names every field that is wrong', () => {
     await expect(readModelConfig(scratch)).rejects.toMatchObject({ code: 'model_config_invalid' });
   });
 });
+
+test.each([
+  [
+    { architectures: ['Qwen3MoeForCausalLM'], num_experts: 128 },
+    'mixtures of experts are not done: take a dense model',
+  ],
+  [
+    { architectures: ['OddForCausalLM'], text_config: { n_routed_experts: 8 } },
+    'mixtures of experts are not done',
+  ],
+  [{ architectures: ['DeepseekV3ForCausalLM'], kv_lora_rank: 512 }, 'mixtures of experts are not done'],
+  [
+    { architectures: ['OtherForCausalLM'], kv_lora_rank: 512 },
+    'keys and values from a latent vector (MLA) are not done',
+  ],
+  [{ architectures: ['MambaForCausalLM'] }, 'state-space layers are not done: take a model of attention'],
+  [{ architectures: ['T5ForConditionalGeneration'] }, 'encoders with a decoder are not done: take a decoder'],
+])('%j is refused with what it is and what to take', (json, reason) => {
+  expect(() => parseModelConfig(json)).toThrow(`is not supported, since ${reason}`);
+});
+
+test('a model of no known kind is refused with those that are known', () => {
+  expect(() => parseModelConfig({ architectures: ['OddForCausalLM'] })).toThrow(
+    /"OddForCausalLM" is not supported; known architectures: LlamaForCausalLM/,
+  );
+});

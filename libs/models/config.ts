@@ -6,6 +6,7 @@ import { fileProblem } from '#base/file-problem.js';
 import { jsonFileProblem } from '#base/json-problem.js';
 import { ConfigReader, ModelConfigError, wholeFile } from '#models/config-reader.js';
 import type { Family } from '#models/families/family.js';
+import { explainNotDone } from '#models/families/not-done.js';
 import { families } from '#models/families/registry.js';
 import type { ModelConfig } from '#models/model-config.js';
 
@@ -47,14 +48,15 @@ export function parseModelConfig(json: unknown, source = 'config.json'): ModelCo
   }
   const fields = json as Record<string, unknown>;
   const named: unknown = Array.isArray(fields['architectures']) ? fields['architectures'][0] : undefined;
-  const { architecture, modelType, parse } = findFamily(named, fields['model_type'], source);
+  const { architecture, modelType, parse } = findFamily(named, fields, source);
   const reader = new ConfigReader(fields, architecture, modelType, source);
   const config = parse(reader);
   reader.finish();
   return typeof named === 'string' && named !== architecture ? { ...config, bodyOf: named } : config;
 }
 
-function findFamily(named: unknown, modelType: unknown, source: string): Family {
+function findFamily(named: unknown, json: Readonly<Record<string, unknown>>, source: string): Family {
+  const modelType = json['model_type'];
   const isNamed = ({ architecture, bodies }: Family) =>
     architecture === named || (bodies?.architectures as readonly unknown[] | undefined)?.includes(named);
   const family = families.find((known) =>
@@ -63,8 +65,9 @@ function findFamily(named: unknown, modelType: unknown, source: string): Family 
   if (family === undefined) {
     const known = families.map(({ architecture }) => architecture);
     const shown = JSON.stringify(named ?? modelType ?? null);
+    const reason = explainNotDone(json);
     throw new UnsupportedError(
-      `${source}: architecture ${shown} is not supported; known architectures: ${known.join(', ')}`,
+      `${source}: architecture ${shown} is not supported${reason === undefined ? '' : `, since ${reason}`}; known architectures: ${known.join(', ')}`,
       { architecture: named ?? null, modelType: modelType ?? null, known },
     );
   }
