@@ -172,7 +172,11 @@ function checkRotary(reader: ConfigReader, rotarySize: number): void {
 
 /** Options that files of many families carry: what changes the mathematics and is not done here is refused. */
 export function noteCommonOptions(reader: ConfigReader): void {
-  reader.expect('quantization_config', [], 'weights must be float32, bfloat16 or float16: take the model that it was quantised from');
+  reader.expect(
+    'quantization_config',
+    [],
+    'weights must be float32, bfloat16 or float16: take the model that it was quantised from',
+  );
   reader.expect('per_layer_config', [], 'all layers must have the same sizes');
   for (const option of dropouts) {
     const share = reader.json[option];
