@@ -22,7 +22,7 @@ import { tokenInputs } from '#training/objectives/token-inputs.js';
 import { parseTrainingOptions } from '#training/options.js';
 import { trainAdapter } from '#training/run.js';
 import { createStepPrograms } from '#training/step-programs.js';
-import { writeTinyJob, writeTinyPreferenceJob } from '../e2e/tiny-job.js';
+import { writeTinyClassificationJob, writeTinyJob, writeTinyPreferenceJob } from '../e2e/tiny-job.js';
 import { tolerances } from '../tolerances.js';
 
 let folder: string;
@@ -154,6 +154,27 @@ test('preferences are learned in int8, against what the rounded base says', asyn
   // At the start the adapter changes nothing: the loss is log 2 if reference and model are rounded alike.
   expect(losses).toHaveLength(2);
   for (const loss of losses) expect(Math.abs(loss - Math.LN2)).toBeLessThan(tolerances.loss);
+});
+
+test('classes are learned in int8', async () => {
+  const classes = join(folder, 'classes');
+  const written = await writeTinyClassificationJob(classes);
+  const summaries: TrainingSummary[] = [];
+  for (const base_precision of ['as-stored', 'int8']) {
+    const method = written.training!.method as object;
+    summaries.push(
+      await run({
+        ...jobOf(`classes-${base_precision}`, { base_precision, method }),
+        baseModel: join(classes, 'model'),
+        trainingFile: join(classes, 'train.jsonl'),
+        validationFile: join(classes, 'validation.jsonl'),
+      }),
+    );
+  }
+  const [stored, int8] = summaries as [TrainingSummary, TrainingSummary];
+  expect(lossOf(int8)).not.toBe(lossOf(stored));
+  expect(Math.abs(lossOf(int8) - lossOf(stored))).toBeLessThan(tolerances.int8Loss);
+  expect(int8.last_evaluation!.loss).toBeLessThan(lossOf(int8));
 });
 
 const optimizer = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: null };
