@@ -1,11 +1,12 @@
 /**
  * Files of packed blocks: fixed-size records, so that any block is one read away, then a footer.
  *
- *     record   tokens int32 [L] | flags uint8 [L] | classes int32 [C] | CRC-32 of all, uint32
+ *     record   tokens int32 [L] | flags uint8 [L] | classes int32 [C] | pixels uint8 [P] | CRC-32 of all, uint32
  *     footer   JSON | CRC-32 of the JSON, uint32 | length of the JSON, uint32 | magic, 8 bytes
  *
  * Little-endian. A flag has bit 0: the token is a target, bit 1: it starts a segment, bit 2: it is not padding, and from
- * bit 3 on its token type. C is the most segments that a block can hold where they have classes, else 0.
+ * bit 3 on its token type. C is the most segments that a block can hold where they have classes, else 0; P is the size of an
+ * image where a block is one, else 0.
  */
 import { createHash } from 'node:crypto';
 import { open, stat, type FileHandle } from 'node:fs/promises';
@@ -53,23 +54,26 @@ const footer = z.object({
   blockLength: z.int().min(2),
   /** Segments of a block that have room for a class; absent = they have none. */
   classPlaces: count.optional(),
+  /** Numbers of an image where a block is one; absent = it is none. */
+  imageBytes: count.optional(),
   blockCount: count,
   report: preparationReport,
 });
 
 export type BlockFileFooter = z.infer<typeof footer>;
 /** What decides how long a record is. */
-export type BlockSize = Pick<BlockFileFooter, 'blockLength' | 'classPlaces'>;
+export type BlockSize = Pick<BlockFileFooter, 'blockLength' | 'classPlaces' | 'imageBytes'>;
 
 /** Bytes of a record; its checksum are the last four. */
-export function recordBytes({ blockLength, classPlaces = 0 }: BlockSize): number {
-  return 5 * blockLength + 4 * classPlaces + 4;
+export function recordBytes({ blockLength, classPlaces = 0, imageBytes = 0 }: BlockSize): number {
+  return 5 * blockLength + 4 * classPlaces + imageBytes + 4;
 }
 
 /** The bytes of a block; `classPlaces` = as in the footer. */
-export function encodeBlock({ tokens, segments, trained, classes }: Block, classPlaces = 0): Buffer {
+export function encodeBlock({ tokens, segments, trained, classes, pixels }: Block, classPlaces = 0): Buffer {
   const { length } = tokens;
-  const bytes = Buffer.alloc(recordBytes({ blockLength: length, classPlaces }));
+  const imageBytes = pixels?.length ?? 0;
+  const bytes = Buffer.alloc(recordBytes({ blockLength: length, classPlaces, imageBytes }));
   for (let i = 0; i < length; i++) {
     bytes.writeInt32LE(tokens[i]!, 4 * i);
     const segment = segments[i]!;
@@ -81,12 +85,16 @@ export function encodeBlock({ tokens, segments, trained, classes }: Block, class
   }
   classes?.labels.forEach((label, i) => bytes.writeInt32LE(label, 5 * length + 4 * i));
   const end = bytes.length - 4;
+  if (pixels) bytes.set(pixels, end - imageBytes);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, end)), end);
   return bytes;
 }
 
 /** The block of a record's bytes; undefined if they are not what was written. */
-export function decodeBlock(bytes: Buffer, { blockLength, classPlaces = 0 }: BlockSize): Block | undefined {
+export function decodeBlock(
+  bytes: Buffer,
+  { blockLength, classPlaces = 0, imageBytes = 0 }: BlockSize,
+): Block | undefined {
   const end = bytes.length - 4;
   if (bytes.readUInt32LE(end) !== crc32(bytes.subarray(0, end))) return undefined;
   const tokens = new Int32Array(blockLength);
@@ -104,7 +112,10 @@ export function decodeBlock(bytes: Buffer, { blockLength, classPlaces = 0 }: Blo
   }
   if (classPlaces === 0) return { tokens, segments, trained };
   const labels = Int32Array.from({ length: segment }, (_, i) => bytes.readInt32LE(5 * blockLength + 4 * i));
-  return { tokens, segments, trained, classes: { types, labels } };
+  const block = { tokens, segments, trained, classes: { types, labels } };
+  return imageBytes === 0
+    ? block
+    : { ...block, pixels: new Uint8Array(bytes.subarray(end - imageBytes, end)) };
 }
 
 /** The bytes that end a file of blocks. */

@@ -25,6 +25,8 @@ export interface EncodedExample {
   readonly trained: Uint8Array;
   /** The class of all of it, where that is what is learned. */
   readonly label?: string;
+  /** [channels, height, width], of an image, which has no tokens. */
+  readonly pixels?: Uint8Array;
   /** Token type of each, where some are not 0. */
   readonly types?: readonly number[];
   /** The example with at most so many tokens; without it, its end is cut off. */

@@ -4,12 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { loadChatTemplate } from '#data/chat-template.js';
 import { encodeRow, hasTarget } from '#data/examples.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
-import type { Row } from '#data/rows/row.js';
+import type { TextualRow } from '#data/rows/row.js';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures/tokenizers', import.meta.url));
 
 /** The example of a row: all its tokens as text, and the learned ones as text. */
-async function encode(fixture: string, row: Row) {
+async function encode(fixture: string, row: TextualRow) {
   const tokenizer = await loadTokenizer(join(fixtures, fixture));
   const template = await loadChatTemplate(join(fixtures, fixture), tokenizer);
   const example = encodeRow(row, tokenizer, template);

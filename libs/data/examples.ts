@@ -1,10 +1,12 @@
 /** A row of a data set as tokens, with the tokens to learn. */
 import { encodeChat, type EncodedExample } from '#data/chat.js';
 import type { ChatTemplate } from '#data/chat-template.js';
+import { encodeImageRow } from '#data/image-examples.js';
+import { type InputCodec, readsImages } from '#data/input-codec.js';
 import type { ProblemCollector } from '#data/data-error.js';
 import { ChatTemplateError } from '#data/jinja.js';
 import { explainNothingToLearn } from '#data/row-notes.js';
-import type { LabelledRow, NumberedRow, Row } from '#data/rows/row.js';
+import type { LabelledRow, NumberedRow, Row, TextualRow } from '#data/rows/row.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 
 /**
@@ -20,7 +22,7 @@ import type { Tokenizer } from '#data/tokenizer.js';
  * into the completion is learned. The end-of-text token is not added where the text ends with it already, nor where
  * the tokenizer has none. Throws ChatTemplateError if the template refuses the messages.
  */
-export function encodeRow(row: Row, tokenizer: Tokenizer, template: ChatTemplate): EncodedExample {
+export function encodeRow(row: TextualRow, tokenizer: Tokenizer, template: ChatTemplate): EncodedExample {
   switch (row.kind) {
     case 'chat':
       return encodeChat(row.messages, tokenizer, template, { tools: row.tools });
@@ -77,14 +79,22 @@ function frame(tokenizer: Tokenizer, text: string, learnedFrom: number): Encoded
 }
 
 /**
- * Encodes a row of a data set; undefined where a problem was added, because the template refuses the row or nothing of
- * it is left to learn.
+ * Encodes a row of a data set; undefined where a problem was added, because the template refuses the row, the image cannot
+ * be read, or nothing of it is left to learn. Texts are there at once.
  */
 export function encodeNumberedRow(
   { row, line }: NumberedRow,
-  { tokenizer, template }: { readonly tokenizer: Tokenizer; readonly template: ChatTemplate },
+  codec: InputCodec,
   problems: ProblemCollector,
-): EncodedExample | undefined {
+): EncodedExample | undefined | Promise<EncodedExample | undefined> {
+  const isImage = row.kind === 'image';
+  if (isImage && readsImages(codec)) return encodeImageRow(row, line, codec, problems);
+  if (isImage || readsImages(codec)) {
+    const [has, reads] = isImage ? ['an image', 'texts'] : ['a text', 'images'];
+    problems.add(line, '', 'other_input', `the row has ${has}, and the model reads ${reads}.`);
+    return undefined;
+  }
+  const { tokenizer, template } = codec;
   try {
     const example = encodeRow(row, tokenizer, template);
     if (hasTarget(example)) return example;

@@ -12,6 +12,8 @@ export interface Block {
   readonly trained: Uint8Array;
   /** Of examples with classes. */
   readonly classes?: BlockClasses;
+  /** [channels, height, width], of a block that is an image. */
+  readonly pixels?: Uint8Array;
 }
 
 /** What blocks of examples with classes hold beside their tokens. */
@@ -96,6 +98,7 @@ interface OpenBlock extends Block {
   segmentCount: number;
   readonly types: Uint8Array;
   readonly labels: number[];
+  pixels?: Uint8Array;
 }
 
 /**
@@ -174,7 +177,7 @@ export class BlockPacker {
     const { blockLength, packing, maxExamples = Infinity, classOf } = this.options;
     const block = this.blockFor(sequences.reduce((sum, { ids }) => sum + ids.length, 0));
     block.exampleCount++;
-    for (const { ids, trained, types, label } of sequences) {
+    for (const { ids, trained, types, label, pixels } of sequences) {
       const start = block.used;
       block.segmentCount++;
       block.tokens.set(ids, start);
@@ -189,6 +192,7 @@ export class BlockPacker {
       this.counts.trainedTokens++;
       if (types) block.types.set(types, start);
       if (classOf) block.labels.push(classOf(label));
+      if (pixels) block.pixels = pixels;
     }
     // No example has fewer than 2 tokens.
     const isFull = block.used > blockLength - 2 || block.exampleCount >= maxExamples;
@@ -206,7 +210,7 @@ export class BlockPacker {
       const fullest = this.open.reduce((a, b) => (b.used > a.used ? b : a));
       this.closeAt(this.open.indexOf(fullest));
     }
-    const block = {
+    const block: OpenBlock = {
       tokens: new Int32Array(blockLength),
       segments: new Int32Array(blockLength),
       trained: new Uint8Array(blockLength),
@@ -224,9 +228,15 @@ export class BlockPacker {
     for (const block of this.open.splice(index, 1)) this.close(block);
   }
 
-  private close({ tokens, segments, trained, types, labels }: OpenBlock): void {
+  private close({ tokens, segments, trained, types, labels, pixels }: OpenBlock): void {
     this.counts.blocks++;
     const classes = { types, labels: Int32Array.from(labels) };
-    this.emit({ tokens, segments, trained, ...(this.options.classOf ? { classes } : {}) });
+    this.emit({
+      tokens,
+      segments,
+      trained,
+      ...(this.options.classOf ? { classes } : {}),
+      ...(pixels ? { pixels } : {}),
+    });
   }
 }

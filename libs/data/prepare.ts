@@ -8,20 +8,17 @@ import { AtomicFile } from '#base/atomic-file-writer.js';
 import { encodeBlock, encodeFooter, FORMAT_VERSION, type PreparationReport } from '#data/block-file.js';
 import { BlockStore } from '#data/block-store.js';
 import type { EncodedExample } from '#data/chat.js';
-import type { ChatTemplate } from '#data/chat-template.js';
+import { codecDigests, type InputCodec, readsImages } from '#data/input-codec.js';
 import { ClassNames, explainUnknownClass } from '#data/class-names.js';
 import type { ProblemCollector } from '#data/data-error.js';
 import { DatasetReader, type DatasetOptions, type DatasetSummary } from '#data/dataset.js';
 import { encodeNumberedRow, isRendered } from '#data/examples.js';
 import { BlockPacker, type PackingReport } from '#data/packing.js';
 import { NoteCounter, warnOfUnknownFields } from '#data/row-notes.js';
-import type { Tokenizer } from '#data/tokenizer.js';
 
-export interface PrepareOptions extends DatasetOptions {
+interface PrepareSettings extends DatasetOptions {
   /** The data set: JSON lines in UTF-8. */
   readonly file: string;
-  readonly tokenizer: Tokenizer;
-  readonly template: ChatTemplate;
   /** Tokens in a block. */
   readonly blockLength: number;
   /** Whether several examples share a block. */
@@ -33,6 +30,8 @@ export interface PrepareOptions extends DatasetOptions {
   /** Told the bytes of the file that are done. */
   readonly onProgress?: (bytesDone: number, bytesTotal: number) => void;
 }
+
+export type PrepareOptions = PrepareSettings & InputCodec;
 
 /**
  * Prepares a data set, or opens what was prepared from the same bytes with the same tokenizer, template and options.
@@ -90,7 +89,8 @@ async function build(
       for (const row of rows) {
         if (reader.problems.isFull) break;
         options.signal?.throwIfAborted();
-        const example = encodeNumberedRow(row, options, reader.problems);
+        const encoding = encodeNumberedRow(row, options, reader.problems);
+        const example = encoding instanceof Promise ? await encoding : encoding;
         if (!example) continue;
         if (!hasKnownClass(example, row.line, classes, reader.problems)) continue;
         notes.add(example.notes);
@@ -121,6 +121,7 @@ async function build(
         digest,
         blockLength,
         ...(classPlaces === undefined ? {} : { classPlaces }),
+        ...(readsImages(options) ? { imageBytes: options.preprocessor.pixelCount } : {}),
         blockCount: packed.blocks,
         report,
       }),
@@ -152,14 +153,14 @@ function reportOf(
   packed: PackingReport,
   { kind, unknownFields, rows }: DatasetSummary,
   { notes, usesTemplate }: { readonly notes: NoteCounter; readonly usesTemplate: boolean },
-  { tokenizer, template, blockLength }: PrepareOptions,
+  options: PrepareOptions,
 ): PreparationReport {
   const warnings: PreparationReport['warnings'] = notes.warnings(rows);
   const warn = (when: boolean, code: string, message: string): void => {
     if (when) warnings.push({ code, message });
   };
   const { truncatedExamples, droppedExamples, splitExamples } = packed;
-  const limit = `blocks of ${blockLength} tokens`;
+  const limit = `blocks of ${options.blockLength} tokens`;
   warn(
     truncatedExamples > 0,
     'truncated_examples',
@@ -171,6 +172,10 @@ function reportOf(
     `${droppedExamples} examples were left out: in ${limit}, nothing to learn is left of them.`,
   );
   warn(splitExamples > 0, 'split_examples', `${splitExamples} texts were cut into pieces to fit ${limit}.`);
+  warnings.push(...warnOfUnknownFields(unknownFields));
+  const report = { kind, ...packed, unknownFields, warnings };
+  if (readsImages(options)) return report;
+  const { tokenizer, template } = options;
   warn(
     !tokenizer.special.eos && kind !== 'labelled' && (!usesTemplate || template.isDefault),
     'no_eos_token',
@@ -181,8 +186,7 @@ function reportOf(
     'default_template',
     'The model has no chat template; the plain default one is used. Clients must use the same.',
   );
-  warnings.push(...warnOfUnknownFields(unknownFields));
-  return { kind, ...packed, unknownFields, warnings };
+  return report;
 }
 
 /**
@@ -196,12 +200,10 @@ export async function digestsOfVersions(options: PrepareOptions): Promise<string
   );
 }
 
-function digestOf(
-  { tokenizer, template, blockLength, packing, reading, classes }: PrepareOptions,
-  sha256: string,
-  version = FORMAT_VERSION,
-): string {
-  const inputs: unknown[] = [version, sha256, tokenizer.digest, template.digest, blockLength, packing];
+function digestOf(options: PrepareOptions, sha256: string, version = FORMAT_VERSION): string {
+  const { blockLength, packing, reading, classes } = options;
+  const { tokenizer, template } = codecDigests(options);
+  const inputs: unknown[] = [version, sha256, tokenizer, template, blockLength, packing];
   if (reading?.key !== undefined) inputs.push(reading.key, reading.examplesPerBlock?.(blockLength) ?? null);
   if (classes) inputs.push(classes);
   return createHash('sha256').update(JSON.stringify(inputs)).digest('hex');

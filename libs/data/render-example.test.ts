@@ -5,11 +5,11 @@ import { loadChatTemplate } from '#data/chat-template.js';
 import { encodeRow } from '#data/examples.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
 import { renderExample } from '#data/render-example.js';
-import type { Row } from '#data/rows/row.js';
+import type { TextualRow } from '#data/rows/row.js';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures/tokenizers', import.meta.url));
 
-async function piecesOf(fixture: string, row: Row) {
+async function piecesOf(fixture: string, row: TextualRow) {
   const tokenizer = await loadTokenizer(join(fixtures, fixture));
   const template = await loadChatTemplate(join(fixtures, fixture), tokenizer);
   const example = encodeRow(row, tokenizer, template);
@@ -33,7 +33,11 @@ describe('renderExample', () => {
   it.each(['byte-level-gpt2', 'byte-level-llama3', 'metaspace-turns', 'metaspace-byte-fallback'])(
     'loses no text at the edges of pieces: %s',
     async (fixture) => {
-      const row: Row = { kind: 'completion', prompt: 'the program 数', completion: '据 of the 😀 end' };
+      const row: TextualRow = {
+        kind: 'completion',
+        prompt: 'the program 数',
+        completion: '据 of the 😀 end',
+      };
       const { pieces, text } = await piecesOf(fixture, row);
       expect(pieces.map((piece) => piece.text).join('')).toBe(text);
       expect(pieces.at(-1)).toMatchObject({ trained: true });

@@ -44,6 +44,11 @@ export class ImagePreprocessor {
     return { steps, channels, size };
   }
 
+  /** Numbers of an image: channels * height * width. */
+  get pixelCount(): number {
+    return this.channels * this.size.height * this.size.width;
+  }
+
   /**
    * Resizes and crops to [channels, height, width].
    *

@@ -1,13 +1,12 @@
 /** What is read of a base model to plan jobs on it, kept for the next plan. */
-import { loadChatTemplate, type ChatTemplate } from '#data/chat-template.js';
-import { loadTokenizer } from '#data/load-tokenizer.js';
-import type { Tokenizer } from '#data/tokenizer.js';
+import type { InputCodec } from '#data/input-codec.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
+import { loadCodec } from '#training/load-codec.js';
 
 export interface KnownModel {
   readonly base: ModelFolder;
   /** Read when first asked for. */
-  codec(): Promise<{ readonly tokenizer: Tokenizer; readonly template: ChatTemplate }>;
+  codec(): Promise<InputCodec>;
 }
 
 const maxKept = 4;
@@ -32,9 +31,5 @@ export async function knownModel(folder: string, identity: string): Promise<Know
 async function openKnown(folder: string): Promise<KnownModel> {
   const base = await openModelFolder(folder, { tokenizer: 'required' });
   let codec: ReturnType<KnownModel['codec']> | undefined;
-  const load = async () => {
-    const tokenizer = await loadTokenizer(folder);
-    return { tokenizer, template: await loadChatTemplate(folder, tokenizer) };
-  };
-  return { base, codec: () => (codec ??= load()) };
+  return { base, codec: () => (codec ??= loadCodec(base)) };
 }

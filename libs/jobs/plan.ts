@@ -21,7 +21,7 @@ import { addedParameters, wholeWeightsOf } from '#lora/target-module.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { weightBytes } from '#models/weight-bytes.js';
-import type { TextModel } from '#models/model.js';
+import { type InputCodec, readsImages } from '#data/input-codec.js';
 import { ClassNames, explainUnknownClass } from '#data/class-names.js';
 import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
 import type { DataHead } from '#training/data-head.js';
@@ -29,7 +29,8 @@ import type { Choice } from '#training/events.js';
 import {
   learnedClasses,
   learningModel,
-  learningTree,
+  type LearningShape,
+  learningShape,
   loraFor,
   requireAnswers,
 } from '#training/learning-model.js';
@@ -37,7 +38,7 @@ import { type DataMeasure, lengthsOf, measureHead } from '#training/measure-head
 import { declarationOf } from '#training/objectives/declared/registry.js';
 import { requireTrainable } from '#training/objectives/trained-head.js';
 import { maxLearningRate, type TrainingOptions } from '#training/options.js';
-import { planBatch, planBlocks, planSteps, requireContext } from '#training/plan-options.js';
+import { planBatch, planBlocks, planImages, planSteps, requireContext } from '#training/plan-options.js';
 
 export interface PlanRequest {
   /** A registered base model. */
@@ -135,20 +136,25 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
       found: heads?.training.classes,
     }),
   );
-  const tree = base && attempt('model', () => learningTree(base.tree, method));
+  const codec = known.base.tree.inputs === 'images' ? await known.codec() : undefined;
+  const shape = base && attempt('model', () => learningShape(base.tree, method, codec));
   attempt('training', () => requireAnswers(request.options));
   const training = attempt('training', () => withMultiplier(request, known));
   const lora = base && attempt('lora', () => loraConfig(request, base));
   const targets = base && lora && attempt('lora', () => targetPlan(base, lora, request));
-  if (training && tree) {
-    attempt('training', () => requireContext(training, tree.config.maxPositionEmbeddings));
+  if (training && shape) {
+    attempt('training', () =>
+      codec && readsImages(codec)
+        ? planImages(new ChoiceBook(training), training, codec.positions)
+        : requireContext(training, shape.contextLength),
+    );
   }
   if (base && heads) problems.push(...unknownClasses(heads, learnedClasses(base, method)));
-  if (problems.length > 0 || !base || !tree || !training || !targets) throw new PlanError(problems);
+  if (problems.length > 0 || !base || !shape || !training || !targets) throw new PlanError(problems);
   return {
     model: request.base.name,
     baseIdentity: request.base.identity,
-    modelParameters: tree.parameterCount,
+    modelParameters: shape.parameterCount,
     weightBytes: weightBytes(base),
     classes: learnedClasses(base, method) ?? null,
     modules: targets.modules
@@ -163,7 +169,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     lora: targets.config,
     training,
     warnings: [...unmatchedNames(targets), ...initAdapterNotes(request), ...dataWarnings(heads)],
-    data: heads ? planData(request, tree, training, targets, heads) : null,
+    data: heads ? planData(request, { shape, codec }, { training, targets, heads }) : null,
   };
 }
 
@@ -273,21 +279,25 @@ async function readHeads(
 
 function planData(
   request: PlanRequest,
-  tree: TextModel,
-  options: TrainingOptions,
-  targets: TargetPlan,
-  heads: Heads,
+  { shape, codec }: { readonly shape: LearningShape; readonly codec: InputCodec | undefined },
+  {
+    training: options,
+    targets,
+    heads,
+  }: { readonly training: TrainingOptions; readonly targets: TargetPlan; readonly heads: Heads },
 ): PlannedData {
   const book = new ChoiceBook(options);
   const { median, max: longest } = lengthsOf(heads.training).statistics();
-  const { config } = tree;
-  const blockLength = planBlocks(book, options, { median, longest }, config.maxPositionEmbeddings);
+  const blockLength =
+    codec && readsImages(codec)
+      ? planImages(book, options, codec.positions)
+      : planBlocks(book, options, { median, longest }, shape.contextLength);
   const measured = { blockLength, packing: options.packing };
   const training = measureHead(heads.training, measured);
   const validation = heads.validation && measureHead(heads.validation, measured);
   if (training.blocks === 0) throw new PlanError([nothingLeft(training)]);
   const facts = {
-    hiddenSize: config.hiddenSize,
+    hiddenSize: shape.hiddenSize,
     blockLength,
     blocks: training.blocks,
     validationBlocks: validation?.blocks ?? 0,
@@ -305,9 +315,7 @@ function planData(
     blockLength,
     accumulation: options.gradient_accumulation_steps,
     trainableParameters: targets.trainableParameters,
-    config,
-    attentions: tree.attentions,
-    modelParameters: tree.parameterCount,
+    ...shape,
   });
   // Before the first step and after the last one too.
   const evaluations = values.eval_steps === null ? 2 : 1 + Math.ceil(totalSteps / values.eval_steps);

@@ -32,18 +32,19 @@ test('without an earlier job the operations and the cores tell, and without core
 });
 
 test('operations are two for each weight and position forward, and as many backward', () => {
-  const config = { hiddenSize: 8, vocabSize: 10, tieWordEmbeddings: true };
   const shape = {
-    config,
+    hiddenSize: 8,
+    vocabSize: 10,
+    tieWordEmbeddings: true,
     attentions: [],
-    modelParameters: 1000,
+    parameterCount: 1000,
     trainableParameters: 0,
     blockLength: 16,
     batchSize: 2,
   };
   expect(countWork({ ...shape, accumulation: 3 }).step).toBe(3 * 2 * 16 * 4 * 1000);
   expect(countWork({ ...shape, accumulation: 3 }).evaluationBatch).toBe(2 * 16 * 2 * 1000);
-  const untied = { ...shape, config: { ...config, tieWordEmbeddings: false }, accumulation: 1 };
+  const untied = { ...shape, tieWordEmbeddings: false, accumulation: 1 };
   expect(countWork(untied).step).toBe(2 * 16 * 4 * (1000 - 80));
   // A score and a share of a value for each head, half of the positions seen: forward, and twice backward.
   const attentions = [

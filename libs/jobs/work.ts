@@ -1,12 +1,13 @@
 /** How much a job computes, counted from its shapes. */
-import type { TextConfig } from '#models/model-config.js';
 import type { AttentionShape } from '#nn/decoder-pass.js';
 
 export interface WorkShape {
-  readonly config: Pick<TextConfig, 'hiddenSize' | 'vocabSize' | 'tieWordEmbeddings'>;
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
+  readonly tieWordEmbeddings: boolean;
   /** Of every layer that has one. */
   readonly attentions: readonly Pick<AttentionShape, 'heads' | 'headDim'>[];
-  readonly modelParameters: number;
+  readonly parameterCount: number;
   readonly trainableParameters: number;
   readonly blockLength: number;
   /** Blocks in a micro-batch. */
@@ -27,10 +28,10 @@ export interface Work {
  * to the input, and a trained weight also for its own. The scores of attention see half of the positions on average.
  */
 export function countWork(shape: WorkShape): Work {
-  const { config, attentions, blockLength, batchSize, accumulation } = shape;
+  const { attentions, blockLength, batchSize, accumulation } = shape;
   // An embedding is looked up; only as the head it is multiplied.
-  const lookedUp = config.tieWordEmbeddings ? 0 : config.vocabSize * config.hiddenSize;
-  const weights = shape.modelParameters - lookedUp;
+  const lookedUp = shape.tieWordEmbeddings ? 0 : shape.vocabSize * shape.hiddenSize;
+  const weights = shape.parameterCount - lookedUp;
   const attention = attentions.reduce(
     (sum, { heads, headDim }) => sum + 2 * blockLength * heads * headDim,
     0,

@@ -1,5 +1,6 @@
 /** Models that tell classes apart. */
 import { embedding } from '#jit/ops/linear.js';
+import type { ImageSize } from '#images/preprocessor.js';
 import type { Tensor } from '#jit/ops.js';
 import type { Decoder } from '#models/decoder.js';
 import type { ImageConfig, Labelled, TextConfig } from '#models/model-config.js';
@@ -84,6 +85,9 @@ export abstract class ImageClassifier extends Model {
   constructor(override readonly config: ImageConfig) {
     super(config);
   }
+
+  /** Places that the layers compute for an image of a size, as they compute one for each token of a text. */
+  abstract positionsOf(size: ImageSize): number;
 
   /** From pixels [N, channels, height, width] to logits [N, classes]. */
   abstract classify(pixels: Tensor): Tensor;

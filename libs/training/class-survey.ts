@@ -14,7 +14,7 @@ export async function surveyClasses(file: string, options: DatasetOptions): Prom
   const counts = new Map<string, number>();
   for await (const rows of reader.batches()) {
     for (const { row } of rows) {
-      if (row.kind === 'labelled') counts.set(row.label, (counts.get(row.label) ?? 0) + 1);
+      if ('label' in row) counts.set(row.label, (counts.get(row.label) ?? 0) + 1);
     }
   }
   return counts;

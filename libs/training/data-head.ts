@@ -5,27 +5,22 @@ import { setImmediate } from 'node:timers/promises';
 import type { EncodedExample } from '#data/chat.js';
 import { DatasetReader } from '#data/dataset.js';
 import { encodeNumberedRow } from '#data/examples.js';
+import { unreadImage } from '#data/image-examples.js';
+import { codecDigests, type InputCodec, readsImages } from '#data/input-codec.js';
+import type { ProblemCollector } from '#data/data-error.js';
+import type { NumberedRow } from '#data/rows/row.js';
 import { type DataWarning, NoteCounter, warnOfUnknownFields } from '#data/row-notes.js';
 import { LowrankError } from '#base/errors.js';
 import type { ClassCounts } from '#training/class-survey.js';
 import type { RowReading } from '#data/rows/row-reading.js';
-import type { ChatTemplate } from '#data/chat-template.js';
-import type { Tokenizer } from '#data/tokenizer.js';
-
-/** What turns text into tokens. */
-export interface TextCodec {
-  readonly tokenizer: Tokenizer;
-  readonly template: ChatTemplate;
-}
 
 /** What turns rows into examples. */
-export interface RowCodec extends TextCodec {
-  readonly reading: RowReading;
-}
+export type RowCodec = InputCodec & { readonly reading: RowReading };
 
 /** Names what a codec makes of rows. */
-export function codecKey({ tokenizer, template, reading }: RowCodec): string {
-  return `${tokenizer.digest} ${template.digest} ${reading.key ?? ''}`;
+export function codecKey(codec: RowCodec): string {
+  const { tokenizer, template } = codecDigests(codec);
+  return `${tokenizer} ${template} ${codec.reading.key ?? ''}`;
 }
 
 /** As much of a file as is looked at. */
@@ -74,7 +69,7 @@ export interface HeadOptions {
 /** Reads and encodes the whole lines of a head. Throws DataError with the problems in it, and the signal's reason. */
 export async function readHead(
   { name, bytes, head }: HeadSource,
-  { tokenizer, template, reading }: RowCodec,
+  codec: RowCodec,
   { signal, maxExamples = Infinity }: HeadOptions = {},
 ): Promise<DataHead> {
   const isPart = bytes > head.length;
@@ -82,6 +77,7 @@ export async function readHead(
   if (content.length === 0 && isPart) {
     throw new LowrankError('line_too_long', `${name}: the first line is longer than ${headBytes} bytes`);
   }
+  const { reading } = codec;
   const reader = new DatasetReader(once(content), { name, signal, reading });
   const { problems } = reader;
   const examples: EncodedExample[] = [];
@@ -96,7 +92,8 @@ export async function readHead(
       if (problems.isFull || examples.length >= maxExamples) break;
       await pause();
       maySplit = row.kind === 'text';
-      const example = encodeNumberedRow({ row, line }, { tokenizer, template }, problems);
+      const encoding = encode({ row, line }, codec, { problems, order: examples.length });
+      const example = encoding instanceof Promise ? await encoding : encoding;
       if (!example) continue;
       notes.add(example.notes);
       const { label } = example;
@@ -125,6 +122,23 @@ export async function readHead(
     classLines,
     warnings,
   };
+}
+
+/** Only so many images are decoded: hundreds would take seconds, and their size is known. */
+const maxDecoded = 32;
+
+/** An example without its pixels, which nobody asks of a head. */
+function encode(
+  numbered: NumberedRow,
+  codec: RowCodec,
+  { problems, order }: { readonly problems: ProblemCollector; readonly order: number },
+): EncodedExample | undefined | Promise<EncodedExample | undefined> {
+  const { row } = numbered;
+  if (row.kind !== 'image' || !readsImages(codec)) return encodeNumberedRow(numbered, codec, problems);
+  if (order >= maxDecoded) return unreadImage(row, codec);
+  return Promise.resolve(encodeNumberedRow(numbered, codec, problems)).then(
+    (example) => example && unreadImage(row, codec),
+  );
 }
 
 /**

@@ -1,10 +1,12 @@
 /** What a base model becomes to learn by a method: the model with the head that it needs, and the LoRA configuration for it. */
 import { OptionsError } from '#base/field-problems.js';
 import { type LoraConfig, LoraConfigError } from '#lora/config.js';
-import { causalModel, textClassifier } from '#models/abilities.js';
+import { type InputCodec, readsImages } from '#data/input-codec.js';
+import { causalModel, imageClassifier, textClassifier } from '#models/abilities.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import type { Labelled, ModelConfig } from '#models/model-config.js';
-import type { Model, TextModel } from '#models/model.js';
+import type { Model } from '#models/model.js';
+import type { AttentionShape } from '#nn/decoder-pass.js';
 import { withClasses } from '#models/with-classes.js';
 import { chooseClasses, type ClassSources } from '#training/choose-classes.js';
 import { declarationOf, type Method } from '#training/objectives/declared/registry.js';
@@ -45,10 +47,38 @@ export function requireAnswers({ method, sample_prompts: prompts }: TrainingOpti
   ]);
 }
 
-/** The tree of a model that learns by a method. Throws UnsupportedError for a model that reads no tokens. */
-export function learningTree(tree: Model, method: Method): TextModel {
-  if (teachesClasses(method)) return textClassifier(tree, 'training to tell classes of texts apart');
-  return causalModel(tree, 'training on the next token');
+/** What plans and loops ask of a model that learns. */
+export interface LearningShape {
+  /** The most places that a block may have; of images, the places of each. */
+  readonly contextLength: number;
+  /** Outputs that are compared for every target. */
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly tieWordEmbeddings: boolean;
+  readonly attentions: readonly AttentionShape[];
+  readonly parameterCount: number;
+}
+
+/** The shape of a model that learns by a method, and reads with a codec. Throws UnsupportedError for one that cannot. */
+export function learningShape(tree: Model, method: Method, codec: InputCodec | undefined): LearningShape {
+  const { parameterCount } = tree;
+  if (codec && readsImages(codec)) {
+    const { config } = imageClassifier(tree, 'training to tell classes of images apart');
+    const { hiddenSize, labels } = config;
+    return {
+      contextLength: codec.positions,
+      vocabSize: labels.length,
+      hiddenSize,
+      tieWordEmbeddings: true,
+      attentions: [],
+      parameterCount,
+    };
+  }
+  const { config, attentions } = teachesClasses(method)
+    ? textClassifier(tree, 'training to tell classes of texts apart')
+    : causalModel(tree, 'training on the next token');
+  const { maxPositionEmbeddings: contextLength, vocabSize, hiddenSize, tieWordEmbeddings } = config;
+  return { contextLength, vocabSize, hiddenSize, tieWordEmbeddings, attentions, parameterCount };
 }
 
 /** Names of the classes of a model that learns them by a method; undefined where tokens are learned. */

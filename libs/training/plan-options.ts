@@ -35,6 +35,27 @@ export function planBlocks(
   return chooseBlockLength(book, lengths, options.packing, contextLength);
 }
 
+/** Places in a block, which is an image. Throws OptionsError for another number. */
+export function planImages(
+  book: ChoiceBook,
+  { block_length: written }: TrainingOptions,
+  positions: number,
+): number {
+  if (written !== 'auto' && written !== positions) {
+    throw new OptionsError('training_options_invalid', 'the training options', [
+      {
+        field: 'block_length',
+        problem: `is ${written}, but an image takes ${positions} places of this model`,
+        fix: 'leave it out',
+      },
+    ]);
+  }
+  return book.pick('block_length', () => ({
+    value: positions,
+    reason: `an image takes ${positions} places of the model, as a text takes one for each token`,
+  }));
+}
+
 export interface StepFacts {
   readonly hiddenSize: number;
   readonly blockLength: number;

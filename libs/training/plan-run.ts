@@ -10,7 +10,8 @@ import type { ChosenOptions } from '#training/chosen-options.js';
 import type { MemoryPrediction, TrainingEvent } from '#training/events.js';
 import { fitMemory } from '#training/fit-memory.js';
 import type { TrainingJob } from '#training/job.js';
-import { learningTree } from '#training/learning-model.js';
+import { readsImages } from '#data/input-codec.js';
+import { learningShape } from '#training/learning-model.js';
 import { loraPlusRates, loraPlusSegments } from '#training/loraplus.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
 import { memoryLimit } from '#training/memory.js';
@@ -71,7 +72,7 @@ export async function planRun(
 ): Promise<RunPlan> {
   const { options } = job;
   const { base, adapter, saved, frozen, layout, training, validation, book, blockLength } = run;
-  const { vocabSize } = learningTree(base.tree, options.method).config;
+  const { vocabSize } = learningShape(base.tree, options.method, run.codec);
   const earlier = run.chosen;
   const facts = {
     hiddenSize: base.config.hiddenSize,
@@ -80,7 +81,8 @@ export async function planRun(
     validationBlocks: validation?.blockCount ?? 0,
   };
   const accumulation = options.gradient_accumulation_steps;
-  const objective = objectiveOf(options.method, base);
+  const preprocessor = readsImages(run.codec) ? run.codec.preprocessor : undefined;
+  const objective = objectiveOf(options.method, { tree: base.tree, preprocessor });
   const sourceFor = (batchSize: number): StepSource => ({
     base,
     modules: saved.trained,

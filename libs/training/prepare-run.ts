@@ -3,8 +3,7 @@ import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { BlockStore } from '#data/block-store.js';
-import { loadChatTemplate } from '#data/chat-template.js';
-import { loadTokenizer } from '#data/load-tokenizer.js';
+import { codecDigests, type InputCodec, readsImages } from '#data/input-codec.js';
 import { digestsOfVersions, prepareDataset } from '#data/prepare.js';
 import { listed } from '#base/quote.js';
 import { LowrankError } from '#base/errors.js';
@@ -25,7 +24,7 @@ import type { TrainingJob } from '#training/job.js';
 import {
   learnedClasses,
   learningModel,
-  learningTree,
+  learningShape,
   loraFor,
   requireAnswers,
   teachesClasses,
@@ -38,7 +37,8 @@ import { type InitialWork, type StartingAdapter, startingAdapter } from '#traini
 import type { RowCodec } from '#training/data-head.js';
 import { readingOf } from '#training/objectives/declared/registry.js';
 import { requireTrainable } from '#training/objectives/trained-head.js';
-import { planBlocks } from '#training/plan-options.js';
+import { loadCodec } from '#training/load-codec.js';
+import { planBlocks, planImages } from '#training/plan-options.js';
 import { firstExample, surveyDataset } from '#training/training-data.js';
 
 export interface PreparedRun {
@@ -89,13 +89,12 @@ export async function prepareRun(
 
   const stored = await openModelFolder(job.baseModel, { tokenizer: 'required' });
   for (const message of stored.warnings) warn('model_warning', message);
-  const tokenizer = await loadTokenizer(job.baseModel);
-  const template = await loadChatTemplate(job.baseModel, tokenizer, { now: new Date(templateDate) });
-  const codec = { tokenizer, template, reading: readingOf(options.method) };
+  const inputs = await loadCodec(stored, { now: new Date(templateDate) });
+  const codec = { ...inputs, reading: readingOf(options.method, stored.tree.inputs) };
   await requireFile('training_file', job.trainingFile);
   if (job.validationFile !== null) await requireFile('validation_file', job.validationFile);
   const base = learningModel(stored, options.method, await classSources(job, stored, codec, signal));
-  const { config } = learningTree(base.tree, options.method);
+  const { contextLength, vocabSize } = learningShape(base.tree, options.method, codec);
   const lora = job.lora && loraFor(options.method, job.lora, base);
   const adapter = await startingAdapter(base, lora, job.initAdapter, options.seed);
   requireTrainable(options.method, base.tree, adapter.plan);
@@ -105,12 +104,15 @@ export async function prepareRun(
   const dataFolder = join(job.cacheFolder, 'data');
   const book = new ChoiceBook(options);
   const earlier = checkpoint?.state.chosen ?? record?.chosen ?? job.chosen ?? undefined;
-  const isOpen = earlier === undefined && options.block_length === 'auto';
+  const isOpen = earlier === undefined && options.block_length === 'auto' && !readsImages(codec);
   const survey = isOpen
     ? await surveyDataset(job.trainingFile, codec, dataFolder, signal)
     : { median: 0, longest: 0, example: await firstExample(job.trainingFile, codec) };
   const blockLength =
-    earlier?.block_length ?? planBlocks(book, options, survey, config.maxPositionEmbeddings);
+    earlier?.block_length ??
+    (readsImages(codec)
+      ? planImages(book, options, codec.positions)
+      : planBlocks(book, options, survey, contextLength));
   const preparation = (file: string) => ({
     ...codec,
     file,
@@ -123,21 +125,22 @@ export async function prepareRun(
   });
   const prepare = async (file: string) => {
     const store = await prepareDataset(preparation(file));
-    requireKnownTokens(store, tokenizer.vocabularySize, config.vocabSize);
+    requireKnownTokens(store, codec, vocabSize);
     for (const { code, message } of store.report.warnings) warn(code, message);
     return store;
   };
   const training = await prepare(job.trainingFile);
   const validation = job.validationFile === null ? undefined : await prepare(job.validationFile);
 
+  const digests = codecDigests(codec);
   const identity: RunIdentity = {
     engine: engineVersion(),
     base: job.baseIdentity,
     training: { ...options },
     lora: { ...adapter.plan.config },
     init_adapter: adapter.digest,
-    tokenizer: tokenizer.digest,
-    chat_template: template.digest,
+    tokenizer: digests.tokenizer,
+    chat_template: digests.template,
     training_file: training.digest,
     validation_file: validation?.digest ?? null,
     training_tokens: training.contentDigest,
@@ -238,7 +241,9 @@ function warnOfUnmatched({ plan }: StartingAdapter, warn: (code: string, message
 }
 
 /** Tokenizers may know more ids than the model has rows, as long as the data do not use them. */
-function requireKnownTokens(store: BlockStore, known: number, rows: number): void {
+function requireKnownTokens(store: BlockStore, codec: InputCodec, rows: number): void {
+  if (readsImages(codec)) return;
+  const known = codec.tokenizer.vocabularySize;
   if (known <= rows) return;
   for (let index = 0; index < store.blockCount; index++) {
     const unexpected = store.readBlock(index).tokens.find((token) => token >= rows);

@@ -1,4 +1,5 @@
 /** From a training job to an adapter. */
+import { readsImages } from '#data/input-codec.js';
 import { cpus } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { classifierConfig } from '#adapters/adapter-classes.js';
@@ -201,13 +202,14 @@ async function openSamples(
 ): Promise<SampleWriter | undefined> {
   const { options } = job;
   if (options.sample_prompts.length === 0) return undefined;
-  if (!openSampleWriter) {
+  const { codec } = run;
+  if (!openSampleWriter || readsImages(codec)) {
     onEvent({ type: 'warning', code: 'no_samples', message: 'this program writes no sample answers' });
     return undefined;
   }
   const { saved, frozen } = run;
   const writer = await openSampleWriter({
-    ...run.codec,
+    ...codec,
     base: run.base,
     modules: saved.modules,
     layout: adapterLayout(saved.modules),

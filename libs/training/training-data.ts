@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type Batch, makeBatch } from '#data/batch.js';
 import type { BlockStore } from '#data/block-store.js';
+import { readsImages } from '#data/input-codec.js';
 import type { Block } from '#data/packing.js';
 import type { ExamplePiece } from '#data/render-example.js';
 import { writeFileAtomically } from '#base/atomic-file.js';
@@ -96,8 +97,9 @@ function rangeOf(head: DataHead | undefined): { readonly median: number; readonl
   return { median, longest: max };
 }
 
-function exampleOf(head: DataHead | undefined, { tokenizer }: RowCodec): readonly ExamplePiece[] {
-  return (head && showExamples(head, tokenizer, shownTokens)[0]?.pieces) ?? [];
+function exampleOf(head: DataHead | undefined, codec: RowCodec): readonly ExamplePiece[] {
+  if (readsImages(codec)) return [];
+  return (head && showExamples(head, codec.tokenizer, shownTokens)[0]?.pieces) ?? [];
 }
 
 function safeJson(text: string): unknown {

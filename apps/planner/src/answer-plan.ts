@@ -6,6 +6,7 @@ import { type KnownModel, knownModel } from '#jobs/known-models.js';
 import { planJob } from '#jobs/plan.js';
 import type { PlanAnswer, PlannedFile, plannerMethods } from '#jobs/planner-calls.js';
 import { countWork } from '#jobs/work.js';
+import { type InputCodec, readsImages } from '#data/input-codec.js';
 import { textModel } from '#models/abilities.js';
 import type { DataHead, RowCodec } from '#training/data-head.js';
 import { readingOf } from '#training/objectives/declared/registry.js';
@@ -17,7 +18,7 @@ type Task = z.output<(typeof plannerMethods)['plan']['input']>;
 export async function answerPlan(heads: DataHeads, task: Task, signal: AbortSignal): Promise<PlanAnswer> {
   const { trainingFile, validationFile, base } = task;
   const model = await knownModel(base.folder, base.identity);
-  const codec = { ...(await model.codec()), reading: readingOf(task.options.method) };
+  const codec = { ...(await model.codec()), reading: readingOf(task.options.method, model.base.tree.inputs) };
   const isMissing = (file: PlannedFile | null) =>
     file !== null && file.head === null && !heads.find(file.sha256, codec);
   const missing = (
@@ -33,7 +34,7 @@ export async function answerPlan(heads: DataHeads, task: Task, signal: AbortSign
     validation: validationFile && head(validationFile),
   });
   const shown = async (file: PlannedFile | null) =>
-    file && task.examples
+    file && task.examples && !readsImages(codec)
       ? showExamples(await head(file)(), codec.tokenizer, plan.data!.training.blockLength)
       : [];
   return {
@@ -41,7 +42,7 @@ export async function answerPlan(heads: DataHeads, task: Task, signal: AbortSign
       plan,
       shown: await shown(trainingFile),
       shownValidation: await shown(validationFile),
-      earlierOperations: task.earlier.map((shape) => operationsOf(model, shape)),
+      earlierOperations: task.earlier.map((shape) => operationsOf(model, codec, shape)),
     },
   };
 }
@@ -57,7 +58,18 @@ async function headOf(
   return heads.read(sha256, { name, bytes, head: await readFile(head!) }, codec, signal);
 }
 
-function operationsOf({ base }: KnownModel, shape: Task['earlier'][number]): number {
-  const { config, attentions, parameterCount: modelParameters } = textModel(base.tree, 'a job');
-  return countWork({ ...shape, config, attentions, modelParameters }).step;
+function operationsOf(
+  { base: { tree } }: KnownModel,
+  codec: InputCodec,
+  shape: Task['earlier'][number],
+): number {
+  const { parameterCount, config } = tree;
+  const { hiddenSize, tieWordEmbeddings } = config;
+  if (readsImages(codec)) {
+    const none = { attentions: [], vocabSize: 0, tieWordEmbeddings: true };
+    return countWork({ ...shape, ...none, hiddenSize, parameterCount }).step;
+  }
+  const { attentions, config: text } = textModel(tree, 'a job');
+  const { vocabSize } = text;
+  return countWork({ ...shape, hiddenSize, tieWordEmbeddings, vocabSize, attentions, parameterCount }).step;
 }

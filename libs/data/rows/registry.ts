@@ -4,6 +4,7 @@ import type { Fields } from '#data/formats/row-source.js';
 import { chatShape } from '#data/rows/chat-row.js';
 import { completionShape } from '#data/rows/completion-row.js';
 import { describeForeignRow } from '#data/rows/foreign-rows.js';
+import { imageShape } from '#data/rows/image-row.js';
 import { labelledShape } from '#data/rows/labelled-row.js';
 import { openaiPreferenceShape, trlPreferenceShape } from '#data/rows/preference-row.js';
 import type { Row } from '#data/rows/row.js';
@@ -21,6 +22,7 @@ const rowShapes: readonly RowShape[] = [
   trlPreferenceShape,
   completionShape,
   labelledShape,
+  imageShape,
   textShape,
 ];
 
@@ -62,7 +64,7 @@ function describeUnknown(record: Fields): string {
     .slice(0, 8)
     .map((field) => (record[field] === null ? `${field} (null)` : field));
   return (
-    `the row has none of the fields messages, prompt and completion, text, text and label, or chosen and rejected; it has: ${named.join(', ') || 'none'}. ` +
+    `the row has none of the fields messages, prompt and completion, text, text and label, image and label, or chosen and rejected; it has: ${named.join(', ') || 'none'}. ` +
     'Rename them.'
   );
 }

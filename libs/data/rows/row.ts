@@ -37,7 +37,18 @@ export interface LabelledRow {
   readonly label: string;
 }
 
-export type Row = ChatRow | CompletionRow | TextRow | PreferenceRow | LabelledRow;
+/** An image and the class that it belongs to. */
+export interface ImageRow {
+  readonly kind: 'image';
+  /** The file, whatever its format. */
+  readonly file: Uint8Array;
+  /** The name of the class, or its number in digits. */
+  readonly label: string;
+}
+
+export type Row = ChatRow | CompletionRow | TextRow | PreferenceRow | LabelledRow | ImageRow;
+/** Rows that become tokens. */
+export type TextualRow = Exclude<Row, ImageRow>;
 export type RowKind = Row['kind'];
 
 export const rowKinds = [
@@ -46,6 +57,7 @@ export const rowKinds = [
   'text',
   'preference',
   'labelled',
+  'image',
 ] as const satisfies readonly RowKind[];
 
 /** A row and the line it stands on. */

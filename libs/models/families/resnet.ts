@@ -1,5 +1,6 @@
 /** ResNet (He et al. 2015) as image-classification models have it: stem, stages of residual layers, one linear layer. */
 import { z } from 'zod';
+import type { ImageSize } from '#images/preprocessor.js';
 import { maxPool2d } from '#jit/ops/max-pool.js';
 import { add, mean, relu, type Tensor } from '#jit/ops.js';
 import { inScope, recomputable } from '#jit/tracing.js';
@@ -186,11 +187,13 @@ class Head extends Module {
 }
 
 class ResNetClassifier extends ImageClassifier {
+  private readonly stages: number;
   private readonly resnet: Slot<Body>;
   private readonly classifier: Slot<Head>;
 
   constructor(config: ResNetConfig) {
     super(config);
+    this.stages = config.depths.length;
     this.resnet = this.child('resnet', (path) => new Body(path, config));
     this.classifier = this.child(
       'classifier',
@@ -200,6 +203,12 @@ class ResNetClassifier extends ImageClassifier {
 
   override get headLayers(): readonly Module[] {
     return [this.classifier.module.linear.module];
+  }
+
+  /** Of the last stage, which has most of the weights; every stage halves the sides, and the stem does so twice. */
+  override positionsOf({ height, width }: ImageSize): number {
+    const factor = 2 ** (this.stages + 1);
+    return Math.max(2, Math.ceil(height / factor) * Math.ceil(width / factor));
   }
 
   override classify(pixels: Tensor): Tensor {

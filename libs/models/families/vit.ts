@@ -146,7 +146,7 @@ class VitClassifier extends ImageClassifier {
   private readonly vit: Slot<Body>;
   private readonly classifier: Slot<RowMap>;
 
-  constructor(config: VitConfig) {
+  constructor(override readonly config: VitConfig) {
     super(config);
     this.vit = this.child('vit', (path) => new Body(path, config));
     this.classifier = this.child<RowMap>(
@@ -157,6 +157,10 @@ class VitClassifier extends ImageClassifier {
 
   override get headLayers(): readonly Module[] {
     return [this.classifier.module];
+  }
+
+  override positionsOf(): number {
+    return patchesOf(this.config) + 1;
   }
 
   override classify(pixels: Tensor): Tensor {

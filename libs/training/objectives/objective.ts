@@ -1,5 +1,6 @@
 /** What an objective is to the rest of training: how blocks become the inputs of a step, and the loss made of them. */
 import type { Block } from '#data/packing.js';
+import type { ImagePreprocessor } from '#images/preprocessor.js';
 import type { Tensor } from '#jit/ops.js';
 import type { ProgramInputs, ProgramSpec } from '#jit/trace.js';
 import type { LoraModel } from '#lora/lora-model.js';
@@ -61,6 +62,8 @@ export interface Tally {
 export interface ObjectiveSetting {
   /** The model that learns. */
   readonly tree: Model;
+  /** How it has its images, of one that reads images. */
+  readonly preprocessor?: ImagePreprocessor | undefined;
 }
 
 /** What the step functions need of an objective. */

@@ -1,6 +1,7 @@
 /** The objectives that a run can learn by. A new one is a file beside this one, its declaration, and an entry in the table. */
 import type { Method, MethodType } from '#training/objectives/declared/registry.js';
 import { classification } from '#training/objectives/classification.js';
+import { imageClassification } from '#training/objectives/image-classification.js';
 import { dpo } from '#training/objectives/dpo.js';
 import { nextToken } from '#training/objectives/next-token.js';
 import { orpo } from '#training/objectives/orpo.js';
@@ -16,7 +17,10 @@ const objectives: { readonly [T in MethodType]: Maker<T> } = {
   supervised: () => nextToken,
   dpo,
   orpo,
-  classification,
+  classification: (method, setting) =>
+    setting.preprocessor
+      ? imageClassification(setting.tree, setting.preprocessor)
+      : classification(method, setting),
 };
 
 /** The objective that a method names, with its options. */

@@ -1,4 +1,4 @@
-/** Classification: the model learns which class a text, or a pair of texts, belongs to. */
+/** Classification: the model learns which class a text, a pair of texts, or an image belongs to. */
 import { z } from 'zod';
 import type { ObjectiveDeclaration } from '#training/objectives/declared/declaration.js';
 
@@ -34,6 +34,7 @@ export const classificationDeclaration = {
     labels: z.array(z.string().min(1).max(200)).min(2).max(maxClasses).nullable().default(null),
   }),
   rows: { kinds: ['labelled'], key: 'classification', examplesPerBlock: textsPerBlock, hasClasses: true },
+  imageRows: { kinds: ['image'], key: 'image classification', examplesPerBlock: () => 1, hasClasses: true },
   fixes: { labels: `give from 2 to ${maxClasses} different names, or null` },
   stepMetrics: z.object({ accuracy }),
   evaluationMetrics: z.object({

@@ -35,6 +35,8 @@ export interface ObjectiveDeclaration {
   readonly method: z.ZodObject<{ readonly type: z.ZodLiteral<string> }>;
   /** The data rows that it learns from, and how they are packed. */
   readonly rows: Omit<RowReading, 'explainOther'>;
+  /** The same for a model that reads images; undefined where it learns from none. */
+  readonly imageRows?: Omit<RowReading, 'explainOther'>;
   /** What to give for each option of the method. */
   readonly fixes: Readonly<Record<string, string>>;
   /** What it measures of a step beside what every objective has (see metrics.ts). */

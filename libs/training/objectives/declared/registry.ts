@@ -38,12 +38,20 @@ export function declarationOf({ type }: { readonly type: MethodType }): Objectiv
   return declared.find((declaration) => declaration.type === type)!;
 }
 
-/** How the rows of a data set are read to be learned by a method. */
-export function readingOf(method: { readonly type: MethodType }): RowReading {
-  const { type, rows } = declarationOf(method);
+/** How the rows of a data set are read to be learned by a method, by a model that reads texts or images. */
+export function readingOf(
+  method: { readonly type: MethodType },
+  inputs: 'tokens' | 'images' = 'tokens',
+): RowReading {
+  const { type, rows: textRows, imageRows } = declarationOf(method);
+  const rows = inputs === 'images' && imageRows ? imageRows : textRows;
   return {
     ...rows,
     explainOther: (kind) => {
+      if (kind === 'image' || inputs === 'images') {
+        const [has, reads] = kind === 'image' ? ['an image', 'texts'] : ['a text', 'images'];
+        return `this is a row of ${has}, but the base model reads ${reads}. Give ${rows.kinds.join(' or ')} rows, or another base model.`;
+      }
       const others = declared.filter((each) => (each.rows.kinds as readonly RowKind[]).includes(kind));
       const names = others.map((each) => `"${each.type}"`).join(' or ');
       const instead = names === '' ? '' : `, or set method.type to ${names}`;
