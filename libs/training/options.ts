@@ -38,6 +38,9 @@ const message = z.object({ role: z.string().min(1).max(100), content: text }).ca
 export const samplePrompt = z.union([text.min(1), boundedArray(message, { min: 1, max: 256 })]);
 export type SamplePrompt = z.output<typeof samplePrompt>;
 
+/** Places of the smallest block. */
+export const shortestBlock = 8;
+
 const fields = {
   /** What is learned: `{"type": ...}` with the options of that objective; default `{"type": "supervised"}`. */
   method: method.default(defaultMethod),
@@ -72,7 +75,7 @@ const fields = {
   /** Micro-batches in an optimizer step; default 1. */
   gradient_accumulation_steps: count.max(1024).default(1),
   /** Tokens in a block, the longest example that is not cut; default 'auto'. */
-  block_length: auto(z.int().min(8)).default('auto'),
+  block_length: auto(z.int().min(shortestBlock)).default('auto'),
   /** Whether several examples share a block, without seeing each other; default true. */
   packing: z.boolean().default(true),
   /** Of the order of the data, of dropout and of new adapters, 0 to 2^53 - 1; default 42. */

@@ -10,8 +10,7 @@ import type { ChosenOptions } from '#training/chosen-options.js';
 import type { MemoryPrediction, TrainingEvent } from '#training/events.js';
 import { fitMemory } from '#training/fit-memory.js';
 import type { TrainingJob } from '#training/job.js';
-import { readsImages } from '#data/input-codec.js';
-import { learningShape } from '#training/learning-model.js';
+import { learningShape, settingOf } from '#training/learning-model.js';
 import { loraPlusRates, loraPlusSegments } from '#training/loraplus.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
 import { memoryLimit } from '#training/memory.js';
@@ -81,8 +80,7 @@ export async function planRun(
     validationBlocks: validation?.blockCount ?? 0,
   };
   const accumulation = options.gradient_accumulation_steps;
-  const preprocessor = readsImages(run.codec) ? run.codec.preprocessor : undefined;
-  const objective = objectiveOf(options.method, { tree: base.tree, preprocessor });
+  const objective = objectiveOf(options.method, settingOf(base, run.codec));
   const sourceFor = (batchSize: number): StepSource => ({
     base,
     modules: saved.trained,

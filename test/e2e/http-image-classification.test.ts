@@ -1,38 +1,15 @@
 /** Classifiers of images over HTTP: trained on convolutions and on attention, measured before and after, and resumed. */
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LowrankClient } from '#client/client.js';
 import { writeImageClassifier } from '../classifier-folder.js';
 import { dataUrl } from '../image-fixtures.js';
+import { pictureClasses as classes, pictures } from './pictures.js';
 import { startTestStack, type TestStack } from './stack.js';
 import { collect, waitForEnd } from './stack-watch.js';
 
 let stack: TestStack;
 let client: LowrankClient;
-
-/** Bars from left to right, from top to bottom, and no bars, in any colours. */
-const classes = ['columns', 'plain', 'rows'];
-
-async function picture(i: number): Promise<{ image: string; label: string }> {
-  const label = classes[i % 3]!;
-  const [width, height] = [20 + (i % 5), 18 + (i % 7)];
-  const shade = (x: number, y: number) => {
-    const along = label === 'columns' ? x : label === 'rows' ? y : 0;
-    return ((along >> 1) % 2) * 150 + ((i * 37) % 90);
-  };
-  const pixels = Uint8Array.from({ length: width * height * 3 }, (_, at) => {
-    const [place, channel] = [Math.floor(at / 3), at % 3];
-    return shade(place % width, Math.floor(place / width)) + channel * (i % 4);
-  });
-  const file = await sharp(pixels, { raw: { width, height, channels: 3 } })
-    .png()
-    .toBuffer();
-  return { image: `data:image/png;base64,${file.toString('base64')}`, label };
-}
-
-const pictures = (from: number, to: number) =>
-  Promise.all(Array.from({ length: to - from }, (_, i) => picture(from + i)));
 
 const upload = async (rows: readonly object[], name: string) => {
   const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');

@@ -31,9 +31,9 @@ function layersOf({ architecture, modelType }: Family): string[] {
 const gives = { causal: 'the next token', classify: 'classes' } as const;
 const reads = { tokens: 'texts', images: 'images' } as const;
 
-/** Jobs read texts; a decoder that transformers has a classification head for is given one. */
-function canLearn(family: Family, { head }: ObjectiveDeclaration): boolean {
-  if (family.inputs !== 'tokens') return false;
+/** A decoder that transformers has a classification head for is given one. */
+function canLearn(family: Family, { head, imageRows }: ObjectiveDeclaration): boolean {
+  if (family.inputs === 'images' && !imageRows) return false;
   return family.head === head || (head === 'classify' && family.sequenceClassifier !== undefined);
 }
 

@@ -49,7 +49,8 @@ while (!['succeeded', 'failed', 'cancelled'].includes(job.status)) {
   await delay(500);
   job = await client.jobs.get(id);
 }
-if (job.status !== 'succeeded') throw new Error(`the job ended as ${job.status}`);
+if (job.status !== 'succeeded')
+  throw new Error(`the job ended as ${job.status}: ${JSON.stringify(job.error)}`);
 const { name, bytes } = await client.adapters.get(job.adapter!);
 const seconds = ((performance.now() - started) / 1000).toFixed(0);
 console.log(`job: ${seconds} s, adapter of ${bytes} bytes`);

@@ -208,7 +208,7 @@ class ResNetClassifier extends ImageClassifier {
   /** Of the last stage, which has most of the weights; every stage halves the sides, and the stem does so twice. */
   override positionsOf({ height, width }: ImageSize): number {
     const factor = 2 ** (this.stages + 1);
-    return Math.max(2, Math.ceil(height / factor) * Math.ceil(width / factor));
+    return Math.ceil(height / factor) * Math.ceil(width / factor);
   }
 
   override classify(pixels: Tensor): Tensor {

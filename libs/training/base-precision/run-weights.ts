@@ -13,7 +13,7 @@ import { requireExactIntegers } from '#training/base-precision/integer-products.
 import { readInt8Weights } from '#training/base-precision/saved-int8.js';
 import type { TrainingEvent } from '#training/events.js';
 import type { TrainingJob } from '#training/job.js';
-import { learningTree } from '#training/learning-model.js';
+import { learningShape, settingOf } from '#training/learning-model.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
 import { objectiveOf } from '#training/objectives/registry.js';
 import type { PreparedRun } from '#training/prepare-run.js';
@@ -75,16 +75,16 @@ interface Decision {
 
 async function decide(
   job: TrainingJob,
-  { base, adapter, saved, training, blockLength, vectors, frozen }: PreparedRun,
+  { base, codec, adapter, saved, training, blockLength, vectors, frozen }: PreparedRun,
   { onEvent, ...work }: Decision,
 ): Promise<Int8Weights> {
   const { options, cacheFolder } = job;
   // Options refuse other devices.
   const device = options.device as Device;
   await requireExactIntegers(device);
-  const objective = objectiveOf(options.method, base);
+  const objective = objectiveOf(options.method, settingOf(base, codec));
   const batch = Math.min(training.blockCount, Math.ceil(firstTokens / blockLength));
-  const { vocabSize } = learningTree(base.tree, options.method).config;
+  const { vocabSize } = learningShape(base.tree, options.method, codec);
   const chunkSize = chooseChunkSize(batch * blockLength, batch * blockLength, vocabSize);
   const shape = { batch, length: blockLength, chunkSize };
   const { reference, evaluate } = createStepPrograms({
