@@ -9,7 +9,6 @@ import type { Model } from '#models/model.js';
 import type { AttentionShape } from '#nn/decoder-pass.js';
 import { withClasses } from '#models/with-classes.js';
 import { chooseClasses, type ClassSources } from '#training/choose-classes.js';
-import type { ObjectiveSetting } from '#training/objectives/objective.js';
 import { declarationOf, type Method } from '#training/objectives/declared/registry.js';
 import type { TrainingOptions } from '#training/options.js';
 
@@ -80,11 +79,6 @@ export function learningShape(tree: Model, method: Method, codec: InputCodec | u
     : causalModel(tree, 'training on the next token');
   const { maxPositionEmbeddings: contextLength, vocabSize, hiddenSize, tieWordEmbeddings } = config;
   return { contextLength, vocabSize, hiddenSize, tieWordEmbeddings, attentions, parameterCount };
-}
-
-/** What an objective is told of a model that learns and reads with a codec. */
-export function settingOf({ tree }: ModelFolder, codec: InputCodec): ObjectiveSetting {
-  return { tree, preprocessor: readsImages(codec) ? codec.preprocessor : undefined };
 }
 
 /** Names of the classes of a model that learns them by a method; undefined where tokens are learned. */

@@ -10,7 +10,7 @@ import type { ChosenOptions } from '#training/chosen-options.js';
 import type { MemoryPrediction, TrainingEvent } from '#training/events.js';
 import { fitMemory } from '#training/fit-memory.js';
 import type { TrainingJob } from '#training/job.js';
-import { learningShape, settingOf } from '#training/learning-model.js';
+import { learningShape } from '#training/learning-model.js';
 import { loraPlusRates, loraPlusSegments } from '#training/loraplus.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
 import { memoryLimit } from '#training/memory.js';
@@ -18,7 +18,7 @@ import type { TrainingOptions } from '#training/options.js';
 import type { RunRecord } from '#training/output-folder.js';
 import { planBatch, planSteps } from '#training/plan-options.js';
 import type { PreparedRun } from '#training/prepare-run.js';
-import { objectiveOf } from '#training/objectives/registry.js';
+import { objectiveOf, settingOf } from '#training/objectives/registry.js';
 import { StepGraphs } from '#training/step-graphs.js';
 import { type StepName, type StepSource, stepsOf } from '#training/step-programs.js';
 

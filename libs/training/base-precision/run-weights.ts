@@ -13,9 +13,9 @@ import { requireExactIntegers } from '#training/base-precision/integer-products.
 import { readInt8Weights } from '#training/base-precision/saved-int8.js';
 import type { TrainingEvent } from '#training/events.js';
 import type { TrainingJob } from '#training/job.js';
-import { learningShape, settingOf } from '#training/learning-model.js';
+import { learningShape } from '#training/learning-model.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
-import { objectiveOf } from '#training/objectives/registry.js';
+import { objectiveOf, settingOf } from '#training/objectives/registry.js';
 import type { PreparedRun } from '#training/prepare-run.js';
 import { createStepPrograms } from '#training/step-programs.js';
 

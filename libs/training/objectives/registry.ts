@@ -1,4 +1,6 @@
 /** The objectives that a run can learn by. A new one is a file beside this one, its declaration, and an entry in the table. */
+import { type InputCodec, readsImages } from '#data/input-codec.js';
+import type { ModelFolder } from '#models/model-folder.js';
 import type { Method, MethodType } from '#training/objectives/declared/registry.js';
 import { classification } from '#training/objectives/classification.js';
 import { imageClassification } from '#training/objectives/image-classification.js';
@@ -27,4 +29,9 @@ const objectives: { readonly [T in MethodType]: Maker<T> } = {
 export function objectiveOf(method: Method, setting: ObjectiveSetting): Objective {
   const make = objectives[method.type] as (method: Method, setting: ObjectiveSetting) => Objective;
   return make(method, setting);
+}
+
+/** What an objective is told of a model that learns and reads with a codec. */
+export function settingOf({ tree }: ModelFolder, codec: InputCodec): ObjectiveSetting {
+  return { tree, preprocessor: readsImages(codec) ? codec.preprocessor : undefined };
 }
