@@ -225,12 +225,7 @@ describe('files that are something else', () => {
   });
 
   it.each([
-    ['gzip', Buffer.from([0x1f, 0x8b, 8, 0]), 'gunzip'],
-    ['a ZIP archive', Buffer.from('PK\u0003\u0004data'), 'Unpack'],
     ['Parquet', Buffer.from('PAR1data'), 'from_parquet'],
-    ['UTF-16', Buffer.from('\ufeff{"text": "a"}', 'utf16le'), 'UTF-8'],
-    ['UTF-16', Buffer.from('{"text": "a"}', 'utf16le'), 'UTF-8'],
-    ['UTF-16', Buffer.from('{"text": "a"}', 'utf16le').swap16(), 'UTF-8'],
     ['UTF-32', Buffer.from([0xff, 0xfe, 0, 0, 0x7b, 0, 0, 0]), 'UTF-8'],
     [
       'a Git LFS pointer',
@@ -238,13 +233,10 @@ describe('files that are something else', () => {
       'git lfs pull',
     ],
     ['a web page', '<!DOCTYPE html>\n<html><body>404</body></html>', 'Download the file itself'],
-    ['a JSON array', '[\n{"text": "a"}\n]', "jq -c '.[]'"],
+    ['a JSON array of something else', '["a"]', '[{"messages": [...]}'],
     ['JSON spread over several lines', '{\n"text": "a"\n}', 'jq -c .'],
-    ['CSV', 'prompt,completion\na,b\n', 'one JSON object a line'],
-    ['CSV', '"the prompt","the completion"\n"a","b"\n', 'one JSON object a line'],
-    ['TSV', 'prompt\tcompletion\na\tb\n', 'one JSON object a line'],
-    ['a ShareGPT row', '{"conversations": [{"from": "human", "value": "a"}]}', '"from" to "role"'],
-    ['an Alpaca row', '{"instruction": "a", "input": "", "output": "b"}', 'assistant message'],
+    ['CSV', `it's,"a completion"\na,b\n`, 'Let the first row name them'],
+    ['TSV', `it's\ta completion\na\tb\n`, 'Let the first row name them'],
     [
       'a preference (DPO) row',
       '{"input": {"messages": []}, "preferred_completion": []}',
@@ -299,7 +291,7 @@ describe('lines that cannot be read', () => {
     ['{"text": "a"}\ufeff{"text": "b"}\n', 1, 'byte_order_mark'],
     ['{"text": "a"} {"text": "b"}\n', 1, 'invalid_json'],
     ['plain text without any form\n', 1, 'invalid_json'],
-    ['"text"\n', 1, 'not_an_object'],
+    ['"a text"\n', 1, 'not_an_object'],
     [`{"text": "a", "x": ${'['.repeat(50_000)}${']'.repeat(50_000)}}\n`, 1, 'too_deep'],
     [`{"text": "a", "x": ${'{"y":'.repeat(5000)}\n`, 1, 'too_deep'],
   ])('names the line: %.40s', async (content, line, code) => {

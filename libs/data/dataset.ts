@@ -5,8 +5,9 @@ import { ProblemCollector } from '#data/data-error.js';
 import type { Report } from '#data/field-report.js';
 import type { ByteSource } from '#data/formats/byte-source.js';
 import { ByteStream } from '#data/formats/byte-stream.js';
-import { chooseSource } from '#data/formats/registry.js';
-import type { DataRecord } from '#data/formats/row-source.js';
+import { type Content, type ContentOptions, openContent } from '#data/formats/content.js';
+import { chooseSource, headOf } from '#data/formats/registry.js';
+import type { DataRecord, RowSource } from '#data/formats/row-source.js';
 import { type DataWarning, NoteCounter } from '#data/row-notes.js';
 import { contentsOf } from '#data/rows/contents.js';
 import { readRecord } from '#data/rows/registry.js';
@@ -21,10 +22,16 @@ export interface DatasetOptions {
   readonly signal?: AbortSignal;
   /** Kinds of rows that can be used; all unless given. */
   readonly reading?: RowReading;
+  /** Whether the bytes are only the beginning of a file: what is cut at their end is no problem. */
+  readonly isBeginning?: boolean;
+  /** Most bytes of content that are read, unpacked; all by default. */
+  readonly maxContentBytes?: number;
 }
 
 /** What a data set holds. */
 export interface DatasetSummary {
+  /** What the file is, as its bytes say: `csv`, say, and `csv in gzip` where it is packed. */
+  readonly format: string;
   readonly kind: RowKind;
   readonly rows: number;
   readonly bytes: number;
@@ -55,9 +62,13 @@ export class DatasetReader {
   private rows = 0;
 
   private readonly reading: RowReading | undefined;
+  private readonly part: Pick<ContentOptions, 'isBeginning' | 'maxBytes'>;
+  private content: Content | undefined;
+  private source: RowSource | undefined;
 
   constructor(source: ByteSource, options: DatasetOptions = {}) {
     this.reading = options.reading;
+    this.part = { isBeginning: options.isBeginning, maxBytes: options.maxContentBytes };
     const ownName = typeof source === 'string' ? basename(source) : 'data';
     this.problems = new ProblemCollector(options.name ?? ownName);
     this.maxRecordBytes = options.maxLineBytes ?? maxLineBytes;
@@ -69,17 +80,27 @@ export class DatasetReader {
     return this.stream.bytesRead;
   }
 
+  /** Whether rows at the end were left unread, since only a beginning was there or asked for. */
+  get isCut(): boolean {
+    return this.content?.isCut() ?? false;
+  }
+
   /** The rows in batches of about 256 KiB of text. Throws the signal's reason when it aborts. */
   async *batches(): AsyncGenerator<NumberedRow[]> {
-    const source = chooseSource(await this.stream.head());
+    const { problems, maxRecordBytes } = this;
+    const content = await openContent(this.stream, { problems, ...this.part });
+    const head = headOf(content.head);
+    const source = chooseSource(head);
     if ('message' in source) {
-      this.problems.add(source.line, '', 'unsupported_format', source.message);
+      if (!problems.isFull) problems.add(source.line, '', 'unsupported_format', source.message);
+      await content.chunks.return(undefined);
       await this.stream.close();
       return;
     }
-    const { problems, maxRecordBytes } = this;
-    const context = { chunks: this.stream.chunks(), problems, maxRecordBytes };
-    for await (const records of source.read(context)) {
+    this.content = content;
+    this.source = source;
+    const { chunks, isCut } = content;
+    for await (const records of source.read({ chunks, problems, maxRecordBytes, head, isCut })) {
       const rows: NumberedRow[] = [];
       for (const record of records) {
         const row = this.readRow(record);
@@ -88,8 +109,8 @@ export class DatasetReader {
       }
       yield rows;
     }
-    if (this.records === 0 && problems.isEmpty) {
-      const what = this.bytesRead === 0 ? 'is empty' : 'has only blank lines';
+    if (this.records === 0 && problems.isEmpty && !isCut()) {
+      const what = this.bytesRead === 0 ? 'is empty' : 'has no rows';
       problems.add(0, '', 'empty_file', `the file ${what}. Give it one JSON object a line.`);
     }
   }
@@ -98,6 +119,7 @@ export class DatasetReader {
   summary(): DatasetSummary {
     this.problems.throwIfAny();
     return {
+      format: this.describeFormat(),
       kind: this.kind!,
       rows: this.rows,
       bytes: this.bytesRead,
@@ -107,10 +129,15 @@ export class DatasetReader {
     };
   }
 
+  private describeFormat(): string {
+    const { packing, isUtf16 } = this.content!;
+    return `${this.source!.name}${isUtf16 ? ' in UTF-16' : ''}${packing ? ` in ${packing}` : ''}`;
+  }
+
   private readRow({ line, fields }: DataRecord): Row | undefined {
     this.records++;
     const report: Report = (field, code, message) => this.problems.add(line, field, code, message);
-    const read = readRecord(fields, report, this.reading);
+    const read = readRecord(fields, report, { reading: this.reading, isTable: this.source!.isTable });
     if (!read.row) {
       // All of the file is of another tool: one problem says so, hundreds would hide it.
       if (read.isForeign && this.rows === 0) this.problems.stop();

@@ -55,7 +55,7 @@ export interface HeadSource {
   readonly head: Buffer;
 }
 
-const lineFeed = 10;
+const pieceBytes = 64 * 1024;
 const shownExamples = 5;
 /** How long the event loop may wait. */
 const sliceMilliseconds = 10;
@@ -66,19 +66,21 @@ export interface HeadOptions {
   readonly maxExamples?: number;
 }
 
-/** Reads and encodes the whole lines of a head. Throws DataError with the problems in it, and the signal's reason. */
+/** Reads and encodes the whole rows of a head. Throws DataError with the problems in it, and the signal's reason. */
 export async function readHead(
   { name, bytes, head }: HeadSource,
   codec: RowCodec,
   { signal, maxExamples = Infinity }: HeadOptions = {},
 ): Promise<DataHead> {
-  const isPart = bytes > head.length;
-  const content = isPart ? wholeLines(head) : head;
-  if (content.length === 0 && isPart) {
-    throw new LowrankError('line_too_long', `${name}: the first line is longer than ${headBytes} bytes`);
-  }
   const { reading } = codec;
-  const reader = new DatasetReader(once(content), { name, signal, reading });
+  const isBeginning = bytes > head.length;
+  const reader = new DatasetReader(inPieces(head), {
+    name,
+    signal,
+    reading,
+    isBeginning,
+    maxContentBytes: headBytes,
+  });
   const { problems } = reader;
   const examples: EncodedExample[] = [];
   const firstLines: number[] = [];
@@ -105,12 +107,16 @@ export async function readHead(
     }
   }
   if (examples.length < maxExamples) problems.throwIfAny();
+  const isPart = isBeginning || reader.isCut;
+  if (examples.length === 0 && reader.isCut) {
+    throw new LowrankError('line_too_long', `${name}: the first row is longer than ${headBytes} bytes`);
+  }
   const warnings = [
     ...notes.warnings(examples.length, { isPart }),
     ...warnOfUnknownFields(problems.isEmpty ? reader.summary().unknownFields : {}),
   ];
   const { examplesPerBlock } = reading;
-  const share = isPart ? bytes / content.length : 1;
+  const share = isPart ? bytes / reader.bytesRead : 1;
   return {
     examples,
     firstLines,
@@ -142,22 +148,16 @@ function encode(
 }
 
 /**
- * Checks the whole lines of a head without a model; a head without any is in order. Throws DataError with the problems in
+ * Checks the whole rows of a head without a model; a head without any is in order. Throws DataError with the problems in
  * it, and the signal's reason.
  */
 export async function checkHead(
   head: Buffer,
   { name, signal }: { readonly name: string; readonly signal?: AbortSignal },
 ): Promise<void> {
-  const content = wholeLines(head);
-  if (!/\S/.test(content.toString('latin1'))) return;
-  const reader = new DatasetReader(once(content), { name, signal });
+  const reader = new DatasetReader(inPieces(head), { name, signal, isBeginning: true });
   for await (const _ of reader.batches()) signal?.throwIfAborted();
   reader.problems.throwIfAny();
-}
-
-function wholeLines(head: Buffer): Buffer {
-  return head.subarray(0, head.lastIndexOf(lineFeed) + 1);
 }
 
 /** Lets the event loop go on now and then. */
@@ -184,7 +184,10 @@ export async function fileHead(file: string): Promise<HeadSource> {
   }
 }
 
-async function* once(content: Buffer): AsyncGenerator<Buffer> {
-  await Promise.resolve();
-  yield content;
+/** So many bytes at a time, so that it is known how many made the rows that were read. */
+async function* inPieces(content: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < content.length; at += pieceBytes) {
+    await Promise.resolve();
+    yield content.subarray(at, at + pieceBytes);
+  }
 }

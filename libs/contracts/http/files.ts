@@ -6,6 +6,8 @@ import { order, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js'
 /** What a training file holds, told by the check of its upload. */
 export const fileReport = z
   .object({
+    /** What the file is, as its bytes say: `csv`, say, and `csv in gzip` where it is packed. Files of earlier versions have none. */
+    format: z.string().optional(),
     kind: z.enum(rowKinds),
     rows: z.int(),
     /** Top-level fields that nothing reads, with the number of rows that have them. */

@@ -42,7 +42,9 @@ test('a data set that arrives is judged as one that lies on the disk', async () 
     validateDataset(source, { name: 'bad.jsonl' }).catch((error: { problems: unknown }) => error.problems);
   expect(await problemsOf(pieces(bad, 5))).toEqual(await problemsOf(path));
   const zip = Buffer.from('504b0304000000000000', 'hex');
-  await expect(validateDataset(pieces(zip, 1), { name: 'a.zip' })).rejects.toThrow(/ZIP/);
+  await expect(validateDataset(pieces(zip, 1), { name: 'a.zip' })).rejects.toThrow(
+    /ends in the middle of what is packed/,
+  );
 });
 
 test('reading stops as soon as there are 50 problems', async () => {

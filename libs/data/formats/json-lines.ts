@@ -6,17 +6,24 @@ import type { DataRecord, FileHead, ReadContext, RowSource } from '#data/formats
 
 export const jsonLines: RowSource = {
   name: 'jsonl',
+  isTable: false,
 
   detects({ firstLine }: FileHead): boolean {
     // An object alone on its line may still be JSON spread over several.
     return firstLine !== undefined && /^\s*\{[^\0]/.test(firstLine.text);
   },
 
-  async *read({ chunks, problems, maxRecordBytes }: ReadContext): AsyncIterable<readonly DataRecord[]> {
+  async *read({
+    chunks,
+    problems,
+    maxRecordBytes,
+    isCut,
+  }: ReadContext): AsyncIterable<readonly DataRecord[]> {
     for await (const lines of readLines(chunks, maxRecordBytes)) {
       const records: DataRecord[] = [];
       for (const line of lines) {
         if (problems.isFull) return;
+        if (line.isUnterminated && isCut()) continue;
         const report: Report = (field, code, message) => problems.add(line.number, field, code, message);
         const text = decodeLine(line, maxRecordBytes, report);
         if (text === undefined || text.trim() === '') continue;

@@ -1,21 +1,27 @@
 /** The formats of data files. A new one is a file beside this one and an entry in the list. */
-import { describeForeignFile } from '#data/formats/foreign-files.js';
+import { describeBinary, describeForeignText } from '#data/formats/foreign-files.js';
+import { jsonArray } from '#data/formats/json-array.js';
 import { jsonLines } from '#data/formats/json-lines.js';
 import type { FileHead, RowSource } from '#data/formats/row-source.js';
+import { csv, tsv } from '#data/formats/separated-values.js';
 
 /** Asked in this order; the last takes every file that nobody knows, to say in its words what is wrong. */
-const rowSources: readonly [...RowSource[], RowSource] = [jsonLines];
+const rowSources: readonly [...RowSource[], RowSource] = [jsonArray, tsv, csv, jsonLines];
 
-/** The format of a file, or the problem that it is of one that is not read. */
-export function chooseSource(start: Buffer): RowSource | { readonly line: number; readonly message: string } {
-  const head = readHead(start);
+/** The format of content by how it begins, or the problem that it is of one that is not read. */
+export function chooseSource(
+  head: FileHead,
+): RowSource | { readonly line: number; readonly message: string } {
+  const binary = describeBinary(head.bytes);
+  if (binary) return { line: head.firstLine?.number ?? 1, message: binary };
   const source = rowSources.find((each) => each.detects(head));
   if (source) return source;
-  const foreign = describeForeignFile(head);
-  return foreign ? { line: head.firstLine?.number ?? 1, message: foreign } : rowSources.at(-1)!;
+  const foreign = describeForeignText(head);
+  return foreign ? { line: head.firstLine!.number, message: foreign } : rowSources.at(-1)!;
 }
 
-function readHead(bytes: Buffer): FileHead {
+/** How content begins. */
+export function headOf(bytes: Buffer): FileHead {
   const lines = bytes
     .toString('utf8')
     .replace(/^\ufeff/, '')

@@ -25,11 +25,16 @@ export interface ReadContext {
   readonly problems: ProblemCollector;
   /** The longest record in bytes. Longer ones are a problem and are not read into memory. */
   readonly maxRecordBytes: number;
+  readonly head: FileHead;
+  /** Whether the content is only the beginning of a file, so that a record at its end may be cut. To be asked at the end. */
+  readonly isCut: () => boolean;
 }
 
 /** A format of files. An entry owns how a file of it is known, how it is read, and everything that is said about it. */
 export interface RowSource {
   readonly name: string;
+  /** Whether cells hold text, and what is no text is written as JSON in them. */
+  readonly isTable: boolean;
   /** Whether a file that begins like this is of the format. */
   detects(head: FileHead): boolean;
   /** The records in batches of about 256 KiB, in flat memory. Throws the errors of reading the content. */

@@ -6,6 +6,7 @@ import type { RowShape } from '#data/rows/row-shape.js';
 export const chatShape: RowShape = {
   kinds: ['chat'],
   fields: ['messages', 'tools', 'parallel_tool_calls'],
+  structured: ['messages', 'tools'],
 
   detects: (fields) => 'messages' in fields,
 

@@ -9,6 +9,8 @@ import { readText, type RowShape } from '#data/rows/row-shape.js';
 export const completionShape: RowShape = {
   kinds: ['completion', 'chat'],
   fields: ['prompt', 'completion', 'tools'],
+  structured: ['tools'],
+  messagesOrText: ['prompt', 'completion'],
 
   detects(fields) {
     const isBoth = 'prompt' in fields && 'completion' in fields;

@@ -10,18 +10,6 @@ export function describeForeignRow(row: Fields): string | undefined {
       'and "non_preferred_completion" to "non_preferred_output".'
     );
   }
-  if (Array.isArray(row.conversations)) {
-    return (
-      'this is a ShareGPT row. Rename "conversations" to "messages", in it "from" to "role" (human is user, ' +
-      'gpt is assistant) and "value" to "content".'
-    );
-  }
-  if (has('instruction') && (has('output') || has('response'))) {
-    return (
-      'this is an Alpaca row. Write instruction and input as the user message and output as the assistant message ' +
-      'of {"messages": [...]}, or as {"prompt": "...", "completion": "..."}.'
-    );
-  }
   if (has('input_ids')) {
     return 'this row is tokenized already. Give the text; it is tokenized with the tokenizer of the base model.';
   }

@@ -13,6 +13,7 @@ const equalAnswers = 'both answers are the same, so there is nothing to prefer. 
 export const openaiPreferenceShape: RowShape = {
   kinds: ['preference'],
   fields: ['input', 'preferred_output', 'non_preferred_output'],
+  structured: ['input', 'preferred_output', 'non_preferred_output'],
 
   detects: (fields) => 'preferred_output' in fields || 'non_preferred_output' in fields,
 
@@ -29,6 +30,8 @@ export const openaiPreferenceShape: RowShape = {
 export const trlPreferenceShape: RowShape = {
   kinds: ['preference'],
   fields: ['prompt', 'chosen', 'rejected', 'tools'],
+  structured: ['tools'],
+  messagesOrText: ['prompt', 'chosen', 'rejected'],
 
   detects: (fields) => 'chosen' in fields || 'rejected' in fields,
 

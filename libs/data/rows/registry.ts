@@ -1,6 +1,7 @@
 /** The shapes of rows. A new one is a file beside this one and an entry in the list. */
 import type { Report } from '#data/field-report.js';
 import type { Fields } from '#data/formats/row-source.js';
+import { alpacaShape } from '#data/rows/alpaca-row.js';
 import { chatShape } from '#data/rows/chat-row.js';
 import { completionShape } from '#data/rows/completion-row.js';
 import { describeForeignRow } from '#data/rows/foreign-rows.js';
@@ -10,6 +11,8 @@ import { openaiPreferenceShape, trlPreferenceShape } from '#data/rows/preference
 import type { Row } from '#data/rows/row.js';
 import type { RowReading } from '#data/rows/row-reading.js';
 import type { RowShape } from '#data/rows/row-shape.js';
+import { shareGptShape } from '#data/rows/sharegpt-row.js';
+import { fromCells } from '#data/rows/table-cells.js';
 import { textShape } from '#data/rows/text-row.js';
 
 /**
@@ -18,6 +21,8 @@ import { textShape } from '#data/rows/text-row.js';
  */
 const rowShapes: readonly RowShape[] = [
   chatShape,
+  shareGptShape,
+  alpacaShape,
   openaiPreferenceShape,
   trlPreferenceShape,
   completionShape,
@@ -34,9 +39,13 @@ export type ReadRecord =
 
 /**
  * Reads a record as a typed row, of a kind that `reading` has if it can be. A field that is null is absent: so do tables
- * write what a row does not have.
+ * write what a row does not have. Cells of tables hold as JSON what is no text.
  */
-export function readRecord(record: Fields, report: Report, reading?: RowReading): ReadRecord {
+export function readRecord(
+  record: Fields,
+  report: Report,
+  { reading, isTable = false }: { readonly reading?: RowReading; readonly isTable?: boolean } = {},
+): ReadRecord {
   const fields = Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null));
   const possible = rowShapes.filter((each) => each.detects(fields));
   const foreign = possible.includes(chatShape) ? undefined : describeForeignRow(fields);
@@ -54,7 +63,7 @@ export function readRecord(record: Fields, report: Report, reading?: RowReading)
     report('', 'other_row_kind', reading!.explainOther(shape.kinds[0]!));
     return { row: undefined, isForeign: true };
   }
-  const row = shape.read(fields, report);
+  const row = shape.read(isTable ? fromCells(fields, shape) : fields, report);
   if (!row) return { row, isForeign: false };
   return { row, unreadFields: Object.keys(fields).filter((field) => !shape.fields.includes(field)) };
 }
@@ -64,7 +73,7 @@ function describeUnknown(record: Fields): string {
     .slice(0, 8)
     .map((field) => (record[field] === null ? `${field} (null)` : field));
   return (
-    `the row has none of the fields messages, prompt and completion, text, text and label, image and label, or chosen and rejected; it has: ${named.join(', ') || 'none'}. ` +
+    `the row has none of the fields messages, conversations, instruction and output, prompt and completion, text, text and label, image and label, or chosen and rejected; it has: ${named.join(', ') || 'none'}. ` +
     'Rename them.'
   );
 }

@@ -9,6 +9,10 @@ export interface RowShape {
   readonly kinds: readonly RowKind[];
   /** Fields that it reads; others are tolerated and counted. */
   readonly fields: readonly string[];
+  /** Fields that are no text, which cells of a table hold as JSON. */
+  readonly structured?: readonly string[];
+  /** Fields that are text or messages: a cell of a table holds messages if it is JSON that looks like them. */
+  readonly messagesOrText?: readonly string[];
   /** Whether a record without its null fields is of this shape. */
   detects(fields: Fields): boolean;
   /** The row; undefined if a problem was reported. */

@@ -153,7 +153,7 @@ async function insertFile(
     summary,
   }: CheckedUpload & { projectId: string; id: string; written: WrittenObject },
 ): Promise<StoredFile> {
-  const { kind, rows, unknownFields, warnings } = summary;
+  const { format, kind, rows, unknownFields, warnings } = summary;
   await manager.insert(StoredFile, {
     id,
     projectId,
@@ -162,7 +162,7 @@ async function insertFile(
     bytes: written.bytes,
     sha256: written.sha256,
     objectKey: written.key,
-    report: { kind, rows, unknown_fields: unknownFields, warnings },
+    report: { format, kind, rows, unknown_fields: unknownFields, warnings },
     ...(expiresAfter === null ? {} : { expiresAt: () => `now() + make_interval(secs => ${expiresAfter})` }),
   });
   return manager.findOneByOrFail(StoredFile, { id });

@@ -1,0 +1,57 @@
+/** One job over HTTP for every format of data files, from upload to adapter: the same rows give the same bits. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { LowrankClient } from '#client/client.js';
+import { uploadFile } from '../../apps/cli/src/upload-file.js';
+import { startTestStack, type TestStack } from './stack.js';
+import { waitForEnd } from './stack-watch.js';
+
+let stack: TestStack;
+let client: LowrankClient;
+let rows: { text: string }[];
+const digests = new Set<string>();
+
+beforeAll(async () => {
+  stack = await startTestStack();
+  ({ client } = stack);
+  const example = join(import.meta.dirname, '../../examples/quickstart/train.jsonl');
+  const lines = (await readFile(example, 'utf8')).trim().split('\n').slice(0, 200);
+  rows = lines.map((line) => JSON.parse(line) as { text: string });
+}, 120_000);
+afterAll(() => stack?.close());
+
+const jsonLines = () => rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+const table = (separator: string) =>
+  [['text', 'place'], ...rows.map(({ text }, i) => [text, String(i)])]
+    .map((cells) => cells.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(separator) + '\r\n')
+    .join('');
+
+test.each<[format: string, content: () => string | Buffer]>([
+  ['jsonl', jsonLines],
+  ['jsonl in gzip', () => gzipSync(jsonLines())],
+  ['jsonl in UTF-16', () => Buffer.from(`\ufeff${jsonLines()}`, 'utf16le')],
+  ['json', () => JSON.stringify(rows, null, 1)],
+  ['csv', () => table(',')],
+  ['csv in gzip', () => gzipSync(table(';'))],
+  ['tsv', () => table('\t')],
+])('%s', async (format, content) => {
+  // The name says nothing of the format.
+  const file = join(stack.home, 'data');
+  await writeFile(file, content());
+  const { id } = await uploadFile(client, file);
+  expect((await client.files.get(id)).report).toMatchObject({ format, kind: 'text', rows: rows.length });
+  const job = {
+    model: 'prose-4m',
+    training_file: id,
+    seed: 5,
+    lora: { r: 4 },
+    training: { max_steps: 3, batch_size: 2, block_length: 64 },
+  };
+  expect(await client.jobs.plan(job)).toMatchObject({ total_steps: 3 });
+  const { adapter, status, error } = await waitForEnd(client, (await client.jobs.create(job)).id);
+  expect({ status, error }).toEqual({ status: 'succeeded', error: null });
+  digests.add((await client.adapters.get(adapter!)).sha256);
+  expect(digests.size).toBe(1);
+});

@@ -1,0 +1,70 @@
+/** Data files of every format with bytes changed, cut and doubled at random: each is read or refused, and nothing falls over. */
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { DataError } from '#data/data-error.js';
+import { validateDataset } from '#data/dataset.js';
+
+const files = 2000;
+const rows = Array.from({ length: 40 }, (_, i) => ({ prompt: `${i}, "ä"\n`, completion: ` ${i ** 3};\t😀` }));
+const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
+const table = (separator: string) =>
+  [['prompt', 'completion'], ...rows.map(({ prompt, completion }) => [quoted(prompt), quoted(completion)])]
+    .map((cells) => `${cells.join(separator)}\n`)
+    .join('');
+const jsonLines = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+
+/** Numbers from 0 to below 1 that repeat: mulberry32. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function mutate(content: Buffer, random: () => number): Buffer {
+  const at = () => Math.floor(random() * content.length);
+  let mutated = Buffer.from(content);
+  for (let change = 0; change <= 4 * random(); change++) {
+    const [from, to] = [at(), at()].toSorted((a, b) => a - b) as [number, number];
+    const kind = random();
+    if (kind < 0.6 && mutated.length > 0) mutated[from % mutated.length] = Math.floor(256 * random());
+    else if (kind < 0.75) mutated = mutated.subarray(0, to);
+    else if (kind < 0.9) mutated = Buffer.concat([mutated.subarray(0, from), mutated.subarray(to)]);
+    else mutated = Buffer.concat([mutated.subarray(0, to), mutated.subarray(from)]);
+  }
+  return mutated;
+}
+
+async function* whole(content: Buffer): AsyncGenerator<Buffer> {
+  await Promise.resolve();
+  yield content;
+}
+
+test.each([
+  ['jsonl', Buffer.from(jsonLines)],
+  ['jsonl in UTF-16', Buffer.from(`\ufeff${jsonLines}`, 'utf16le')],
+  ['json', Buffer.from(JSON.stringify(rows))],
+  ['csv', Buffer.from(table(','))],
+  ['tsv', Buffer.from(table('\t'))],
+  ['csv in gzip', gzipSync(table(','))],
+])(
+  '%s',
+  async (_, content) => {
+    const random = randomOf(7);
+    let refused = 0;
+    for (let i = 0; i < files; i++) {
+      try {
+        await validateDataset(whole(mutate(content, random)), { name: 'data' });
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error;
+        refused++;
+      }
+    }
+    expect(refused).toBeGreaterThan(files / 10);
+    expect(process.memoryUsage().rss).toBeLessThan(1.5e9);
+  },
+  600_000,
+);
