@@ -61,12 +61,16 @@ export interface Findings {
 export function findProblems(error: z.ZodError, input: unknown, guide: FieldGuide): Findings {
   const problems: OptionProblem[] = [];
   const refused: string[] = [];
+  let hasListed = false;
   for (const issue of error.issues.slice(0, maxProblems)) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys.slice(0, maxProblems)) {
         const field = fieldOf([...issue.path, key]);
         if (issue.path.length === 0 && guide.unsupported.includes(key)) refused.push(field);
-        else problems.push(unknownField(field, key, guide));
+        else {
+          problems.push(unknownField(field, key, guide, hasListed));
+          hasListed ||= !(key in guide.aliases);
+        }
       }
       continue;
     }
@@ -94,9 +98,18 @@ export function throwFindings(code: ErrorCode, what: string, { problems, refused
   );
 }
 
-function unknownField(field: string, key: string, { fixes, aliases }: FieldGuide): OptionProblem {
+/** The known fields are listed once: an answer to many unknown ones is not to be many times as long. */
+function unknownField(
+  field: string,
+  key: string,
+  { fixes, aliases }: FieldGuide,
+  hasListed: boolean,
+): OptionProblem {
   const alias = aliases[key];
-  const fix = alias ? `write ${alias}` : `known fields: ${Object.keys(fixes).join(', ')}`;
+  const listing = hasListed
+    ? 'correct its name, or leave it out'
+    : `known fields: ${Object.keys(fixes).join(', ')}`;
+  const fix = alias ? `write ${alias}` : listing;
   return { field, problem: 'is not a known field', fix };
 }
 

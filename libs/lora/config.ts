@@ -267,7 +267,7 @@ export function parseLoraConfig(input: unknown): LoraConfig {
     const field = fieldOf(issue.path);
     if (params.unsupported) refused.push(`${field} ${quote(valueAt(input, issue.path))}`);
     else if (issue.code === 'unrecognized_keys')
-      problems.push(...issue.keys.slice(0, maxProblems).map(unknownField));
+      problems.push(...unknownFields(issue.keys.slice(0, maxProblems)));
     else problems.push(problemOf(field, issue.message, valueAt(input, issue.path), params.fix));
   }
   if (problems.length > 0) throw new LoraConfigError(problems);
@@ -321,13 +321,13 @@ function problemOf(
   };
 }
 
-function unknownField(name: string): LoraConfigProblem {
-  const field = fieldOf([name]);
-  const near = nearestNames(name, Object.keys(fields));
-  const known = Object.keys(fields).join(', ');
-  return {
-    field,
-    problem: 'is not a field of a LoRA configuration',
-    fix: near.length > 0 ? `did you mean ${near.join(' or ')}?` : `known fields: ${known}`,
-  };
+/** The known fields are listed once: an answer to many unknown ones is not to be many times as long. */
+function unknownFields(names: readonly string[]): LoraConfigProblem[] {
+  let listing = `known fields: ${Object.keys(fields).join(', ')}`;
+  return names.map((name) => {
+    const near = nearestNames(name, Object.keys(fields));
+    const fix = near.length > 0 ? `did you mean ${near.join(' or ')}?` : listing;
+    if (near.length === 0) listing = 'correct its name, or leave it out';
+    return { field: fieldOf([name]), problem: 'is not a field of a LoRA configuration', fix };
+  });
 }
