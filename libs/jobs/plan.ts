@@ -2,6 +2,7 @@
 import { adapterNotes } from '#adapters/adapter.js';
 import { LowrankError } from '#base/errors.js';
 import { type KnownModel, knownModel } from '#jobs/known-models.js';
+import { type Heads, unknownClasses } from '#jobs/planned-classes.js';
 import {
   explainDevice,
   explainLora,
@@ -22,7 +23,6 @@ import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { weightBytes } from '#models/weight-bytes.js';
 import { type InputCodec, readsImages } from '#data/input-codec.js';
-import { ClassNames, explainUnknownClass } from '#data/class-names.js';
 import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
 import type { DataHead } from '#training/data-head.js';
 import type { Choice } from '#training/events.js';
@@ -134,6 +134,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     learningModel(known.base, method, {
       ofAdapter: request.initAdapter?.classes ?? undefined,
       found: heads?.training.classes,
+      isPart: heads?.training.isPart,
     }),
   );
   const codec = known.base.tree.inputs === 'images' ? await known.codec() : undefined;
@@ -149,7 +150,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
         : requireContext(training, shape.contextLength),
     );
   }
-  if (base && heads) problems.push(...unknownClasses(heads, learnedClasses(base, method)));
+  if (base && heads) problems.push(...unknownClasses(request, heads, learnedClasses(base, method)));
   if (problems.length > 0 || !base || !shape || !training || !targets) throw new PlanError(problems);
   return {
     model: request.base.name,
@@ -201,25 +202,6 @@ function loraConfig({ options, requested, lora, initAdapter }: PlanRequest, base
   return loraFor(options.method, lora, base);
 }
 
-/** Rows of classes that the model is not to learn, by their first lines. */
-function unknownClasses(heads: Heads, names: readonly string[] | undefined): PlanProblem[] {
-  if (!names) return [];
-  const classes = new ClassNames(names);
-  return (['training', 'validation'] as const).flatMap((part) =>
-    [...(heads[part]?.classLines ?? [])]
-      .filter(([label]) => classes.find(label) === undefined)
-      .slice(0, maxUnknownClasses)
-      .map(([label, line]) => ({
-        field: `${part}_file`,
-        code: 'unknown_class',
-        message: `line ${line}, label, ${explainUnknownClass(label, names)}`,
-        line,
-      })),
-  );
-}
-
-const maxUnknownClasses = 10;
-
 function targetPlan(base: ModelFolder, lora: LoraConfig, request: PlanRequest): TargetPlan {
   const { initAdapter } = request;
   const plan = resolveTargetModules(base.tree, lora, { isImport: initAdapter !== null });
@@ -253,11 +235,6 @@ function mismatch(id: string, problem: string): LowrankError {
   return new LowrankError('init_adapter_mismatch', `the adapter ${id} ${problem}`, {
     details: { field: 'init_adapter' },
   });
-}
-
-interface Heads {
-  readonly training: DataHead;
-  readonly validation: DataHead | null;
 }
 
 async function readHeads(

@@ -15,6 +15,8 @@ export interface ClassSources {
   readonly ofAdapter: readonly string[] | undefined;
   /** Of the training data; undefined where nobody has looked. */
   readonly found: ClassCounts | undefined;
+  /** Whether only the beginning of the data was looked at, and rows of other classes may follow. */
+  readonly isPart?: boolean;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface ClassSources {
  *
  * Throws LowrankError `classes_invalid` for data of one class only, of too many, or of others than an adapter has.
  */
-export function chooseClasses({ base, named, ofAdapter, found }: ClassSources): readonly string[] {
+export function chooseClasses({ base, named, ofAdapter, found, isPart }: ClassSources): readonly string[] {
   if (ofAdapter && named && ofAdapter.join('\n') !== named.join('\n')) {
     throw invalid(
       'method',
@@ -43,12 +45,12 @@ export function chooseClasses({ base, named, ofAdapter, found }: ClassSources): 
     return [...(found?.keys() ?? [])].every((label) => classes.find(label) !== undefined);
   };
   const chosen = ofAdapter ?? named ?? (own && isAll(own) ? own : sortedNames(found?.keys() ?? ['0', '1']));
-  if (found) checkFound(found, chosen);
+  if (found) checkFound(found, chosen, isPart);
   return chosen;
 }
 
-function checkFound(found: ClassCounts, chosen: readonly string[]): void {
-  if (found.size === 1) {
+function checkFound(found: ClassCounts, chosen: readonly string[], isPart = false): void {
+  if (found.size === 1 && !isPart) {
     const [only] = found.keys();
     throw invalid(
       'training_file',

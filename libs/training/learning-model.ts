@@ -25,7 +25,7 @@ export function teachesClasses(method: Method): boolean {
 export function learningModel(
   base: ModelFolder,
   method: Method,
-  sources: Pick<ClassSources, 'ofAdapter' | 'found'>,
+  sources: Omit<ClassSources, 'base' | 'named'>,
 ): ModelFolder {
   if (!teachesClasses(method)) {
     causalModel(base.tree, 'training on the next token');

@@ -102,6 +102,22 @@ test('imported again it has its classes, and training goes on from it', async ()
   expect(again.classes).toEqual(moodNames);
 });
 
+test('a long file in the order of its classes is planned by its beginning, which has one class', async () => {
+  const filler = 'so they say '.repeat(60);
+  const rows = moodNames.flatMap((label) =>
+    Array.from({ length: 1600 }, (_, i) => ({ text: `${i} ${filler}`, label })),
+  );
+  const plan = await client.jobs.plan({
+    model: 'tiny',
+    training_file: await upload(rows, 'sorted.jsonl'),
+    validation_file: await upload(moodSentences(90, 120), 'validation.jsonl'),
+    method: method(),
+    training: { ...training, max_steps: 1 },
+  });
+  expect(plan.classes).toEqual(['angry']);
+  expect(plan.data?.training.estimated).toBe(true);
+});
+
 test('prompts to a model that writes nothing are refused before the job is made', async () => {
   const training_file = await upload(moodSentences(0, 9), 'moods.jsonl');
   const asked = { ...training, sample_prompts: ['How are you?'] };
