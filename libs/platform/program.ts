@@ -16,7 +16,7 @@ const { version } = JSON.parse(readFileSync(join(programRoot, 'package.json'), '
 };
 export const programVersion = version;
 
-/** The processes of the service, by the names that rolldown.config.ts builds them under. */
+/** The processes of the service, by the names that tools/build/pack-processes.ts gives them. */
 export type ProcessName =
   'api' | 'chat' | 'generator' | 'planner' | 'previews' | 'probe' | 'task' | 'trainer' | 'worker';
 

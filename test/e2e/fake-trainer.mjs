@@ -20,6 +20,7 @@ const plan = (peak) => ({
   trainable_parameters: 1,
   adapter_bytes: 1,
   modules: [],
+  whole_weights: [],
   choices: [],
   chosen: {
     learning_rate: 0.1,
