@@ -59,4 +59,9 @@ describe('a bucket behind a server that checks signatures', () => {
     const again = await openWith({ bucket: 'made-by-the-store' });
     expect((await again.head('jobs/a')).bytes).toBe(1);
   });
+
+  test('takes a bucket that others make at the same time', async () => {
+    const stores = Array.from({ length: 8 }, () => openWith({ bucket: 'made-by-eight' }));
+    for (const store of await Promise.all(stores)) await store.ping();
+  });
 });

@@ -25,6 +25,16 @@ const fullness = new Set(['QuotaExceeded', 'InsufficientStorage', 'XMinioStorage
 /** Only where nothing has that name yet; servers that do not know the header are asked beforehand. */
 const ifNew = { 'if-none-match': '*' };
 
+/** Makes the bucket if it is missing; another process of the service may do so at the same time. */
+async function makeBucket({ client }: S3Client, { bucket, region }: S3Configuration): Promise<void> {
+  if (await client.bucketExists(bucket)) return;
+  try {
+    await client.makeBucket(bucket, region);
+  } catch (error) {
+    if (!(await client.bucketExists(bucket))) throw error;
+  }
+}
+
 export class S3Store implements ObjectStore {
   private constructor(
     private readonly s3: S3Client,
@@ -37,9 +47,7 @@ export class S3Store implements ObjectStore {
     const { bucket, endpoint } = configuration;
     const s3 = createS3Client(configuration, PART_BYTES);
     const store = new S3Store(s3, bucket, endpoint);
-    await store.mapErrors('', async () => {
-      if (!(await s3.client.bucketExists(bucket))) await s3.client.makeBucket(bucket, configuration.region);
-    });
+    await store.mapErrors('', () => makeBucket(s3, configuration));
     return store;
   }
 
