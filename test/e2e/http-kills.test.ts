@@ -36,7 +36,9 @@ function trainers(): number[] {
   const processes = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n');
   return processes.flatMap((line) => {
     const [pid, parent, ...args] = line.trim().split(/\s+/);
-    return workers.includes(Number(parent)) && args.join(' ').includes('processes/trainer') ? [Number(pid)] : [];
+    return workers.includes(Number(parent)) && args.join(' ').includes('processes/trainer')
+      ? [Number(pid)]
+      : [];
   });
 }
 
