@@ -125,9 +125,17 @@ export function readBlocks(
   indices: readonly number[],
   size: number,
 ): Batch {
-  const blocks = indices.map((index) => store.readBlock(index));
-  while (blocks.length < size) blocks.push(emptyBlock(store.blockLength));
-  return makeBatch(blocks);
+  return batchOf(
+    indices.map((index) => store.readBlock(index)),
+    store.blockLength,
+    size,
+  );
+}
+
+/** Blocks of a length as one batch of `size` blocks; missing ones are empty. */
+export function batchOf(blocks: readonly Block[], length: number, size: number): Batch {
+  const missing = Math.max(0, size - blocks.length);
+  return makeBatch([...blocks, ...Array.from({ length: missing }, () => emptyBlock(length))]);
 }
 
 /** Tokens of a batch, padding apart. */

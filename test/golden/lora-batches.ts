@@ -7,7 +7,7 @@ import { causalModel, textClassifier } from '#models/abilities.js';
 import type { Model } from '#models/model.js';
 import type { NumericArray } from '#runtime/numeric-array.js';
 import { classLogits } from '#models/class-logits.js';
-import { classificationStep } from '#training/objectives/classification-step.js';
+import { classLoss, labelSpec } from '#training/objectives/class-loss.js';
 import { nextToken } from '#training/objectives/next-token.js';
 import type { StepObjective } from '#training/objectives/objective.js';
 import { tokenInputs } from '#training/objectives/token-inputs.js';
@@ -112,7 +112,7 @@ function classificationTask(model: Model, batches: ReadonlyMap<string, GoldenTen
   const { spec } = read('0.0.');
   const count = batches.get('0.0.labels')!.shape[0]!;
   return {
-    objective: classificationStep(spec, count),
+    objective: { ...classLoss, dataSpec: () => ({ ...spec, ...labelSpec(count) }) },
     shape: { batch: count, length: 1, chunkSize: 1 },
     batch: (step, micro) => {
       const prefix = `${step}.${micro}.`;

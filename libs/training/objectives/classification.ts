@@ -1,24 +1,15 @@
 /** Classification of texts: cross entropy over the classes, as a mean over all texts. */
 import type { Batch } from '#data/batch.js';
 import type { Block } from '#data/packing.js';
-import { crossEntropy } from '#jit/ops/loss-head.js';
-import type { Tensor } from '#jit/ops.js';
-import type { ProgramInputs, ProgramSpec } from '#jit/trace.js';
-import type { LoraModel } from '#lora/lora-model.js';
-import { classLogits } from '#models/class-logits.js';
+import type { ProgramSpec } from '#jit/trace.js';
 import { lastToken, type TextClassifier } from '#models/classifier.js';
-import { ClassTally } from '#training/objectives/class-tally.js';
-import { classificationDeclaration, textsPerBlock } from '#training/objectives/declared/classification.js';
-import type { Means, Objective, ObjectiveSetting } from '#training/objectives/objective.js';
+import { classObjective, labelSpec, labelWeights } from '#training/objectives/class-loss.js';
+import { textsPerBlock } from '#training/objectives/declared/classification.js';
+import type { Objective, ObjectiveSetting } from '#training/objectives/objective.js';
 import type { StepShape } from '#training/step-shape.js';
-import { readBlocks, tokenCount } from '#training/training-data.js';
+import { batchOf, tokenCount } from '#training/training-data.js';
 
 const textPlaces = ({ batch, length }: StepShape) => batch * textsPerBlock(length);
-
-function lossOf({ model }: LoraModel, data: ProgramInputs['data']): { logits: Tensor; measures: Tensor } {
-  const logits = classLogits(model, data);
-  return { logits, measures: crossEntropy(logits, data['labels']!, data['labelWeights']!) };
-}
 
 function dataSpec(shape: StepShape): ProgramSpec['data'] {
   const rows = shape.batch * shape.length;
@@ -29,8 +20,7 @@ function dataSpec(shape: StepShape): ProgramSpec['data'] {
     segments: { shape: [shape.batch, shape.length], dtype: 'int32' },
     tokenTypes: { shape: [rows], dtype: 'int32' },
     pooledRows: { shape: [texts], dtype: 'int32' },
-    labels: { shape: [texts], dtype: 'int32' },
-    labelWeights: { shape: [texts], dtype: 'float32' },
+    ...labelSpec(texts),
   };
 }
 
@@ -81,33 +71,22 @@ function inputsOf(
     // Places without a text read some token and weigh nothing.
     pooledRows: filled(pooled),
     labels: filled(labels),
-    labelWeights: new Float32Array(texts).fill(1 / Math.max(1, total), 0, labels.length),
+    labelWeights: labelWeights(texts, labels.length, total),
   };
 }
-
-const accuracyOf = ({ accuracy }: Means) => ({ accuracy: accuracy! });
 
 /** The objective for a model that classifies texts. */
 export function classification(_: unknown, { tree }: ObjectiveSetting): Objective {
   const classifier = tree as TextClassifier;
-  const { labels } = classifier.config;
   return {
-    declaration: classificationDeclaration,
+    ...classObjective(classifier.config.labels),
     graphKey: null,
-    measures: ['loss', 'accuracy'],
 
     dataSpec,
 
-    forward: (model, data) => lossOf(model, data).measures,
-
-    evaluate(model, data) {
-      const { logits, measures } = lossOf(model, data);
-      return { measures, outputs: { logits } };
-    },
-
     readBatch(source, indices, shape) {
       const blocks = indices.map((index) => source.readBlock(index));
-      const batch = readBlocks(source, indices, shape.batch);
+      const batch = batchOf(blocks, source.blockLength, shape.batch);
       const texts = textsOf(blocks, classifier, shape);
       return {
         count: texts.labels.length,
@@ -116,9 +95,5 @@ export function classification(_: unknown, { tree }: ObjectiveSetting): Objectiv
         inputs: (total) => inputsOf(batch, texts, total, shape),
       };
     },
-
-    stepMetrics: accuracyOf,
-    evaluationMetrics: accuracyOf,
-    newTally: () => new ClassTally(labels),
   };
 }
