@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
 import type { TrainerMessage } from '#contracts/trainer-calls.js';
 import { readSafetensorsHeader } from '#models/safetensors.js';
-import { tinySteps, writeTinyClassificationJob } from './tiny-job.js';
+import { tinyResults, writeTinyClassificationJob } from './tiny-job.js';
 import { runForked, writeJob } from './trainer-process.js';
 
 let folder: string;
@@ -22,13 +22,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
 
-const resultsOf = (output: string) =>
-  Promise.all(
-    [
-      join(output, 'adapter/adapter_model.safetensors'),
-      join(output, `checkpoints/step-${String(tinySteps).padStart(6, '0')}/optimizer.safetensors`),
-    ].map((file) => readFile(join(folder, file))),
-  );
+const resultsOf = (output: string) => tinyResults(join(folder, output));
 
 test('it learns the classes of the data, and says which are taken for which', () => {
   const evaluations = messages.filter((message) => message.type === 'evaluation');

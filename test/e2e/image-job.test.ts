@@ -1,12 +1,12 @@
 /** A training on images that is killed ends with the bits of one left alone. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
 import { writeImageClassifier } from '../classifier-folder.js';
 import { pictures } from './pictures.js';
-import { tinySteps, writeTinyClassificationJob } from './tiny-job.js';
+import { tinyResults, writeTinyClassificationJob } from './tiny-job.js';
 import { runForked, writeJob } from './trainer-process.js';
 
 let folder: string;
@@ -21,13 +21,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
 
-const resultsOf = (output: string) =>
-  Promise.all(
-    [
-      join(output, 'adapter/adapter_model.safetensors'),
-      join(output, `checkpoints/step-${String(tinySteps).padStart(6, '0')}/optimizer.safetensors`),
-    ].map((file) => readFile(join(folder, file))),
-  );
+const resultsOf = (output: string) => tinyResults(join(folder, output));
 
 test.each([
   ['resnet', String.raw`.*encoder.*\.convolution`],

@@ -1,11 +1,11 @@
 /** Preference trainings, killed while the reference is asked and while they learn, end with the bits of one left alone. */
-import { mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
 import type { TrainerMessage } from '#contracts/trainer-calls.js';
-import { tinySteps, writeTinyPreferenceJob } from './tiny-job.js';
+import { tinyResults, writeTinyPreferenceJob } from './tiny-job.js';
 import { runForked, writeJob } from './trainer-process.js';
 
 let folder: string;
@@ -21,13 +21,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
 
-const resultsOf = (output: string) =>
-  Promise.all(
-    [
-      join(output, 'adapter/adapter_model.safetensors'),
-      join(output, `checkpoints/step-${String(tinySteps).padStart(6, '0')}/optimizer.safetensors`),
-    ].map((file) => readFile(join(folder, file))),
-  );
+const resultsOf = (output: string) => tinyResults(join(folder, output));
 
 test('it learns to prefer, and says so in the metrics of its objective', () => {
   const evaluations = messages.filter((message) => message.type === 'evaluation');

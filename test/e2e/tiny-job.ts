@@ -1,5 +1,5 @@
 /** A whole job that takes a second or two: a generated model, a fixture's tokenizer, sums to learn. */
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sizeOf } from '#base/shapes.js';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
@@ -79,6 +79,13 @@ function preferences(from: number, to: number): string {
 
 /** Steps of the tiny job. */
 export const tinySteps = 20;
+
+/** The bytes of what the tiny job leaves in the folder of its output: the adapter, and AdamW's moments at its end. */
+export function tinyResults(output: string): Promise<Buffer[]> {
+  const last = `checkpoints/step-${String(tinySteps).padStart(6, '0')}`;
+  const files = ['adapter/adapter_model.safetensors', `${last}/optimizer.safetensors`];
+  return Promise.all(files.map((file) => readFile(join(output, file))));
+}
 
 /** Writes model and data into a folder and yields a job for them, with dropout and accumulation. */
 export async function writeTinyJob(folder: string): Promise<TrainerJobInput> {
