@@ -1,6 +1,7 @@
 /** The rooms, lowest first: a room imports only from itself and from rooms before it in this list. */
 const libs = [
   'base',
+  'gguf',
   'jit',
   'runtime',
   'images',
@@ -21,6 +22,7 @@ const libs = [
 /** Libraries that a person could use alone: pure numbers, no framework, no database, no environment. */
 const numerical = [
   'base',
+  'gguf',
   'jit',
   'runtime',
   'images',

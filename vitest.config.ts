@@ -62,7 +62,7 @@ function unit(name: string, options: { include: string[]; exclude: string[]; iso
  */
 const sharing = [
   '{apps,bench,tools}/**/*.test.ts',
-  'libs/{base,client,contracts,data,hub,images,jobs,platform}/**/*.test.ts',
+  'libs/{base,client,contracts,data,gguf,hub,images,jobs,platform}/**/*.test.ts',
   'test/contract/**/*.test.ts',
   'test/integration/{api,jobs}-*.test.ts',
   ...[
