@@ -94,24 +94,19 @@ const writers = {
 } as const;
 
 function scalarBytes(scalar: Scalar): Buffer {
-  switch (scalar.type) {
-    case 'string':
-      return text(scalar.value);
-    case 'bool':
-      return Buffer.from([scalar.value ? 1 : 0]);
-    case 'uint64':
-    case 'int64': {
-      const bytes = Buffer.alloc(8);
-      bytes.writeBigInt64LE(BigInt.asIntN(64, scalar.value));
-      return bytes;
-    }
-    default: {
-      const [size, write] = writers[scalar.type];
-      const bytes = Buffer.alloc(size);
-      write(bytes, scalar.value);
-      return bytes;
-    }
+  if (scalar.type === 'string') return text(scalar.value);
+  if (scalar.type === 'bool') return Buffer.from([scalar.value ? 1 : 0]);
+  if (scalar.type === 'uint64' || scalar.type === 'int64') {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(BigInt.asIntN(64, scalar.value));
+    return bytes;
   }
+  // Told by its type, which the compiler does not follow into unions of unions.
+  const { type, value } = scalar as Extract<Scalar, { value: number }>;
+  const [size, write] = writers[type];
+  const bytes = Buffer.alloc(size);
+  write(bytes, value);
+  return bytes;
 }
 
 function u32(value: number): Buffer {
