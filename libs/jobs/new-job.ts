@@ -108,6 +108,7 @@ const begin = {
   adapterId: null,
   error: null,
   tryAfter: null,
+  resultFileId: null,
   startedAt: null,
   finishedAt: null,
 } as const satisfies Partial<Job>;

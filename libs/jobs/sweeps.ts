@@ -92,15 +92,15 @@ async function deleteExpiredFiles(database: DataSource): Promise<void> {
 
 /** The row is marked first: an object that no row names is found again, a row without its object would be an error. */
 async function freeDeletedFiles({ database, objects }: SweepParts, id: string | null): Promise<number> {
-  const [rows] = await database.query<[{ object_key: string }[], number]>(
-    `UPDATE stored_file SET content_deleted_at = now()
+  const [rows] = await database.query<[{ object_key: string | null }[], number]>(
+    `UPDATE stored_file SET content_deleted_at = now(), content = NULL
      WHERE deleted_at <= now() AND content_deleted_at IS NULL AND ($1::text IS NULL OR id = $1) AND NOT EXISTS
        (SELECT 1 FROM job WHERE ${unfinished}
         AND (job.training_file_id = stored_file.id OR job.validation_file_id = stored_file.id))
      RETURNING object_key`,
     [id],
   );
-  for (const { object_key } of rows) await objects.delete(object_key);
+  for (const { object_key: key } of rows) if (key !== null) await objects.delete(key);
   return rows.length;
 }
 

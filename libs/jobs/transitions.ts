@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import { LowrankError } from '#base/errors.js';
 import type { JobsParts } from '#jobs/parts.js';
+import { keepResults } from '#jobs/result-file.js';
 import { JobEvent } from '#platform/database/entities/job-event.js';
 import { Job, type JobState, terminalStates } from '#platform/database/entities/job.js';
 import { Outbox } from '#platform/database/entities/outbox.js';
@@ -49,6 +50,7 @@ export class JobChange {
   private readonly events: NewEvent[] = [];
   private delaySeconds: number | undefined;
   private wakesWorker = false;
+  private ends = false;
 
   constructor(
     readonly manager: EntityManager,
@@ -65,7 +67,10 @@ export class JobChange {
       });
     }
     this.set({ waiting: null, tryAfter: null, ...fields, state: to });
-    if (isTerminal(to)) this.set({ finishedAt: () => 'now()' });
+    if (isTerminal(to)) {
+      this.ends = true;
+      this.set({ finishedAt: () => 'now()' });
+    }
     if (to !== 'running') this.set({ workerId: null, heartbeatAt: null });
     // One that ran keeps its place among those that wait.
     if (to === 'queued' && state !== 'running') this.set({ queuedAt: () => 'now()' });
@@ -95,6 +100,7 @@ export class JobChange {
   /** Writes everything down; true if there was anything. */
   async write(parts: JobsParts): Promise<boolean> {
     const { manager, job } = this;
+    if (this.ends) this.set({ resultFileId: await keepResults(manager, job) });
     const isChanged = Object.keys(this.fields).length > 0 || this.events.length > 0;
     if (isChanged) {
       await appendEvents(manager, job, this.events);

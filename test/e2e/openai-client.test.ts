@@ -103,6 +103,17 @@ test('preferences are learned by DPO, from upload to adapter', async () => {
   expect(metrics.data[0]!.values).toMatchObject({ accuracy: expect.any(Number) as unknown, margin: 0 });
 });
 
+test('its result file is a table of its steps', async () => {
+  const { result_files: files } = await openai.fineTuning.jobs.retrieve(jobId);
+  expect(await openai.files.retrieve(files[0]!)).toMatchObject({ purpose: 'fine-tune-results' });
+  const lines = (await (await openai.files.content(files[0]!)).text()).trimEnd().split('\n');
+  expect(lines[0]).toBe('step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy');
+  const steps = lines.slice(1).map((line) => line.split(',').map(Number));
+  const { data } = await stack.client.jobs.metricsPage(jobId, { kind: 'step' });
+  const measured = data.map(({ step, values }) => [step, values['loss'], values['accuracy']]);
+  expect(steps.map((row) => row.slice(0, 3))).toEqual(measured);
+});
+
 test('its events come page by page, the newest first', async () => {
   const messages = [];
   for await (const event of openai.fineTuning.jobs.listEvents(jobId, { limit: 2 })) {

@@ -280,8 +280,8 @@ describe('a file that was damaged in the store', () => {
     const { objectKey } = await api.platform.database.manager.findOneByOrFail(StoredFile, { id });
     const content = Buffer.from(sums(4000));
     content[10] = 'X'.charCodeAt(0);
-    await api.platform.objects.delete(objectKey);
-    await api.platform.objects.put(objectKey, content);
+    await api.platform.objects.delete(objectKey!);
+    await api.platform.objects.put(objectKey!, content);
     return { path: `/v1/files/${id}/content`, content };
   }
 
@@ -299,8 +299,8 @@ describe('a file that was damaged in the store', () => {
     const { objectKey } = await api.platform.database.manager.findOneByOrFail(StoredFile, {
       id: path.split('/')[3]!,
     });
-    await api.platform.objects.delete(objectKey);
-    await api.platform.objects.put(objectKey, Buffer.from(sums(4000)));
+    await api.platform.objects.delete(objectKey!);
+    await api.platform.objects.put(objectKey!, Buffer.from(sums(4000)));
     expect((await range(path, '-5')).bytes.toString()).toBe(sums(4000).slice(-5));
   });
 });

@@ -58,9 +58,9 @@ test('a file that has expired is gone for its owner, and its bytes go with the n
   expect(listed).not.toContain(id);
   // A list that was being read goes on after it.
   expect((await api.call('GET', `/v1/files?after=${id}&order=asc`)).body.data[0]!.id).toBe(other);
-  expect((await api.platform.objects.head(objectKey)).bytes).toBeGreaterThan(0);
+  expect((await api.platform.objects.head(objectKey!)).bytes).toBeGreaterThan(0);
   expect((await sweep(api.platform, api.platform.log)).files).toBe(1);
-  await expect(api.platform.objects.head(objectKey)).rejects.toMatchObject({ code: 'object_missing' });
+  await expect(api.platform.objects.head(objectKey!)).rejects.toMatchObject({ code: 'object_missing' });
   expect((await api.call('GET', `/v1/files/${other}/content`)).status).toBe(200);
 });
 
@@ -76,7 +76,7 @@ test('no job begins with a file that has expired; one that has it keeps it to it
     expect({ status, param: refused.error.param }).toEqual({ status: 400, param: 'training_file' });
   }
   await sweep(api.platform, api.platform.log);
-  expect((await api.platform.objects.head(objectKey)).bytes).toBeGreaterThan(0);
+  expect((await api.platform.objects.head(objectKey!)).bytes).toBeGreaterThan(0);
   await api.call('POST', `/v1/fine_tuning/jobs/${job}/cancel`);
   expect((await sweep(api.platform, api.platform.log)).files).toBe(1);
 });

@@ -171,6 +171,59 @@ describe('a new job', () => {
   });
 });
 
+describe('what a job measured', () => {
+  const step = (step: number, loss: number, accuracy: number) =>
+    ({ step, kind: 'step', values: { loss, accuracy } }) as const;
+  const claim = async (body: object = {}) => {
+    const { id } = await create(body);
+    const { attempt } = (await claims.claimJob(id, 'worker-t', 'cpu'))!;
+    return { jobId: id, attempt };
+  };
+  const cancelled = async (claimed: { jobId: string; attempt: number }) => {
+    await api.call('POST', `${jobs}/${claimed.jobId}/cancel`);
+    await claims.finish(claimed, { end: 'cancelled' });
+    return jobObject.parse((await api.call('GET', `${jobs}/${claimed.jobId}`)).body);
+  };
+
+  test('is a file when it has ended, cancelled too', async () => {
+    const claimed = await claim();
+    await writeProgress(api.platform, claimed, {
+      metrics: [
+        { step: 0, kind: 'evaluation', values: { loss: 2.5, accuracy: 0.125 } },
+        step(1, 2, 0.25),
+        { step: 2, kind: 'evaluation', values: { loss: 1.75, accuracy: 0.5 } },
+        step(2, 1.5, 0.5),
+      ],
+    });
+    const { status, result_files } = await cancelled(claimed);
+    expect(status).toBe('cancelled');
+    const path = `/v1/files/${result_files[0]}`;
+    const { body } = await api.call('GET', path);
+    expect(body).toMatchObject({
+      filename: 'step_metrics.csv',
+      purpose: 'fine-tune-results',
+      status: 'processed',
+    });
+    const { text, headers } = await api.call('GET', `${path}/content`);
+    expect(text).toBe(
+      'step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n' +
+        '0,,,2.5,0.125\n1,2,0.25,,\n2,1.5,0.5,1.75,0.5\n',
+    );
+    expect(body['bytes']).toBe(text.length);
+    expect(headers.get('etag')).toBe(`"${String(body['sha256'])}"`);
+    const listed = await api.call('GET', '/v1/files?purpose=fine-tune-results');
+    expect(listed.body.data.map(({ id }) => id)).toContain(result_files[0]);
+    const refused = await refusal({ ...job, training_file: result_files[0] });
+    expect(refused).toMatchObject({ status: 400, param: 'training_file' });
+    expect((await api.call('DELETE', path)).status).toBe(200);
+    expect((await api.call('GET', `${path}/content`)).status).toBe(404);
+  });
+
+  test('is no file where there was no step', async () => {
+    expect((await cancelled(await claim())).result_files).toEqual([]);
+  });
+});
+
 describe('a bad job is refused, and the field is named', () => {
   const cases: readonly [what: string, body: () => unknown, param: string][] = [
     ['nothing', () => ({}), 'model'],

@@ -93,7 +93,7 @@ async function fetchFile(
   parts: InputParts,
 ): Promise<string> {
   const row = await parts.database.manager.findOneBy(StoredFile, { id: fileId });
-  if (!row) throw new InputError('file_not_found', field, `the file ${fileId} is gone`);
+  if (!row?.objectKey) throw new InputError('file_not_found', field, `the file ${fileId} is gone`);
   const file = join(work.data, fileId);
   const { size } = await stat(file).catch(() => ({ size: -1 }));
   if (size === row.bytes) return file;

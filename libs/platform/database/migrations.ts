@@ -14,6 +14,7 @@ import { Registrations1795804200000 } from '#platform/database/migrations/179580
 import { WorkerFigures1795805000000 } from '#platform/database/migrations/1795805000000-worker-figures.js';
 import { TaskKinds1795806000000 } from '#platform/database/migrations/1795806000000-task-kinds.js';
 import { AdapterClasses1795807000000 } from '#platform/database/migrations/1795807000000-adapter-classes.js';
+import { ResultFiles1795808000000 } from '#platform/database/migrations/1795808000000-result-files.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -30,4 +31,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   WorkerFigures1795805000000,
   TaskKinds1795806000000,
   AdapterClasses1795807000000,
+  ResultFiles1795808000000,
 ];

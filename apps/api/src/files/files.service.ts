@@ -68,10 +68,15 @@ export class FilesService {
   }
 
   async content(projectId: string, id: string, download: Download): Promise<StreamableFile | undefined> {
-    const { objectKey: key, bytes, sha256, filename, createdAt } = await this.find(projectId, id);
+    const file = await this.find(projectId, id);
+    const { objectKey: key, bytes, sha256, filename, createdAt } = file;
     const disposition = `attachment; filename*=UTF-8''${encodeURIComponent(filename)}`;
     return download.answer(
-      { pieces: [{ key, bytes, sha256 }], modifiedAt: createdAt, disposition },
+      {
+        pieces: [key === null ? await this.ownContent(file) : { key, bytes, sha256 }],
+        modifiedAt: createdAt,
+        disposition,
+      },
       this.platform,
     );
   }
@@ -87,6 +92,17 @@ export class FilesService {
     if (affected === 0) throw notFound('file', id);
     await freeSoon(this.platform, id);
     return { id, object: 'file', deleted: true };
+  }
+
+  /** Of a file that lies in its row. */
+  private async ownContent({ id }: StoredFile): Promise<Buffer> {
+    const rows = await this.platform.database.query<{ content: Buffer | null }[]>(
+      'SELECT content FROM stored_file WHERE id = $1',
+      [id],
+    );
+    const content = rows[0]?.content;
+    if (!content) throw notFound('file', id);
+    return content;
   }
 
   private async find(projectId: string, id: string): Promise<StoredFile> {

@@ -22,7 +22,7 @@ export function viewJob(reading: JobReading, now = new Date()): JobObject {
     model: job.model,
     fine_tuned_model: job.adapterId === null ? null : adapterName(job, job.adapterId),
     organization_id: job.projectId,
-    result_files: [],
+    result_files: job.resultFileId === null ? [] : [job.resultFileId],
     status: job.state,
     trained_tokens: job.trainedTokens,
     training_file: job.trainingFileId,

@@ -9,7 +9,10 @@ import type { StoredFile } from '#platform/database/entities/stored-file.js';
 
 export type NamedBase = Pick<BaseModel, 'name' | 'folder' | 'identity'>;
 export type NamedAdapter = Pick<Adapter, 'id' | 'model' | 'baseIdentity' | 'config' | 'classes'>;
-export type NamedFile = Pick<StoredFile, 'id' | 'filename' | 'purpose' | 'bytes' | 'sha256' | 'objectKey'>;
+export type NamedFile = Pick<StoredFile, 'id' | 'filename' | 'purpose' | 'bytes' | 'sha256'> & {
+  /** What a file for training has. */
+  readonly objectKey: string;
+};
 
 /** Null for what is not there, or was not named. */
 export interface NamedParts {

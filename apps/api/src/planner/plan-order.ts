@@ -2,7 +2,7 @@ import type { PlanTask } from '#jobs/planner-calls.js';
 import type { StoredFile } from '#platform/database/entities/stored-file.js';
 
 /** A file as it is stored. */
-export type DataFile = Pick<StoredFile, 'filename' | 'bytes' | 'sha256' | 'objectKey'>;
+export type DataFile = Pick<StoredFile, 'filename' | 'bytes' | 'sha256'> & { readonly objectKey: string };
 
 /** A plan to be made. */
 export interface PlanOrder extends Omit<PlanTask, 'trainingFile' | 'validationFile'> {

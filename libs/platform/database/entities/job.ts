@@ -140,6 +140,10 @@ export class Job {
   @Column('text', { nullable: true })
   adapterId!: string | null;
 
+  /** The file with the metrics of its steps, once it has ended. */
+  @Column('text', { nullable: true })
+  resultFileId!: string | null;
+
   @Column('jsonb', { nullable: true })
   error!: JobError | null;
 

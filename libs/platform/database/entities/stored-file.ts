@@ -24,8 +24,13 @@ export class StoredFile {
   @Column('text')
   sha256!: string;
 
-  @Column('text')
-  objectKey!: string;
+  /** Null for a file whose bytes are its `content`. */
+  @Column('text', { nullable: true })
+  objectKey!: string | null;
+
+  /** The bytes of a small file that the program wrote itself; read only where they are asked for. */
+  @Column('bytea', { nullable: true, select: false })
+  content!: Buffer | null;
 
   /** What the validation of the upload found: rows, kinds, warnings; `error` files are not kept. */
   @Column('jsonb', { nullable: true })
