@@ -113,7 +113,8 @@ export default defineConfig({
       services('e2e', {
         include: ['test/e2e/**/*.test.ts'],
         exclude: timed,
-        maxWorkers: Math.max(2, availableParallelism() / 2),
+        // A worker mostly waits for the processes that it tests.
+        maxWorkers: Math.max(3, availableParallelism() / 2),
         order: 1,
       }),
       // What judges how long something takes: alone, one after another.

@@ -36,9 +36,6 @@ export function entryOf(layers: FileLayers, { key }: AdapterTensor): TensorEntry
 
 /** Tensors that PEFT saves for options that are not done here. */
 const otherTensors: readonly [pattern: RegExp, what: string][] = [
-  [/\.lora_embedding_[AB]$/, 'LoRA on an embedding'],
-  [/\.lora_magnitude_vector(\.weight)?$/, 'DoRA (use_dora)'],
-  [/\.lora_B\.bias$/, 'a bias on B (lora_bias)'],
   [/\.lora_/, 'a variant of LoRA'],
   [/\.base_layer\./, 'a copy of the base layer'],
   [/\.(weight|bias)$/, 'a whole module or bias (modules_to_save, bias)'],

@@ -4,6 +4,7 @@ import { anyValue, boundedArray, boundedRecord } from '#base/bounded-schemas.js'
 import { fieldOf, inWords, valueAt } from '#base/field-problems.js';
 import { nearestNames } from '#base/nearest-names.js';
 import { listed, quote } from '#base/quote.js';
+import { variantDeclarations, variantFields, variantFixes } from '#lora/variants/declared/registry.js';
 
 /** Problems that one error lists. */
 const maxProblems = 50;
@@ -30,11 +31,10 @@ export class LoraConfigError extends LowrankError {
 }
 
 /** What to write into a field, for people whose value was refused. */
-const fixes = {
+const fixes: Readonly<Record<string, string>> = {
   r: 'give a whole number of 1 or more; 8 is usual',
   lora_alpha: 'give a number above 0; twice r is usual',
   lora_dropout: 'give a number from 0 up to but not 1',
-  lora_dropout_on: 'give "input" or "output"',
   target_modules:
     'give a list of module names such as ["q_proj", "v_proj"], one regular expression, or "all-linear"',
   exclude_modules: 'give a list of module names or one regular expression',
@@ -43,8 +43,6 @@ const fixes = {
   rank_pattern: 'give an object from module names or regular expressions to ranks of 1 or more',
   alpha_pattern: 'give an object from module names or regular expressions to alphas above 0',
   use_rslora: 'give true or false',
-  use_dora: 'give true or false',
-  lora_bias: 'give true or false',
   init_lora_weights:
     'give true, false, "gaussian", "orthogonal", "pissa", "pissa_niter_16" or another number, or "olora"',
   peft_type: 'give "LORA"',
@@ -57,7 +55,8 @@ const fixes = {
   fan_in_fan_out: 'give true or false',
   auto_mapping: 'leave it out',
   peft_version: 'leave it out',
-} as const;
+  ...variantFixes,
+};
 
 /**
  * Options of PEFT 0.21 that are not done here, with the values under which they do nothing; null where every value does
@@ -116,8 +115,6 @@ const fields = {
   r: rank.default(8),
   lora_alpha: alpha.default(8),
   lora_dropout: z.number().min(0).lt(1).default(0),
-  // Not of PEFT, where it is always the input.
-  lora_dropout_on: z.enum(['input', 'output']).default('input'),
   target_modules: z
     .union([expression.min(1), boundedArray(name, { min: 1, max: maxNames })])
     .nullable()
@@ -131,8 +128,7 @@ const fields = {
   rank_pattern: pattern(rank),
   alpha_pattern: pattern(alpha),
   use_rslora: z.boolean().default(false),
-  use_dora: z.boolean().default(false),
-  lora_bias: z.boolean().default(false),
+  ...variantFields,
   init_lora_weights: z
     .union([z.boolean(), z.string().max(longestName)])
     .default(true)
@@ -188,13 +184,7 @@ const rule = (path: string, problem: string, fix: string) => ({
   ...always,
 });
 
-/**
- * PEFT's LoraConfig with its defaults, and `lora_dropout_on`, for job input: an unknown field is an error, and an option of PEFT that is not done
- * here is one unless it is set to its default. Field names and meanings are those of PEFT 0.21.
- *
- * `parseLoraConfig` wraps it in typed errors; use the schema itself where zod's own issues are wanted.
- */
-export const loraConfigSchema = z
+const checkedFields = z
   .strictObject({ ...fields, ...refusals })
   .refine(
     (config) => typeof config.target_modules !== 'string' || isNothing(config.layers_to_transform),
@@ -219,22 +209,29 @@ export const loraConfigSchema = z
       'has no effect without layers_to_transform',
       'give layers_to_transform too, or neither',
     ),
-  )
-  .refine(
-    ({ lora_bias, use_dora }) => !(lora_bias && use_dora),
-    rule('lora_bias', 'cannot be used with use_dora', 'set one of them to false'),
-  )
-  .refine(
-    ({ lora_dropout_on: on, lora_dropout: rate }) => on !== 'output' || rate !== 0,
-    rule('lora_dropout_on', 'has no effect without lora_dropout', 'give lora_dropout too, or neither'),
-  )
-  .refine(
-    ({ lora_dropout_on: on, use_dora, lora_bias }) => on !== 'output' || !(use_dora || lora_bias),
-    rule('lora_dropout_on', 'cannot be "output" with use_dora or lora_bias', 'leave one of them out'),
-  )
-  .refine(
-    ({ lora_bias, init_lora_weights: init }) => !lora_bias || typeof init === 'boolean',
-    rule('lora_bias', 'needs init_lora_weights true or false', 'leave init_lora_weights out'),
+  );
+
+type CheckedConfig = z.output<typeof checkedFields>;
+
+/** A configuration asks for one variant, in the way that it allows. */
+const variantRules = variantDeclarations.flatMap(({ option, isAsked, rules = [] }, at) => [
+  ...rules.map(({ isBroken, problem, fix }) => ({ isBroken, ...rule(option, problem, fix) })),
+  ...variantDeclarations.slice(0, at).map((other) => ({
+    isBroken: (config: CheckedConfig) => isAsked(config) && other.isAsked(config),
+    ...rule(option, `cannot be used with ${other.option}`, 'leave one of them out'),
+  })),
+]);
+
+/**
+ * PEFT's LoraConfig with its defaults, and fields of our own variants, for job input: an unknown field is an error, and an
+ * option of PEFT that is not done here is one unless it is set to its default. Field names and meanings are those of PEFT 0.21.
+ *
+ * `parseLoraConfig` wraps it in typed errors; use the schema itself where zod's own issues are wanted.
+ */
+export const loraConfigSchema = variantRules
+  .reduce(
+    (schema, { isBroken, ...rest }) => schema.refine((config) => !isBroken(config), rest),
+    checkedFields,
   )
   .transform((config): LoraConfig => {
     const supported = Object.keys(fields) as (keyof typeof fields)[];
@@ -242,7 +239,9 @@ export const loraConfigSchema = z
   });
 
 /** Fields that say how to train and that PEFT does not have: its files are written without them. */
-export const ownFields: readonly (keyof LoraConfig)[] = ['lora_dropout_on'];
+export const ownFields = variantDeclarations.flatMap(({ isOfPeft, fields: own }) =>
+  isOfPeft ? [] : Object.keys(own),
+);
 
 /** A LoRA configuration: PEFT's fields as far as they are done here, every default filled in. */
 export type LoraConfig = { readonly [F in keyof typeof fields]: z.output<(typeof fields)[F]> };
@@ -317,7 +316,7 @@ function problemOf(
   return {
     field: field || '(configuration)',
     problem,
-    fix: fix ?? (top in fixes ? fixes[top as keyof typeof fixes] : 'give an object'),
+    fix: fix ?? fixes[top] ?? 'give an object',
   };
 }
 

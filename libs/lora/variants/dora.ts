@@ -4,12 +4,13 @@
  */
 import { add, div, mul, reshape, sub } from '#jit/ops.js';
 import { layerKind } from '#lora/layer-kinds/registry.js';
+import { doraDeclaration } from '#lora/variants/declared/dora.js';
 import type { Variant } from '#lora/variants/variant.js';
 
 export const dora: Variant = {
   name: 'dora',
   title: 'DoRA',
-  isAsked: ({ use_dora }) => use_dora,
+  declaration: doraDeclaration,
   refusal: ({ groups = 1 }) =>
     groups > 1
       ? `use_dora has no meaning on a convolution of ${groups} groups: leave it out of target_modules, or set use_dora to false`

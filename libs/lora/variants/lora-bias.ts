@@ -2,12 +2,13 @@
 import { add, mul, scalar } from '#jit/ops.js';
 import { layerKind } from '#lora/layer-kinds/registry.js';
 import { uniformNumbers } from '#lora/random-numbers.js';
+import { loraBiasDeclaration } from '#lora/variants/declared/lora-bias.js';
 import type { Variant } from '#lora/variants/variant.js';
 
 export const loraBias: Variant = {
   name: 'lora-bias',
   title: 'LoRA with a bias on B',
-  isAsked: ({ lora_bias }) => lora_bias,
+  declaration: loraBiasDeclaration,
   refusal: (geometry) => {
     const { takesBias, title } = layerKind(geometry);
     return takesBias

@@ -5,7 +5,6 @@ import type { Variant } from '#lora/variants/variant.js';
 export const lora: Variant = {
   name: 'lora',
   title: 'LoRA',
-  isAsked: () => true,
   tensors: () => ({}),
   initial: () => Promise.resolve({}),
   // With scale 0 these are the base's bits.

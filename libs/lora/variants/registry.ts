@@ -20,7 +20,7 @@ export const variants: readonly Variant[] = [dora, loraBias, outputDropout, lora
 
 /** The variant that a configuration asks for. */
 export function variantOf(config: LoraConfig): Variant {
-  return variants.find(({ isAsked }) => isAsked(config))!;
+  return variants.find(({ declaration }) => !declaration || declaration.isAsked(config))!;
 }
 
 /** The variant of a layer that an adapter changes. */

@@ -1,6 +1,7 @@
 /** What a variant of LoRA owns: its tensors, how they start, what a layer computes with them, and what they do to its weight. */
 import type { Tensor } from '#jit/ops.js';
 import type { LoraConfig } from '#lora/config.js';
+import type { VariantDeclaration } from '#lora/variants/declared/declaration.js';
 import type { AdaptedLayer, FactorTensor } from '#lora/layer-kinds/layer-kind.js';
 import type { RandomSource } from '#lora/random-numbers.js';
 import type { LayerGeometry, LoraFactors, ModuleNumbers, TargetModule } from '#lora/target-module.js';
@@ -25,8 +26,8 @@ export interface Variant {
   readonly name: string;
   /** What messages and the model card call it. */
   readonly title: string;
-  /** Whether a configuration asks for it. */
-  readonly isAsked: (config: LoraConfig) => boolean;
+  /** How a configuration asks for it; none for what counts where nothing else is asked for. */
+  readonly declaration?: VariantDeclaration;
   /** Why it is not done on layers of a kind, or undefined where it is. */
   readonly refusal?: (geometry: LayerGeometry) => string | undefined;
   /** Its tensors beside A and B, by their roles. */

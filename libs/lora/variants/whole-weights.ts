@@ -10,7 +10,6 @@ const name = 'whole';
 export const wholeWeights: Variant = {
   name,
   title: 'whole weights',
-  isAsked: () => false,
   tensors: () => ({}),
   initial: () => Promise.resolve({}),
   forward: (layer, x) => layer.baseOutput(x),
