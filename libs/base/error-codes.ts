@@ -111,6 +111,7 @@ const table = {
   export_not_found: { ...caller, status: 404 },
   registration_not_found: { ...caller, status: 404 },
   share_not_found: { ...caller, status: 404 },
+  permission_not_found: { ...caller, status: 404 },
   checkpoint_not_found: { ...caller, status: 404 },
   checkpoint_job_mismatch: caller,
   checkpoint_engine_mismatch: caller,

@@ -9,6 +9,7 @@ const separators = {
   worker: '-',
   req: '-',
   ftckpt: '_',
+  cp: '_',
   key: '_',
   proj: '_',
 } as const;

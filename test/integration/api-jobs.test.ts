@@ -136,7 +136,10 @@ describe('a new job', () => {
     });
     const old = await create({ hyperparameters: { batch_size: 3, learning_rate_multiplier: 0.5 } });
     // The tiny model is 32 wide: 2e-4 * sqrt(4096 / 32) is 2e-3 in one digit.
-    expect(old).toMatchObject({ training: { batch_size: 3, learning_rate: 0.001 } });
+    expect(old).toMatchObject({
+      hyperparameters: { batch_size: 3, learning_rate_multiplier: 0.5 },
+      training: { batch_size: 3, learning_rate: 0.001 },
+    });
   });
 
   test('knows its place among those that wait', async () => {

@@ -93,6 +93,9 @@ async function projectOf(adapterId: string): Promise<string> {
 /** A path with the ids of another project's objects in it. */
 function foreignPath(path: string): string {
   if (path.startsWith('/s/')) return path.replace('{token}', 'x'.repeat(42)).replace('{name}', 'README.md');
+  if (path.includes('{model}')) {
+    return path.replace('{model}', foreign['/v1/models']!).replace('{id}', 'cp_none');
+  }
   const id = Object.entries(foreign).find(
     ([start]) => path.startsWith(`${start}/{id}`) || path.startsWith(`${start}/{name}`),
   )?.[1];
@@ -165,9 +168,12 @@ describe('every route', () => {
     const names = routes.filter(isAdmins).map(({ method, path }) => `${method} ${path}`);
     expect(names.toSorted()).toEqual([
       'DELETE /v1/base_models/{name}',
+      'DELETE /v1/fine_tuning/checkpoints/{model}/permissions/{id}',
       'GET /v1/base_models/registrations/{id}',
+      'GET /v1/fine_tuning/checkpoints/{model}/permissions',
       'GET /v1/keys',
       'POST /v1/base_models',
+      'POST /v1/fine_tuning/checkpoints/{model}/permissions',
     ]);
     const before = (await api.call('GET', '/v1/models', undefined, admin)).text;
     const folder = `${api.home}/models-of-tests/tiny`;

@@ -49,6 +49,8 @@ import { BundledModels } from './models/bundled-models.js';
 import { ModelsController } from './models/models.controller.js';
 import { ModelsService } from './models/models.service.js';
 import { RegistrationsService } from './models/registrations.service.js';
+import { PermissionsController } from './permissions/permissions.controller.js';
+import { PermissionsService } from './permissions/permissions.service.js';
 import { PlanController } from './plan/plan.controller.js';
 import { PlanService } from './plan/plan.service.js';
 import type { StartPlanner } from './planner/planner-process.js';
@@ -104,6 +106,7 @@ export class AppModule implements OnApplicationBootstrap {
         FilesController,
         JobsController,
         StreamsController,
+        PermissionsController,
         PlanController,
         ModelsController,
         BaseModelsController,
@@ -148,6 +151,7 @@ export class AppModule implements OnApplicationBootstrap {
         JobWakes,
         Members,
         ModelsService,
+        PermissionsService,
         PlanService,
         Planner,
         Previews,

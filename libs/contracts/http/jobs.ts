@@ -81,6 +81,8 @@ export const jobObject = z
     integrations: z.array(z.unknown()),
     metadata: z.record(z.string(), z.string()).nullable(),
     suffix: z.string().nullable(),
+    /** The same under OpenAI's older name. */
+    user_provided_suffix: z.string().nullish(),
     /** PEFT's LoraConfig as it was asked for; null for the defaults. */
     lora: loose.nullable(),
     /** Training options as they were asked for. */

@@ -5,6 +5,7 @@ import { Adapter } from '#platform/database/entities/adapter.js';
 import { ApiKey } from '#platform/database/entities/api-key.js';
 import { Attempt } from '#platform/database/entities/attempt.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
+import { CheckpointPermission } from '#platform/database/entities/checkpoint-permission.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import { IdempotencyKey } from '#platform/database/entities/idempotency-key.js';
 import { JobEvent } from '#platform/database/entities/job-event.js';
@@ -27,6 +28,7 @@ export const entities = [
   Attempt,
   BaseModel,
   Checkpoint,
+  CheckpointPermission,
   IdempotencyKey,
   Job,
   JobEvent,

@@ -15,6 +15,7 @@ import { WorkerFigures1795805000000 } from '#platform/database/migrations/179580
 import { TaskKinds1795806000000 } from '#platform/database/migrations/1795806000000-task-kinds.js';
 import { AdapterClasses1795807000000 } from '#platform/database/migrations/1795807000000-adapter-classes.js';
 import { ResultFiles1795808000000 } from '#platform/database/migrations/1795808000000-result-files.js';
+import { CheckpointPermissions1795808100000 } from '#platform/database/migrations/1795808100000-checkpoint-permissions.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -32,4 +33,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   TaskKinds1795806000000,
   AdapterClasses1795807000000,
   ResultFiles1795808000000,
+  CheckpointPermissions1795808100000,
 ];

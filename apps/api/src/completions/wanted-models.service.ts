@@ -1,14 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { currentVersion, versionOf } from '#jobs/base-model-versions.js';
-import { Adapter } from '#platform/database/entities/adapter.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
-import { Checkpoint } from '#platform/database/entities/checkpoint.js';
-import { Job } from '#platform/database/entities/job.js';
-import { isId } from '#platform/ids.js';
 import type { Platform } from '#platform/platform.js';
 import { type FoundMember, type MemberReference, Members } from '../compositions/members.service.js';
 import { ApiError } from '../errors/api-error.js';
-import { viewCheckpoint } from '../streams/history-view.js';
+import { findUsableModel, type TunedModel } from '../models/tuned-models.js';
 import { PLATFORM } from '../tokens.js';
 
 /** What a request wants to be answered by. */
@@ -37,23 +33,20 @@ export class WantedModels {
   ): Promise<WantedModel> {
     const base = await currentVersion(this.platform.database.manager, model);
     if (base) return { base, members: await this.onBase(projectId, base, references) };
-    const reference = await this.tuned(projectId, model);
-    if (!reference) throw modelNotFound(model);
+    const tuned = await findUsableModel(this.platform.database.manager, projectId, model);
+    if (!tuned) throw modelNotFound(model);
     if (references.length > 0) {
       const message = `model: ${model} is not the base model of the members; give the base model's own name`;
       throw new ApiError('invalid_request', message, { param: 'model' });
     }
-    const member = await this.namedByModel(projectId, reference);
+    const member = await this.namedByModel(tuned);
     return { base: await this.baseOf(member), members: [member] };
   }
 
   /** Refusals are about the field `model`. */
-  private async namedByModel(
-    projectId: string,
-    reference: Omit<MemberReference, 'weight'>,
-  ): Promise<FoundMember> {
+  private async namedByModel({ projectId, kind, id }: TunedModel): Promise<FoundMember> {
     try {
-      return await this.members.find(projectId, { ...reference, weight: 1 }, '');
+      return await this.members.find(projectId, { [kind]: id, weight: 1 }, '');
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const { status, code, message } = error;
@@ -92,36 +85,6 @@ export class WantedModels {
     if (base) return base;
     const message = `model: the base model ${model} (${baseIdentity}) that ${id} was trained on is not registered here; register its folder again with POST /v1/base_models`;
     throw new ApiError('base_changed', message, { param: 'model' });
-  }
-
-  /** By id or name, if it is the project's. */
-  private async tuned(
-    projectId: string,
-    model: string,
-  ): Promise<Pick<MemberReference, 'adapter' | 'checkpoint'> | undefined> {
-    const { manager } = this.platform.database;
-    const adapter = await manager
-      .createQueryBuilder(Adapter, 'adapter')
-      .where('adapter.projectId = :projectId AND adapter.deletedAt IS NULL', { projectId })
-      .andWhere('(adapter.id = :model OR adapter.name = :model)', { model })
-      .getOne();
-    if (adapter) return { adapter: adapter.id };
-    const checkpoint = await this.checkpoint(projectId, model);
-    return checkpoint && { checkpoint: checkpoint.id };
-  }
-
-  private async checkpoint(projectId: string, model: string): Promise<Checkpoint | undefined> {
-    const { manager } = this.platform.database;
-    const [, jobEnd, step] = /:(\w{1,64}):ckpt-step-(\d{1,9})$/.exec(model) ?? [];
-    const rows = isId('ftckpt', model)
-      ? await manager.findBy(Checkpoint, { id: model })
-      : await manager.findBy(Checkpoint, { jobId: `ftjob-${jobEnd}`, step: Number(step ?? -1) });
-    for (const row of rows) {
-      const job = await manager.findOneBy(Job, { id: row.jobId, projectId });
-      if (!job) continue;
-      if (row.id === model || viewCheckpoint(row, job).fine_tuned_model_checkpoint === model) return row;
-    }
-    return undefined;
   }
 }
 

@@ -36,6 +36,7 @@ const notFoundCodes = {
   file: 'file_not_found',
   'fine-tuning job': 'fine_tuning_job_not_found',
   model: 'model_not_found',
+  permission: 'permission_not_found',
   registration: 'registration_not_found',
   share: 'share_not_found',
 } as const;

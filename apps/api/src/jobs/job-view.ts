@@ -35,6 +35,7 @@ export function viewJob(reading: JobReading, now = new Date()): JobObject {
     integrations: [],
     metadata: job.metadata,
     suffix: job.suffix,
+    user_provided_suffix: job.suffix,
     lora: job.lora,
     training: job.training,
     requested: viewRequested(requestedOf(job)),
@@ -78,7 +79,7 @@ function timeLeft({ state, step, totalSteps }: Job, secondsPerStep: number | nul
 }
 
 /** What was written, or what was chosen for `auto` once that is known. */
-function shownHyperparameters({ training, choices }: Job): ShownHyperparameters {
+function shownHyperparameters({ training, choices, requested }: Job): ShownHyperparameters {
   const value = (option: string): number | 'auto' => {
     const chosen = choices?.find((choice) => choice['option'] === option)?.['value'];
     const written = training[option];
@@ -87,7 +88,7 @@ function shownHyperparameters({ training, choices }: Job): ShownHyperparameters 
   };
   return {
     batch_size: value('batch_size'),
-    learning_rate_multiplier: 'auto',
+    learning_rate_multiplier: requested?.learningRateMultiplier ?? 'auto',
     n_epochs: value('n_epochs'),
   };
 }

@@ -6,6 +6,7 @@ import { fileIsThere } from '#jobs/stored-files.js';
 import type { Adapter } from '#platform/database/entities/adapter.js';
 import type { BaseModel } from '#platform/database/entities/base-model.js';
 import type { StoredFile } from '#platform/database/entities/stored-file.js';
+import { isLent } from '../models/tuned-models.js';
 
 export type NamedBase = Pick<BaseModel, 'name' | 'folder' | 'identity'>;
 export type NamedAdapter = Pick<Adapter, 'id' | 'model' | 'baseIdentity' | 'config' | 'classes'>;
@@ -27,7 +28,8 @@ export interface NamedParts {
 
 const adapter = (condition: string) =>
   `SELECT id, model, base_identity AS "baseIdentity", config, classes FROM adapter
-   WHERE ${condition} AND project_id = asked.project AND deleted_at IS NULL`;
+   WHERE ${condition} AND deleted_at IS NULL`;
+const ownAdapter = (condition: string) => adapter(`${condition} AND project_id = asked.project`);
 const file = (id: string) =>
   `SELECT id, filename, purpose, bytes, sha256, object_key AS "objectKey" FROM stored_file file
    WHERE id = ${id} AND project_id = asked.project AND ${fileIsThere}`;
@@ -35,14 +37,14 @@ const json = (rows: string) => `(SELECT to_json(found) FROM (${rows}) found)`;
 
 const query = `
   SELECT CASE WHEN tuned.id IS NOT NULL THEN to_json(tuned) END AS tuned,
-    ${json(adapter('id = asked.init_adapter'))} AS "initAdapter",
+    ${json(ownAdapter('id = asked.init_adapter'))} AS "initAdapter",
     ${json(`SELECT name, folder, identity FROM base_model
       WHERE name = coalesce(tuned.model, asked.model) AND
         CASE WHEN tuned."baseIdentity" IS NULL THEN replaced_at IS NULL ELSE identity = tuned."baseIdentity" END`)} AS base,
     ${json(file('asked.training'))} AS training, ${json(file('asked.validation'))} AS validation
   FROM ROWS FROM (jsonb_to_recordset($1) AS (project text, model text, init_adapter text, training text, validation text))
     WITH ORDINALITY AS asked (project, model, init_adapter, training, validation, place)
-    LEFT JOIN LATERAL (${adapter('name = asked.model')}) tuned ON true
+    LEFT JOIN LATERAL (${adapter(`name = asked.model AND (project_id = asked.project OR ${isLent('asked.project')})`)}) tuned ON true
   ORDER BY asked.place`;
 
 /** Finds what requests of projects name; those that come together share a statement. */

@@ -20,18 +20,18 @@ export function viewBaseModel(model: BaseModel, chat: boolean): ModelObject {
 }
 
 /** What is read of an adapter for that: its configuration may be large. */
-export const shownOfTuned = {
-  id: true,
-  name: true,
-  createdAt: true,
-  projectId: true,
-  baseIdentity: true,
-  model: true,
-  jobId: true,
-} as const;
+export const shownOfTuned = [
+  'id',
+  'name',
+  'createdAt',
+  'projectId',
+  'baseIdentity',
+  'model',
+  'jobId',
+] as const satisfies readonly (keyof Adapter)[];
 
 /** An adapter on its base, as the model that clients see. */
-export function viewTunedModel(adapter: Pick<Adapter, keyof typeof shownOfTuned>): ModelObject {
+export function viewTunedModel(adapter: Pick<Adapter, (typeof shownOfTuned)[number]>): ModelObject {
   return {
     id: adapter.name,
     object: 'model',

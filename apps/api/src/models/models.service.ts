@@ -11,6 +11,7 @@ import { ApiError, notFound } from '../errors/api-error.js';
 import { PLATFORM } from '../tokens.js';
 import { BaseModels } from './base-models.js';
 import { shownOfTuned, viewBaseModel, viewTunedModel } from './model-view.js';
+import { isLent } from './tuned-models.js';
 
 /** Models that jobs can name: base models, and what a project's jobs made of them. */
 @Injectable()
@@ -24,18 +25,18 @@ export class ModelsService {
   async list(projectId: string): Promise<{ object: 'list'; data: ModelObject[] }> {
     const { manager } = this.platform.database;
     const bases = await manager.find(BaseModel, { where: { replacedAt: IsNull() }, order: { name: 'ASC' } });
-    const adapters = await manager.find(Adapter, {
-      select: shownOfTuned,
-      where: { projectId, deletedAt: IsNull() },
-      order: { createdAt: 'DESC', id: 'DESC' },
-    });
+    const adapters = await this.usable(projectId)
+      .select(shownOfTuned.map((column) => `adapter.${column}`))
+      .orderBy('adapter.createdAt', 'DESC')
+      .addOrderBy('adapter.id', 'DESC')
+      .getMany();
     const viewed = await Promise.all(bases.map((base) => this.viewBase(base)));
     return { object: 'list', data: [...viewed, ...adapters.map(viewTunedModel)] };
   }
 
   async get(projectId: string, id: string): Promise<ModelObject> {
     const base = await currentVersion(this.platform.database.manager, id);
-    return base ? await this.viewBase(base) : viewTunedModel(await this.findTuned(projectId, id));
+    return base ? await this.viewBase(base) : viewTunedModel(await this.findUsable(projectId, id));
   }
 
   async delete(projectId: string, id: string): Promise<Deleted> {
@@ -50,6 +51,20 @@ export class ModelsService {
 
   private async viewBase(base: BaseModel): Promise<ModelObject> {
     return viewBaseModel(base, await this.bases.hasChatTemplate(base));
+  }
+
+  /** Adapters of a project, and those that others let it use. */
+  private usable(projectId: string) {
+    return this.platform.database.manager
+      .createQueryBuilder(Adapter, 'adapter')
+      .where(`(adapter.projectId = :projectId OR ${isLent(':projectId')})`, { projectId })
+      .andWhere('adapter.deletedAt IS NULL');
+  }
+
+  private async findUsable(projectId: string, name: string): Promise<Adapter> {
+    const adapter = await this.usable(projectId).andWhere('adapter.name = :name', { name }).getOne();
+    if (!adapter) throw notFound('model', name);
+    return adapter;
   }
 
   private async findTuned(projectId: string, name: string): Promise<Adapter> {
