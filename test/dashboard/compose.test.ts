@@ -282,7 +282,7 @@ test('a list that is longer than a page goes on when it is asked to', async () =
     const { id } = await stack.client.jobs.create({ model, training_file, suffix: `row-${i}` });
     await stack.client.jobs.cancel(id);
   }
-  await page.goto('/');
+  await page.goto('/jobs');
   await expect.poll(() => page.locator('.row').count()).toBe(50);
   await page.getByRole('button', { name: 'Show more jobs' }).click();
   await expect.poll(() => page.locator('.row').count()).toBe(count + 3);
@@ -304,7 +304,8 @@ test('every view fits a telephone and is readable in both themes', async () => {
     ['adapter', `/adapters/${composed}`],
     ['adapters', '/adapters'],
     ['workers', '/workers'],
-    ['jobs', '/'],
+    ['home', '/'],
+    ['jobs', '/jobs'],
   ] as const;
   for (const theme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme: theme });

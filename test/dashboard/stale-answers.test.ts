@@ -92,7 +92,7 @@ test('what an action is answered with does not undo what the stream has told sin
 test('the job that a stream tells of is not overwritten by one that was read before', async () => {
   const { id } = await stack.client.jobs.create(longJob(job));
   await waitForStep(stack.client, id, 5);
-  await page.goto('/');
+  await page.goto('/jobs');
   const row = page.locator('.row', { has: page.locator(`a[href="/jobs/${id}"]`) });
   await row.locator('.status', { hasText: 'running' }).waitFor();
   // The list is being read, with the job in it as it still runs, when its page is opened.

@@ -1,84 +1,52 @@
-/** The frame around every view, and which view an address means. */
-import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
+/** The frame around every view. */
+import { lazy, Suspense, useEffect, useState } from 'react';
+import { I18nProvider } from 'react-aria-components/I18nProvider';
 import { KeyForm } from './key-form.js';
-import { Link, usePath } from './router.js';
-import { type Choice, choose, chosen } from './theme.js';
-import Jobs from './views/jobs/jobs.js';
+import { usePath } from './router.js';
+import { PhoneBar, PhoneTop, SideNavigation } from './shell/navigation.js';
+import styles from './shell/shell.module.css';
+import { useMedia } from './shell/use-media.js';
+import { viewOf } from './shell/views.js';
+import { Skeleton } from './ui/layout.js';
+import { Toasts } from './ui/toast.js';
 
-const Job = lazy(() => import('./views/jobs/job.js'));
-const NewJob = lazy(() => import('./views/new-job/new-job.js'));
-const Adapters = lazy(() => import('./views/adapters/adapters.js'));
-const Adapter = lazy(() => import('./views/adapters/adapter.js'));
-const Compose = lazy(() => import('./views/compose/compose.js'));
-const Workers = lazy(() => import('./views/workers/workers.js'));
-
-const rooms = [
-  ['/', 'Jobs'],
-  ['/new', 'New job'],
-  ['/adapters', 'Adapters'],
-  ['/compose', 'Compose'],
-  ['/workers', 'Workers'],
-] as const;
-
-/** Whether an address is that of a room or of something in it. */
-const isIn = (path: string, room: string) =>
-  path === room || (room === '/' ? path.startsWith('/jobs/') : path.startsWith(`${room}/`));
-
-function viewOf(path: string): { title: string; view: ReactNode } {
-  const [, room = '', id] = path.split('/');
-  if (room === '') return { title: 'Jobs', view: <Jobs /> };
-  if (room === 'jobs' && id) return { title: `Job ${id}`, view: <Job key={id} id={id} /> };
-  if (room === 'new') return { title: 'New job', view: <NewJob /> };
-  if (room === 'adapters' && id) return { title: 'Adapter', view: <Adapter key={id} id={id} /> };
-  if (room === 'adapters') return { title: 'Adapters', view: <Adapters /> };
-  if (room === 'compose') return { title: 'Compose', view: <Compose /> };
-  if (room === 'workers') return { title: 'Workers', view: <Workers /> };
-  return { title: 'Not found', view: <h1>There is no such page</h1> };
-}
+const Palette = lazy(() => import('./shell/palette.js'));
 
 export function App() {
   const path = usePath();
-  const { title, view } = viewOf(path);
+  const { title, content } = viewOf(path);
+  const isPhone = useMedia('(max-width: 699px)');
+  const [isFinding, setFinding] = useState(false);
   useEffect(() => {
     document.title = `${title} – Lowrank`;
   }, [title]);
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.key.toLowerCase() !== 'k' || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      setFinding((isOpen) => !isOpen);
+    };
+    addEventListener('keydown', onKeyDown);
+    return () => removeEventListener('keydown', onKeyDown);
+  }, []);
+  const find = () => setFinding(true);
   return (
-    <>
-      <a href="#main" className="skip">
+    // The page is written in English, whatever the browser speaks.
+    <I18nProvider locale="en-US">
+      <a href="#main" className={styles.skip}>
         Skip to the content
       </a>
-      <header>
-        <nav aria-label="Views">
-          {rooms.map(([to, name]) => (
-            <Link key={to} to={to} current={isIn(path, to)}>
-              {name}
-            </Link>
-          ))}
-        </nav>
-        <ThemeChoice />
-      </header>
-      <main id="main" tabIndex={-1}>
-        <KeyForm />
-        <Suspense fallback={<p className="muted">Loading…</p>}>{view}</Suspense>
-      </main>
-    </>
-  );
-}
-
-function ThemeChoice() {
-  const [choice, setChoice] = useState(chosen);
-  return (
-    <select
-      aria-label="Colours"
-      value={choice}
-      onChange={({ target }) => {
-        choose(target.value as Choice);
-        setChoice(target.value as Choice);
-      }}
-    >
-      <option value="system">System</option>
-      <option value="light">Light</option>
-      <option value="dark">Dark</option>
-    </select>
+      <div className={styles.frame}>
+        {isPhone ? <PhoneTop onFind={find} /> : <SideNavigation path={path} onFind={find} />}
+        <main id="main" tabIndex={-1} className={styles.main}>
+          <KeyForm />
+          <Suspense fallback={<Skeleton of="the page" />}>{content}</Suspense>
+        </main>
+        {/* A new one for every view, so that it is closed there. */}
+        {isPhone && <PhoneBar key={path} path={path} />}
+      </div>
+      <Suspense fallback={null}>{isFinding && <Palette onClose={() => setFinding(false)} />}</Suspense>
+      <Toasts />
+    </I18nProvider>
   );
 }

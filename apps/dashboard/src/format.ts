@@ -27,3 +27,30 @@ export function number(value: number | null | undefined, digits = 4): string {
 
 export const time = (unixSeconds: number) => new Date(unixSeconds * 1000).toLocaleString();
 export const clock = (unixSeconds: number) => new Date(unixSeconds * 1000).toLocaleTimeString();
+
+const scales = [
+  [60, 1, 's'],
+  [3600, 60, 'min'],
+  [172_800, 3600, 'h'],
+  [5_184_000, 86_400, 'days'],
+  [63_072_000, 2_592_000, 'months'],
+] as const;
+
+/** How long ago something was, such as `3 min ago`. */
+export function ago(elapsed: number): string {
+  if (elapsed < 5) return 'just now';
+  const [, size, unit] = scales.find(([below]) => elapsed < below) ?? [0, 31_536_000, 'years'];
+  return `${Math.floor(elapsed / size)} ${unit} ago`;
+}
+
+const magnitudes = [
+  [1e9, 'B'],
+  [1e6, 'M'],
+  [1e3, 'K'],
+] as const;
+
+/** A large count in a few characters, such as `1.24B`. */
+export function short(count: number): string {
+  const found = magnitudes.find(([size]) => count >= size);
+  return found ? `${Number((count / found[0]).toPrecision(3))}${found[1]}` : String(count);
+}

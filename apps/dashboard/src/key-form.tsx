@@ -1,6 +1,10 @@
 /** Asks for an API key where the server wants one. */
+import { KeyRound } from 'lucide-react';
 import { type SubmitEvent, useEffect, useState } from 'react';
 import { keepKey, keyWanted } from './api/key.js';
+import { Button } from './ui/button.js';
+import { TextField } from './ui/field.js';
+import { Card } from './ui/layout.js';
 
 export function KeyForm() {
   const [isWanted, setWanted] = useState(false);
@@ -17,13 +21,25 @@ export function KeyForm() {
     location.reload();
   };
   return (
-    <form onSubmit={submit} className="card">
-      <label>
-        This server asks for an API key, kept until this tab is closed. <code>lowrank keys create</code> makes
-        one.
-        <input name="key" type="password" autoComplete="off" required />
-      </label>
-      <button className="primary">Use this key</button>
-    </form>
+    <Card>
+      <form onSubmit={submit}>
+        <TextField
+          name="key"
+          type="password"
+          autoComplete="off"
+          isRequired
+          label="This server asks for an API key"
+          hint={
+            <>
+              It is kept until you close this tab. <code>lowrank keys create</code> makes one.
+            </>
+          }
+        />
+        <p />
+        <Button type="submit" look="primary" icon={KeyRound}>
+          Use this key
+        </Button>
+      </form>
+    </Card>
   );
 }

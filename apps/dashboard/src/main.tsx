@@ -3,8 +3,9 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { queryClient } from './api/query-client.js';
 import { App } from './app.js';
+import './ui/tokens.css';
+import './ui/base.css';
 import './styles.css';
-import './adapters.css';
 import { apply } from './theme.js';
 
 apply();

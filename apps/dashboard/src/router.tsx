@@ -40,10 +40,12 @@ interface LinkProps {
   readonly to: string;
   readonly className?: string;
   readonly current?: boolean;
+  /** What a screen reader says in place of the children. */
+  readonly label?: string;
   readonly children: ReactNode;
 }
 
-export function Link({ to, children, className, current }: LinkProps) {
+export function Link({ to, children, className, current, label }: LinkProps) {
   const follow = (event: MouseEvent) => {
     if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
@@ -54,6 +56,7 @@ export function Link({ to, children, className, current }: LinkProps) {
       href={basePath + to}
       className={className}
       onClick={follow}
+      aria-label={label}
       aria-current={current ? 'page' : undefined}
     >
       {children}

@@ -10,7 +10,21 @@ import { programRoot } from '#platform/program.js';
 const builtFolder = path.join(programRoot, 'dist/dashboard');
 
 /** Addresses of views; the page itself finds out which one is meant. */
-export const viewPaths = ['/', '/jobs/:id', '/new', '/adapters', '/adapters/:id', '/compose', '/workers'];
+export const viewPaths = [
+  '/',
+  '/jobs',
+  '/jobs/:id',
+  '/new',
+  '/models',
+  '/data',
+  '/data/:id',
+  '/adapters',
+  '/adapters/:id',
+  '/playground',
+  '/compare',
+  '/compose',
+  '/workers',
+];
 
 /** Everything comes from this server; no script or style stands in the page itself. */
 const contentPolicy = [

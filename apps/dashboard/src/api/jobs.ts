@@ -21,6 +21,13 @@ export const jobList: PagedList<JobObject> = {
   page: (query, options) => jobs.page(query, options),
 };
 
+/** The newest jobs, in one page. */
+export const newestJobs = (limit: number) =>
+  queryOptions({
+    queryKey: [...jobsKey, 'newest', limit],
+    queryFn: async ({ signal }) => (await jobs.page({ limit }, { signal })).data,
+  });
+
 /** Newest first. */
 export const checkpointList = (job: string): PagedList<CheckpointObject> => ({
   key: [...jobsKey, 'checkpoints', job],
