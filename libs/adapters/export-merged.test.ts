@@ -132,7 +132,7 @@ describe('refused, and nothing is left', () => {
     await expect(exportMerged(llama, members, join(scratch, 'out'), { dtype: 'f32' })).rejects.toMatchObject({
       code: 'adapter_mismatch',
       message: expect.stringMatching(
-        /q_proj \[4, 4\]; merge it into the model that it was trained on/,
+        /q_proj \[4, 4\]; export it with the model that it was trained on/,
       ) as string,
     });
     expect(await readdir(scratch)).toEqual([]);

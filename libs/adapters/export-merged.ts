@@ -1,15 +1,14 @@
 /** A base model with adapters folded into its weights, as a folder of its own. */
 import { AdapterError } from '#adapters/adapter.js';
+import { requireBaseLayers } from '#adapters/base-fit.js';
 import { stackMembers } from '#adapters/composition-members.js';
 import type { CompositionMember, Stack } from '#adapters/composition-members.js';
 import { type LayerUpdate, type LazyEdit, mergedLayer } from '#adapters/merged-layer.js';
-import { geometryOf } from '#lora/layer-kinds/registry.js';
 import { convertTensor } from '#models/convert-tensor.js';
 import { openModelFolder } from '#models/model-folder.js';
 import type { ModelFolder, StoredParameter } from '#models/model-folder.js';
 import { withClasses } from '#models/with-classes.js';
 import { floatSource, type TensorSource } from '#models/safetensors-write.js';
-import type { Model } from '#models/model.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import { EXPORT_DTYPES, writeModelFolder } from '#models/write-model-folder.js';
 import type { ModelWriteOptions, WrittenModel } from '#models/write-model-folder.js';
@@ -32,7 +31,7 @@ export async function exportMerged(
   const classes = members.flatMap(({ adapter }) => (adapter.classes ? [adapter.classes] : []))[0];
   const opened = await openModelFolder(baseFolder);
   const base = classes ? withClasses(opened, classes) : opened;
-  checkFit(base.tree, members, baseFolder);
+  for (const { adapter } of members) requireBaseLayers(base.tree, adapter, baseFolder);
   const edits = new Map(stack.modules.flatMap((module) => [...mergedLayer(base, updatesOf(stack, module))]));
   const dtype = EXPORT_DTYPES[options.dtype];
   const tensors = new Map<string, TensorSource>();
@@ -114,27 +113,4 @@ function updatesOf({ members }: Stack, { path, parts }: Stack['modules'][number]
       readNumbers: () => adapter.readNumbers(path),
     };
   });
-}
-
-function checkFit(model: Model, members: readonly CompositionMember[], folder: string): void {
-  const sizes = new Map(
-    [...model.modules()].flatMap((module) => {
-      const { outFeatures = 0, inFeatures = 0 } = geometryOf(module) ?? {};
-      return [[module.path, `${outFeatures},${inFeatures}`] as const];
-    }),
-  );
-  for (const { adapter } of members) {
-    const unexpected = [...adapter.modules.values()]
-      .filter(({ path, r, inFeatures, outFeatures }) =>
-        r > 0 ? sizes.get(path) !== `${outFeatures},${inFeatures}` : !sizes.has(path),
-      )
-      .map(({ path, inFeatures, outFeatures }) => `${path} [${outFeatures}, ${inFeatures}]`);
-    if (unexpected.length === 0) continue;
-    throw new AdapterError(
-      'adapter_mismatch',
-      adapter.name,
-      `has layers that ${folder} does not have: ${unexpected.slice(0, 5).join(', ')}; merge it into the model that it was trained on`,
-      { details: { base: folder, extra: unexpected } },
-    );
-  }
 }

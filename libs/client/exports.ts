@@ -1,4 +1,4 @@
-/** Adapters merged into their base models. */
+/** Adapters in other formats, and merged into their base models. */
 import {
   type ExportCreate,
   type ExportObject,
@@ -22,7 +22,7 @@ interface ExportQuery extends PageQuery {
 export class ExportsClient {
   constructor(private readonly connection: Connection) {}
 
-  /** Asks for a merged model; a worker makes it. */
+  /** Asks for an export; a worker makes it. */
   async create(body: ExportCreate, options: CreateOptions = {}): Promise<ExportObject> {
     return this.connection.create(exportsPath, exportObject, body, options);
   }
@@ -46,7 +46,7 @@ export class ExportsClient {
     return eachOf(this.connection, exportsPath, exportPage, { ...query });
   }
 
-  /** One file of a merged model. */
+  /** One file of an export. */
   file(id: string, name: string, options: DownloadOptions = {}): AsyncGenerator<Uint8Array> {
     return download(this.connection, `${pathOf(id)}/files/${encodeURIComponent(name)}`, options);
   }

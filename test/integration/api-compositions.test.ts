@@ -148,6 +148,27 @@ test('an export needs the base model that the adapter was trained on', async () 
   expect((await api.call('POST', '/v1/exports', { adapter: a, dtype: 'f8' })).body.error.param).toBe('dtype');
 });
 
+test.each([
+  [{ format: 'gguf', dtype: 'q8_0' }, 'dtype', /an adapter for llama\.cpp is written in f32, f16, bf16/],
+  [{ format: 'gguf', max_shard_bytes: 4096 }, 'max_shard_bytes', /is one file/],
+  [{ format: 'onnx' }, 'format', /gguf/],
+])('an export asked for as %j is refused', async (order, param, message) => {
+  const { status, body } = await api.call('POST', '/v1/exports', { adapter: a, ...order });
+  expect({ status, param: body.error.param }).toEqual({ status: 400, param });
+  expect(body.error.message).toMatch(message);
+});
+
+test('an export has the usual numbers of its format unless others are asked for', async () => {
+  const made = async (order: object) =>
+    (await api.call('POST', '/v1/exports', { adapter: a, ...order })).body;
+  expect(await made({})).toMatchObject({ format: 'merged', dtype: 'f16', max_shard_bytes: 5e9 });
+  expect(await made({ format: 'gguf' })).toMatchObject({
+    format: 'gguf',
+    dtype: 'f32',
+    max_shard_bytes: null,
+  });
+});
+
 test('exports are listed by the adapter they are of, page by page, also when it is deleted', async () => {
   const [mine, other] = [
     await storeAdapter(api.platform, { seed: 4, r: 2 }),

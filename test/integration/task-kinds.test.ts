@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { LowrankError } from '#base/errors.js';
 import { taskJob, taskProgress } from '#contracts/task-calls.js';
 import { MemberFiles } from '#jobs/member-files.js';
-import { mergedExport } from '#jobs/task-kinds/export.js';
+import { adapterExport } from '#jobs/task-kinds/export.js';
 import { taskKinds } from '#jobs/task-kinds/registry.js';
 import { runTask } from '#jobs/task-kinds/run-task.js';
 import { type TaskInput, taskInput, type TaskKind, TaskKinds } from '#jobs/task-kinds/task-kind.js';
@@ -106,8 +106,9 @@ test('what its run refuses is the end of it', async () => {
 
 test('a worker leaves alone what it has no kind for', async () => {
   const known = new Tasks(api.platform);
-  const exported = await known.create(mergedExport, 'default', {
+  const exported = await known.create(adapterExport, 'default', {
     ...asked,
+    format: 'merged',
     dtype: 'f32',
     max_shard_bytes: 1e9,
   });

@@ -1,5 +1,6 @@
-/** Compositions: several adapters of one base model added up to one. */
+/** Compositions: several adapters of one base model added up to one; and exports of adapters in other formats. */
 import { z } from 'zod';
+import { declaredExport, exportDtypes, exportFormatNames } from '#adapters/exports/declared.js';
 import { compositionReport } from '#contracts/composition-report.js';
 import { objectId, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
@@ -92,9 +93,22 @@ export const taskListQuery = z.strictObject(pageQuery(20));
 export const exportCreate = z
   .strictObject({
     ...memberFields,
-    dtype: z.enum(['f16', 'bf16', 'f32']).default('f16'),
-    /** Most bytes of tensors in one file; a larger tensor has a file of its own. */
-    max_shard_bytes: z.int().min(1024).max(1e12).default(5e9),
+    /** What is made: a merged model in safetensors unless said otherwise. */
+    format: z.enum(exportFormatNames).default('merged'),
+    /** How numbers are written; what is usual for the format unless said otherwise. */
+    dtype: z.enum(exportDtypes).optional(),
+    /** Most bytes of tensors in one file of a merged model in safetensors; a larger tensor has a file of its own. */
+    max_shard_bytes: z.int().min(1024).max(1e12).optional(),
+  })
+  .superRefine(({ format, dtype, max_shard_bytes }, context) => {
+    const { title, dtypes, hasShards } = declaredExport(format);
+    const refuse = (field: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [field], message });
+    if (dtype !== undefined && !dtypes.includes(dtype)) {
+      refuse('dtype', `${title} is written in ${dtypes.join(', ')}`);
+    }
+    if (max_shard_bytes !== undefined && !hasShards)
+      refuse('max_shard_bytes', `${title} is one file: leave it out`);
   })
   .meta({ id: 'CreateExport' });
 export const exportListQuery = z.strictObject({
@@ -115,8 +129,10 @@ export const exportObject = z
     model: z.string(),
     adapter: z.string().nullable(),
     checkpoint: z.string().nullable(),
+    format: z.string().default('merged'),
     dtype: z.string(),
-    max_shard_bytes: z.int(),
+    /** Null for a format of one file. */
+    max_shard_bytes: z.int().nullable(),
     /** In bytes. */
     progress: taskProgress,
     waiting: taskWaiting,

@@ -1,23 +1,30 @@
-/** An adapter merged into its base model. */
+/** An adapter in another format, or merged into its base model. */
 import { z } from 'zod';
-import { exportMerged } from '#adapters/export-merged.js';
+import { exportDtypes, exportFormatNames } from '#adapters/exports/declared.js';
+import { exportFormats } from '#adapters/exports/registry.js';
 import { type TaskKind, taskInput } from '#jobs/task-kinds/task-kind.js';
 
 const input = taskInput.extend({
-  dtype: z.enum(['f16', 'bf16', 'f32']),
-  max_shard_bytes: z.int(),
+  /** Rows of before there were several are merged models. */
+  format: z.enum(exportFormatNames).default('merged'),
+  dtype: z.enum(exportDtypes),
+  /** Null for formats without shards. */
+  max_shard_bytes: z.int().nullable().default(null),
 });
 
-export const mergedExport: TaskKind<z.infer<typeof input>, null> = {
+export const adapterExport: TaskKind<z.infer<typeof input>, null> = {
   name: 'export',
   input,
   result: z.null(),
   needsBase: true,
 
-  async run({ input: { dtype, max_shard_bytes: maxShardBytes }, members, baseFolder, output, onProgress }) {
-    await exportMerged(baseFolder, members, output, {
+  async run({ input: { format, dtype, max_shard_bytes }, members, baseFolder, output, onProgress }) {
+    await exportFormats[format].write({
+      baseFolder,
+      member: members[0]!,
+      output,
       dtype,
-      maxShardBytes,
+      ...(max_shard_bytes === null ? {} : { maxShardBytes: max_shard_bytes }),
       onProgress: ({ doneBytes: done, totalBytes: total }) => onProgress({ stage: 'write', done, total }),
     });
     return null;

@@ -1,6 +1,6 @@
 import { composition } from '#jobs/task-kinds/composition.js';
-import { mergedExport } from '#jobs/task-kinds/export.js';
+import { adapterExport } from '#jobs/task-kinds/export.js';
 import { TaskKinds } from '#jobs/task-kinds/task-kind.js';
 
 /** Every kind of task. */
-export const taskKinds = new TaskKinds([composition, mergedExport]);
+export const taskKinds = new TaskKinds([composition, adapterExport]);

@@ -1,6 +1,7 @@
 /** What one family of models is: everything that the rest of the program does not know of it. */
 import type { ProcessorName } from '#images/processor-kinds.js';
 import type { ConfigReader } from '#models/config-reader.js';
+import type { GgufModel } from '#models/gguf/gguf-model.js';
 import type { ModelConfig } from '#models/model-config.js';
 import type { HeadKind, InputKind, Model } from '#models/model.js';
 
@@ -35,6 +36,8 @@ export interface FamilyDefinition<C extends ModelConfig> {
   readonly parse: (reader: ConfigReader) => C;
   /** The tree of layers, its paths the names in the model's files. */
   readonly build: (config: C) => Model;
+  /** What llama.cpp calls a model and its weights; left out where it has no such models, or they are not done. */
+  readonly gguf?: (config: C) => GgufModel | undefined;
 }
 
 /** How the files of a family name what they hold, where that differs from the tree. */
@@ -66,5 +69,12 @@ export interface Family extends FamilyDefinition<ModelConfig> {
 
 /** A family of the registry; a description that it reads is the only one that it is ever asked to build. */
 export function defineFamily<C extends ModelConfig>(family: FamilyDefinition<C>): Family {
-  return { head: 'causal', inputs: 'tokens', ...family, build: (config) => family.build(config as C) };
+  const { build, gguf, ...rest } = family;
+  return {
+    head: 'causal',
+    inputs: 'tokens',
+    ...rest,
+    build: (config) => build(config as C),
+    ...(gguf ? { gguf: (config) => gguf(config as C) } : {}),
+  };
 }

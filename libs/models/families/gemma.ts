@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Decoder } from '#models/decoder.js';
 import { type RotaryFields, readRotaryFields } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
+import { decoderGguf } from '#models/gguf/decoder-gguf.js';
 import { ProjectedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
 import { PreNormLayer } from '#nn/decoder-layers.js';
@@ -42,6 +43,7 @@ export const gemma = defineFamily<GemmaConfig>({
     const activation = fields.activation === 'gelu' ? 'gelu_tanh' : fields.activation;
     return { ...fields, activation, attentionBias: file.attention_bias };
   },
+  gguf: (config) => decoderGguf(config, { ...config, architecture: 'gemma', addsOneToNorms: true }),
   build: (config) => {
     const { hiddenSize, rmsNormEps, attentionBias } = config;
     const rotary = rotaryFrequencies(config.rotarySize, config.rope);

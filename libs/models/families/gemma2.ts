@@ -10,6 +10,8 @@ import {
   windowsOf,
 } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
+import { decoderGguf, float32, sandwichNames, uint32 } from '#models/gguf/decoder-gguf.js';
+import { gemma2Refused } from '#models/gguf/refusals.js';
 import { ProjectedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
 import { SandwichLayer } from '#nn/decoder-layers.js';
@@ -73,6 +75,21 @@ export const gemma2 = defineFamily<Gemma2Config>({
       finalSoftcap: file.final_logit_softcapping,
     };
   },
+  gguf: (config) =>
+    decoderGguf(config, {
+      ...config,
+      architecture: 'gemma2',
+      names: sandwichNames,
+      addsOneToNorms: true,
+      metadata: {
+        ...(config.attentionSoftcap === null
+          ? {}
+          : { attn_logit_softcapping: float32(config.attentionSoftcap) }),
+        ...(config.finalSoftcap === null ? {} : { final_logit_softcapping: float32(config.finalSoftcap) }),
+        'attention.sliding_window': uint32(config.slidingWindow.find((window) => window !== null) ?? 0),
+      },
+      refusal: gemma2Refused(config),
+    }),
   build: (config) => {
     const { hiddenSize, rmsNormEps, attentionBias, slidingWindow } = config;
     const rotary = rotaryFrequencies(config.rotarySize, config.rope);

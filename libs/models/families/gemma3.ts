@@ -11,6 +11,8 @@ import {
   readWindow,
 } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
+import { decoderGguf, float32, sandwichNames, uint32 } from '#models/gguf/decoder-gguf.js';
+import { gemma3Refused } from '#models/gguf/refusals.js';
 import { ProjectedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
 import { SandwichLayer } from '#nn/decoder-layers.js';
@@ -73,6 +75,20 @@ export const gemma3 = defineFamily<Gemma3Config>({
       finalSoftcap: file.final_logit_softcapping,
     };
   },
+  gguf: (config) =>
+    decoderGguf(config, {
+      ...config,
+      architecture: 'gemma3',
+      rope: config.ropes.full,
+      names: sandwichNames,
+      addsOneToNorms: true,
+      metadata: {
+        ...(config.finalSoftcap === null ? {} : { final_logit_softcapping: float32(config.finalSoftcap) }),
+        'attention.sliding_window': uint32(config.slidingWindow ?? 0),
+        'rope.freq_base_swa': float32(config.ropes.sliding.theta),
+      },
+      refusal: gemma3Refused(config),
+    }),
   build: (config) => {
     const { hiddenSize, headDim, rmsNormEps, attentionBias: bias, ropes, layerTypes } = config;
     const full = { rotary: rotaryFrequencies(headDim, ropes.full), window: null };

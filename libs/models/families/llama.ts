@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Decoder } from '#models/decoder.js';
 import { type RotaryFields, readRotaryFields } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
+import { decoderGguf } from '#models/gguf/decoder-gguf.js';
 import { ProjectedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
 import { PreNormLayer } from '#nn/decoder-layers.js';
@@ -40,6 +41,7 @@ export const llama = defineFamily<LlamaConfig>({
     });
     return { ...fields, attentionBias, mlpBias };
   },
+  gguf: (config) => decoderGguf(config, { ...config, architecture: 'llama', turnsNeighbours: true }),
   build: (config) => {
     const { rotarySize, hiddenSize, rope, attentionBias, mlpBias } = config;
     const rotary = rotaryFrequencies(rotarySize, rope);

@@ -2,6 +2,7 @@
 import { Decoder } from '#models/decoder.js';
 import { type RotaryFields, readRotaryFields, readWindow } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
+import { decoderGguf } from '#models/gguf/decoder-gguf.js';
 import { ProjectedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
 import { PreNormLayer } from '#nn/decoder-layers.js';
@@ -34,6 +35,8 @@ export const mistral = defineFamily<MistralConfig>({
     });
     return { ...fields, slidingWindow: readWindow(reader, 4096) };
   },
+  // Its window is unknown there: texts longer than that are attended to as a whole.
+  gguf: (config) => decoderGguf(config, { ...config, architecture: 'llama', turnsNeighbours: true }),
   build: (config) => {
     const { rotarySize, hiddenSize, rope, slidingWindow: window } = config;
     const rotary = rotaryFrequencies(rotarySize, rope);

@@ -3,6 +3,7 @@ import { split, type Tensor } from '#jit/ops.js';
 import { Decoder } from '#models/decoder.js';
 import { readRotaryFields, readWindow, type RotaryFields } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
+import { decoderGguf, uint32 } from '#models/gguf/decoder-gguf.js';
 import { FusedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
 import { PreNormLayer } from '#nn/decoder-layers.js';
@@ -68,6 +69,17 @@ export const phi3 = defineFamily<Phi3Config>({
     }
     return { ...fields, slidingWindow: readWindow(reader, null) };
   },
+  // Its window is known there and not applied: longer texts are attended to as a whole.
+  gguf: (config) =>
+    decoderGguf(config, {
+      ...config,
+      architecture: 'phi3',
+      names: { 'self_attn.qkv_proj': 'attn_qkv', 'mlp.gate_up_proj': 'ffn_up' },
+      metadata: {
+        'rope.scaling.original_context_length': uint32(config.maxPositionEmbeddings),
+        'attention.sliding_window': uint32(config.slidingWindow ?? 0),
+      },
+    }),
   build: (config) => {
     const { hiddenSize, heads, kvHeads, headDim, rmsNormEps } = config;
     const rotary = rotaryFrequencies(config.rotarySize, config.rope);

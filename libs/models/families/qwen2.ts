@@ -2,6 +2,8 @@
 import { Decoder } from '#models/decoder.js';
 import { type RotaryFields, readRotaryFields, readUpperWindows } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
+import { decoderGguf } from '#models/gguf/decoder-gguf.js';
+import { windowsRefused } from '#models/gguf/refusals.js';
 import { ProjectedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
 import { PreNormLayer } from '#nn/decoder-layers.js';
@@ -30,6 +32,8 @@ export const qwen2 = defineFamily<Qwen2Config>({
     });
     return { ...fields, slidingWindow: readUpperWindows(reader, fields.layers) };
   },
+  gguf: (config) =>
+    decoderGguf(config, { ...config, architecture: 'qwen2', refusal: windowsRefused(config) }),
   build: (config) => {
     const { rotarySize, hiddenSize, rope, slidingWindow } = config;
     const rotary = rotaryFrequencies(rotarySize, rope);

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { Decoder } from '#models/decoder.js';
 import { type RotaryFields, readRotaryFields, readUpperWindows } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
+import { decoderGguf } from '#models/gguf/decoder-gguf.js';
+import { windowsRefused } from '#models/gguf/refusals.js';
 import { ProjectedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
 import { PreNormLayer } from '#nn/decoder-layers.js';
@@ -38,6 +40,8 @@ export const qwen3 = defineFamily<Qwen3Config>({
       slidingWindow: readUpperWindows(reader, fields.layers),
     };
   },
+  gguf: (config) =>
+    decoderGguf(config, { ...config, architecture: 'qwen3', refusal: windowsRefused(config) }),
   build: (config) => {
     const { hiddenSize, rmsNormEps, attentionBias, slidingWindow } = config;
     const rotary = rotaryFrequencies(config.rotarySize, config.rope);

@@ -10,6 +10,8 @@ import {
   windowsOf,
 } from '#models/families/decoder-fields.js';
 import { defineFamily } from '#models/families/family.js';
+import { decoderGguf } from '#models/gguf/decoder-gguf.js';
+import { windowsRefused } from '#models/gguf/refusals.js';
 import { ProjectedAttention } from '#nn/attention.js';
 import { DecoderBody } from '#nn/decoder-body.js';
 import { PreNormLayer } from '#nn/decoder-layers.js';
@@ -74,6 +76,15 @@ export const smollm3 = defineFamily<SmolLM3Config>({
       slidingWindow: windowsOf(types, window),
     };
   },
+  gguf: (config) =>
+    decoderGguf(config, {
+      ...config,
+      architecture: 'smollm3',
+      turnsNeighbours: true,
+      refusal: config.hasPositions.every((has, layer) => has === ((layer + 1) % 4 !== 0))
+        ? windowsRefused(config)
+        : 'the layers without positions are not every fourth',
+    }),
   build: (config) => {
     const { hiddenSize, rmsNormEps, attentionBias: bias, hasPositions, slidingWindow } = config;
     const rotary = rotaryFrequencies(config.rotarySize, config.rope);

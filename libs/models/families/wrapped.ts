@@ -72,5 +72,6 @@ export function wrapped(definition: WrapperDefinition): Family {
       };
     },
     build: (config) => textOf(config.textModelType)!.build(config),
+    gguf: (config) => textOf(config.textModelType)?.gguf?.(config),
   });
 }

@@ -22,7 +22,10 @@ export class ExportsController {
 
   @Post()
   @ApiHeader(idempotencyHeader)
-  @Endpoint({ summary: 'Merge an adapter into its base model, in the background', answer: exportObject })
+  @Endpoint({
+    summary: 'Merge an adapter into its base model, or write it in another format, in the background',
+    answer: exportObject,
+  })
   create(
     @ProjectId() project: string,
     @Body({ schema: exportCreate }) request: ExportRequest,

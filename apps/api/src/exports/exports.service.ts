@@ -1,9 +1,10 @@
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
 import type { z } from 'zod';
+import { declaredExport } from '#adapters/exports/declared.js';
 import type { exportListQuery, ExportObject, ExportRequest } from '#contracts/http/compositions.js';
 import type { Page } from '#contracts/http/pages.js';
 import { versionOf } from '#jobs/base-model-versions.js';
-import { mergedExport } from '#jobs/task-kinds/export.js';
+import { adapterExport } from '#jobs/task-kinds/export.js';
 import { Tasks } from '#jobs/tasks.js';
 import type { Task } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
@@ -15,7 +16,10 @@ import { TaskResource } from '../tasks/task-resource.js';
 import { viewTask } from '../tasks/task-view.js';
 import { PLATFORM } from '../tokens.js';
 
-/** Merged models: made by a worker, fetched file by file. */
+/** As much as the hub puts into one file. */
+const usualShardBytes = 5e9;
+
+/** Adapters in other formats and merged models: made by a worker, fetched file by file. */
 @Injectable()
 export class ExportsService {
   readonly resource: TaskResource<ExportInput, ExportObject>;
@@ -25,7 +29,7 @@ export class ExportsService {
     @Inject(Tasks) tasks: Tasks,
     @Inject(Members) private readonly members: Members,
   ) {
-    this.resource = new TaskResource(platform, tasks, mergedExport, {
+    this.resource = new TaskResource(platform, tasks, adapterExport, {
       view: viewExport,
       route: 'exports',
       codes: { notFound: 'export_not_found', finished: 'export_finished' },
@@ -33,7 +37,8 @@ export class ExportsService {
   }
 
   async create(projectId: string, request: ExportRequest, idempotencyKey?: string): Promise<ExportObject> {
-    const { adapter, checkpoint, dtype, max_shard_bytes } = request;
+    const { adapter, checkpoint, format } = request;
+    const { dtypes, hasShards } = declaredExport(format);
     const member = await this.members.find(projectId, { adapter, checkpoint, weight: 1 }, '');
     const { manager } = this.platform.database;
     if (!(await versionOf(manager, { name: member.model, identity: member.baseIdentity }))) {
@@ -48,8 +53,9 @@ export class ExportsService {
       model,
       base_identity: baseIdentity,
       members: [{ id, kind, weight, files: [...files] }],
-      dtype,
-      max_shard_bytes,
+      format,
+      dtype: request.dtype ?? dtypes[0]!,
+      max_shard_bytes: hasShards ? (request.max_shard_bytes ?? usualShardBytes) : null,
     };
     return this.resource.create(projectId, { request, input, idempotencyKey });
   }
@@ -81,9 +87,12 @@ export class ExportsService {
   }
 }
 
-type ExportInput = z.output<typeof mergedExport.input>;
+type ExportInput = z.output<typeof adapterExport.input>;
 
-function viewExport(task: Task, { model, members, dtype, max_shard_bytes }: ExportInput): ExportObject {
+function viewExport(
+  task: Task,
+  { model, members, format, dtype, max_shard_bytes }: ExportInput,
+): ExportObject {
   const [member] = members;
   const files = task.files ?? [];
   return {
@@ -92,6 +101,7 @@ function viewExport(task: Task, { model, members, dtype, max_shard_bytes }: Expo
     model,
     adapter: member?.kind === 'adapter' ? member.id : null,
     checkpoint: member?.kind === 'checkpoint' ? member.id : null,
+    format,
     dtype,
     max_shard_bytes,
     files: files.map(({ path, bytes, sha256 }) => ({ name: path, bytes, sha256 })),

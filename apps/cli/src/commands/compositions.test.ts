@@ -59,6 +59,7 @@ const merging: ExportObject = {
   object: 'export',
   adapter: 'adapter-1',
   checkpoint: null,
+  format: 'merged',
   dtype: 'f16',
   max_shard_bytes: 5e9,
   files: [],
@@ -134,9 +135,9 @@ test('exports are listed, also those of one adapter only', async () => {
   });
   const { stdout } = await run(['exports'], { url });
   expect(stdout.split('\n').map((line) => line.replaceAll(/ {2,}/g, ' | '))).toEqual([
-    'EXPORT | STATUS | OF | FORMAT | SIZE | CREATED',
-    expect.stringMatching(/^export-1 \| write 25% \| adapter-1 \| f16 \| 2023-/),
-    expect.stringMatching(/^export-2 \| succeeded \| ftckpt_1 \| f32 \| 12\.3 MB \| 2023-/),
+    'EXPORT | STATUS | OF | FORMAT | NUMBERS | SIZE | CREATED',
+    expect.stringMatching(/^export-1 \| write 25% \| adapter-1 \| merged \| f16 \| 2023-/),
+    expect.stringMatching(/^export-2 \| succeeded \| ftckpt_1 \| merged \| f32 \| 12\.3 MB \| 2023-/),
     '',
   ]);
   const own = await run(['exports', '--adapter', 'sums', '--json'], { url });

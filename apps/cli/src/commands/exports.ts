@@ -1,4 +1,4 @@
-/** `lowrank exports`: merged models that were asked for, and what became of them. */
+/** `lowrank exports`: merged models and other formats that were asked for, and what became of them. */
 import type { Command } from 'commander';
 import { firstOf } from '#client/pages.js';
 import type { CommandContext, Run } from '../context.js';
@@ -13,12 +13,10 @@ interface ListOptions {
 }
 
 export function addExports(program: Command, run: Run): void {
-  const exports = program
-    .command('exports')
-    .description('list merged models, newest first; cancel or delete one');
+  const exports = program.command('exports').description('list exports, newest first; cancel or delete one');
   exports
     .command('list', { isDefault: true })
-    .description('list merged models, newest first; what is done unless another command is given')
+    .description('list exports, newest first; what is done unless another command is given')
     .option('--limit <number>', 'how many', wholeNumber(1, 10_000), 20)
     .option('--adapter <adapter>', 'only those of this adapter: id, name or job')
     .action(run<ListOptions>(list));
@@ -49,11 +47,12 @@ async function list(
     made.id,
     statusText(made),
     made.adapter ?? made.checkpoint ?? '',
+    made.format,
     made.dtype,
     made.files.length > 0 ? byteSize(made.bytes) : '',
     dateTime(made.created_at),
   ]);
-  const headings = ['EXPORT', 'STATUS', 'OF', 'FORMAT', 'SIZE', 'CREATED'];
+  const headings = ['EXPORT', 'STATUS', 'OF', 'FORMAT', 'NUMBERS', 'SIZE', 'CREATED'];
   output.say(rows.length > 0 ? table(headings, rows) : 'No exports.');
 }
 

@@ -114,6 +114,7 @@ const merged: ExportObject = {
   model: 'tiny',
   adapter: 'adapter-1',
   checkpoint: null,
+  format: 'merged',
   dtype: 'f16',
   max_shard_bytes: 5e9,
   progress: null,

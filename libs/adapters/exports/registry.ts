@@ -1,0 +1,10 @@
+/** How exports are made, a line for each format of declared.ts. */
+import type { ExportFormatName } from '#adapters/exports/declared.js';
+import type { ExportFormat } from '#adapters/exports/export-format.js';
+import { ggufAdapter } from '#adapters/exports/gguf-adapter.js';
+import { merged } from '#adapters/exports/merged.js';
+
+export const exportFormats: Readonly<Record<ExportFormatName, ExportFormat>> = {
+  merged,
+  gguf: ggufAdapter,
+};
