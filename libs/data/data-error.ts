@@ -1,10 +1,15 @@
 /** What is wrong with a data set: every problem with its file, line, field and what to do. */
 import { LowrankError } from '#base/errors.js';
 
+/** What a number in a problem counts: lines of a text, or rows of a table without lines. */
+export type Place = 'line' | 'row';
+
 /** One problem of a data set. Lines count from 1; line 0 means the file as a whole. */
 export interface DataProblem {
   readonly file: string;
   readonly line: number;
+  /** What `line` counts; lines unless given. */
+  readonly place?: Place;
   /** Where in the line: `messages[2].role`, say. Empty for the line as a whole. */
   readonly field: string;
   /** Stable, in snake_case. */
@@ -33,21 +38,29 @@ export class DataError extends LowrankError {
 }
 
 /** A problem as one line of text. */
-export function describeProblem({ file, line, field, message }: DataProblem): string {
-  const place = [file, line > 0 ? `line ${line}` : '', field].filter((part) => part !== '').join(', ');
+export function describeProblem({ file, field, message, ...at }: DataProblem): string {
+  const place = [file, describePlace(at), field].filter((part) => part !== '').join(', ');
   return `${place}: ${message}`;
+}
+
+/** `line 3`, say; empty for the file as a whole. */
+export function describePlace({ line, place = 'line' }: Pick<DataProblem, 'line' | 'place'>): string {
+  return line > 0 ? `${place} ${line}` : '';
 }
 
 /** Collects the problems of one file. */
 export class ProblemCollector {
   private readonly problems: DataProblem[] = [];
   private hasStopped = false;
+  /** What is counted, once the format is known. */
+  place: Place = 'line';
 
   constructor(readonly file: string) {}
 
   add(line: number, field: string, code: string, message: string): void {
     if (this.problems.length < MOST_PROBLEMS) {
-      this.problems.push({ file: this.file, line, field, code, message });
+      const { file, place } = this;
+      this.problems.push({ file, line, ...(place === 'line' ? {} : { place }), field, code, message });
     }
     if (this.problems.length === MOST_PROBLEMS) this.hasStopped = true;
   }

@@ -225,7 +225,7 @@ describe('files that are something else', () => {
   });
 
   it.each([
-    ['Parquet', Buffer.from('PAR1data'), 'from_parquet'],
+    ['encrypted Parquet', Buffer.from('PAREdata'), 'without encryption'],
     ['UTF-32', Buffer.from([0xff, 0xfe, 0, 0, 0x7b, 0, 0, 0]), 'UTF-8'],
     [
       'a Git LFS pointer',

@@ -7,10 +7,10 @@ import type { ByteSource } from '#data/formats/byte-source.js';
 import { ByteStream } from '#data/formats/byte-stream.js';
 import { type Content, type ContentOptions, openContent } from '#data/formats/content.js';
 import { chooseSource, headOf } from '#data/formats/registry.js';
-import type { DataRecord, RowSource } from '#data/formats/row-source.js';
+import type { DataRecord, FileHead, RandomSource, RowSource } from '#data/formats/row-source.js';
 import { type DataWarning, NoteCounter } from '#data/row-notes.js';
 import { contentsOf } from '#data/rows/contents.js';
-import { readRecord } from '#data/rows/registry.js';
+import { isReadField, readRecord } from '#data/rows/registry.js';
 import type { NumberedRow, Row, RowKind } from '#data/rows/row.js';
 import type { RowReading } from '#data/rows/row-reading.js';
 
@@ -43,7 +43,10 @@ export interface DatasetSummary {
   readonly warnings: readonly DataWarning[];
 }
 
-const maxLineBytes = 16 * 1024 * 1024;
+/** Bytes of the longest row. */
+export const longestLine = 16 * 1024 * 1024;
+/** So many bytes at a time, where reading ends early, so that it is known how many made the rows that were read. */
+const cutChunkBytes = 64 * 1024;
 const maxUnknownFields = 20;
 
 /**
@@ -58,12 +61,15 @@ export class DatasetReader {
   private readonly notes = new NoteCounter();
   private kind: RowKind | undefined;
   private firstLine = 0;
-  private records = 0;
+  private recordCount = 0;
   private rows = 0;
 
   private readonly reading: RowReading | undefined;
   private readonly part: Pick<ContentOptions, 'isBeginning' | 'maxBytes'>;
   private content: Content | undefined;
+  /** Of a format that is read from anywhere: the share that is done, and whether reading ended early. */
+  private bytesDone = 0;
+  private endedEarly = false;
   private source: RowSource | undefined;
 
   constructor(source: ByteSource, options: DatasetOptions = {}) {
@@ -71,23 +77,26 @@ export class DatasetReader {
     this.part = { isBeginning: options.isBeginning, maxBytes: options.maxContentBytes };
     const ownName = typeof source === 'string' ? basename(source) : 'data';
     this.problems = new ProblemCollector(options.name ?? ownName);
-    this.maxRecordBytes = options.maxLineBytes ?? maxLineBytes;
-    this.stream = new ByteStream(source, { signal: options.signal });
+    this.maxRecordBytes = options.maxLineBytes ?? longestLine;
+    this.stream = new ByteStream(source, {
+      signal: options.signal,
+      chunkBytes: options.maxContentBytes === undefined ? undefined : cutChunkBytes,
+    });
   }
 
   /** Bytes read so far. */
   get bytesRead(): number {
-    return this.stream.bytesRead;
+    return Math.max(this.stream.bytesRead, this.bytesDone);
   }
 
   /** Whether rows at the end were left unread, since only a beginning was there or asked for. */
   get isCut(): boolean {
-    return this.content?.isCut() ?? false;
+    return this.endedEarly || (this.content?.isCut() ?? false);
   }
 
   /** The rows in batches of about 256 KiB of text. Throws the signal's reason when it aborts. */
   async *batches(): AsyncGenerator<NumberedRow[]> {
-    const { problems, maxRecordBytes } = this;
+    const { problems } = this;
     const content = await openContent(this.stream, { problems, ...this.part });
     const head = headOf(content.head);
     const source = chooseSource(head);
@@ -99,8 +108,8 @@ export class DatasetReader {
     }
     this.content = content;
     this.source = source;
-    const { chunks, isCut } = content;
-    for await (const records of source.read({ chunks, problems, maxRecordBytes, head, isCut })) {
+    problems.place = source.place ?? 'line';
+    for await (const records of this.records(source, content, head)) {
       const rows: NumberedRow[] = [];
       for (const record of records) {
         const row = this.readRow(record);
@@ -109,9 +118,62 @@ export class DatasetReader {
       }
       yield rows;
     }
-    if (this.records === 0 && problems.isEmpty && !isCut()) {
+    if (this.recordCount === 0 && problems.isEmpty && !this.isCut) {
       const what = this.bytesRead === 0 ? 'is empty' : 'has no rows';
       problems.add(0, '', 'empty_file', `the file ${what}. Give it one JSON object a line.`);
+    }
+  }
+
+  private async *records(
+    source: RowSource,
+    content: Content,
+    head: FileHead,
+  ): AsyncGenerator<readonly DataRecord[]> {
+    const { problems, maxRecordBytes } = this;
+    const { chunks, isCut } = content;
+    if ('read' in source) yield* source.read({ chunks, problems, maxRecordBytes, head, isCut });
+    else yield* this.recordsFromAnywhere(source, content);
+  }
+
+  private async *recordsFromAnywhere(
+    source: RandomSource,
+    { chunks, packing }: Content,
+  ): AsyncGenerator<readonly DataRecord[]> {
+    const { problems, maxRecordBytes } = this;
+    const { isBeginning = false, maxBytes = Infinity } = this.part;
+    const file = packing || isBeginning ? undefined : await this.stream.anywhere();
+    if (!file) {
+      // Its beginning says nothing.
+      this.endedEarly = true;
+      await chunks.return(undefined);
+      if (isBeginning && !packing) return;
+      const what = packing
+        ? `the file is ${source.name} in ${packing}`
+        : `${source.name} comes piece by piece`;
+      problems.add(
+        0,
+        '',
+        'unsupported_format',
+        `${what}, which is not read. Give the ${source.name} file itself.`,
+      );
+      return;
+    }
+    try {
+      yield* source.readAnywhere({
+        file,
+        problems,
+        maxRecordBytes,
+        maxBytes,
+        onCut: () => (this.endedEarly = true),
+        onRead: (bytes) => (this.bytesDone = bytes),
+        isRead: isReadField,
+      });
+      if (this.endedEarly || problems.isFull) return;
+      // For its digest.
+      for await (const _ of chunks);
+    } finally {
+      await chunks.return(undefined);
+      await file.close();
     }
   }
 
@@ -135,7 +197,7 @@ export class DatasetReader {
   }
 
   private readRow({ line, fields }: DataRecord): Row | undefined {
-    this.records++;
+    this.recordCount++;
     const report: Report = (field, code, message) => this.problems.add(line, field, code, message);
     const read = readRecord(fields, report, { reading: this.reading, isTable: this.source!.isTable });
     if (!read.row) {
@@ -149,7 +211,7 @@ export class DatasetReader {
       this.firstLine = line;
     }
     if (kind !== this.kind) {
-      const mixed = `this is a ${kind} row, but line ${this.firstLine} is a ${this.kind} row. Give each kind its own file.`;
+      const mixed = `this is a ${kind} row, but ${this.problems.place} ${this.firstLine} is a ${this.kind} row. Give each kind its own file.`;
       report('', 'mixed_row_kinds', mixed);
       return undefined;
     }

@@ -1,5 +1,6 @@
 /** What is wrong with a job that is planned, field by field. */
 import { LowrankError, UnsupportedError } from '#base/errors.js';
+import { type DataProblem, describePlace } from '#data/data-error.js';
 import { OptionsError } from '#base/field-problems.js';
 import { LoraConfigError } from '#lora/config.js';
 
@@ -39,14 +40,12 @@ export function problemsOf(part: string, error: unknown): PlanProblem[] {
     }));
   }
   if (Array.isArray(details['problems'])) {
-    return (details['problems'] as { line: number; field: string; code: string; message: string }[]).map(
-      ({ line, field, code, message }) => ({
-        field: part,
-        code,
-        message: [line > 0 ? `line ${line}` : '', field, message].filter((text) => text !== '').join(', '),
-        line,
-      }),
-    );
+    return (details['problems'] as DataProblem[]).map(({ line, place, field, code, message }) => ({
+      field: part,
+      code,
+      message: [describePlace({ line, place }), field, message].filter((text) => text !== '').join(', '),
+      line,
+    }));
   }
   const field = typeof details['field'] === 'string' ? details['field'] : part;
   return [{ field: part === 'lora' && field === part ? 'lora.target_modules' : field, code, message }];

@@ -7,7 +7,8 @@ import { parseJobCreate } from '#contracts/http/job-create.js';
 import { knownModel } from '#jobs/known-models.js';
 import { planJob, type PlanRequest } from '#jobs/plan.js';
 import { PlanError } from '#jobs/plan-problems.js';
-import { type DataHead, headBytes, readHead } from '#training/data-head.js';
+import { type DataHead, readHead } from '#training/data-head.js';
+import { bufferAccess } from '#data/formats/random-access.js';
 import { readingOf } from '#training/objectives/declared/registry.js';
 import { parsedTrainingOptions } from '#training/options.js';
 import { showExamples } from '#training/measure-head.js';
@@ -45,7 +46,7 @@ const codec = async () => ({
 
 function headOf(content: string): () => Promise<DataHead> {
   const bytes = Buffer.from(content);
-  const source = { name: 'train.jsonl', bytes: bytes.length, head: bytes.subarray(0, headBytes) };
+  const source = { name: 'train.jsonl', content: bufferAccess(bytes) };
   return async () => readHead(source, await codec());
 }
 
@@ -184,6 +185,13 @@ test('a file of which nothing is left to learn is refused', async () => {
   expect(await problemsOf(asking({ training: { block_length: 16 } }), data)).toHaveProperty('training_file');
 });
 
+test('a first row that is longer than what is looked at is read whole', async () => {
+  const row = (text: string) => `${JSON.stringify({ prompt: 'a', completion: text })}\n`;
+  const rows = row('b '.repeat(800_000)) + row('c').repeat(5);
+  const { data } = await planJob(request, { training: headOf(rows), validation: null });
+  expect(data!.training).toMatchObject({ estimated: true, truncatedExamples: 1 });
+});
+
 test('a large file is judged by its beginning', async () => {
   const rows = (await readFile(join(folder, 'train.jsonl'), 'utf8')).repeat(300);
   expect(rows.length).toBeGreaterThan(1 << 20);
@@ -263,8 +271,9 @@ test('a plan counts what of the rows the template does not show', async () => {
     true,
   ]);
   const long = await readHead(
-    { name: 'a', bytes: 5 * row.length, head: Buffer.from(`${row}\n${row}\n`) },
+    { name: 'a', content: bufferAccess(Buffer.from(`${row}\n`.repeat(5))) },
     await codec(),
+    { maxExamples: 2 },
   );
   expect(long.warnings[0]!.message).toContain('2 of the first 2 rows');
 });

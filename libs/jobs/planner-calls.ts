@@ -23,8 +23,8 @@ const dataFile = z.object({
   name: z.string(),
   bytes: z.int(),
   sha256: z.string(),
-  /** A file with its first bytes; null if this process may have read them already. */
-  head: z.string().nullable(),
+  /** A file with spans of it at their places; null if this process may have read what it needs already. */
+  content: z.object({ path: z.string(), spans: z.array(z.tuple([z.int(), z.int()])) }).nullable(),
 });
 export type PlannedFile = z.infer<typeof dataFile>;
 
@@ -76,8 +76,14 @@ export interface Planned {
 
 export type PlanAnswer =
   | { readonly planned: Planned }
-  /** The heads of these files are needed. */
-  | { readonly missing: readonly ('training' | 'validation')[] };
+  /** These bytes of files are needed. */
+  | { readonly missing: readonly MissingBytes[] };
+
+export interface MissingBytes {
+  readonly file: 'training' | 'validation';
+  readonly start: number;
+  readonly length: number;
+}
 
 const checkedFolder = z.object({
   /** Its adapter_config.json. */

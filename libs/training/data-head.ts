@@ -1,14 +1,14 @@
 /** The beginning of a data set as tokens, from which the whole is judged. */
-import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { EncodedExample } from '#data/chat.js';
-import { DatasetReader } from '#data/dataset.js';
+import { DatasetReader, longestLine } from '#data/dataset.js';
+import { openFile, type RandomAccess } from '#data/formats/random-access.js';
 import { encodeNumberedRow } from '#data/examples.js';
 import { unreadImage } from '#data/image-examples.js';
 import { codecDigests, type InputCodec, readsImages } from '#data/input-codec.js';
 import type { ProblemCollector } from '#data/data-error.js';
-import type { NumberedRow } from '#data/rows/row.js';
+import type { NumberedRow, RowKind } from '#data/rows/row.js';
 import { type DataWarning, NoteCounter, warnOfUnknownFields } from '#data/row-notes.js';
 import { LowrankError } from '#base/errors.js';
 import type { ClassCounts } from '#training/class-survey.js';
@@ -23,10 +23,13 @@ export function codecKey(codec: RowCodec): string {
   return `${tokenizer} ${template} ${codec.reading.key ?? ''}`;
 }
 
-/** As much of a file as is looked at. */
+/** As much of a file's content as is looked at, and the first row in any case. */
 export const headBytes = 1 << 20;
 
 export interface DataHead {
+  /** See `DatasetSummary`. */
+  readonly format: string;
+  readonly kind: RowKind;
   readonly examples: readonly EncodedExample[];
   /** Lines of the first examples. */
   readonly firstLines: readonly number[];
@@ -49,10 +52,7 @@ export interface DataHead {
 export interface HeadSource {
   /** What problems call the file. */
   readonly name: string;
-  /** Of the whole file. */
-  readonly bytes: number;
-  /** The first `headBytes` of it. */
-  readonly head: Buffer;
+  readonly content: RandomAccess;
 }
 
 const pieceBytes = 64 * 1024;
@@ -66,21 +66,34 @@ export interface HeadOptions {
   readonly maxExamples?: number;
 }
 
-/** Reads and encodes the whole rows of a head. Throws DataError with the problems in it, and the signal's reason. */
+/**
+ * Reads and encodes the whole rows of a head, the first one however long it is. Throws DataError with the problems in it, the
+ * errors of the content, and the signal's reason.
+ */
 export async function readHead(
-  { name, bytes, head }: HeadSource,
+  source: HeadSource,
   codec: RowCodec,
-  { signal, maxExamples = Infinity }: HeadOptions = {},
+  options: HeadOptions = {},
 ): Promise<DataHead> {
+  const usual = await readUpTo(headBytes, source, codec, options);
+  const head =
+    usual ?? (await readUpTo(headBytes + longestLine, source, codec, { ...options, maxExamples: 1 }));
+  if (head) return head;
+  throw new LowrankError(
+    'line_too_long',
+    `${source.name}: the first row is longer than ${longestLine} bytes`,
+  );
+}
+
+/** Undefined where so many bytes hold no whole row. */
+async function readUpTo(
+  maxContentBytes: number,
+  { name, content }: HeadSource,
+  codec: RowCodec,
+  { signal, maxExamples = Infinity }: HeadOptions,
+): Promise<DataHead | undefined> {
   const { reading } = codec;
-  const isBeginning = bytes > head.length;
-  const reader = new DatasetReader(inPieces(head), {
-    name,
-    signal,
-    reading,
-    isBeginning,
-    maxContentBytes: headBytes,
-  });
+  const reader = new DatasetReader(content, { name, signal, reading, maxContentBytes });
   const { problems } = reader;
   const examples: EncodedExample[] = [];
   const firstLines: number[] = [];
@@ -90,6 +103,7 @@ export async function readHead(
   let maySplit = false;
   const pause = pauses(signal);
   for await (const rows of reader.batches()) {
+    if (examples.length >= maxExamples) break;
     for (const { row, line } of rows) {
       if (problems.isFull || examples.length >= maxExamples) break;
       await pause();
@@ -107,17 +121,18 @@ export async function readHead(
     }
   }
   if (examples.length < maxExamples) problems.throwIfAny();
-  const isPart = isBeginning || reader.isCut;
-  if (examples.length === 0 && reader.isCut) {
-    throw new LowrankError('line_too_long', `${name}: the first row is longer than ${headBytes} bytes`);
-  }
+  const isPart = reader.isCut || examples.length >= maxExamples;
+  if (examples.length === 0 && reader.isCut) return undefined;
+  const known = problems.isEmpty ? reader.summary() : undefined;
   const warnings = [
     ...notes.warnings(examples.length, { isPart }),
-    ...warnOfUnknownFields(problems.isEmpty ? reader.summary().unknownFields : {}),
+    ...warnOfUnknownFields(known?.unknownFields ?? {}),
   ];
   const { examplesPerBlock } = reading;
-  const share = isPart ? bytes / reader.bytesRead : 1;
+  const share = isPart ? content.size / reader.bytesRead : 1;
   return {
+    format: known?.format ?? '',
+    kind: known?.kind ?? 'text',
     examples,
     firstLines,
     maySplit,
@@ -171,16 +186,13 @@ function pauses(signal: AbortSignal | undefined): () => Promise<void> | undefine
   return () => (performance.now() - sliceStart > sliceMilliseconds ? pause() : undefined);
 }
 
-/** The head of a file on this machine. */
-export async function fileHead(file: string): Promise<HeadSource> {
-  const handle = await open(file);
+/** Does something with a file on this machine as the source of a head. Throws the errors of the file system. */
+export async function withFile<T>(file: string, work: (source: HeadSource) => Promise<T>): Promise<T> {
+  const content = await openFile(file);
   try {
-    const { size } = await handle.stat();
-    const head = Buffer.alloc(Math.min(size, headBytes));
-    const { bytesRead } = await handle.read(head, 0, head.length, 0);
-    return { name: basename(file), bytes: size, head: head.subarray(0, bytesRead) };
+    return await work({ name: basename(file), content });
   } finally {
-    await handle.close();
+    await content.close();
   }
 }
 

@@ -12,10 +12,11 @@ import { writeFileAtomically } from '#base/atomic-file.js';
 import { LowrankError } from '#base/errors.js';
 import {
   type DataHead,
-  fileHead,
+  headBytes,
   type HeadOptions,
   type HeadSource,
   readHead,
+  withFile,
   codecKey,
   type RowCodec,
 } from '#training/data-head.js';
@@ -38,6 +39,8 @@ export interface DataSurvey {
 
 /** As much of an example as is shown. */
 const shownTokens = 4096;
+/** As much of the end of a file as tells it from others. */
+const footBytes = 64 * 1024;
 
 /**
  * Looks at the head of a data set, once for the same bytes, tokenizer and template.
@@ -51,10 +54,21 @@ export async function surveyDataset(
   cacheFolder: string,
   signal?: AbortSignal,
 ): Promise<DataSurvey> {
-  const source = await fileHead(file);
+  return withFile(file, (source) => surveySource(source, codec, cacheFolder, signal));
+}
+
+async function surveySource(
+  source: HeadSource,
+  codec: RowCodec,
+  cacheFolder: string,
+  signal: AbortSignal | undefined,
+): Promise<DataSurvey> {
+  const { size } = source.content;
   const key = createHash('sha256')
-    .update(JSON.stringify([4, source.bytes, codecKey(codec)]))
-    .update(source.head)
+    .update(JSON.stringify([5, size, codecKey(codec)]))
+    .update(await source.content.read(0, headBytes))
+    // Where formats of columns tell them apart.
+    .update(await source.content.read(Math.max(0, size - footBytes), footBytes))
     .digest('hex');
   const path = join(cacheFolder, `${key}.survey`);
   const known = await readFile(path, 'utf8').then(
@@ -73,7 +87,7 @@ export async function surveyDataset(
 
 /** The first example of a data set in pieces; empty if the file begins with something else. */
 export async function firstExample(file: string, codec: RowCodec): Promise<readonly ExamplePiece[]> {
-  const head = await soundHead(await fileHead(file), codec, { maxExamples: 1 });
+  const head = await withFile(file, (source) => soundHead(source, codec, { maxExamples: 1 }));
   return exampleOf(head, codec);
 }
 

@@ -28,7 +28,7 @@ const table = (separator: string) =>
     .map((cells) => cells.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(separator) + '\r\n')
     .join('');
 
-test.each<[format: string, content: () => string | Buffer]>([
+test.each<[format: string, content: () => string | Buffer | Promise<Buffer>]>([
   ['jsonl', jsonLines],
   ['jsonl in gzip', () => gzipSync(jsonLines())],
   ['jsonl in UTF-16', () => Buffer.from(`\ufeff${jsonLines()}`, 'utf16le')],
@@ -36,10 +36,11 @@ test.each<[format: string, content: () => string | Buffer]>([
   ['csv', () => table(',')],
   ['csv in gzip', () => gzipSync(table(';'))],
   ['tsv', () => table('\t')],
+  ['parquet', () => readFile(join(import.meta.dirname, '../fixtures/parquet/quickstart.parquet'))],
 ])('%s', async (format, content) => {
   // The name says nothing of the format.
   const file = join(stack.home, 'data');
-  await writeFile(file, content());
+  await writeFile(file, await content());
   const { id } = await uploadFile(client, file);
   expect((await client.files.get(id)).report).toMatchObject({ format, kind: 'text', rows: rows.length });
   const job = {

@@ -1,8 +1,11 @@
 /** Data files of every format with bytes changed, cut and doubled at random: each is read or refused, and nothing falls over. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { DataError } from '#data/data-error.js';
 import { validateDataset } from '#data/dataset.js';
+import { bufferAccess } from '#data/formats/random-access.js';
 
 const files = 2000;
 const rows = Array.from({ length: 40 }, (_, i) => ({ prompt: `${i}, "ä"\n`, completion: ` ${i ** 3};\t😀` }));
@@ -38,6 +41,8 @@ function mutate(content: Buffer, random: () => number): Buffer {
   return mutated;
 }
 
+const fixture = (name: string) => readFileSync(join(import.meta.dirname, '../fixtures/parquet', name));
+
 async function* whole(content: Buffer): AsyncGenerator<Buffer> {
   await Promise.resolve();
   yield content;
@@ -50,6 +55,11 @@ test.each([
   ['csv', Buffer.from(table(','))],
   ['tsv', Buffer.from(table('\t'))],
   ['csv in gzip', gzipSync(table(','))],
+  ['parquet', fixture('completions-none.parquet')],
+  ['parquet with snappy', fixture('completions-snappy.parquet')],
+  ['parquet with lists', fixture('chats-small-pages.parquet')],
+  ['parquet with zstd', fixture('chats-second-version.parquet')],
+  ['parquet with lengths apart', fixture('completions-byte.parquet')],
 ])(
   '%s',
   async (_, content) => {
@@ -57,7 +67,9 @@ test.each([
     let refused = 0;
     for (let i = 0; i < files; i++) {
       try {
-        await validateDataset(whole(mutate(content, random)), { name: 'data' });
+        const mutated = mutate(content, random);
+        const source = content.subarray(0, 4).toString() === 'PAR1' ? bufferAccess(mutated) : whole(mutated);
+        await validateDataset(source, { name: 'data' });
       } catch (error) {
         if (!(error instanceof DataError)) throw error;
         refused++;

@@ -1,14 +1,14 @@
 /** Plans of jobs, with what the API shows beside them. */
-import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { DataHeads } from '#jobs/data-heads.js';
 import { type KnownModel, knownModel } from '#jobs/known-models.js';
 import { planJob } from '#jobs/plan.js';
-import type { PlanAnswer, PlannedFile, plannerMethods } from '#jobs/planner-calls.js';
+import type { MissingBytes, PlanAnswer, Planned, PlannedFile, plannerMethods } from '#jobs/planner-calls.js';
 import { countWork } from '#jobs/work.js';
+import { partialFile, SpanMissing } from '#data/formats/random-access.js';
 import { type InputCodec, readsImages } from '#data/input-codec.js';
 import { textModel } from '#models/abilities.js';
-import type { DataHead, RowCodec } from '#training/data-head.js';
+import { type DataHead, headBytes, type RowCodec } from '#training/data-head.js';
 import { readingOf } from '#training/objectives/declared/registry.js';
 import { showExamples } from '#training/measure-head.js';
 
@@ -20,14 +20,30 @@ export async function answerPlan(heads: DataHeads, task: Task, signal: AbortSign
   const model = await knownModel(base.folder, base.identity);
   const codec = { ...(await model.codec()), reading: readingOf(task.options.method, model.base.tree.inputs) };
   const isMissing = (file: PlannedFile | null) =>
-    file !== null && file.head === null && !heads.find(file.sha256, codec);
-  const missing = (
-    [
-      ['training', trainingFile],
-      ['validation', validationFile],
-    ] as const
-  ).flatMap(([name, file]) => (isMissing(file) ? [name] : []));
+    file !== null && file.content === null && !heads.find(file.sha256, codec);
+  const files = { training: trainingFile, validation: validationFile };
+  const missing = (['training', 'validation'] as const).flatMap((file): MissingBytes[] =>
+    isMissing(files[file]) ? [{ file, start: 0, length: headBytes }] : [],
+  );
   if (missing.length > 0) return { missing };
+  try {
+    return { planned: await plannedOf(heads, task, model, codec, signal) };
+  } catch (error) {
+    if (!(error instanceof SpanMissing)) throw error;
+    const { path, start, length } = error;
+    const file = trainingFile.content?.path === path ? 'training' : 'validation';
+    return { missing: [{ file, start, length }] };
+  }
+}
+
+async function plannedOf(
+  heads: DataHeads,
+  task: Task,
+  model: KnownModel,
+  codec: RowCodec,
+  signal: AbortSignal,
+): Promise<Planned> {
+  const { trainingFile, validationFile } = task;
   const head = (file: PlannedFile) => () => headOf(heads, file, codec, signal);
   const plan = await planJob(task, {
     training: head(trainingFile),
@@ -38,24 +54,28 @@ export async function answerPlan(heads: DataHeads, task: Task, signal: AbortSign
       ? showExamples(await head(file)(), codec.tokenizer, plan.data!.training.blockLength)
       : [];
   return {
-    planned: {
-      plan,
-      shown: await shown(trainingFile),
-      shownValidation: await shown(validationFile),
-      earlierOperations: task.earlier.map((shape) => operationsOf(model, codec, shape)),
-    },
+    plan,
+    shown: await shown(trainingFile),
+    shownValidation: await shown(validationFile),
+    earlierOperations: task.earlier.map((shape) => operationsOf(model, codec, shape)),
   };
 }
 
 async function headOf(
   heads: DataHeads,
-  { name, bytes, sha256, head }: PlannedFile,
+  { name, bytes, sha256, content }: PlannedFile,
   codec: RowCodec,
   signal: AbortSignal,
 ): Promise<DataHead> {
   const known = heads.find(sha256, codec);
   if (known) return known;
-  return heads.read(sha256, { name, bytes, head: await readFile(head!) }, codec, signal);
+  const { path, spans } = content!;
+  const part = partialFile(path, bytes, spans);
+  try {
+    return await heads.read(sha256, { name, content: part }, codec, signal);
+  } finally {
+    await part.close();
+  }
 }
 
 function operationsOf(

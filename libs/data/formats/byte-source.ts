@@ -1,8 +1,9 @@
 /** The bytes of a data set, from a disk or as they arrive. */
 import { open } from 'node:fs/promises';
+import type { RandomAccess } from '#data/formats/random-access.js';
 
-/** The path of a file, or its bytes. */
-export type ByteSource = string | AsyncIterable<Uint8Array>;
+/** The path of a file, or its bytes, in order or from anywhere. */
+export type ByteSource = string | AsyncIterable<Uint8Array> | RandomAccess;
 
 /** As many bytes as tell one format from another. */
 const startBytes = 512;
@@ -15,7 +16,12 @@ export async function* readChunks(
   source: ByteSource,
   { chunkBytes, signal }: { readonly chunkBytes: number; readonly signal?: AbortSignal },
 ): AsyncGenerator<Buffer> {
-  const chunks = typeof source === 'string' ? fileChunks(source, chunkBytes) : arrivingChunks(source);
+  const chunks =
+    typeof source === 'string'
+      ? fileChunks(source, chunkBytes)
+      : 'read' in source
+        ? accessChunks(source, chunkBytes)
+        : arrivingChunks(source);
   signal?.throwIfAborted();
   for await (const chunk of chunks) {
     yield chunk;
@@ -34,6 +40,15 @@ async function* fileChunks(path: string, chunkBytes: number): AsyncGenerator<Buf
     }
   } finally {
     await file.close();
+  }
+}
+
+async function* accessChunks(file: RandomAccess, chunkBytes: number): AsyncGenerator<Buffer> {
+  for (let at = 0, length = Math.max(chunkBytes, startBytes); at < file.size; length = chunkBytes) {
+    const chunk = await file.read(at, length);
+    if (chunk.length === 0) return;
+    yield chunk;
+    at += chunk.length;
   }
 }
 

@@ -1,8 +1,9 @@
 /** The bytes of a file, counted and hashed on the way, with a look at how they begin. */
 import { createHash, type Hash } from 'node:crypto';
+import { openFile, type RandomAccess } from '#data/formats/random-access.js';
 import { type ByteSource, readChunks } from '#data/formats/byte-source.js';
 
-const chunkBytes = 256 * 1024;
+const usualChunkBytes = 256 * 1024;
 
 export class ByteStream {
   /** Bytes read so far. */
@@ -11,8 +12,26 @@ export class ByteStream {
   private readonly iterator: AsyncGenerator<Buffer>;
   private first: Buffer | undefined;
 
-  constructor(source: ByteSource, { signal }: { readonly signal?: AbortSignal } = {}) {
+  constructor(
+    private readonly source: ByteSource,
+    {
+      signal,
+      chunkBytes = usualChunkBytes,
+    }: { readonly signal?: AbortSignal; readonly chunkBytes?: number } = {},
+  ) {
     this.iterator = readChunks(source, { chunkBytes, signal });
+  }
+
+  /** The same bytes from anywhere, to be closed; undefined where they come only once. */
+  async anywhere(): Promise<RandomAccess | undefined> {
+    const { source } = this;
+    if (typeof source === 'string') return openFile(source);
+    if (!('read' in source)) return undefined;
+    return {
+      size: source.size,
+      read: (start, length) => source.read(start, length),
+      close: () => Promise.resolve(),
+    };
   }
 
   /** The first bytes, 512 at least unless there are fewer. To be asked for before any chunk. */

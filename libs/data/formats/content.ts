@@ -38,7 +38,10 @@ export async function openContent(
     : { head: start, chunks: stream.chunks() };
   const order = utf16Of(unpacked.head);
   const decoded = order ? await peek(toUtf8(unpacked.chunks, { order, problems, isBeginning })) : unpacked;
-  const bounded = bound(decoded.chunks, maxBytes, () => (isCut = true));
+  const bounded = bound(decoded.chunks, maxBytes, (unused) => {
+    isCut = true;
+    if (!packing && !order) stream.bytesRead -= unused;
+  });
   return {
     head: decoded.head,
     chunks: bounded,
@@ -70,12 +73,12 @@ async function peek(
 async function* bound(
   chunks: AsyncGenerator<Buffer>,
   maxBytes: number,
-  onCut: () => void,
+  onCut: (unusedBytes: number) => void,
 ): AsyncGenerator<Buffer> {
   let left = maxBytes;
   for await (const chunk of chunks) {
     if (chunk.length > left) {
-      onCut();
+      onCut(chunk.length - left);
       yield chunk.subarray(0, left);
       return;
     }

@@ -10,11 +10,7 @@ const magicNumbers: readonly (readonly [string, string, string])[] = [
   ['28b52ffd', 'Zstandard', 'Decompress it first (unzstd).'],
   ['fd377a585a00', 'xz', 'Decompress it first (unxz).'],
   ['425a68', 'bzip2', 'Decompress it first (bunzip2).'],
-  [
-    '50415231',
-    'Parquet',
-    'Convert it, for instance with datasets: Dataset.from_parquet(file).to_json(name).',
-  ],
+  ['50415245', 'encrypted Parquet', 'Write it without encryption.'],
   ['4152524f5731', 'Arrow', 'Convert it, for instance with datasets: Dataset.from_file(file).to_json(name).'],
   ['25504446', 'PDF', 'Extract the text and write it as rows of {"text": "..."}.'],
   ['fffe0000', 'UTF-32', 'Save it as UTF-8.'],

@@ -2,9 +2,9 @@
 import type { Report } from '#data/field-report.js';
 import { decodeLine, parseLine } from '#data/formats/json-line.js';
 import { readLines } from '#data/formats/lines.js';
-import type { DataRecord, FileHead, ReadContext, RowSource } from '#data/formats/row-source.js';
+import type { DataRecord, FileHead, ReadContext, StreamedSource } from '#data/formats/row-source.js';
 
-export const jsonLines: RowSource = {
+export const jsonLines: StreamedSource = {
   name: 'jsonl',
   isTable: false,
 

@@ -2,11 +2,12 @@
 import { describeBinary, describeForeignText } from '#data/formats/foreign-files.js';
 import { jsonArray } from '#data/formats/json-array.js';
 import { jsonLines } from '#data/formats/json-lines.js';
+import { parquet } from '#data/formats/parquet.js';
 import type { FileHead, RowSource } from '#data/formats/row-source.js';
 import { csv, tsv } from '#data/formats/separated-values.js';
 
 /** Asked in this order; the last takes every file that nobody knows, to say in its words what is wrong. */
-const rowSources: readonly [...RowSource[], RowSource] = [jsonArray, tsv, csv, jsonLines];
+const rowSources: readonly [...RowSource[], RowSource] = [parquet, jsonArray, tsv, csv, jsonLines];
 
 /** The format of content by how it begins, or the problem that it is of one that is not read. */
 export function chooseSource(

@@ -1,5 +1,6 @@
 /** What a format of data files is made of. */
-import type { ProblemCollector } from '#data/data-error.js';
+import type { Place, ProblemCollector } from '#data/data-error.js';
+import type { RandomAccess } from '#data/formats/random-access.js';
 
 /** Fields of a record by name, as the file holds them. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -30,13 +31,39 @@ export interface ReadContext {
   readonly isCut: () => boolean;
 }
 
-/** A format of files. An entry owns how a file of it is known, how it is read, and everything that is said about it. */
-export interface RowSource {
+/** What a format needs that is not read from its beginning to its end. */
+export interface RandomContext extends Pick<ReadContext, 'problems' | 'maxRecordBytes'> {
+  readonly file: RandomAccess;
+  /** Bytes of records after which reading ends, with a call of `onCut` where there are more. */
+  readonly maxBytes: number;
+  readonly onCut: () => void;
+  /** Told which share of the file's bytes is done. */
+  readonly onRead: (bytes: number) => void;
+  /** Whether rows read a field of this name; of others it is enough to say that they are there. */
+  readonly isRead: (field: string) => boolean;
+}
+
+interface Format {
   readonly name: string;
   /** Whether cells hold text, and what is no text is written as JSON in them. */
   readonly isTable: boolean;
+  /** What problems count. */
+  readonly place?: Place;
   /** Whether a file that begins like this is of the format. */
   detects(head: FileHead): boolean;
+}
+
+/** A format that is read as it comes. */
+export interface StreamedSource extends Format {
   /** The records in batches of about 256 KiB, in flat memory. Throws the errors of reading the content. */
   read(context: ReadContext): AsyncIterable<readonly DataRecord[]>;
 }
+
+/** A format that is read here and there. */
+export interface RandomSource extends Format {
+  /** As `read`. */
+  readAnywhere(context: RandomContext): AsyncIterable<readonly DataRecord[]>;
+}
+
+/** A format of files. An entry owns how a file of it is known, how it is read, and everything that is said about it. */
+export type RowSource = StreamedSource | RandomSource;

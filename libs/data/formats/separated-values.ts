@@ -1,7 +1,7 @@
 /** Tables as text: CSV of RFC 4180, also with semicolons, and TSV. The first row names the columns. */
 import { isUtf8 } from 'node:buffer';
 import { type CsvError, parse } from 'csv-parse';
-import type { DataRecord, Fields, FileHead, ReadContext, RowSource } from '#data/formats/row-source.js';
+import type { DataRecord, Fields, FileHead, ReadContext, StreamedSource } from '#data/formats/row-source.js';
 
 /** Text of a batch of records, in characters. */
 const batchLength = 256 * 1024;
@@ -25,7 +25,7 @@ interface Parsed {
   readonly lines: number;
 }
 
-function separatedValues(name: string, delimiters: readonly string[]): RowSource {
+function separatedValues(name: string, delimiters: readonly string[]): StreamedSource {
   return {
     name,
     isTable: true,

@@ -10,16 +10,22 @@ import { formatOf } from '#images/image-format.js';
 
 const imageField = 'image';
 
+/** Tables of the hub have an image as an object of its bytes and the path that it came from. */
+function bytesOf(image: unknown): unknown {
+  const { bytes } = (image ?? {}) as { readonly bytes?: unknown };
+  return bytes instanceof Uint8Array ? bytes : image;
+}
+
 /** The file of an image, which is one by its first bytes; undefined if a problem was reported. */
 function readImage(fields: Fields, report: Report): Uint8Array | undefined {
-  const image = fields[imageField];
-  if (typeof image !== 'string') {
-    const what = `"${imageField}" must be a data URL such as data:image/png;base64,..., but is ${describeType(image)}.`;
+  const image = bytesOf(fields[imageField]);
+  if (typeof image !== 'string' && !(image instanceof Uint8Array)) {
+    const what = `"${imageField}" must be a data URL such as data:image/png;base64,... or bytes, but is ${describeType(image)}.`;
     report(imageField, 'wrong_type', what);
     return undefined;
   }
   try {
-    const file = readDataUrl(image);
+    const file = typeof image === 'string' ? readDataUrl(image) : image;
     formatOf(file);
     return file;
   } catch (error) {

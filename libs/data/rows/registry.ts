@@ -31,6 +31,13 @@ const rowShapes: readonly RowShape[] = [
   textShape,
 ];
 
+const readFields = new Set(rowShapes.flatMap(({ fields }) => fields));
+
+/** Whether a shape of rows has a field of this name. */
+export function isReadField(name: string): boolean {
+  return readFields.has(name);
+}
+
 /** What a record is. */
 export type ReadRecord =
   | { readonly row: Row; readonly unreadFields: readonly string[] }

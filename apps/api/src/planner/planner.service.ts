@@ -1,6 +1,4 @@
-import { createWriteStream } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { pipeline } from 'node:stream/promises';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import type { MemberFolder } from '#contracts/member-folder.js';
@@ -9,9 +7,9 @@ import type { CheckedFolder, Planned, PlannedFile, plannerMethods } from '#jobs/
 import type { BaseModel } from '#platform/database/entities/base-model.js';
 import { FairQueue } from '#platform/fair-queue.js';
 import type { Platform } from '#platform/platform.js';
-import { headBytes } from '#training/data-head.js';
 import { PLANNER, PLATFORM } from '../tokens.js';
 import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
+import { FetchedSpans } from './fetched-spans.js';
 import { KnownPlans } from './known-plans.js';
 import type { DataFile, PlanOrder } from './plan-order.js';
 import type { OnDemand, StartPlanner } from './planner-process.js';
@@ -167,35 +165,29 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
       validationFile: validationFile && facts(validationFile),
     };
     const options = { signal, graceSeconds, deadlineSeconds: planSeconds };
-    const answer = await planner.client().call('plan', task, options);
-    if ('planned' in answer) return answer.planned;
+    const first = await planner.client().call('plan', task, options);
+    if ('planned' in first) return first.planned;
     await using spool = await SpoolFolder.make(spoolRoot(this.platform.configuration.home));
-    const fetched = async (name: 'training' | 'validation', file: DataFile | null) =>
-      file && { ...facts(file), head: await this.fetchHead(file, spool.file(name), signal) };
-    const complete = {
-      ...task,
-      trainingFile: (await fetched('training', trainingFile))!,
-      validationFile: await fetched('validation', validationFile),
+    const fetched = (name: string, file: DataFile) =>
+      new FetchedSpans(this.platform.objects, file, spool.file(name));
+    const files = {
+      training: fetched('training', trainingFile),
+      validation: validationFile && fetched('validation', validationFile),
     };
-    const second = await planner.client().call('plan', complete, options);
-    if ('planned' in second) return second.planned;
-    throw new Error('the planner was given every file and misses one');
-  }
-
-  private async fetchHead(
-    { objectKey, bytes }: DataFile,
-    file: string,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const content = await this.platform.objects.get(objectKey, {
-      start: 0,
-      length: Math.min(bytes, headBytes),
-    });
-    await pipeline(content, createWriteStream(file), { signal });
-    return file;
+    for (let { missing } = first; ;) {
+      for (const { file, start, length } of missing) await files[file]!.fetch(start, length, signal);
+      const { training, validation } = files;
+      const content = {
+        trainingFile: { ...task.trainingFile, content: training.here },
+        validationFile: task.validationFile && { ...task.validationFile, content: validation!.here },
+      };
+      const answer = await planner.client().call('plan', { ...task, ...content }, options);
+      if ('planned' in answer) return answer.planned;
+      ({ missing } = answer);
+    }
   }
 }
 
 function facts({ filename: name, bytes, sha256 }: DataFile): PlannedFile {
-  return { name, bytes, sha256, head: null };
+  return { name, bytes, sha256, content: null };
 }
