@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 
 export interface SeenRequest {
   readonly method: string;
@@ -10,6 +10,7 @@ export interface SeenRequest {
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
+  readonly bytes: Buffer;
 }
 
 export interface StubServer {
@@ -25,10 +26,11 @@ export async function stubServer(answer: StubAnswer, port = 0): Promise<StubServ
   const seen: SeenRequest[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const { pathname: path, searchParams: query } = new URL(request.url ?? '/', 'http://stub');
-    const body = await text(request).catch(() => null);
+    const bytes = await buffer(request).catch(() => null);
     // Broken off by the client: nothing arrived.
-    if (body === null) return;
-    const one = { method: request.method ?? '', path, query, headers: request.headers, body };
+    if (bytes === null) return;
+    const body = bytes.toString('utf8');
+    const one = { method: request.method ?? '', path, query, headers: request.headers, body, bytes };
     seen.push(one);
     answer(one, response, seen.length);
   };

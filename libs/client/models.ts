@@ -27,13 +27,15 @@ export class ModelsClient {
     return this.connection.json('GET', `/v1/models/${encodeURIComponent(id)}`, modelObject);
   }
 
-  /** Removes a base model from the list. */
-  async remove(name: string): Promise<Deleted> {
-    return this.connection.json('DELETE', `/v1/base_models/${encodeURIComponent(name)}`, deleted);
+  /** Removes a base model from the list, with the files that were fetched for it if `files` is set. */
+  async remove(name: string, { files = false }: { readonly files?: boolean } = {}): Promise<Deleted> {
+    const query = files ? '?files=true' : '';
+    return this.connection.json('DELETE', `/v1/base_models/${encodeURIComponent(name)}${query}`, deleted);
   }
 
   /**
-   * Registers a folder on the server as a base model and waits until the server has read it.
+   * Registers a folder on the server, or a model of a hub, as a base model, and waits until the server has fetched and read
+   * it. Aborting the signal ends the waiting only; `cancelRegistration` stops the work.
    *
    * Throws ApiError, and LowrankError with the code that the registration failed with.
    */
@@ -51,7 +53,13 @@ export class ModelsClient {
     if (status === 'done' && model) return model;
     throw errorOf({
       ...(error ?? { code: 'internal_error', message: 'the registration failed' }),
-      details: { folder: body.folder },
+      details: { folder: body.folder, model: body.model },
     });
+  }
+
+  /** Stops a registration; what was fetched stays for the next one. */
+  async cancelRegistration(id: string): Promise<BaseModelRegistration> {
+    const path = `/v1/base_models/registrations/${encodeURIComponent(id)}/cancel`;
+    return this.connection.json('POST', path, baseModelRegistration);
   }
 }

@@ -41,6 +41,11 @@ export async function findWeightFiles(folder: string): Promise<WeightFiles> {
   return { files: await resolve(folder, files), index };
 }
 
+/** The weight files that the index of a sharded model names, sorted. Throws LowrankError `weights_index_invalid`. */
+export async function shardsOf(folder: string): Promise<string[]> {
+  return [...new Set((await readIndex(path.join(folder, INDEX))).values())].sort();
+}
+
 /** The names in a folder. Throws LowrankError `model_folder_not_found` if there is none that can be read. */
 export async function listModelFolder(folder: string): Promise<string[]> {
   try {

@@ -19,7 +19,7 @@ export interface ComputingOptions {
 }
 
 /** Numbers are computed for other people's machines: nothing of the service's own secrets is needed for that. */
-const secrets = ['DATABASE_URL', 'REDIS_URL', 'S3_ACCESS_KEY', 'S3_SECRET_KEY'];
+const secrets = ['DATABASE_URL', 'REDIS_URL', 'S3_ACCESS_KEY', 'S3_SECRET_KEY', 'HF_TOKEN'];
 const keptOutput = 4000;
 
 export interface ComputingProcess {

@@ -17,6 +17,19 @@ export interface S3Configuration {
   readonly pathStyle: boolean;
 }
 
+/** The hub that base models are fetched from by name, and where they lie. */
+export interface HubConfiguration {
+  /** Null for the public one. */
+  readonly endpoint: string | null;
+  readonly token: string | null;
+  /** Its folder of downloads, an absolute path. */
+  readonly cache: string;
+  /** Patterns of names that jobs of project keys may fetch: `OWNER/NAME`, with `*` for any part. */
+  readonly allow: readonly string[];
+  /** Patterns of names for which the token is used when a project key asks. */
+  readonly allowToken: readonly string[];
+}
+
 export interface Configuration {
   /** LOWRANK_HOME, an absolute path. */
   readonly home: string;
@@ -31,6 +44,7 @@ export interface Configuration {
   readonly corsOrigins: readonly string[];
   /** Folders under which base models may be registered; null for the default (apps/api/src/models/model-roots.ts). */
   readonly modelRoots: readonly string[] | null;
+  readonly hub: HubConfiguration;
   /** Null for the Postgres that the launcher keeps in `home`. */
   readonly databaseUrl: string | null;
   /** Null for the queue in Postgres. */
@@ -72,6 +86,7 @@ export function parseConfiguration(env: Readonly<Record<string, string | undefin
     pathPrefix: variables.pathPrefix('LOWRANK_PATH_PREFIX'),
     corsOrigins: variables.origins('LOWRANK_CORS_ORIGINS'),
     modelRoots: variables.folders('LOWRANK_MODEL_ROOTS'),
+    hub: hubConfiguration(variables),
     databaseUrl: variables.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: variables.url('REDIS_URL', ['redis:', 'rediss:']),
     s3: s3Configuration(variables),
@@ -109,6 +124,18 @@ function expanded(file: string): string {
 /** Whether only this machine can reach a server that listens on this address. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** By the variables of Hugging Face's own programs, so that all of them share one folder. */
+function hubConfiguration(variables: Variables): HubConfiguration {
+  const home = variables.text('HF_HOME') ?? '~/.cache/huggingface';
+  return {
+    endpoint: variables.url('HF_ENDPOINT', ['http:', 'https:'])?.replace(/\/+$/, '') ?? null,
+    token: variables.text('HF_TOKEN'),
+    cache: path.join(path.resolve(expanded(home)), 'hub'),
+    allow: variables.patterns('LOWRANK_HUB_ALLOW'),
+    allowToken: variables.patterns('LOWRANK_HUB_ALLOW_TOKEN'),
+  };
 }
 
 function s3Configuration(variables: Variables): S3Configuration | null {
@@ -223,6 +250,14 @@ class Variables {
       .flatMap((entry) => entry.trim().replace(/\/$/, '') || []);
     if (entries.every((entry) => entry === '*' || isOrigin(entry))) return entries;
     this.problem(name, 'must be origins such as https://app.example.com with commas between them, or *');
+    return [];
+  }
+
+  /** Names of models with commas between them, `*` for any part of one. */
+  patterns(name: string): readonly string[] {
+    const entries = (this.text(name) ?? '').split(',').flatMap((entry) => entry.trim() || []);
+    if (entries.every((entry) => /^(\*|[A-Za-z0-9_.*-]+\/[A-Za-z0-9_.*-]+)$/.test(entry))) return entries;
+    this.problem(name, 'must be names of models such as org/* or org/name with commas between them, or *');
     return [];
   }
 

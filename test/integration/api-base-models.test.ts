@@ -1,5 +1,6 @@
 /** Who may make base models of which folders, and what others see of them. */
-import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Claims } from '#jobs/claims.js';
@@ -9,11 +10,14 @@ import { Registration } from '#platform/database/entities/registration.js';
 import { Job } from '#platform/database/entities/job.js';
 import { BaseModels } from '../../apps/api/src/models/base-models.js';
 import type { Planner } from '../../apps/api/src/planner/planner.service.js';
+import { HubModels } from '../../apps/api/src/models/hub-models.service.js';
 import { RegistrationsService } from '../../apps/api/src/models/registrations.service.js';
 import { eventually } from '../contract/waiting.js';
 import { writeTinyModel } from '../e2e/tiny-job.js';
+import { type StubHub, stubHub } from '../stub-hub.js';
 import { type ApiServer, startApi } from './api-server.js';
 
+let hub: StubHub;
 let api: ApiServer;
 let folder: string;
 let roots: string;
@@ -21,7 +25,9 @@ let admin: Record<string, string>;
 let user: Record<string, string>;
 
 beforeAll(async () => {
-  api = await startApi();
+  hub = await stubHub();
+  const shared = await mkdtemp(join(tmpdir(), 'hf-home-'));
+  api = await startApi({ environment: { HF_ENDPOINT: hub.url, HF_HOME: shared, HF_TOKEN: 'of-the-server' } });
   roots = join(api.home, 'models-of-tests');
   folder = join(roots, 'tiny');
   await api.smallJob();
@@ -32,7 +38,11 @@ beforeAll(async () => {
   admin = await bearer('admin');
   user = await bearer('project');
 }, 120_000);
-afterAll(() => api[Symbol.asyncDispose]());
+afterAll(async () => {
+  await api[Symbol.asyncDispose]();
+  await hub.close();
+  await rm(join(api.platform.configuration.hub.cache, '..'), { recursive: true, force: true });
+});
 
 const register = (body: object, headers = admin) => api.call('POST', '/v1/base_models', body, headers);
 const models = async () => (await api.call('GET', '/v1/models', undefined, admin)).text;
@@ -162,7 +172,12 @@ describe('a registration in progress', () => {
         new Promise((_resolve, reject) => signal!.addEventListener('abort', reject)),
     };
     const sound: Pick<Planner, 'checkModel'> = { checkModel: () => Promise.resolve() };
-    const stopped = new RegistrationsService(api.platform, never as BaseModels, sound as Planner);
+    const stopped = new RegistrationsService(
+      api.platform,
+      never as BaseModels,
+      sound as Planner,
+      api.app.get(HubModels),
+    );
     const request = { folder, name: 'handed-over', replace: false };
     const { id, status } = await stopped.register(request, { hasKey: false });
     expect(status).toBe('running');
@@ -181,6 +196,124 @@ describe('a registration in progress', () => {
       status: 'running',
       runner: 'api-other',
     });
+  });
+});
+
+describe('a model of a hub', () => {
+  const path = (id: string) => `/v1/base_models/registrations/${id}`;
+  const get = async (id: string) => (await api.call('GET', path(id), undefined, admin)).body;
+  const over = async (id: string) => {
+    await eventually(async () => expect((await get(id)).status).not.toBe('running'));
+    return get(id);
+  };
+  /** Keeps large files back until it is disposed of. */
+  const held = () => {
+    let resolve!: () => void;
+    hub.gate = new Promise((release) => (resolve = release));
+    return {
+      [Symbol.dispose]() {
+        hub.gate = null;
+        resolve();
+      },
+    };
+  };
+  beforeAll(async () => {
+    for (const name of ['one', 'held', 'stopped', 'closed']) {
+      await hub.addFolder(`org/${name}`, folder);
+      // Each of its own, so that none finds what another has fetched.
+      hub.add(`org/${name}`, [...hub.repositories.get(`org/${name}`)!.files, ['README.md', name]]);
+    }
+  });
+
+  test('is fetched and becomes a base model of its own name, at a commit that is told', async () => {
+    const done = await over((await register({ model: 'org/one' })).body.id);
+    const { commit } = hub.repositories.get('org/one')!;
+    expect(done).toMatchObject({
+      status: 'done',
+      hub: { repository: 'org/one', revision: 'main', commit },
+      model: { id: 'org/one' },
+    });
+    const snapshot = join(api.platform.configuration.hub.cache, 'models--org--one/snapshots', commit);
+    expect(await readdir(snapshot)).toContain('model.safetensors');
+    const row = await api.platform.database.manager.findOneByOrFail(BaseModel, { name: 'org/one' });
+    expect(row.folder).toBe(snapshot);
+  });
+
+  test('is fetched once for all who ask at once, and tells how far it is', async () => {
+    let ids: Set<string>;
+    {
+      using _ = held();
+      const first = await register({ model: 'org/held' });
+      const asked = await Promise.all([
+        register({ model: 'org/held' }),
+        register({ model: 'org/held@main' }),
+      ]);
+      ids = new Set([first, ...asked].map(({ body }) => body.id));
+      expect(ids.size).toBe(1);
+      expect(first.body).toMatchObject({ status: 'running', stage: 'fetching', done_bytes: 0 });
+      expect(first.body['total_bytes']).toBeGreaterThan(1000);
+    }
+    expect(await over([...ids][0]!)).toMatchObject({ status: 'done' });
+  });
+
+  test('is not registered when it is cancelled, and goes on from there the next time', async () => {
+    let id: string;
+    {
+      using _ = held();
+      ({ id } = (await register({ model: 'org/stopped' })).body);
+      const stopped = await api.call('POST', `${path(id)}/cancel`, undefined, admin);
+      expect(stopped.body).toMatchObject({ status: 'failed', error: { code: 'cancelled' } });
+    }
+    expect((await api.call('POST', `${path(id)}/cancel`, undefined, admin)).status).toBe(400);
+    expect((await api.call('GET', '/v1/models/org%2Fstopped', undefined, admin)).status).toBe(404);
+    const again = await over((await register({ model: 'org/stopped' })).body.id);
+    expect(again).toMatchObject({ status: 'done' });
+  });
+
+  test('that is gated is fetched with the token of the server', async () => {
+    hub.repositories.get('org/closed')!.gatedTo = 'of-the-server';
+    expect(await over((await register({ model: 'org/closed' })).body.id)).toMatchObject({ status: 'done' });
+    hub.repositories.get('org/closed')!.gatedTo = 'of-others';
+    hub.add('org/closed', [...hub.repositories.get('org/closed')!.files, ['README.md', 'newer']]).gatedTo =
+      'of-others';
+    expect(await over((await register({ model: 'org/closed' })).body.id)).toMatchObject({
+      status: 'failed',
+      error: { code: 'model_gated', message: expect.stringContaining('HF_TOKEN') },
+    });
+  });
+
+  test.each([
+    ['org/none', 'model_not_found'],
+    ['org/one@v7', 'model_not_found'],
+    ['no name', 'model_name_invalid'],
+  ])('called %s is refused at once with %s', async (model, code) => {
+    const { status, body } = await register({ model });
+    expect({ status, code: body.error.code, param: body.error.param }).toEqual({
+      status: 400,
+      code,
+      param: 'model',
+    });
+  });
+
+  test('and a folder in one request contradict each other', async () => {
+    for (const body of [{ model: 'org/one', folder }, {}]) {
+      expect((await register(body)).body.error).toMatchObject({ code: 'invalid_request', param: 'folder' });
+    }
+  });
+
+  test('goes with its files where that is asked for, but not under a job', async () => {
+    const { folder: snapshot } = await api.platform.database.manager.findOneByOrFail(BaseModel, {
+      name: 'org/one',
+    });
+    const { training_file } = await api.smallJob(user);
+    const job = await api.call('POST', '/v1/fine_tuning/jobs', { model: 'org/one', training_file }, user);
+    const remove = () => api.call('DELETE', '/v1/base_models/org%2Fone?files=true', undefined, admin);
+    expect((await remove()).body.error).toMatchObject({ code: 'model_in_use' });
+    await api.call('POST', `/v1/fine_tuning/jobs/${job.body.id}/cancel`, undefined, user);
+    expect((await remove()).body).toMatchObject({ deleted: true });
+    await expect(stat(snapshot)).rejects.toThrow('ENOENT');
+    const kept = await api.call('DELETE', '/v1/base_models/tiny?files=true', undefined, admin);
+    expect(kept.body.error).toMatchObject({ code: 'model_folder_not_allowed' });
   });
 });
 

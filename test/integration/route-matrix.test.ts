@@ -173,6 +173,7 @@ describe('every route', () => {
       'GET /v1/fine_tuning/checkpoints/{model}/permissions',
       'GET /v1/keys',
       'POST /v1/base_models',
+      'POST /v1/base_models/registrations/{id}/cancel',
       'POST /v1/fine_tuning/checkpoints/{model}/permissions',
     ]);
     const before = (await api.call('GET', '/v1/models', undefined, admin)).text;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseConfiguration } from '#platform/config.js';
 import { knownVariables } from './compose-problems.js';
@@ -35,6 +35,11 @@ test('the page of operations has the defaults that the program takes', () => {
     LOWRANK_PATH_PREFIX: defaults.pathPrefix || 'none',
     LOWRANK_CORS_ORIGINS: defaults.corsOrigins.join() || 'none',
     LOWRANK_MODEL_ROOTS: defaults.modelRoots ?? 'see below',
+    HF_ENDPOINT: defaults.hub.endpoint ?? 'none',
+    HF_TOKEN: defaults.hub.token ?? 'none',
+    HF_HOME: dirname(defaults.hub.cache).replace(homedir(), '~'),
+    LOWRANK_HUB_ALLOW: defaults.hub.allow.join() || 'none',
+    LOWRANK_HUB_ALLOW_TOKEN: defaults.hub.allowToken.join() || 'none',
     DATABASE_URL: defaults.databaseUrl ?? 'none',
     REDIS_URL: defaults.redisUrl ?? 'none',
     S3_ENDPOINT: defaults.s3 ?? 'none',

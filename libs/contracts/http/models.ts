@@ -37,25 +37,42 @@ const name = z
   .max(200)
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)?$/);
 
-/** A folder on the server, in Hugging Face's format; every worker must reach it under the same path. */
+/** A folder on the server, or a model of a hub, in Hugging Face's format. */
 export const baseModelRegister = z
   .strictObject({
-    folder: z.string().min(1).max(4096),
-    /** Default: the folder's own name. */
+    /** On the server; every worker must reach it under the same path. */
+    folder: z.string().min(1).max(4096).optional(),
+    /** `OWNER/NAME` or `OWNER/NAME@REVISION`, which is fetched. */
+    model: z.string().min(1).max(300).optional(),
+    /** Default: the folder's own name, or `OWNER/NAME`. */
     name: name.optional(),
     /** Whether it becomes the new version of a name that another model has; jobs and adapters keep the version they have. */
     replace: z.boolean().default(false),
   })
+  .refine(({ folder, model }) => (folder === undefined) !== (model === undefined), {
+    error: 'must have either folder or model',
+    path: ['folder'],
+  })
   .meta({ id: 'RegisterBaseModel' });
 export type BaseModelRegister = z.input<typeof baseModelRegister>;
 
-/** A registration reads the whole model once, which takes a while: it goes on after the answer, also when the server is started again meanwhile. */
+/** What is removed with the name. */
+export const baseModelRemoval = z.strictObject({
+  /** Whether the files go too: of models that were fetched from a hub only. */
+  files: z.stringbool().default(false),
+});
+
+/** A registration fetches what is not here and reads the whole model once, which takes a while: it goes on after the answer, also when the server is started again meanwhile. */
 export const baseModelRegistration = z
   .object({
     id: z.string(),
     object: z.literal('base_model.registration'),
     status: z.enum(['running', 'done', 'failed']),
     folder: z.string(),
+    /** Null for a folder that was on the server. */
+    hub: z.object({ repository: z.string(), revision: z.string(), commit: z.string() }).nullable(),
+    /** What is counted: bytes that have come from the hub, or bytes that were read. */
+    stage: z.enum(['fetching', 'reading']),
     done_bytes: z.int(),
     /** 0 until it is known. */
     total_bytes: z.int(),

@@ -16,6 +16,7 @@ import { TaskKinds1795806000000 } from '#platform/database/migrations/1795806000
 import { AdapterClasses1795807000000 } from '#platform/database/migrations/1795807000000-adapter-classes.js';
 import { ResultFiles1795808000000 } from '#platform/database/migrations/1795808000000-result-files.js';
 import { CheckpointPermissions1795808100000 } from '#platform/database/migrations/1795808100000-checkpoint-permissions.js';
+import { HubRegistrations1795808200000 } from '#platform/database/migrations/1795808200000-hub-registrations.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -34,4 +35,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   AdapterClasses1795807000000,
   ResultFiles1795808000000,
   CheckpointPermissions1795808100000,
+  HubRegistrations1795808200000,
 ];

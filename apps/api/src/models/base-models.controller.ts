@@ -1,7 +1,7 @@
-import { Body, Controller, Delete, Get, Inject, Param, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { baseModelRegister, baseModelRegistration } from '#contracts/http/models.js';
+import { baseModelRegister, baseModelRegistration, baseModelRemoval } from '#contracts/http/models.js';
 import { deleted, type Deleted, objectId } from '#contracts/http/pages.js';
 import type { Caller } from '#jobs/api-keys.js';
 import { notFound } from '../errors/api-error.js';
@@ -20,7 +20,8 @@ export class BaseModelsController {
 
   @Post()
   @Endpoint({
-    summary: 'Register a folder on the server as a base model; reading it goes on in the background',
+    summary:
+      'Register a folder on the server or a model of a hub as a base model; fetching and reading it goes on in the background',
     answer: baseModelRegistration,
     isAdmin: true,
   })
@@ -37,14 +38,27 @@ export class BaseModelsController {
     return this.registrations.get(id);
   }
 
+  @Post('registrations/:id/cancel')
+  @Endpoint({
+    summary: 'Stop a registration; what was fetched stays for the next one',
+    answer: baseModelRegistration,
+    isAdmin: true,
+  })
+  cancel(@Param('id', { schema: objectId }) id: string) {
+    return this.registrations.cancel(id);
+  }
+
   @Delete(':name')
   @Endpoint({
     summary: 'Remove a base model from the list; jobs and adapters that were made with it keep it',
     answer: deleted,
     isAdmin: true,
   })
-  async remove(@Param('name', { schema: objectId }) name: string): Promise<Deleted> {
-    if (!(await this.models.remove(name))) throw notFound('model', name);
+  async remove(
+    @Param('name', { schema: objectId }) name: string,
+    @Query({ schema: baseModelRemoval }) { files }: z.output<typeof baseModelRemoval>,
+  ): Promise<Deleted> {
+    if (!(await this.models.remove(name, { files }))) throw notFound('model', name);
     return { id: name, object: 'model', deleted: true };
   }
 }

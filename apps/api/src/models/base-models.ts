@@ -1,14 +1,17 @@
 /** The base models of this server: a row for each, and a record of its files' hashes in the home. */
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
-import { type EntityManager, IsNull } from 'typeorm';
+import { type EntityManager, In, IsNull, Not } from 'typeorm';
 import { hasChatTemplate } from '#data/template-sources.js';
 import type { HashOptions } from '#hub/model-identity.js';
 import { describeModel, getModel, type ModelRecord, saveModel, verifyModel } from '#hub/model-registry.js';
+import { removeSnapshot, snapshotOf } from '#hub/remote/hub-cache.js';
 import { LowrankError } from '#base/errors.js';
 import { currentVersion, versionOf } from '#jobs/base-model-versions.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
+import { Job, terminalStates } from '#platform/database/entities/job.js';
 import type { Platform } from '#platform/platform.js';
+import { ApiError } from '../errors/api-error.js';
 import { PLATFORM } from '../tokens.js';
 
 export interface RegisterRequest extends HashOptions {
@@ -47,9 +50,19 @@ export class BaseModels {
     await this.write(record, { bundled: true, replace: true });
   }
 
-  /** Takes a name away from new jobs; false if nothing has it. Jobs and adapters that were made with it keep it. */
-  async remove(name: string): Promise<boolean> {
-    return retire(this.platform.database.manager, name);
+  /**
+   * Takes a name away from new jobs; false if nothing has it. Jobs and adapters that were made with it keep it, unless its
+   * `files` go too: then prompts and further trainings with them need the model to be registered again.
+   *
+   * Throws ApiError 409 `model_in_use` where jobs still need the files, and 400 for files that no hub gave.
+   */
+  async remove(name: string, { files = false }: { readonly files?: boolean } = {}): Promise<boolean> {
+    const { manager } = this.platform.database;
+    const model = files ? await currentVersion(manager, name) : null;
+    if (model) await this.requireRemovable(model);
+    const isRemoved = await retire(manager, name);
+    if (isRemoved && model) await removeSnapshot(model.folder);
+    return isRemoved;
   }
 
   /** Whether the files are those that this server read when the model was registered, by their sizes and times. */
@@ -73,6 +86,22 @@ export class BaseModels {
     // A folder that cannot be read today can be tomorrow.
     if (has) this.withTemplate.add(key);
     return has;
+  }
+
+  private async requireRemovable({ name, folder, identity }: BaseModel): Promise<void> {
+    const { cache } = this.platform.configuration.hub;
+    const isFetched = snapshotOf(folder) !== null && !path.relative(cache, folder).startsWith('..');
+    if (!isFetched) {
+      const message = `files: ${name} lies in ${folder}, which no hub filled: remove it by hand, and the name here without files`;
+      throw new ApiError('model_folder_not_allowed', message, { param: 'files' });
+    }
+    const { manager } = this.platform.database;
+    const state = Not(In(terminalStates));
+    const job = await manager.findOneBy(Job, { model: name, baseIdentity: identity, state });
+    const others = await manager.findBy(BaseModel, { folder, replacedAt: IsNull(), name: Not(name) });
+    const user = job ? `the job ${job.id}` : others[0] && `the base model ${others[0].name}`;
+    if (user === undefined) return;
+    throw new ApiError('model_in_use', `files: ${user} needs the files of ${name}`, { param: 'files' });
   }
 
   /** The row first: it may refuse. */

@@ -5,7 +5,9 @@ import { In, LessThan } from 'typeorm';
 import type { z } from 'zod';
 import type { baseModelRegister, BaseModelRegistration, ModelObject } from '#contracts/http/models.js';
 import { kindOf } from '#base/errors.js';
-import { Registration } from '#platform/database/entities/registration.js';
+import { snapshotFolder } from '#hub/remote/hub-cache.js';
+import type { BaseModel } from '#platform/database/entities/base-model.js';
+import { type HubOrigin, Registration } from '#platform/database/entities/registration.js';
 import type { Platform } from '#platform/platform.js';
 import { randomText } from '#platform/ids.js';
 import { ApiError, blaming, notFound } from '../errors/api-error.js';
@@ -13,6 +15,7 @@ import { answerFor } from '../errors/error-answer.js';
 import { Planner } from '../planner/planner.service.js';
 import { PLATFORM } from '../tokens.js';
 import { BaseModels } from './base-models.js';
+import { HubModels } from './hub-models.service.js';
 import { viewBaseModel } from './model-view.js';
 import { modelRoots, requireUnderRoots } from './model-roots.js';
 
@@ -24,10 +27,23 @@ const beatMs = 3000;
 const lostSeconds = 15;
 const keptDays = 7;
 
-type Progress = Pick<Registration, 'doneBytes' | 'totalBytes'>;
+interface Progress extends Pick<Registration, 'doneBytes' | 'totalBytes'> {
+  readonly stage: BaseModelRegistration['stage'];
+}
+
+/** What is needed to go on with one. */
+type Begun = Pick<Registration, 'id' | 'folder' | 'hub' | 'name' | 'replace'>;
+
+const hubView = ({ repository, revision, commit }: HubOrigin) => ({ repository, revision, commit });
+
+const begin = (hub: HubOrigin | null): Progress => ({
+  stage: hub ? 'fetching' : 'reading',
+  doneBytes: 0,
+  totalBytes: 0,
+});
 
 /**
- * Registrations of base models: checked at once, read in the background, one after another. They are rows, so that what a
+ * Registrations of base models: checked at once, fetched and read in the background, read one after another. They are rows, so that what a
  * process that ended was reading is read by the next one, or by another API.
  */
 @Injectable()
@@ -35,14 +51,17 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
   private readonly runner = `api-${randomText(24)}`;
   /** Of those that this process reads or will read. */
   private readonly progress = new Map<string, Progress>();
+  private readonly stops = new Map<string, AbortController>();
+  private readonly runs = new Map<string, Promise<void>>();
   private readonly shutdown = new AbortController();
-  private last: Promise<void> = Promise.resolve();
+  private last: Promise<unknown> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
     @Inject(PLATFORM) private readonly platform: Platform,
     @Inject(BaseModels) private readonly models: BaseModels,
     @Inject(Planner) private readonly planner: Planner,
+    @Inject(HubModels) private readonly hub: HubModels,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -54,44 +73,54 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.timer);
     this.shutdown.abort();
-    await this.last;
+    await Promise.all(this.runs.values());
     await this.rows
       .update({ runner: this.runner, status: 'running' }, { touchedAt: new Date(0) })
       .catch((err: unknown) => this.platform.log.warn({ err }, 'registrations go on later than they could'));
   }
 
-  /** Throws ApiError 400 about the field `folder`: what `requireUnderRoots` and `checkModel` of the planner throw. */
+  /** Throws ApiError 400 about the field `folder` or `model`: what the methods that each is given to throw. */
   async register(
     request: z.output<typeof baseModelRegister>,
     { hasKey }: { hasKey: boolean },
   ): Promise<BaseModelRegistration> {
-    const { folder, name = null, replace } = request;
-    if (!path.isAbsolute(folder)) {
-      throw new ApiError('invalid_request', 'folder: must be a whole path on the server, from its root', {
-        param: 'folder',
-      });
-    }
-    const roots = modelRoots(this.platform.configuration, { hasKey });
-    await blaming('folder', async () => {
-      if (roots) await requireUnderRoots(folder, roots);
-      await this.planner.checkModel(folder);
-    });
-    const id = `registration-${randomText(24)}`;
-    await this.rows.insert({ id, folder, name, replace, runner: this.runner });
-    this.read({ id, folder, name, replace });
-    await Promise.race([this.last, delay(patienceMs, undefined, { ref: false })]);
+    const { folder, model, name = null, replace } = request;
+    const id =
+      model === undefined
+        ? await this.begin({ ...(await this.ownFolder(folder!, hasKey)), name, replace })
+        : await this.fromHub(model, { name, replace });
+    await Promise.race([this.runs.get(id), delay(patienceMs, undefined, { ref: false })]);
     return this.get(id);
+  }
+
+  /** Stops one; what was fetched of it stays for the next try. Throws ApiError 404, and 400 if it is over. */
+  async cancel(id: string): Promise<BaseModelRegistration> {
+    const error = { code: 'cancelled', message: 'The registration was cancelled' } as const;
+    const { affected } = await this.rows.update({ id, status: 'running' }, { status: 'failed', error });
+    this.stops.get(id)?.abort();
+    await this.runs.get(id);
+    const answer = await this.get(id);
+    if (affected) return answer;
+    throw new ApiError('job_finished', `the registration ${id} is over: it is ${answer.status}`, {
+      param: 'id',
+    });
   }
 
   async get(id: string): Promise<BaseModelRegistration> {
     const row = await this.rows.findOneBy({ id });
     if (!row) throw notFound('registration', id);
-    const { doneBytes, totalBytes } = this.progress.get(id) ?? row;
+    const { stage, doneBytes, totalBytes } = this.progress.get(id) ?? {
+      stage: begin(row.hub).stage,
+      doneBytes: row.doneBytes,
+      totalBytes: row.totalBytes,
+    };
     return {
       id,
       object: 'base_model.registration',
       status: row.status,
       folder: row.folder,
+      hub: row.hub && hubView(row.hub),
+      stage: row.status === 'running' ? stage : 'reading',
       done_bytes: doneBytes,
       total_bytes: totalBytes,
       model: row.model as ModelObject | null,
@@ -103,11 +132,50 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
     return this.platform.database.getRepository(Registration);
   }
 
+  private async ownFolder(folder: string, hasKey: boolean): Promise<{ folder: string; hub: null }> {
+    if (!path.isAbsolute(folder)) {
+      throw new ApiError('invalid_request', 'folder: must be a whole path on the server, from its root', {
+        param: 'folder',
+      });
+    }
+    const roots = modelRoots(this.platform.configuration, { hasKey });
+    await blaming('folder', async () => {
+      if (roots) await requireUnderRoots(folder, roots);
+      await this.planner.checkModel(folder);
+    });
+    return { folder, hub: null };
+  }
+
+  /** The id of a registration of a model of a hub; of several for one model all get the one that is running. */
+  private async fromHub(
+    model: string,
+    { name, replace }: Pick<Registration, 'name' | 'replace'>,
+  ): Promise<string> {
+    const { origin } = await blaming('model', () => this.hub.find(model, { isAdmin: true }));
+    const { repository, commit } = origin;
+    const folder = snapshotFolder(this.platform.configuration.hub.cache, repository, commit);
+    const wanted = { folder, name: name ?? repository, replace };
+    const running = await this.rows.findOneBy({ ...wanted, status: 'running' });
+    return running?.id ?? this.begin({ ...wanted, hub: origin });
+  }
+
+  private async begin(row: Omit<Begun, 'id'>): Promise<string> {
+    const id = `registration-${randomText(24)}`;
+    await this.rows.insert({ ...row, id, runner: this.runner });
+    this.read({ ...row, id });
+    return id;
+  }
+
   /** Says that this process lives, and takes what no living process reads. */
   private async beat(): Promise<void> {
     try {
       for (const [id, { doneBytes, totalBytes }] of this.progress) {
-        await this.rows.update({ id }, { doneBytes, totalBytes, touchedAt: () => 'now()' });
+        const { affected } = await this.rows.update(
+          { id, status: 'running' },
+          { doneBytes, totalBytes, touchedAt: () => 'now()' },
+        );
+        // Another API was told to stop it.
+        if (!affected) this.stops.get(id)?.abort();
       }
       for (const row of await this.adopt()) this.read(row);
       const old = new Date(Date.now() - 86_400_000 * keptDays);
@@ -131,45 +199,59 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
     return raw as Registration[];
   }
 
-  private read(row: Pick<Registration, 'id' | 'folder' | 'name' | 'replace'>): void {
-    if (this.progress.has(row.id)) return;
-    this.progress.set(row.id, { doneBytes: 0, totalBytes: 0 });
-    this.last = this.last.then(() => this.run(row)).finally(() => this.progress.delete(row.id));
+  private read(row: Begun): void {
+    if (this.runs.has(row.id)) return;
+    const stop = new AbortController();
+    this.progress.set(row.id, begin(row.hub));
+    this.stops.set(row.id, stop);
+    const run = this.run(row, AbortSignal.any([stop.signal, this.shutdown.signal])).finally(() => {
+      for (const map of [this.progress, this.stops, this.runs]) map.delete(row.id);
+    });
+    this.runs.set(row.id, run);
   }
 
-  private async run({
-    id,
-    folder,
-    name,
-    replace,
-  }: Pick<Registration, 'id' | 'folder' | 'name' | 'replace'>): Promise<void> {
-    const { signal } = this.shutdown;
-    const end = await this.models
-      .register(folder, {
-        name: name ?? undefined,
-        replace,
-        signal,
-        onProgress: ({ doneBytes, totalBytes }) => void this.progress.set(id, { doneBytes, totalBytes }),
-      })
-      .then(
-        async (model) =>
-          ({
-            status: 'done',
-            model: viewBaseModel(model, await this.models.hasChatTemplate(model)),
-          }) as const,
-        (error: unknown) => ({ status: 'failed', error }) as const,
-      );
+  private async run(row: Begun, signal: AbortSignal): Promise<void> {
+    const { id, folder } = row;
+    const end = await this.make(row, signal).then(
+      async (model) =>
+        ({
+          status: 'done',
+          model: viewBaseModel(model, await this.models.hasChatTemplate(model)),
+        }) as const,
+      (error: unknown) => ({ status: 'failed', error }) as const,
+    );
     if (end.status === 'failed' && signal.aborted) return;
+    const { doneBytes, totalBytes } = this.progress.get(id)!;
     try {
       const outcome =
         end.status === 'done' ? end : { status: end.status, error: this.publicError(end.error, folder) };
-      await this.rows.update({ id }, { ...this.progress.get(id), ...outcome });
+      await this.rows.update({ id, status: 'running' }, { doneBytes, totalBytes, ...outcome });
     } catch (error) {
       this.platform.log.warn(
         { err: error, folder },
         'a base model is registered again, since its end was not noted',
       );
     }
+  }
+
+  /** Fetches it where it is not here, and reads it when those before it are read. */
+  private async make(row: Begun, signal: AbortSignal): Promise<BaseModel> {
+    const { id, folder, hub, name, replace } = row;
+    const watch = (stage: Progress['stage']) => ({
+      signal,
+      onProgress: ({ doneBytes, totalBytes }: { readonly doneBytes: number; readonly totalBytes: number }) =>
+        void this.progress.set(id, { stage, doneBytes, totalBytes }),
+    });
+    if (hub) {
+      await this.hub.fetch(hub, watch('fetching'));
+      await this.planner.checkModel(folder);
+    }
+    const turn = this.last.then(async () => {
+      signal.throwIfAborted();
+      return this.models.register(folder, { name: name ?? undefined, replace, ...watch('reading') });
+    });
+    this.last = turn.catch(() => undefined);
+    return turn;
   }
 
   private publicError(error: unknown, folder: string): { code: string; message: string } {

@@ -1,8 +1,10 @@
 /** `lowrank models`: what jobs can start from. */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { ModelObject } from '#contracts/http/models.js';
 import { LowrankError } from '#base/errors.js';
+import { isHubName } from '#hub/remote/hub-name.js';
 import type { CommandContext, Run } from '../context.js';
 import { exitCodes } from '#base/error-codes.js';
 import { byteSize, count } from '../format.js';
@@ -26,19 +28,23 @@ export function addModels(program: Command, run: Run): void {
     .action(run(list));
   models
     .command('add')
-    .description('register a folder in the format of Hugging Face as a base model')
-    .argument('<folder>', 'a folder that the server and its workers reach under this path')
-    .option('--name <name>', "what jobs call it (default: the folder's name)")
+    .description('register a folder in the format of Hugging Face, or a model of its hub, as a base model')
+    .argument(
+      '<model>',
+      'a folder that the server and its workers reach under this path, or OWNER/NAME[@REVISION] of the hub, which is fetched',
+    )
+    .option('--name <name>', "what jobs call it (default: the folder's name, or OWNER/NAME)")
     .option('--replace', 'make it the new version of this name; jobs and adapters keep theirs')
     .action(run<AddOptions>(add));
   models
     .command('remove')
     .description('take a base model out of the list; jobs and adapters that were made with it keep it')
     .argument('<name>', 'name of the base model')
+    .option('--files', 'remove what was fetched from the hub for it too')
     .action(
-      run(async ({ client, output }, [name]) => {
-        const removed = await client.models.remove(name!);
-        output.result(removed, () => `${name} is removed; its folder stays as it is`);
+      run<{ files?: boolean }>(async ({ client, output }, [name], { files }) => {
+        const removed = await client.models.remove(name!, { files });
+        output.result(removed, () => `${name} is removed; its folder ${files ? 'too' : 'stays as it is'}`);
       }),
     );
   models
@@ -67,23 +73,35 @@ function rowOf(model: ModelObject): string[] {
 
 async function add(
   { client, output, signal }: CommandContext,
-  [folder]: readonly string[],
+  [wanted]: readonly string[],
   { name, replace }: AddOptions,
 ): Promise<void> {
   const bar = StatusLine.on(output);
+  let registration: string | undefined;
   try {
-    const body = { folder: resolve(folder!), name, replace };
+    const body = { ...placeOf(wanted!), name, replace };
     const model = await client.models.add(body, {
       signal,
-      onProgress: ({ done_bytes: done, total_bytes: total }) => {
-        bar?.show(`reading ${byteSize(done)} of ${byteSize(total)}`);
+      onProgress: ({ id, stage, done_bytes: done, total_bytes: total }) => {
+        registration = id;
+        bar?.show(`${stage} ${byteSize(done)} of ${byteSize(total)}`);
       },
     });
     bar?.clear();
     output.result(model, () => `${model.id} is registered: ${rowOf(model)[2]}, ${model.identity}`);
+  } catch (error) {
+    // What was fetched stays; the same command goes on with it.
+    if (signal.aborted && registration !== undefined) await client.models.cancelRegistration(registration);
+    throw error;
   } finally {
     bar?.clear();
   }
+}
+
+/** A folder that is here, or looks like a path, is meant as one; everything else that can be the name of a model is that. */
+function placeOf(wanted: string): { readonly folder: string } | { readonly model: string } {
+  const isPath = /^[./~]/.test(wanted) || existsSync(wanted) || !isHubName(wanted);
+  return isPath ? { folder: resolve(wanted) } : { model: wanted };
 }
 
 /** Not through the API: what is on this disk is in question. */

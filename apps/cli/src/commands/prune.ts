@@ -13,13 +13,14 @@ interface PruneOptions {
 
 /** Folders of the home whose entries can all be made or fetched again. */
 const caches = ['cache/graphs', 'cache/data', 'cache/adapters', 'cache/members', 'cache/int8'];
-const dayMs = 86_400_000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
 export function addPrune(program: Command, run: Run): void {
   program
     .command('prune')
     .description(
-      'remove what can be made again from the home: compiled graphs, prepared data, base models in int8, fetched adapters',
+      'remove what can be made again: compiled graphs, prepared data, base models in int8, fetched adapters, downloads that broke off',
     )
     .option('--days <number>', 'only what was not used for so long; 0 is all', wholeNumber(0, 10_000), 30)
     .option('--dry-run', 'only say what would go')
@@ -32,7 +33,8 @@ async function prune(
   { days, dryRun = false }: PruneOptions,
 ): Promise<void> {
   const { parseConfiguration } = await import('#platform/config.js');
-  const { home } = parseConfiguration(environment);
+  const { brokenDownloads } = await import('#hub/remote/hub-cache.js');
+  const { home, hub } = parseConfiguration(environment);
   const before = Date.now() - days * dayMs;
   let bytes = 0;
   let entries = 0;
@@ -45,6 +47,13 @@ async function prune(
       bytes += size;
       entries++;
     }
+  }
+  for (const { file, size, writtenAt } of await brokenDownloads(hub.cache)) {
+    // One that goes on now is written to all the time.
+    if (writtenAt > Math.min(before, Date.now() - hourMs)) continue;
+    if (!dryRun) await rm(file, { force: true });
+    bytes += size;
+    entries++;
   }
   output.result({ home, entries, bytes, dry_run: dryRun }, () => {
     return `${dryRun ? 'would remove' : 'removed'} ${entries} entries, ${byteSize(bytes)}, from ${home}`;

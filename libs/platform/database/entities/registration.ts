@@ -3,6 +3,17 @@ import { oneOf } from '#platform/database/entities/one-of.js';
 
 export const registrationStates = ['running', 'done', 'failed'] as const;
 
+/** Where in a hub a base model comes from. */
+export interface HubOrigin {
+  /** `OWNER/NAME`. */
+  readonly repository: string;
+  /** The branch, tag or commit that was asked for. */
+  readonly revision: string;
+  readonly commit: string;
+  /** Whether it may be asked for with the server's token. */
+  readonly useToken: boolean;
+}
+
 /** A base model that is read, or was; goes on in another process if the one that reads it ends. */
 @Entity()
 @Index(['touchedAt'], { where: "status = 'running'" })
@@ -14,6 +25,10 @@ export class Registration {
 
   @Column('text')
   folder!: string;
+
+  /** Null for a folder that was here. */
+  @Column('jsonb', { nullable: true })
+  hub!: HubOrigin | null;
 
   /** As it was asked for; null for the folder's own. */
   @Column('text', { nullable: true })
