@@ -274,19 +274,25 @@ test('a member that is deleted is named, and what it went into stays', async () 
   for (const text of refused) expect(text).toMatch(/status of 40[04]/);
 });
 
-test('a list that is longer than a page goes on when it is asked to', async () => {
+test('a long list of jobs is read to its end, drawn as it is scrolled, found by a word and sorted', async () => {
   const { data } = await call<{ data: { model: string; training_file: string }[] }>('/v1/fine_tuning/jobs');
   const [{ model, training_file }] = data as [(typeof data)[number]];
-  const count = 52;
+  const count = 120;
   for (let i = 0; i < count; i++) {
     const { id } = await stack.client.jobs.create({ model, training_file, suffix: `row-${i}` });
     await stack.client.jobs.cancel(id);
   }
   await page.goto('/jobs');
-  await expect.poll(() => page.locator('.row').count()).toBe(50);
-  await page.getByRole('button', { name: 'Show more jobs' }).click();
-  await expect.poll(() => page.locator('.row').count()).toBe(count + 3);
-  await expect.poll(() => page.getByRole('button', { name: 'Show more jobs' }).count()).toBe(0);
+  await page.getByText(`${count + 3} jobs`, { exact: true }).waitFor();
+  const rows = page.locator('[data-job]');
+  expect(await rows.count()).toBeLessThan(60);
+  await page.keyboard.press('End');
+  await page.locator('[data-job]', { hasText: 'verse' }).waitFor();
+  await page.getByRole('searchbox', { name: 'Search jobs' }).fill('row-11');
+  // row-11 and row-110 to row-119.
+  await page.getByText(`11 of ${count + 3} jobs`).waitFor();
+  await page.getByRole('button', { name: 'Name', exact: true }).click();
+  expect((await rows.getByRole('link').allInnerTexts()).slice(0, 2)).toEqual(['row-11', 'row-110']);
 });
 
 /** Has the sample question answered in every column. */

@@ -43,7 +43,7 @@ test('cuts of the stream lose nothing and double nothing, in steps and in events
   const context = page.context();
   await context.setOffline(true);
   proxy.cut();
-  await page.getByText('connection lost, trying again').waitFor();
+  await page.getByText('Connection lost. Reconnecting…').waitFor();
   await waitForStep(stack.client, id, 250);
   await context.setOffline(false);
   await shows(250);
@@ -55,15 +55,16 @@ test('cuts of the stream lose nothing and double nothing, in steps and in events
   await waitForStep(stack.client, id, step + 20);
   proxy.cut();
   await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel the job' }).click();
   await waitForEnd(stack.client, id);
-  await page.locator('.status', { hasText: 'cancelled' }).waitFor();
+  await page.locator('.status', { hasText: 'Cancelled' }).waitFor();
 
   const steps = await stepsOf(stack.client, id);
   expect(steps).toEqual(upTo(steps.length));
   await shows(steps.length);
   const [download] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Save values' }).click(),
+    page.getByRole('button', { name: 'Download CSV' }).click(),
   ]);
   const rows = (await readFile(await download.path(), 'utf8')).trim().split('\n').slice(1);
   const trained = rows.map((row) => row.split(',')).filter(([, loss]) => loss !== '');

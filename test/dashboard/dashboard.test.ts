@@ -32,7 +32,7 @@ const chart = () => watched.page.getByRole('application', { name: /^Loss at step
 test('without a job the page says how to make one', async () => {
   await watched.page.goto('/jobs');
   const heading = watched.page.getByRole('heading', { level: 2 });
-  await expect.poll(() => heading.innerText()).toBe('No job yet');
+  await expect.poll(() => heading.innerText()).toBe('No jobs yet');
 });
 
 test('a file with a mistake is dropped, read and put right, and gives a plan', async () => {

@@ -40,7 +40,7 @@ test('it is read in seconds, tells how far it is, and has every step exactly onc
   await page.goto(`/jobs/${jobId}`);
   await page.getByText(/^Reading the curves: [\d,]+ of 100,000 steps$/).waitFor();
   await page.getByRole('application', { name: /^Loss at step 100000:/ }).waitFor();
-  const save = page.getByRole('button', { name: 'Save values' });
+  const save = page.getByRole('button', { name: 'Download CSV' });
   await expect.poll(() => save.isEnabled(), { timeout: 30_000 }).toBe(true);
   const seconds = (performance.now() - started) / 1000;
   console.log(`100,000 steps were read in ${seconds.toFixed(1)} s`);
@@ -65,7 +65,7 @@ test('it is moved by the mouse at 30 frames a second or more', { retry: 2 }, asy
   await plot('Loss').focus();
   await page.keyboard.press('0');
   await page.keyboard.press('+');
-  await page.getByLabel('Dragging').selectOption('move');
+  await page.getByRole('radio', { name: 'Move' }).click();
   const box = (await plot('Loss').locator('.u-over').boundingBox())!;
   const [left, right] = [box.x + 20, box.x + box.width - 20];
   const y = box.y + box.height / 2;

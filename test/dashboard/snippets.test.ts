@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import { addJobFlags, type JobFlags, readDraft } from '../../apps/cli/src/job-body.js';
 import { bodyOf, formOf, newForm, targetsOf } from '../../apps/dashboard/src/views/new-job/job-form.js';
-import { snippetsOf } from '../../apps/dashboard/src/views/new-job/job-snippets.js';
+import { snippetsOf } from '../../apps/dashboard/src/views/parts/job-snippets.js';
 
 const place = { origin: 'http://127.0.0.1:8010', needsKey: false };
 const plain: JobCreate = {

@@ -85,7 +85,7 @@ test('what an action is answered with does not undo what the stream has told sin
   await page.getByRole('button', { name: 'Resume' }).waitFor();
   await held.release();
   expect(await page.getByRole('button', { name: 'Resume' }).isVisible()).toBe(true);
-  expect(await page.locator('.status').first().innerText()).toBe('paused');
+  expect(await page.locator('.status').first().innerText()).toBe('Paused');
   await stack.client.jobs.cancel(id);
 });
 
@@ -93,19 +93,20 @@ test('the job that a stream tells of is not overwritten by one that was read bef
   const { id } = await stack.client.jobs.create(longJob(job));
   await waitForStep(stack.client, id, 5);
   await page.goto('/jobs');
-  const row = page.locator('.row', { has: page.locator(`a[href="/jobs/${id}"]`) });
-  await row.locator('.status', { hasText: 'running' }).waitFor();
+  const row = page.locator(`[data-job="${id}"]`);
+  await row.locator('.status', { hasText: 'Running' }).waitFor();
   // The list is being read, with the job in it as it still runs, when its page is opened.
   const held = await holdFirst('**/v1/fine_tuning/jobs?*', () => true);
   await held.asked;
   await row.getByRole('link').first().click();
   await page.getByRole('button', { name: 'Cancel' }).click();
-  await page.locator('.status', { hasText: 'cancelled' }).waitFor();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel the job' }).click();
+  await page.locator('.status', { hasText: 'Cancelled' }).waitFor();
   await held.release();
-  expect(await page.locator('.status').first().innerText()).toBe('cancelled');
+  expect(await page.locator('.status').first().innerText()).toBe('Cancelled');
   // What the list shows at once, before it is read again.
   const again = await holdFirst('**/v1/fine_tuning/jobs?*', () => true);
   await page.getByRole('link', { name: 'Jobs', exact: true }).click();
-  await row.locator('.status', { hasText: 'cancelled' }).waitFor();
+  await row.locator('.status', { hasText: 'Cancelled' }).waitFor();
   await again.release();
 });

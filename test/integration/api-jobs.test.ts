@@ -428,7 +428,12 @@ describe('a job', () => {
       },
       metrics: [{ step: 1, kind: 'step', values }],
     });
-    await writeProgress(api.platform, claim, { metrics: [{ step: 11, kind: 'step', values }] });
+    await writeProgress(api.platform, claim, {
+      metrics: [
+        { step: 11, kind: 'step', values: { loss: 0.5 } },
+        { step: 11, kind: 'evaluation', values: { loss: 2 } },
+      ],
+    });
     await api.platform.database.query(
       `UPDATE metric SET created_at = created_at - interval '20 seconds' WHERE job_id = $1 AND step = 1`,
       [id],
@@ -437,7 +442,7 @@ describe('a job', () => {
     expect(body).toMatchObject({
       status: 'running',
       position: null,
-      progress: { step: 11, total_steps: 100, tokens_per_second: 50 },
+      progress: { step: 11, total_steps: 100, tokens_per_second: 50, loss: 0.5 },
       hyperparameters: { batch_size: 4 },
       cancel_requested: false,
     });

@@ -32,7 +32,7 @@ export const job: JobObject = {
   device: 'auto',
   init_adapter: null,
   adapter: null,
-  progress: { step: 3, total_steps: 10, tokens_per_second: 100, seconds_left: 70 },
+  progress: { step: 3, total_steps: 10, tokens_per_second: 100, loss: 2.5, seconds_left: 70 },
   position: null,
   waiting: null,
   attempt: 1,

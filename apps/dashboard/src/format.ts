@@ -18,6 +18,13 @@ export function seconds(count: number): string {
   return `${Math.floor(count / 3600)} h ${Math.round((count % 3600) / 60)} min`;
 }
 
+/** A time in one unit, or two for hours: `42 s`, `11 min`, `2 h 5 min`. */
+export function brief(count: number): string {
+  if (count < 60) return `${Math.round(count)} s`;
+  const minutes = Math.round(count / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
 export function number(value: number | null | undefined, digits = 4): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const size = Math.abs(value);

@@ -25,6 +25,8 @@ export const jobProgress = z
     step: z.int(),
     total_steps: z.int().nullable(),
     tokens_per_second: z.number().nullable(),
+    /** Training loss of the last step that was written; null before the first one. */
+    loss: z.number().nullable().default(null),
     /** Judged by the speed so far; null while that is not known, and when nothing runs. */
     seconds_left: z.number().nullable(),
   })

@@ -5,10 +5,12 @@ import { inLine } from '#jobs/waiting.js';
 import { Job } from '#platform/database/entities/job.js';
 import { readPage } from '#platform/database/read-page.js';
 
-/** A job, its place among those that wait and its speed. */
+/** A job, its place among those that wait, its speed and its loss. */
 export interface JobReading extends MadeJob {
   /** Of the last steps, pauses for evaluation and checkpoints included; null for a job that does not run. */
   readonly secondsPerStep: number | null;
+  /** Training loss of the last step; null before the first one. */
+  readonly loss: number | null;
 }
 
 const position = `CASE WHEN ${inLine('job')} THEN 1 + (SELECT count(*) FROM job ahead
@@ -27,18 +29,23 @@ const secondsPerStep = `CASE WHEN job.state = 'running' THEN (SELECT
   FROM (SELECT created_at, step FROM metric WHERE metric.job_id = job.id AND metric.attempt = job.attempt
     ORDER BY metric.seq DESC LIMIT 100) recent) END`;
 
+const loss = `(SELECT metric.values->>'loss' FROM metric WHERE metric.job_id = job.id AND metric.kind = 'step'
+  ORDER BY metric.seq DESC LIMIT 1)`;
+
 /** Adds what readings need to a query over `job`. */
 function withReadings(query: SelectQueryBuilder<Job>): SelectQueryBuilder<Job> {
   return query
     .addSelect(position, 'position')
     .addSelect(busyWith, 'busy_with')
-    .addSelect(secondsPerStep, 'seconds_per_step');
+    .addSelect(secondsPerStep, 'seconds_per_step')
+    .addSelect(loss, 'loss');
 }
 
 interface RawReading {
   readonly position: string | null;
   readonly busy_with: string[] | null;
   readonly seconds_per_step: string | null;
+  readonly loss: string | null;
 }
 
 function readingOf(job: Job, raw?: RawReading): JobReading {
@@ -48,6 +55,7 @@ function readingOf(job: Job, raw?: RawReading): JobReading {
     position: numberOrNull(raw?.position),
     busyWith: raw?.busy_with ?? [],
     secondsPerStep: numberOrNull(raw?.seconds_per_step),
+    loss: numberOrNull(raw?.loss),
   };
 }
 

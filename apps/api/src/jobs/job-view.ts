@@ -9,7 +9,7 @@ import type { JobReading } from './job-reads.js';
 
 /** A job as it is answered. */
 export function viewJob(reading: JobReading, now = new Date()): JobObject {
-  const { job, position, secondsPerStep } = reading;
+  const { job, position, secondsPerStep, loss } = reading;
   const secondsLeft = timeLeft(job, secondsPerStep);
   const hyperparameters = shownHyperparameters(job);
   const resolved = resolvedOf(job);
@@ -47,6 +47,7 @@ export function viewJob(reading: JobReading, now = new Date()): JobObject {
       step: job.step,
       total_steps: job.totalSteps,
       tokens_per_second: job.tokensPerSecond,
+      loss,
       seconds_left: secondsLeft,
     },
     position,

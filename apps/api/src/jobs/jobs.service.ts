@@ -105,4 +105,4 @@ export class JobsService {
 }
 
 /** It has run no step that would tell how fast it is. */
-const viewNewJob = (made: MadeJob): JobObject => viewJob({ ...made, secondsPerStep: null });
+const viewNewJob = (made: MadeJob): JobObject => viewJob({ ...made, secondsPerStep: null, loss: null });

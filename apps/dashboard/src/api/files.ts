@@ -8,7 +8,7 @@ import { queryClient, setNewest } from './query-client.js';
 export const filesClient = new FilesClient(connection);
 
 const listKey = ['files', 'list'] as const;
-const shownFiles = 100;
+const shownFiles = 1000;
 
 /** Data for training, newest first. */
 export const trainingFilesQuery = queryOptions({

@@ -8,36 +8,38 @@ import { connection } from './connection.js';
 import { queryClient, setNewest } from './query-client.js';
 import type { PagedList } from './use-pages.js';
 
-const jobs = new JobReader(connection);
+export const jobReader = new JobReader(connection);
 
 export const jobsKey = ['jobs'] as const;
 const listKey = [...jobsKey, 'list'] as const;
+/** Jobs that are read again and again: the newest ones, and those that are not finished. */
+export const freshJobsKey = [...jobsKey, 'fresh'] as const;
 const sparkPoints = 200;
 const maxPageSize = 100;
 
 /** Newest first. */
 export const jobList: PagedList<JobObject> = {
   key: listKey,
-  page: (query, options) => jobs.page(query, options),
+  page: (query, options) => jobReader.page(query, options),
 };
 
 /** The newest jobs, in one page. */
 export const newestJobs = (limit: number) =>
   queryOptions({
     queryKey: [...jobsKey, 'newest', limit],
-    queryFn: async ({ signal }) => (await jobs.page({ limit }, { signal })).data,
+    queryFn: async ({ signal }) => (await jobReader.page({ limit }, { signal })).data,
   });
 
 /** Newest first. */
 export const checkpointList = (job: string): PagedList<CheckpointObject> => ({
   key: [...jobsKey, 'checkpoints', job],
-  page: (query, options) => jobs.checkpointsPage(job, query, options),
+  page: (query, options) => jobReader.checkpointsPage(job, query, options),
 });
 
 export const jobQuery = (id: string) =>
   queryOptions({
     queryKey: [...jobsKey, 'one', id],
-    queryFn: ({ signal }) => jobs.get(id, { signal }),
+    queryFn: ({ signal }) => jobReader.get(id, { signal }),
   });
 
 /** The oldest jobs in a state: those that were there first. */
@@ -45,7 +47,7 @@ export const jobsInState = (status: JobStatus) =>
   queryOptions({
     queryKey: [...jobsKey, 'in-state', status],
     queryFn: async ({ signal }) => {
-      const page = await jobs.page({ status, order: 'asc', limit: maxPageSize }, { signal });
+      const page = await jobReader.page({ status, order: 'asc', limit: maxPageSize }, { signal });
       return page.data;
     },
   });
@@ -56,7 +58,7 @@ export const lossesQuery = (id: string) =>
     queryKey: [...jobsKey, 'losses', id],
     queryFn: async ({ signal }) => {
       const query = { kind: 'step', order: 'desc', limit: sparkPoints } as const;
-      const { data } = await jobs.metricsPage(id, query, { signal });
+      const { data } = await jobReader.metricsPage(id, query, { signal });
       const losses = data.flatMap((metric) => (metric.kind === 'step' ? [metric.values.loss] : []));
       return losses.filter((loss) => loss !== undefined).reverse();
     },
@@ -65,6 +67,10 @@ export const lossesQuery = (id: string) =>
 /** Shows a job as it is now, wherever it is shown. */
 export function showJob(job: JobObject): void {
   setNewest(jobQuery(job.id).queryKey, job);
+  const isThis = (old: JobObject) => old.id === job.id;
+  queryClient.setQueryData<JobObject[]>(freshJobsKey, (old) =>
+    old?.some(isThis) ? old.map((each) => (isThis(each) ? job : each)) : old && [job, ...old],
+  );
   queryClient.setQueriesData<InfiniteData<Page<JobObject>>>({ queryKey: listKey }, (lists) =>
     lists === undefined
       ? undefined
@@ -72,7 +78,7 @@ export function showJob(job: JobObject): void {
           ...lists,
           pages: lists.pages.map((page) => ({
             ...page,
-            data: page.data.map((old) => (old.id === job.id ? job : old)),
+            data: page.data.map((old) => (isThis(old) ? job : old)),
           })),
         },
   );

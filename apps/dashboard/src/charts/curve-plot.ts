@@ -147,7 +147,7 @@ export class CurvePlot {
     const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();
     const font = `12px ${style.fontFamily}`;
     const axis: uPlot.Axis = {
-      stroke: colour('muted'),
+      stroke: colour('text-3'),
       grid: { stroke: colour('line'), width: 1 },
       ticks: { show: false },
       font,

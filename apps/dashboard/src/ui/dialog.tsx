@@ -43,6 +43,8 @@ interface ConfirmProps {
   readonly question: ReactNode;
   /** The word on the button that does it, such as `Delete`. */
   readonly deed: string;
+  /** The word on the button that does nothing. */
+  readonly keep?: string;
   readonly onConfirm: () => void;
 }
 
@@ -51,7 +53,7 @@ interface ConfirmDialogProps extends ConfirmProps {
   readonly onOpenChange?: (isOpen: boolean) => void;
 }
 
-export function ConfirmDialog({ question, deed, onConfirm, ...rest }: ConfirmDialogProps) {
+export function ConfirmDialog({ question, deed, keep = 'Keep it', onConfirm, ...rest }: ConfirmDialogProps) {
   return (
     <Dialog role="alertdialog" {...rest}>
       {(close) => (
@@ -59,7 +61,7 @@ export function ConfirmDialog({ question, deed, onConfirm, ...rest }: ConfirmDia
           <div>{question}</div>
           <DialogActions>
             <Button autoFocus onPress={close}>
-              Keep it
+              {keep}
             </Button>
             <Button
               look="danger"

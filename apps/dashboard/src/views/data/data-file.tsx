@@ -1,5 +1,5 @@
 import { PageHead } from '../../ui/layout.js';
 
 export default function DataFile({ id }: { readonly id: string }) {
-  return <PageHead title={id} back={{ to: '/data', name: 'Data' }} />;
+  return <PageHead title={id} back={{ to: '/data', name: 'All data' }} />;
 }

@@ -2,21 +2,26 @@
 import type { CSSProperties } from 'react';
 import type { EvaluationMetric } from '../../api/job-feed.js';
 import { whole } from '../../format.js';
+import { cx } from '../../ui/cx.js';
+import { Card } from '../../ui/layout.js';
+import tableStyles from '../../ui/table.module.css';
+import styles from './job.module.css';
 
 export function ConfusionMatrix({ evaluation }: { readonly evaluation: EvaluationMetric | null }) {
   const matrix = evaluation?.values.confusion_matrix;
   if (!evaluation || !matrix) return null;
   const { labels, counts } = matrix;
   return (
-    <section>
-      <h2>
-        Classes <small>on the validation data after step {whole(evaluation.step)}</small>
-      </h2>
-      <div className="table">
-        <table className="confusion">
+    <Card title="Classes">
+      <p>
+        What the model says of the validation data after step {whole(evaluation.step)}. Rows are the true
+        classes, columns the predicted ones.
+      </p>
+      <section className={tableStyles.frame} aria-label="Confusion matrix" tabIndex={0}>
+        <table className={cx(tableStyles.table, styles.confusion, 'confusion')}>
           <thead>
             <tr>
-              <th scope="col">is, as the model says</th>
+              <th scope="col">True class / predicted</th>
               {labels.map((label) => (
                 <th key={label} scope="col">
                   {label}
@@ -30,8 +35,8 @@ export function ConfusionMatrix({ evaluation }: { readonly evaluation: Evaluatio
             ))}
           </tbody>
         </table>
-      </div>
-    </section>
+      </section>
+    </Card>
   );
 }
 
@@ -52,7 +57,7 @@ function Row({ label, row, own }: RowProps) {
         return (
           <td
             key={i}
-            className={i === own ? 'right' : 'wrong'}
+            className={i === own ? styles.right : styles.wrong}
             style={{ '--share': share } as CSSProperties}
             title={`${whole(count)} of ${whole(total)}`}
           >

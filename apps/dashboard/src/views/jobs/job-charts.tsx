@@ -1,4 +1,5 @@
 /** The curves of a job, with one zoom for all of them. */
+import { Download, Maximize2 } from 'lucide-react';
 import { lazy, Suspense, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import type { JobFeedState } from '../../api/job-feed.js';
 import type { MethodType } from '#training/objectives/declared/registry.js';
@@ -8,8 +9,17 @@ import { Viewport } from '../../charts/viewport.js';
 import { whole } from '../../format.js';
 import { saveAs } from '../../save.js';
 import { useTheme } from '../../theme.js';
+import { Button } from '../../ui/button.js';
+import { Checkbox, Segments, Slider } from '../../ui/field.js';
+import { Progress, Skeleton } from '../../ui/layout.js';
+import styles from './job.module.css';
 
 const Chart = lazy(() => import('../../charts/chart.js'));
+
+const drags = [
+  ['zoom', 'Zoom'],
+  ['move', 'Move'],
+] as const;
 
 /** Rendered anew whenever something was added to the curves, which stay the same object. */
 type JobChartsProps = Pick<JobFeedState, 'curves' | 'reading'> & {
@@ -33,58 +43,40 @@ export function JobCharts({ curves, reading, name, method }: JobChartsProps) {
   }, [viewport, isEmpty, firstStep, lastStep]);
   if (isEmpty && reading === null) {
     return (
-      <p className="muted">
-        The curves begin with the first step: data are read and the step compiled before.
+      <p>
+        The curves start with the first step. Before that, the data is read and the training step compiled.
       </p>
     );
   }
   return (
-    <section aria-label="Curves">
+    <section aria-label="Charts">
       {reading && (
-        <p className="progress">
-          <progress value={reading.done} max={Math.max(1, reading.total)} aria-label="Steps read" />
-          <span>
-            Reading the curves: {whole(reading.done)} of {whole(reading.total)} steps
-          </span>
-        </p>
+        <Progress label="Steps read" value={reading.done} max={reading.total}>
+          Reading the curves: {whole(reading.done)} of {whole(reading.total)} steps
+        </Progress>
       )}
-      <div className="line controls">
-        <label>
-          Smoothing{' '}
-          <input
-            type="range"
-            min={0}
-            max={0.99}
-            step={0.01}
-            value={weight}
-            onChange={({ target }) => setWeight(Number(target.value))}
-          />{' '}
-          <output>{weight.toFixed(2)}</output>
-        </label>
-        <label>
-          <input type="checkbox" checked={isLog} onChange={({ target }) => setLog(target.checked)} /> Log axis
-        </label>
-        <label>
-          Dragging{' '}
-          <select value={drag} onChange={({ target }) => setDrag(target.value as 'zoom' | 'move')}>
-            <option value="zoom">zooms</option>
-            <option value="move">moves</option>
-          </select>
-        </label>
-        <button onClick={() => viewport.showAll()} disabled={showsAll}>
+      <div className={styles.controls}>
+        <Slider label="Smoothing" value={weight} min={0} max={0.99} step={0.01} onChange={setWeight} />
+        <Segments label="Dragging" value={drag} options={drags} onChange={setDrag} />
+        <Checkbox isSelected={isLog} onChange={setLog}>
+          Log scale
+        </Checkbox>
+        <Button isSmall icon={Maximize2} onPress={() => viewport.showAll()} isDisabled={showsAll}>
           Show all steps
-        </button>
-        <button
-          onClick={() =>
+        </Button>
+        <Button
+          isSmall
+          icon={Download}
+          onPress={() =>
             saveAs(`${name}.csv`, new Blob([curves.csv(columnsOf(method))], { type: 'text/csv' }))
           }
-          disabled={reading !== null}
+          isDisabled={reading !== null}
         >
-          Save values
-        </button>
+          Download CSV
+        </Button>
       </div>
-      <Suspense fallback={<p className="muted">Drawing…</p>}>
-        <div className="charts">
+      <Suspense fallback={<Skeleton of="the charts" lines={6} />}>
+        <div className={styles.charts}>
           {charts.map(({ title, lines, canLog, canSmooth }) => (
             <Chart
               // Colours are those of the theme that it was made in.
@@ -100,9 +92,9 @@ export function JobCharts({ curves, reading, name, method }: JobChartsProps) {
           ))}
         </div>
       </Suspense>
-      <p className="muted help">
-        Drag to zoom, or to move with the shift key; double-click shows all. Control with the wheel or two
-        fingers zoom. Every curve follows.
+      <p className={styles.help}>
+        Drag to zoom in, drag with Shift to move, double-click to show everything. Ctrl with the wheel and two
+        fingers zoom too. All charts move together.
       </p>
     </section>
   );

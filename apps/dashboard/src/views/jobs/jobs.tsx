@@ -1,104 +1,135 @@
-/** The list of jobs. */
+/** All jobs: found, sorted, chosen and acted on. */
 import { useQuery } from '@tanstack/react-query';
-import { useEffect, useRef, useState } from 'react';
-import { isOver } from '#client/job-reader.js';
-import type { JobObject } from '#contracts/http/jobs.js';
-import { jobList, lossesQuery } from '../../api/jobs.js';
-import { usePages } from '../../api/use-pages.js';
-import { Sparkline } from '../../charts/sparkline.js';
-import { time } from '../../format.js';
-import { Link } from '../../router.js';
-import { Problem, Progress, ShowMore, Status, Waiting } from '../parts/common.js';
+import { ListChecks, Plus } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import { trainingFilesQuery } from '../../api/files.js';
+import { useAllJobs } from '../../api/use-all-jobs.js';
+import { whole } from '../../format.js';
+import { stateNames } from '../../ui/badge.js';
+import { Button, LinkButton } from '../../ui/button.js';
+import { useClock } from '../../ui/clock.js';
+import { SearchBox } from '../../ui/field.js';
+import { Empty, PageHead, Skeleton } from '../../ui/layout.js';
+import { Select } from '../../ui/select.js';
+import { Problem } from '../parts/common.js';
+import { ChosenJobs } from './chosen-jobs.js';
+import { JobTable } from './job-table.js';
+import styles from './jobs.module.css';
+import { everyJob, filterJobs, type JobFilter, newestFirst, sortJobs } from './sort-jobs.js';
 
-const pageSize = 50;
 const lookEveryMs = 3000;
-const sparkEveryMs = 4000;
-/** The curve of a job that is over is read again seldom: its last steps may have come after its end. */
-const overMs = 60_000;
+
+const states = ['running', 'queued', 'paused', 'succeeded', 'failed', 'cancelled'] as const;
+const statusChoices: readonly { id: JobFilter['status']; name: string }[] = [
+  { id: 'all', name: 'Any status' },
+  { id: 'unfinished', name: 'Not finished' },
+  ...states.map((id) => ({ id, name: stateNames[id] })),
+];
 
 export default function Jobs() {
-  const pages = usePages(jobList, pageSize, lookEveryMs);
-  const { items, error } = pages;
+  const { jobs, isReading, error } = useAllJobs(lookEveryMs);
+  const { data: files } = useQuery(trainingFilesQuery);
+  const [filter, setFilter] = useState(everyJob);
+  const [order, setOrder] = useState(newestFirst);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const now = useClock();
+  const nameOfFile = useMemo(() => {
+    const names = new Map(files?.map(({ id, filename }) => [id, filename]));
+    return (id: string) => names.get(id) ?? id;
+  }, [files]);
+  const shown = useMemo(
+    () => sortJobs(filterJobs(jobs ?? [], filter, nameOfFile), order, { now, nameOfFile }),
+    [jobs, filter, order, now, nameOfFile],
+  );
+  const bases = useMemo(() => [...new Set(jobs?.map(({ model }) => model))].toSorted(), [jobs]);
+  const set = (change: Partial<JobFilter>) => setFilter((old) => ({ ...old, ...change }));
+  const count =
+    shown.length === jobs?.length
+      ? `${whole(shown.length)} ${shown.length === 1 ? 'job' : 'jobs'}`
+      : `${whole(shown.length)} of ${whole(jobs?.length ?? 0)} jobs`;
   return (
     <>
-      <div className="head">
-        <h1>Jobs</h1>
-        <Link to="/new" className="button primary">
-          New job
-        </Link>
-      </div>
+      <PageHead
+        title="Jobs"
+        lead="Every training run of this project."
+        actions={
+          <LinkButton to="/new" look="primary" icon={Plus}>
+            New job
+          </LinkButton>
+        }
+      />
       <Problem error={error} />
-      {items?.length === 0 && <NoJobs />}
-      {items && items.length > 0 && (
-        <ul className="rows">
-          {items.map((job) => (
-            <JobRow key={job.id} job={job} />
-          ))}
-        </ul>
+      {jobs === null && error === null && <Skeleton of="jobs" lines={8} />}
+      {jobs?.length === 0 && <NoJobs />}
+      {jobs !== null && jobs.length > 0 && (
+        <>
+          <div className={styles.tools}>
+            <div className={styles.find}>
+              <SearchBox label="Search jobs" value={filter.text} onChange={(text) => set({ text })} />
+            </div>
+            <div className={styles.pick}>
+              <Select
+                label="Status"
+                isLabelHidden
+                value={filter.status}
+                options={statusChoices}
+                onChange={(status) => set({ status })}
+              />
+            </div>
+            {bases.length > 1 && (
+              <div className={styles.pick}>
+                <Select
+                  label="Base model"
+                  isLabelHidden
+                  value={filter.base}
+                  options={[{ id: '', name: 'Any base model' }, ...bases.map((id) => ({ id, name: id }))]}
+                  onChange={(base) => set({ base })}
+                />
+              </div>
+            )}
+            <span className={styles.count} aria-live="polite">
+              {count}
+              {isReading && ', loading older ones…'}
+            </span>
+          </div>
+          {shown.length === 0 ? (
+            <Empty
+              icon={ListChecks}
+              title="No jobs match"
+              actions={<Button onPress={() => setFilter(everyJob)}>Show all jobs</Button>}
+            >
+              Try another word or another status.
+            </Empty>
+          ) : (
+            <JobTable
+              jobs={shown}
+              order={order}
+              onOrder={setOrder}
+              chosen={chosen}
+              onChoose={setChosen}
+              nameOfFile={nameOfFile}
+            />
+          )}
+          <ChosenJobs jobs={jobs.filter(({ id }) => chosen.has(id))} onClear={() => setChosen(new Set())} />
+        </>
       )}
-      {!items && !error && <p className="muted">Reading the jobs…</p>}
-      <ShowMore pages={pages} of="jobs" />
     </>
   );
 }
 
-function JobRow({ job }: { readonly job: JobObject }) {
-  const row = useRef<HTMLLIElement>(null);
-  const isSeen = useSeen(row);
-  const { data: losses = [] } = useQuery({
-    ...lossesQuery(job.id),
-    enabled: isSeen,
-    ...(isOver(job) ? { staleTime: overMs } : { refetchInterval: sparkEveryMs }),
-  });
-  return (
-    <li className="row" ref={row}>
-      <div>
-        <Link to={`/jobs/${job.id}`}>{job.suffix ?? job.id}</Link>
-        <div className="muted">
-          {job.model}, {time(job.created_at)}
-        </div>
-      </div>
-      <div>
-        <Status job={job} />
-        <Waiting job={job} />
-        {job.error && <small className="error">{job.error.message}</small>}
-      </div>
-      {job.progress.step === 0 && job.status !== 'running' ? (
-        <span className="muted">{isOver(job) ? 'no step was done' : 'not started yet'}</span>
-      ) : (
-        <Progress job={job} />
-      )}
-      <Sparkline points={losses} />
-    </li>
-  );
-}
-
-/** How far below the screen an element is about to be seen. */
-const soon = '600px';
-
-/** Whether an element has been on the screen: curves of a long list are read when they come into view. */
-function useSeen(element: { readonly current: Element | null }): boolean {
-  const [isSeen, setSeen] = useState(false);
-  useEffect(() => {
-    const look = (entries: readonly IntersectionObserverEntry[]) => {
-      if (entries.some(({ isIntersecting }) => isIntersecting)) setSeen(true);
-    };
-    const observer = new IntersectionObserver(look, { rootMargin: soon });
-    if (element.current) observer.observe(element.current);
-    return () => observer.disconnect();
-  }, [element]);
-  return isSeen;
-}
-
 function NoJobs() {
   return (
-    <section className="empty">
-      <h2>No job yet</h2>
-      <p>
-        A job teaches a base model from a file of examples, one JSON object a line, and gives an adapter of a
-        few megabytes. <Link to="/new">Make the first one</Link>, or use a terminal:
-      </p>
-      <pre tabIndex={0}>npx lowrank train --model prose-4m --data examples/quickstart/train.jsonl</pre>
-    </section>
+    <Empty
+      icon={ListChecks}
+      title="No jobs yet"
+      actions={
+        <LinkButton to="/new" look="primary" icon={Plus}>
+          New job
+        </LinkButton>
+      }
+    >
+      A job trains an adapter on your data: pick a base model and a file of examples, and follow the training
+      here. The home page starts one on sample data with one click.
+    </Empty>
   );
 }

@@ -1,5 +1,6 @@
 /** The form of a new job, and the request that it stands for. */
 import type { JobCreate } from '#contracts/http/job-create.js';
+import type { JobObject } from '#contracts/http/jobs.js';
 import { defaultMethod, type MethodType } from '#training/objectives/declared/registry.js';
 
 export interface JobForm {
@@ -142,4 +143,20 @@ export function formOf(
     prompt: Array.isArray(prompts) ? shown(prompts[0]) : '',
     method: !job.method || job.method.type === defaultMethod.type ? '' : job.method.type,
   };
+}
+
+/** The parts of a job that the form does not show, which a clone keeps. */
+export function restOf({ lora, training, init_adapter, metadata }: JobObject): Partial<JobCreate> {
+  return {
+    lora,
+    training,
+    // What is not asked for is left to the server, which takes no null for everything.
+    ...(init_adapter === null ? {} : { init_adapter }),
+    ...(metadata === null ? {} : { metadata }),
+  };
+}
+
+/** The request that makes this job again. */
+export function bodyOfJob(job: JobObject): JobCreate {
+  return { ...bodyOf(formOf(job), restOf(job)), ...(job.suffix === null ? {} : { suffix: job.suffix }) };
 }

@@ -5,17 +5,15 @@ import type { JobCreate } from '#contracts/http/job-create.js';
 import { jobsClient } from '../../api/jobs-client.js';
 import { trainingFilesQuery } from '../../api/files.js';
 import { jobQuery, jobsKey, showJob } from '../../api/jobs.js';
-import { keptKey } from '../../api/key.js';
 import { modelsQuery } from '../../api/service.js';
-import { serverAddress } from '../../base-path.js';
 import { go } from '../../router.js';
 import { Problem } from '../parts/common.js';
 import { FileDrop } from './file-drop.js';
 import { JobFields } from './job-fields.js';
 import { bodyOf, formOf, type JobForm, newForm } from './job-form.js';
-import { snippetsOf } from './job-snippets.js';
+
 import { Plan } from './plan.js';
-import { Snippets } from './snippets.js';
+import { Snippets } from '../parts/snippets.js';
 import { usePlan } from './use-plan.js';
 
 const oneLine = '{"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}';
@@ -114,14 +112,7 @@ export default function NewJob() {
           </button>
         </p>
       </form>
-      {form.trainingFile !== '' && (
-        <Snippets
-          snippets={snippetsOf(body, {
-            origin: serverAddress,
-            needsKey: keptKey() !== undefined,
-          })}
-        />
-      )}
+      {form.trainingFile !== '' && <Snippets title="Start it from code" body={body} />}
     </>
   );
 }

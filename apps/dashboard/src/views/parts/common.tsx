@@ -1,17 +1,20 @@
 /** Pieces that several views share. */
-import type { ReactNode } from 'react';
 import { ApiError } from '#client/errors.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { Pages } from '../../api/use-pages.js';
-import { seconds, whole } from '../../format.js';
+import { brief, whole } from '../../format.js';
 import { Link } from '../../router.js';
+import { StatusBadge } from '../../ui/badge.js';
+import { Button } from '../../ui/button.js';
+import { Facts as FactList, problemClass, Progress as ProgressLine } from '../../ui/layout.js';
+import { nameOf, stateOf, toneOf } from '../jobs/job-facts.js';
 
 /** What went wrong; a server may name several things. */
 export function Problem({ error }: { readonly error: Error | null }) {
   if (!error) return null;
   const problems = error instanceof ApiError ? error.problems : [];
   return (
-    <div role="alert" className="problem">
+    <div role="alert" className={problemClass}>
       <p>{error.message}</p>
       {problems.length > 0 && (
         <ul>
@@ -29,14 +32,11 @@ export function Problem({ error }: { readonly error: Error | null }) {
 }
 
 export function Status({ job }: { readonly job: JobObject }) {
-  const asked = job.cancel_requested ? ', stopping' : job.pause_requested ? ', pausing' : '';
-  const place = job.position === null ? '' : `, number ${job.position} in the queue`;
   return (
-    <span className={`status ${job.status}`}>
-      {job.status.replace('_', ' ')}
-      {place}
-      {asked}
-    </span>
+    <>
+      <StatusBadge status={stateOf(job)} />
+      {job.position !== null && <small className="muted"> Number {job.position} in the queue</small>}
+    </>
   );
 }
 
@@ -45,48 +45,40 @@ export function Waiting({ job }: { readonly job: JobObject }) {
   if (job.waiting === null) return null;
   const { code, message, jobs } = job.waiting;
   const [first, ...more] = jobs;
-  if (code !== 'device_busy' || first === undefined) return <small>{message}</small>;
+  if (code !== 'device_busy' || first === undefined) return <span>Waiting: {message}.</span>;
   const others = more.length === 0 ? '' : ` and ${more.length} more`;
   return (
-    <small>
-      Its device is busy with <Link to={`/jobs/${first}`}>{first}</Link>
-      {others}
-    </small>
+    <span>
+      Waiting for its device, which is running <Link to={`/jobs/${first}`}>{first}</Link>
+      {others}.
+    </span>
   );
 }
 
 export function Progress({ job }: { readonly job: JobObject }) {
   const { step, total_steps, seconds_left } = job.progress;
   return (
-    <span className="progress">
-      <progress value={step} max={total_steps ?? Math.max(1, step)} aria-label={`Steps of ${job.id}`} />
-      <span>
-        {whole(step)} of {total_steps === null ? '?' : whole(total_steps)}
-        {seconds_left === null ? '' : `, ${seconds(seconds_left)} left`}
-      </span>
-    </span>
+    <ProgressLine
+      label={`Steps of ${nameOf(job)}`}
+      value={step}
+      max={total_steps ?? Math.max(1, step)}
+      tone={toneOf(job)}
+    >
+      {whole(step)}
+      {total_steps !== null && ` of ${whole(total_steps)}`} steps
+      {seconds_left !== null && `, ${brief(seconds_left)} left`}
+    </ProgressLine>
   );
 }
 
-export function Facts({ facts }: { readonly facts: readonly (readonly [string, ReactNode])[] }) {
-  return (
-    <dl className="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
+export const Facts = FactList;
 
 /** Reads another page of a list that goes on. */
 export function ShowMore({ pages, of }: { readonly pages: Pages<unknown>; readonly of: string }) {
   if (!pages.hasMore) return null;
   return (
-    <button type="button" onClick={pages.showMore} disabled={pages.isReading}>
+    <Button onPress={pages.showMore} isDisabled={pages.isReading}>
       Show more {of}
-    </button>
+    </Button>
   );
 }

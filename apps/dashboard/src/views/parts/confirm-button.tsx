@@ -1,5 +1,7 @@
 /** A button whose deed cannot be undone: it asks first. */
-import { type ReactNode, useId, useRef } from 'react';
+import type { ReactNode } from 'react';
+import { Button } from '../../ui/button.js';
+import { Confirm } from '../../ui/dialog.js';
 
 interface ConfirmButtonProps {
   readonly children: ReactNode;
@@ -13,32 +15,11 @@ interface ConfirmButtonProps {
 }
 
 export function ConfirmButton({ children, question, deed, label, onConfirm }: ConfirmButtonProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const text = useId();
-  const close = () => dialog.current?.close();
   return (
-    <>
-      <button type="button" aria-label={label} onClick={() => dialog.current?.showModal()}>
+    <Confirm title="Are you sure?" question={question} deed={deed} onConfirm={onConfirm}>
+      <Button isSmall aria-label={label}>
         {children}
-      </button>
-      <dialog ref={dialog} aria-labelledby={text}>
-        <p id={text}>{question}</p>
-        <div className="actions">
-          <button type="button" autoFocus onClick={close}>
-            Keep it
-          </button>
-          <button
-            type="button"
-            className="danger"
-            onClick={() => {
-              close();
-              onConfirm();
-            }}
-          >
-            {deed}
-          </button>
-        </div>
-      </dialog>
-    </>
+      </Button>
+    </Confirm>
   );
 }

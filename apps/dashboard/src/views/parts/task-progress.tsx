@@ -1,5 +1,6 @@
 /** How far a composition or an export is. */
 import { bytes, whole } from '../../format.js';
+import { StatusBadge } from '../../ui/badge.js';
 
 interface Task {
   readonly id: string;
@@ -22,7 +23,7 @@ export function TaskProgress({
   const amount = (count: number) => (unit === 'bytes' ? bytes(count) : whole(count));
   return (
     <span className="progress">
-      <span className={`status ${status}`}>{status}</span>
+      <StatusBadge status={status} />
       {isAtWork(task) && (
         <progress aria-label={`Progress of ${id}`} value={progress?.done} max={progress?.total} />
       )}
@@ -32,7 +33,7 @@ export function TaskProgress({
           {unit === 'layers' ? ' layers' : ''}
         </span>
       )}
-      {status === 'queued' && !progress && <small>waits for a worker</small>}
+      {status === 'queued' && !progress && <small>waiting for a worker</small>}
       {error && <small className="error">{error.message}</small>}
     </span>
   );
