@@ -29,6 +29,8 @@ export interface StubHub {
   noRanges: boolean;
   /** Holds large files back until it is called. */
   gate: Promise<void> | null;
+  /** Whether requests for parts of them are held back too. */
+  gatesParts: boolean;
   add(name: string, files: Iterable<readonly [string, Buffer | string]>): StubRepository;
   /** The files of a folder as a model. */
   addFolder(name: string, folder: string): Promise<StubRepository>;
@@ -58,6 +60,7 @@ export async function stubHub(): Promise<StubHub> {
     failWith: null,
     noRanges: false,
     gate: null,
+    gatesParts: true,
     add(name, files) {
       const content = new Map([...files].map(([file, bytes]) => [file, Buffer.from(bytes)] as const));
       const repository = { files: content, commit: '', gatedTo: null, isPrivate: false };
@@ -145,15 +148,16 @@ export async function stubHub(): Promise<StubHub> {
       response.end();
       return;
     }
-    await stub.gate;
+    if (stub.gatesParts || request.headers.range === undefined) await stub.gate;
     if (stub.failWith !== null) return sendJson(response, { error: 'trouble' }, stub.failWith);
     const whole = objects.get(digest)!;
-    const [, text] = /^bytes=(\d+)-/.exec(stub.noRanges ? '' : (request.headers.range ?? '')) ?? [];
+    const asked = stub.noRanges ? '' : (request.headers.range ?? '');
+    const [, text, last] = /^bytes=(\d+)-(\d*)/.exec(asked) ?? [];
     const from = text === undefined ? 0 : Number(text);
-    let rest = Buffer.from(whole.subarray(from));
-    if (stub.lie === 'hash') rest[rest.length - 1]! ^= 1;
-    if (stub.lie === 'length') rest = Buffer.concat([rest, Buffer.alloc(100)]);
-    const range = `bytes ${from}-${whole.length - 1}/${whole.length}`;
+    let rest = Buffer.from(whole.subarray(from, last ? Number(last) + 1 : undefined));
+    if (stub.lie === 'hash' && !last) rest[rest.length - 1]! ^= 1;
+    if (stub.lie === 'length' && !last) rest = Buffer.concat([rest, Buffer.alloc(100)]);
+    const range = `bytes ${from}-${from + rest.length - 1}/${whole.length}`;
     response.writeHead(text === undefined ? 200 : 206, {
       'content-length': rest.length,
       ...(text === undefined ? {} : { 'content-range': range }),

@@ -2,6 +2,7 @@
 import { LowrankError } from '#base/errors.js';
 import { type Beginning, type Beginnings, filesOf } from '#jobs/beginnings.js';
 import type { IdempotentRequest } from '#jobs/idempotency.js';
+import { pendingModel } from '#jobs/fetching.js';
 import type { NewEvent } from '#jobs/transitions.js';
 import { isInLine, reasonFromNow } from '#jobs/waiting.js';
 import { Job } from '#platform/database/entities/job.js';
@@ -13,7 +14,7 @@ import type { RequestedOptions, ResolvedOptions } from '#training/resolved-optio
 export interface NewJob {
   /** Name of the base model. */
   readonly model: string;
-  /** Digest of the base model. */
+  /** Digest of the base model, or what stands for it until it is here. */
   readonly baseIdentity: string;
   readonly trainingFileId: string;
   readonly validationFileId: string | null;
@@ -61,15 +62,24 @@ export async function makeJob(
   const { now, ahead, placement } = await beginnings.readStanding();
   const reason = placement.reasonFor({ device: input.device, memoryBytes: 0 });
   const id = newId('ftjob');
+  const fetched = pendingModel(input.baseIdentity);
   const events: NewEvent[] = [
     { level: 'info', code: 'job.created', message: `Created fine-tuning job: ${id}` },
-    { level: 'info', code: 'job.queued', message: 'Waiting for a worker' },
+    fetched
+      ? {
+          level: 'info',
+          code: 'model.fetching',
+          message: `Fetching ${fetched.repository} at ${fetched.commit}`,
+        }
+      : { level: 'info', code: 'job.queued', message: 'Waiting for a worker' },
   ];
-  const isQueued = isInLine(reason);
-  if (!isQueued) events.push({ level: 'warn', code: 'job.waiting', message: `Waiting: ${reason!.message}` });
-  const waiting = reasonFromNow(reason);
+  const isQueued = !fetched && isInLine(reason);
+  if (!isQueued && !fetched)
+    events.push({ level: 'warn', code: 'job.waiting', message: `Waiting: ${reason!.message}` });
+  const waiting = fetched ? null : reasonFromNow(reason);
   const job = Object.assign(new Job(), begin, input, {
     id,
+    state: fetched ? 'validating_files' : 'queued',
     projectId,
     createdAt: now,
     queuedAt: now,
@@ -90,7 +100,6 @@ export async function makeJob(
 
 /** What is the same for every job when it begins. */
 const begin = {
-  state: 'queued',
   step: 0,
   totalSteps: null,
   tokensPerSecond: null,

@@ -27,7 +27,14 @@ let user: Record<string, string>;
 beforeAll(async () => {
   hub = await stubHub();
   const shared = await mkdtemp(join(tmpdir(), 'hf-home-'));
-  api = await startApi({ environment: { HF_ENDPOINT: hub.url, HF_HOME: shared, HF_TOKEN: 'of-the-server' } });
+  api = await startApi({
+    environment: {
+      HF_ENDPOINT: hub.url,
+      HF_HOME: shared,
+      HF_TOKEN: 'of-the-server',
+      LOWRANK_HUB_ALLOW: 'org/*',
+    },
+  });
   roots = join(api.home, 'models-of-tests');
   folder = join(roots, 'tiny');
   await api.smallJob();
@@ -314,6 +321,123 @@ describe('a model of a hub', () => {
     await expect(stat(snapshot)).rejects.toThrow('ENOENT');
     const kept = await api.call('DELETE', '/v1/base_models/tiny?files=true', undefined, admin);
     expect(kept.body.error).toMatchObject({ code: 'model_folder_not_allowed' });
+  });
+});
+
+describe('a job on a model of a hub', () => {
+  let training_file: string;
+  const commitOf = (name: string) => hub.repositories.get(name)!.commit;
+  const create = async (model: string, headers = user) =>
+    api.call('POST', '/v1/fine_tuning/jobs', { model, training_file }, headers);
+  const job = async (id: string, headers = user) =>
+    (await api.call('GET', `/v1/fine_tuning/jobs/${id}`, undefined, headers)).body;
+  const eventsOf = async (id: string) => {
+    const { body } = await api.call('GET', `/v1/fine_tuning/jobs/${id}/events?limit=100`, undefined, user);
+    return body.data.map(({ message }) => String(message));
+  };
+  const becomes = (id: string, status: string, headers = user) =>
+    eventually(async () => expect((await job(id, headers)).status).toBe(status));
+  const fetches = (name: string) =>
+    hub.hub.seen.filter(
+      ({ path }) => path.startsWith(`/${name}/resolve/`) && path.endsWith('model.safetensors'),
+    );
+  const stoppable = () => {
+    let resolve!: () => void;
+    const held = new Promise<void>((release) => (resolve = release));
+    return { held, resolve };
+  };
+  beforeAll(async () => {
+    ({ training_file } = await api.smallJob(user));
+    for (const name of ['org/waits', 'org/fails', 'org/left', 'org/closed-to-projects', 'else/where']) {
+      hub.add(name, [...hub.repositories.get('org/one')!.files, ['README.md', name]]);
+    }
+    hub.repositories.get('org/closed-to-projects')!.gatedTo = 'of-the-server';
+  });
+
+  test('is planned and made at once, waits while its weights come, once for all, and joins the queue', async () => {
+    const { held, resolve } = stoppable();
+    // Parts, which are the headers of weights, pass.
+    hub.gate = held;
+    hub.gatesParts = false;
+    const plan = await api.call('POST', '/v1/fine_tuning/plan', { model: 'org/waits', training_file }, user);
+    expect(plan.body).toMatchObject({ object: 'fine_tuning.plan' });
+    const made = await Promise.all([create('org/waits'), create('org/waits'), create('org/waits@main')]);
+    for (const { body } of made)
+      expect(body).toMatchObject({ status: 'validating_files', model: 'org/waits' });
+    expect(await eventsOf(made[0].body.id)).toContain(`Fetching org/waits at ${commitOf('org/waits')}`);
+    resolve();
+    hub.gate = null;
+    for (const { body } of made) await becomes(body.id, 'queued');
+    const { manager } = api.platform.database;
+    const row = await manager.findOneByOrFail(Job, { id: made[0].body.id });
+    const version = (await versionOf(manager, { name: 'org/waits', identity: row.baseIdentity }))!;
+    expect(version.folder).toContain(commitOf('org/waits'));
+    expect(fetches('org/waits').filter(({ headers }) => headers.range === undefined)).toHaveLength(1);
+  });
+
+  test('names another commit and gets that one, and the name stays with the version that has it', async () => {
+    const first = await api.call('GET', '/v1/models/org%2Fwaits', undefined, user);
+    hub.add('org/waits', [
+      ...hub.repositories.get('org/waits')!.files,
+      ['special_tokens_map.json', '{"unk_token": "z"}'],
+    ]);
+    const made = await create(`org/waits@${commitOf('org/waits')}`);
+    await becomes(made.body.id, 'queued');
+    const { manager } = api.platform.database;
+    const { baseIdentity } = await manager.findOneByOrFail(Job, { id: made.body.id });
+    expect(baseIdentity).not.toBe(first.body['identity']);
+    expect((await versionOf(manager, { name: 'org/waits', identity: baseIdentity }))!.folder).toContain(
+      commitOf('org/waits'),
+    );
+    expect((await api.call('GET', '/v1/models/org%2Fwaits', undefined, user)).body).toEqual(first.body);
+    const again = await create(`org/waits@${commitOf('org/waits')}`);
+    expect(again.body.status).toBe('queued');
+  });
+
+  test('fails with the reason when the model does not come', async () => {
+    hub.lie = 'hash';
+    const made = await create('org/fails');
+    await becomes(made.body.id, 'failed');
+    hub.lie = null;
+    expect((await job(made.body.id)).error).toMatchObject({ code: 'download_damaged', param: 'model' });
+    const again = await create('org/fails');
+    await becomes(again.body.id, 'queued');
+  });
+
+  test('ends the download when it is cancelled and no other waits', async () => {
+    const { held, resolve } = stoppable();
+    hub.gate = held;
+    hub.gatesParts = false;
+    const made = await create('org/left');
+    await api.call('POST', `/v1/fine_tuning/jobs/${made.body.id}/cancel`, undefined, user);
+    const rows = api.platform.database.getRepository(Registration);
+    await eventually(async () =>
+      expect(await rows.findOneByOrFail({ name: 'org/left' })).toMatchObject({ status: 'failed' }),
+    );
+    resolve();
+    hub.gate = null;
+    expect((await job(made.body.id)).status).toBe('cancelled');
+    expect((await api.call('GET', '/v1/models/org%2Fleft', undefined, user)).status).toBe(404);
+  });
+
+  test('of a project gets what the administrator allows, and the account of the server only where that is said', async () => {
+    const before = hub.hub.seen.length;
+    expect((await create('else/where')).body.error).toMatchObject({
+      code: 'model_not_allowed',
+      param: 'model',
+      message: expect.stringContaining('LOWRANK_HUB_ALLOW'),
+    });
+    expect(hub.hub.seen).toHaveLength(before);
+    const gated = await create('org/closed-to-projects');
+    expect(gated.body.error).toMatchObject({
+      code: 'model_gated',
+      message: expect.stringContaining('LOWRANK_HUB_ALLOW_TOKEN'),
+    });
+    expect(hub.hub.seen.slice(before).every(({ headers }) => headers.authorization === undefined)).toBe(true);
+    expect((await create('org/absent')).body.error).toMatchObject({
+      code: 'model_not_found',
+      param: 'model',
+    });
   });
 });
 

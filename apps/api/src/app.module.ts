@@ -46,6 +46,7 @@ import { KeysController } from './keys/keys.controller.js';
 import { BaseModelsController } from './models/base-models.controller.js';
 import { BaseModels } from './models/base-models.js';
 import { BundledModels } from './models/bundled-models.js';
+import { HubJobs } from './models/hub-jobs.service.js';
 import { HubModels } from './models/hub-models.service.js';
 import { ModelsController } from './models/models.controller.js';
 import { ModelsService } from './models/models.service.js';
@@ -157,6 +158,7 @@ export class AppModule implements OnApplicationBootstrap {
         Planner,
         Previews,
         PrometheusService,
+        HubJobs,
         HubModels,
         RegistrationsService,
         SharesService,

@@ -59,7 +59,7 @@ export type BaseModelRegister = z.input<typeof baseModelRegister>;
 /** What is removed with the name. */
 export const baseModelRemoval = z.strictObject({
   /** Whether the files go too: of models that were fetched from a hub only. */
-  files: z.stringbool().default(false),
+  files: z.enum(['true', 'false']).default('false'),
 });
 
 /** A registration fetches what is not here and reads the whole model once, which takes a while: it goes on after the answer, also when the server is started again meanwhile. */

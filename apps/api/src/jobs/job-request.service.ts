@@ -2,9 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { JobRequest } from '#contracts/http/job-create.js';
 import type { NewJob } from '#jobs/new-job.js';
 import type { EarlierShape, Planned } from '#jobs/planner-calls.js';
+import type { Caller } from '#jobs/api-keys.js';
+import type { HubOrigin } from '#platform/database/entities/registration.js';
 import type { Platform } from '#platform/platform.js';
 import { isMachineOption } from '#training/resolved-options.js';
 import { ApiError } from '../errors/api-error.js';
+import { HubJobs } from '../models/hub-jobs.service.js';
 import { Planner } from '../planner/planner.service.js';
 import { PLATFORM } from '../tokens.js';
 import {
@@ -19,6 +22,8 @@ import {
 export interface FoundJob {
   readonly request: JobRequest;
   readonly base: NamedBase;
+  /** Where the base comes from, if it is not here yet. */
+  readonly origin: HubOrigin | null;
   readonly adapter: NamedAdapter | null;
   readonly training: NamedFile;
   readonly validation: NamedFile | null;
@@ -39,16 +44,29 @@ export class JobRequests {
   constructor(
     @Inject(PLATFORM) platform: Platform,
     @Inject(Planner) private readonly planner: Planner,
+    @Inject(HubJobs) private readonly hub: HubJobs,
   ) {
     this.readNamed = namedPartsReader(platform.database);
   }
 
-  /** Throws ApiError 400 that names the field. */
-  async find(projectId: string, request: JobRequest): Promise<FoundJob> {
+  /**
+   * Finds what a request names; a base model that is not here is asked for at the hub. Throws ApiError 400 that names the
+   * field, and what `HubJobs.find` throws.
+   */
+  async find(
+    { projectId, role }: Pick<Caller, 'projectId' | 'role'>,
+    request: JobRequest,
+    signal: AbortSignal,
+  ): Promise<FoundJob> {
     const named = await this.readNamed(projectId, request);
+    const isMissing = !named.base && !named.tuned;
+    const fetched = isMissing
+      ? await this.hub.find(request.model, { isAdmin: role === 'admin' }, signal)
+      : null;
     return {
       request,
-      ...modelOf(request, named),
+      ...modelOf(request, fetched ? { ...named, base: fetched.base } : named),
+      origin: fetched?.origin ?? null,
       training: fileOf('training_file', request.trainingFile, named.training),
       validation:
         request.validationFile === null
@@ -87,10 +105,15 @@ export class JobRequests {
     );
   }
 
-  /** Both, as a job that can be made. */
-  async check(projectId: string, request: JobRequest, signal: AbortSignal): Promise<NewJob> {
-    const found = await this.find(projectId, request);
-    const { plan } = await this.plan(projectId, found, signal);
+  /** Both, as a job that can be made; fetching its base model has begun. */
+  async check(
+    caller: Pick<Caller, 'projectId' | 'role'>,
+    request: JobRequest,
+    signal: AbortSignal,
+  ): Promise<NewJob> {
+    const found = await this.find(caller, request, signal);
+    const { plan } = await this.plan(caller.projectId, found, signal);
+    if (found.origin) await this.hub.fetch(found.origin);
     const { base, adapter, training, validation } = found;
     const { lora, device, suffix, metadata, learningRateMultiplier } = request;
     const data = plan.data!;

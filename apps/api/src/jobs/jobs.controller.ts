@@ -4,10 +4,11 @@ import type { z } from 'zod';
 import { jobCreate, type JobRequest } from '#contracts/http/job-create.js';
 import { jobListQuery, jobObject, jobPage } from '#contracts/http/jobs.js';
 import { objectId } from '#contracts/http/pages.js';
+import type { Caller } from '#jobs/api-keys.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
 import { UntilGone } from '../http/until-gone.js';
-import { ProjectId } from '../keys/caller.js';
+import { ProjectId, RequestCaller } from '../keys/caller.js';
 import { JobsService } from './jobs.service.js';
 
 @ApiTags('fine-tuning')
@@ -19,12 +20,12 @@ export class JobsController {
   @ApiHeader(idempotencyHeader)
   @Endpoint({ summary: 'Create a fine-tuning job', answer: jobObject })
   create(
-    @ProjectId() project: string,
+    @RequestCaller() caller: Caller,
     @Body({ schema: jobCreate }) request: JobRequest,
     @UntilGone() untilGone: AbortSignal,
     @IdempotencyKey() key?: string,
   ) {
-    return this.jobs.create(project, request, untilGone, key);
+    return this.jobs.create(caller, request, untilGone, key);
   }
 
   @Get()

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { JobRequest } from '#contracts/http/job-create.js';
 import { type JobObject, type jobListQuery, metadataFilter } from '#contracts/http/jobs.js';
 import type { Page } from '#contracts/http/pages.js';
+import type { Caller } from '#jobs/api-keys.js';
 import { findAnswer } from '#jobs/idempotency.js';
 import { JobStore } from '#jobs/job-store.js';
 import type { MadeJob } from '#jobs/new-job.js';
@@ -12,6 +13,7 @@ import type { Platform } from '#platform/platform.js';
 import { notFound } from '../errors/api-error.js';
 import { digestOfRequest } from '../http/idempotency.js';
 import { goOnAfter, pageOfRows } from '../http/keyset-page.js';
+import { HubJobs } from '../models/hub-jobs.service.js';
 import { PLATFORM } from '../tokens.js';
 import { readJob, readJobPage } from './job-reads.js';
 import { JobRequests } from './job-request.service.js';
@@ -25,10 +27,11 @@ export class JobsService {
     @Inject(JobRequests) private readonly requests: JobRequests,
     @Inject(JobStore) private readonly store: JobStore,
     @Inject(OutboxRelay) private readonly relay: OutboxRelay,
+    @Inject(HubJobs) private readonly hub: HubJobs,
   ) {}
 
   async create(
-    projectId: string,
+    caller: Pick<Caller, 'projectId' | 'role'>,
     request: JobRequest,
     signal: AbortSignal,
     idempotencyKey?: string,
@@ -36,9 +39,9 @@ export class JobsService {
     const answer =
       idempotencyKey === undefined
         ? viewNewJob(
-            await this.store.createJob(projectId, await this.requests.check(projectId, request, signal)),
+            await this.store.createJob(caller.projectId, await this.requests.check(caller, request, signal)),
           )
-        : await this.createOnce(projectId, request, signal, idempotencyKey);
+        : await this.createOnce(caller, request, signal, idempotencyKey);
     this.relay.wake();
     return answer;
   }
@@ -72,7 +75,8 @@ export class JobsService {
   }
 
   async cancel(projectId: string, id: string): Promise<JobObject> {
-    await this.store.requestCancel(projectId, id);
+    const job = await this.store.requestCancel(projectId, id);
+    await this.hub.leave(job);
     return this.get(projectId, id);
   }
 
@@ -88,16 +92,17 @@ export class JobsService {
   }
 
   private async createOnce(
-    projectId: string,
+    caller: Pick<Caller, 'projectId' | 'role'>,
     request: JobRequest,
     signal: AbortSignal,
     key: string,
   ): Promise<JobObject> {
+    const { projectId } = caller;
     const asked = { projectId, key, digest: digestOfRequest('POST /v1/fine_tuning/jobs', request) };
     // What was answered stays so, whatever became of its files since.
     const kept = await findAnswer(this.platform.database, asked);
     if (kept) return kept.body as unknown as JobObject;
-    const job = await this.requests.check(projectId, request, signal);
+    const job = await this.requests.check(caller, request, signal);
     const view = (made: MadeJob) => ({ ...viewNewJob(made) });
     const answer = await this.store.createJobOnce(projectId, job, { request: asked, view });
     return answer as unknown as JobObject;

@@ -58,7 +58,7 @@ export class BaseModelsController {
     @Param('name', { schema: objectId }) name: string,
     @Query({ schema: baseModelRemoval }) { files }: z.output<typeof baseModelRemoval>,
   ): Promise<Deleted> {
-    if (!(await this.models.remove(name, { files }))) throw notFound('model', name);
+    if (!(await this.models.remove(name, { files: files === 'true' }))) throw notFound('model', name);
     return { id: name, object: 'model', deleted: true };
   }
 }

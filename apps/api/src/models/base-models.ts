@@ -17,6 +17,14 @@ import { PLATFORM } from '../tokens.js';
 export interface RegisterRequest extends HashOptions {
   readonly name?: string;
   readonly replace?: boolean;
+  /** Whether the name stays with the version that has it, if one does. */
+  readonly isBeside?: boolean;
+}
+
+interface WriteOptions {
+  readonly bundled: boolean;
+  readonly replace: boolean;
+  readonly isBeside?: boolean;
 }
 
 @Injectable()
@@ -34,8 +42,12 @@ export class BaseModels {
    * `describeModel` and `saveModel`, LowrankError `model_name_taken` if the name stands for another model and `replace`
    * does not say so.
    */
-  async register(folder: string, { name, replace = false, ...options }: RegisterRequest): Promise<BaseModel> {
-    return this.write(await describeModel(folder, { ...options, name }), { bundled: false, replace });
+  async register(
+    folder: string,
+    { name, replace = false, isBeside = false, ...options }: RegisterRequest,
+  ): Promise<BaseModel> {
+    const record = await describeModel(folder, { ...options, name });
+    return this.write(record, { bundled: false, replace, isBeside });
   }
 
   /**
@@ -105,14 +117,11 @@ export class BaseModels {
   }
 
   /** The row first: it may refuse. */
-  private async write(
-    record: ModelRecord,
-    options: { bundled: boolean; replace: boolean },
-  ): Promise<BaseModel> {
+  private async write(record: ModelRecord, options: WriteOptions): Promise<BaseModel> {
     return this.platform.database.transaction(async (manager) => {
       const model = await writeRow(manager, record, options);
       // Models whose rows are elsewhere must not stop this one: what counts is the row.
-      await saveModel(this.registry, record, { replace: true });
+      if (model.replacedAt === null) await saveModel(this.registry, record, { replace: true });
       return model;
     });
   }
@@ -132,12 +141,13 @@ export class BaseModels {
 async function writeRow(
   manager: EntityManager,
   { name, folder, identity, architecture, parameterCount }: ModelRecord,
-  { bundled, replace }: { bundled: boolean; replace: boolean },
+  { bundled, replace, isBeside = false }: WriteOptions,
 ): Promise<BaseModel> {
   // Of several who take a name at once, one is first.
   await manager.query('SELECT pg_advisory_xact_lock(hashtext($1))', [`base model ${name}`]);
   const current = await currentVersion(manager, name);
-  if (current && current.identity !== identity) {
+  const isOther = current !== null && current.identity !== identity;
+  if (isOther && !isBeside) {
     if (!replace) {
       throw new LowrankError(
         'model_name_taken',
@@ -150,7 +160,8 @@ async function writeRow(
   const known = await versionOf(manager, { name, identity });
   const isBundled = bundled || (known !== null && known.bundled && known.folder === folder);
   const row = { name, identity, folder, architecture, parameters: parameterCount, bundled: isBundled };
-  await manager.upsert(BaseModel, { ...row, replacedAt: null }, ['name', 'identity']);
+  const replacedAt = isOther && isBeside ? new Date() : null;
+  await manager.upsert(BaseModel, { ...row, replacedAt }, ['name', 'identity']);
   return manager.findOneByOrFail(BaseModel, { name, identity });
 }
 

@@ -1,10 +1,12 @@
 /** Base models of a hub: who may have which, and fetching them. */
+import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { LowrankError } from '#base/errors.js';
 import { fetchModel } from '#hub/remote/fetch-model.js';
 import { type HubModel, listHubModel } from '#hub/remote/hub-listing.js';
 import { type HubName, isListed, parseHubName } from '#hub/remote/hub-name.js';
 import { type HubAccess, hubAccess } from '#hub/remote/hub-requests.js';
+import { outlineModel } from '#hub/remote/outline.js';
 import type { HubConfiguration } from '#platform/config.js';
 import type { HubOrigin } from '#platform/database/entities/registration.js';
 import type { Platform } from '#platform/platform.js';
@@ -51,6 +53,13 @@ export class HubModels {
       const isGated = error instanceof LowrankError && error.code === 'model_gated';
       throw isGated && !useToken ? gated(name, this.configuration) : error;
     }
+  }
+
+  /** A folder that is enough to plan with, made of what comes at once. Throws what `outlineModel` throws. */
+  async outline({ model, origin }: FoundHubModel, signal?: AbortSignal): Promise<string> {
+    const outlines = path.join(this.platform.configuration.home, 'cache', 'outlines');
+    const { cache } = this.configuration;
+    return outlineModel(model, { access: await this.access(origin.useToken), cache, outlines, signal });
   }
 
   /** Fetches a model; yields its folder. Throws what `listHubModel` and `fetchModel` throw. */

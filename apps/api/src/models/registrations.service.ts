@@ -4,6 +4,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import { In, LessThan } from 'typeorm';
 import type { z } from 'zod';
 import type { baseModelRegister, BaseModelRegistration, ModelObject } from '#contracts/http/models.js';
+import type { FetchedModel } from '#jobs/fetching.js';
 import { kindOf } from '#base/errors.js';
 import { snapshotFolder } from '#hub/remote/hub-cache.js';
 import type { BaseModel } from '#platform/database/entities/base-model.js';
@@ -27,12 +28,15 @@ const beatMs = 3000;
 const lostSeconds = 15;
 const keptDays = 7;
 
-interface Progress extends Pick<Registration, 'doneBytes' | 'totalBytes'> {
+export interface Progress extends Pick<Registration, 'doneBytes' | 'totalBytes'> {
   readonly stage: BaseModelRegistration['stage'];
 }
 
 /** What is needed to go on with one. */
 type Begun = Pick<Registration, 'id' | 'folder' | 'hub' | 'name' | 'replace'>;
+
+/** Why one ended that jobs had asked for, when these were cancelled. */
+export const abandoned = { code: 'cancelled', message: 'No job waits for it any more' } as const;
 
 const hubView = ({ repository, revision, commit }: HubOrigin) => ({ repository, revision, commit });
 
@@ -54,6 +58,7 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
   private readonly stops = new Map<string, AbortController>();
   private readonly runs = new Map<string, Promise<void>>();
   private readonly shutdown = new AbortController();
+  private readonly listeners: (() => void)[] = [];
   private last: Promise<unknown> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
 
@@ -91,6 +96,39 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
         : await this.fromHub(model, { name, replace });
     await Promise.race([this.runs.get(id), delay(patienceMs, undefined, { ref: false })]);
     return this.get(id);
+  }
+
+  /** Fetches a model that jobs wait for; one that is on its way for them already is taken. */
+  async fetchForJobs(origin: HubOrigin): Promise<void> {
+    const { repository, commit } = origin;
+    const folder = snapshotFolder(this.platform.configuration.hub.cache, repository, commit);
+    const row = { folder, name: repository, replace: false };
+    const running = await this.rows.findBy({ ...row, status: 'running' });
+    if (running.some(({ hub }) => hub?.isForJobs)) return;
+    await this.begin({ ...row, hub: { ...origin, isForJobs: true } });
+  }
+
+  /** The newest of those that fetch a model for jobs. */
+  async newestForJobs({ repository, commit }: FetchedModel): Promise<Registration | null> {
+    const folder = snapshotFolder(this.platform.configuration.hub.cache, repository, commit);
+    const rows = await this.rows.find({ where: { folder, name: repository }, order: { createdAt: 'DESC' } });
+    return rows.find(({ hub }) => hub?.isForJobs) ?? null;
+  }
+
+  /** Stops one that nobody waits for any more. */
+  async abandon(id: string): Promise<void> {
+    await this.rows.update({ id, status: 'running' }, { status: 'failed', error: abandoned });
+    this.stops.get(id)?.abort();
+  }
+
+  /** How far one is that this process runs. */
+  progressOf(id: string): Progress | undefined {
+    return this.progress.get(id);
+  }
+
+  /** Calls back whenever one that this process runs is over. */
+  onEnd(listener: () => void): void {
+    this.listeners.push(listener);
   }
 
   /** Stops one; what was fetched of it stays for the next try. Throws ApiError 404, and 400 if it is over. */
@@ -206,6 +244,7 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
     this.stops.set(row.id, stop);
     const run = this.run(row, AbortSignal.any([stop.signal, this.shutdown.signal])).finally(() => {
       for (const map of [this.progress, this.stops, this.runs]) map.delete(row.id);
+      for (const listener of this.listeners) listener();
     });
     this.runs.set(row.id, run);
   }
@@ -248,7 +287,13 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
     }
     const turn = this.last.then(async () => {
       signal.throwIfAborted();
-      return this.models.register(folder, { name: name ?? undefined, replace, ...watch('reading') });
+      const isBeside = hub?.isForJobs === true;
+      return this.models.register(folder, {
+        name: name ?? undefined,
+        replace,
+        isBeside,
+        ...watch('reading'),
+      });
     });
     this.last = turn.catch(() => undefined);
     return turn;

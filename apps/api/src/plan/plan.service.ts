@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JobRequest } from '#contracts/http/job-create.js';
 import type { PlannedTime, PlanObject } from '#contracts/http/plans.js';
+import type { Caller } from '#jobs/api-keys.js';
 import { Placement } from '#jobs/placement.js';
 import type { Planned } from '#jobs/planner-calls.js';
 import { estimateTime } from '#jobs/time-estimate.js';
@@ -20,8 +21,13 @@ export class PlanService {
   ) {}
 
   /** Throws what `JobRequests` throws. */
-  async plan(projectId: string, request: JobRequest, signal: AbortSignal): Promise<PlanObject> {
-    const found = await this.requests.find(projectId, request);
+  async plan(
+    caller: Pick<Caller, 'projectId' | 'role'>,
+    request: JobRequest,
+    signal: AbortSignal,
+  ): Promise<PlanObject> {
+    const { projectId } = caller;
+    const found = await this.requests.find(caller, request, signal);
     const { database } = this.platform;
     const { device } = request;
     const earlier = await earlierJobs(database, { projectId, baseIdentity: found.base.identity, device });

@@ -12,7 +12,14 @@ interface PruneOptions {
 }
 
 /** Folders of the home whose entries can all be made or fetched again. */
-const caches = ['cache/graphs', 'cache/data', 'cache/adapters', 'cache/members', 'cache/int8'];
+const caches = [
+  'cache/graphs',
+  'cache/data',
+  'cache/adapters',
+  'cache/members',
+  'cache/int8',
+  'cache/outlines',
+];
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 

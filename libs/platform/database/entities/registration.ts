@@ -12,6 +12,8 @@ export interface HubOrigin {
   readonly commit: string;
   /** Whether it may be asked for with the server's token. */
   readonly useToken: boolean;
+  /** Whether jobs asked for it: then it does not take the name from another version. */
+  readonly isForJobs?: boolean;
 }
 
 /** A base model that is read, or was; goes on in another process if the one that reads it ends. */
