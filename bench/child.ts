@@ -3,21 +3,20 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { hashFiles, modelFileNames, modelIdentity } from '#hub/model-identity.js';
 import { openInt8Base } from '#models/int8-base.js';
-import { compileProgram, lowerProgram } from '#runtime/compile.js';
+import { lowerProgram } from '#runtime/compile.js';
 import { encodeModel } from '#runtime/encode.js';
-import { cachedGraph } from '#runtime/graph-cache.js';
 import { type NumericArray, zerosFor } from '#runtime/numeric-array.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
 import { Session } from '#runtime/session.js';
 import { chooseInt8Weights } from '#training/base-precision/choose-int8.js';
 import { largestError } from '#training/base-precision/run-weights.js';
-import { adamWScalars } from '#training/adamw.js';
 import { createStepPrograms } from '#training/step-programs.js';
 import { predictMemory, runtimeBytes } from '#training/memory.js';
 import { tokenInputs } from '#training/objectives/token-inputs.js';
+import { openTimedStep } from '#training/speed/timed-step.js';
+import { openWorkUnit, type WorkUnit } from '#training/speed/work-unit.js';
 import { bareModel } from './bare-products.js';
 import type { BenchOptions } from './options.js';
-import { openWorkUnit, type WorkUnit } from './work-unit.js';
 
 const cacheFolder = join(homedir(), '.cache/lowrank-bench');
 
@@ -91,48 +90,13 @@ async function inInt8(unit: WorkUnit, { threads }: BenchOptions): Promise<WorkUn
 
 async function prepareStep(unit: WorkUnit, options: BenchOptions): Promise<Prepared> {
   const recomputedSegments = options.recompute === 'all' ? unit.base.config.layers : options.recompute;
-  const start = performance.now();
-  const { program, spec } = createStepPrograms(unit.source).train;
-  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments });
-  const { graph } = await cachedGraph(undefined, undefined, compile);
-  const traced = performance.now();
-  const baseBytes = process.memoryUsage.rss();
-  const { weightFolder } = graph;
-  const session = await Session.create(graph.bytes, {
-    device: 'cpu',
-    threads: options.threads,
-    spin: true,
-    weightFolder,
-  });
-  const sessionMs = performance.now() - traced;
-  const state: Record<string, NumericArray> = {
-    parameters: unit.parameters,
-    moment1: new Float32Array(unit.parameters.length),
-    moment2: new Float32Array(unit.parameters.length),
-  };
-  const data = tokenInputs(unit.batch, unit.source.shape, unit.batch.lossCount);
-  let step = 0;
-  const run = async () => {
-    const scalars = adamWScalars(unit.source.optimizer, 1e-3, ++step) as unknown as Record<string, number>;
-    const inputs = graph.inputs.map((value) => ({
-      value,
-      array: state[value.name] ?? data[value.name] ?? Float32Array.of(scalars[value.name]!),
-    }));
-    const results = Object.values(graph.outputs).map((value) => ({ value, array: fill(value) }));
-    const next = Object.entries(graph.nextState).map(([name, value]) => ({
-      name,
-      value,
-      array: fill(value),
-    }));
-    await session.run(inputs, [...results, ...next]);
-    for (const { name, array } of next) state[name] = array;
-  };
-  const { peak_bytes: predictedBytes } = predictMemory([graph.plan], {
-    baseBytes: baseBytes + runtimeBytes,
+  const step = await openTimedStep(unit, { threads: options.threads, spin: true, recomputedSegments });
+  const { peak_bytes: predictedBytes } = predictMemory([step.graph.plan], {
+    baseBytes: step.bytesBefore + runtimeBytes,
     stateBytes: 3 * unit.parameters.byteLength,
     limit: { bytes: Infinity, source: 'none', given: false },
   });
-  return { ready: { traceMs: traced - start, sessionMs, predictedBytes }, run };
+  return { ready: { traceMs: step.traceMs, sessionMs: step.sessionMs, predictedBytes }, run: step.run };
 }
 
 if (process.send) {

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { randomModelFolder, type Turn } from './child.js';
 import { type BenchOptions, parseOptions, usage } from './options.js';
 import { type Program, startOurs, startPeer } from './programs.js';
-import { writeRandomModel } from './random-model.js';
+import { smolLM2Sizes, writeRandomBase } from '#training/speed/random-base.js';
 
 /** Threads of a program that has just run may still wait busily; the next turn starts when they sleep. */
 const settleMs = 400;
@@ -38,7 +38,7 @@ async function takeTurns(
 
 async function bench(options: BenchOptions): Promise<void> {
   const folder = options.model ?? randomModelFolder;
-  if (!options.model) await writeRandomModel(folder);
+  if (!options.model) await writeRandomBase(folder, smolLM2Sizes);
   console.log(`${cpus()[0]?.model ?? 'unknown processor'}, ${options.threads} threads`);
   console.log(
     `${folder}: ${options.batch} x ${options.length} tokens, ${options.lossShare} of them in the loss`,

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { trainingEnvironment } from '#runtime/process-environment.js';
 import type { Ready, Turn } from './child.js';
 import type { BenchOptions, PeerDtype } from './options.js';
-import { lora } from './work-unit.js';
+import { lora } from '#training/speed/work-unit.js';
 
 export interface Program {
   readonly name: string;

@@ -14,7 +14,7 @@ import {
 } from '#training/resolved-options.js';
 import { PlanError, type PlanProblem, problemsOf } from '#jobs/plan-problems.js';
 import type { PlannedRun } from '#jobs/time-estimate.js';
-import { countWork } from '#jobs/work.js';
+import { countWork } from '#training/speed/count-work.js';
 import { type LoraConfig, readLoraConfig } from '#lora/config.js';
 import { OptionsError } from '#base/field-problems.js';
 import { listed } from '#base/quote.js';
@@ -316,6 +316,9 @@ function planData(
     stepsPerEpoch,
     run: {
       steps: totalSteps,
+      width: shape.hiddenSize,
+      rows: batchSize * blockLength,
+      layers: shape.layers,
       stepOperations: work.step,
       evaluationOperations: evaluations * validationBatches * work.evaluationBatch,
     },

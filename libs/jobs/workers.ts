@@ -1,5 +1,6 @@
 /** Which workers there are, for people to see and to find those that are gone. */
 import type { DataSource } from 'typeorm';
+import type { MachineSpeed } from '#training/speed/speed-points.js';
 import { type UnusableDevice, Worker, type WorkerFigures } from '#platform/database/entities/worker.js';
 
 export interface WorkerFacts {
@@ -26,6 +27,18 @@ export class Workers {
     await this.database.query(
       'UPDATE worker SET heartbeat_at = now(), figures = coalesce($2, figures) WHERE id = $1',
       [id, figures && JSON.stringify(figures)],
+    );
+  }
+
+  /** How fast the processor of a worker's machine trains. */
+  async tellSpeed(id: string, speed: MachineSpeed): Promise<void> {
+    await this.database.query(
+      `UPDATE worker SET devices = (
+         SELECT jsonb_agg(CASE device->>'name' WHEN 'cpu' THEN device || jsonb_build_object('speed', $2::jsonb)
+           ELSE device END)
+         FROM jsonb_array_elements(devices) device)
+       WHERE id = $1 AND jsonb_array_length(devices) > 0`,
+      [id, JSON.stringify(speed)],
     );
   }
 

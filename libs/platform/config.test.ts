@@ -32,6 +32,7 @@ test('nothing set means a server for this machine alone', () => {
     workerLostSeconds: 20,
     shutdownGraceSeconds: 30,
     workerDevices: 'auto',
+    workerMeasuresSpeed: true,
   });
 });
 
@@ -66,6 +67,7 @@ test('every variable is read', () => {
     WORKER_LOST_SECONDS: '2',
     SHUTDOWN_GRACE_SECONDS: '5',
     WORKER_DEVICES: 'cpu, cuda:1',
+    WORKER_MEASURES_SPEED: 'false',
     CUDA_FOLDER: '~/libraries',
   });
   expect(configuration).toEqual({
@@ -103,6 +105,7 @@ test('every variable is read', () => {
     workerLostSeconds: 2,
     shutdownGraceSeconds: 5,
     workerDevices: ['cpu', 'cuda:1'],
+    workerMeasuresSpeed: false,
   });
 });
 
@@ -127,6 +130,7 @@ test('all problems come in one error, by name and never by value', () => {
     WORKER_HEARTBEAT_SECONDS: '1e9',
     WORKER_LOST_SECONDS: '0.3',
     WORKER_DEVICES: 'canary device',
+    WORKER_MEASURES_SPEED: 'canary perhaps',
   };
   const failure = expect.objectContaining({
     code: 'configuration',
@@ -144,6 +148,7 @@ test('all problems come in one error, by name and never by value', () => {
         'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent',
         'MAX_FILE_BYTES must be a whole number from 1 to 1125899906842624',
         'WORKER_LOST_SECONDS must be at least twice WORKER_HEARTBEAT_SECONDS',
+        'WORKER_MEASURES_SPEED must be one of true, false',
         'WORKER_DEVICES must be auto, or names of devices with commas between them',
       ].toSorted(),
     },

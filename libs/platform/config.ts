@@ -66,6 +66,8 @@ export interface Configuration {
   readonly shutdownGraceSeconds: number;
   /** Names of devices, or `auto` for all that work. */
   readonly workerDevices: 'auto' | readonly string[];
+  /** Whether a worker measures how fast its machine trains, once for each version of the engine. */
+  readonly workerMeasuresSpeed: boolean;
 }
 
 /**
@@ -108,6 +110,7 @@ export function parseConfiguration(env: Readonly<Record<string, string | undefin
     workerLostSeconds: variables.number('WORKER_LOST_SECONDS', 20, { min: 0.2, max: 3600 }),
     shutdownGraceSeconds: variables.number('SHUTDOWN_GRACE_SECONDS', 30, { min: 1, max: 3600 }),
     workerDevices: variables.list('WORKER_DEVICES') ?? 'auto',
+    workerMeasuresSpeed: variables.oneOf('WORKER_MEASURES_SPEED', ['true', 'false'], 'true') === 'true',
   };
   if (configuration.workerLostSeconds < 2 * heartbeat) {
     variables.problem('WORKER_LOST_SECONDS', 'must be at least twice WORKER_HEARTBEAT_SECONDS');

@@ -18,7 +18,7 @@ export const programVersion = version;
 
 /** The processes of the service, by the names that tools/build/pack-processes.ts gives them. */
 export type ProcessName =
-  'api' | 'chat' | 'generator' | 'planner' | 'previews' | 'probe' | 'task' | 'trainer' | 'worker';
+  'api' | 'chat' | 'generator' | 'planner' | 'previews' | 'probe' | 'speed' | 'task' | 'trainer' | 'worker';
 
 /** The built program of a process. */
 export function processMain(name: ProcessName): string {

@@ -56,6 +56,7 @@ export interface LearningShape {
   readonly hiddenSize: number;
   readonly tieWordEmbeddings: boolean;
   readonly attentions: readonly AttentionShape[];
+  readonly layers: number;
   readonly parameterCount: number;
 }
 
@@ -71,6 +72,7 @@ export function learningShape(tree: Model, method: Method, codec: InputCodec | u
       hiddenSize,
       tieWordEmbeddings: true,
       attentions: [],
+      layers: tree.config.layers,
       parameterCount,
     };
   }
@@ -78,7 +80,8 @@ export function learningShape(tree: Model, method: Method, codec: InputCodec | u
     ? textClassifier(tree, 'training to tell classes of texts apart')
     : causalModel(tree, 'training on the next token');
   const { maxPositionEmbeddings: contextLength, vocabSize, hiddenSize, tieWordEmbeddings } = config;
-  return { contextLength, vocabSize, hiddenSize, tieWordEmbeddings, attentions, parameterCount };
+  const { layers } = tree.config;
+  return { contextLength, vocabSize, hiddenSize, tieWordEmbeddings, attentions, layers, parameterCount };
 }
 
 /** Names of the classes of a model that learns them by a method; undefined where tokens are learned. */

@@ -23,7 +23,7 @@ test.runIf(existsSync(full))(
     const home = await mkdtemp(join(tmpdir(), 'lowrank-full-'));
     const log = await open(full, 'w');
     const launcher = spawn(process.execPath, [main, 'start', '--json'], {
-      env: { PATH, HOME, LOWRANK_HOME: home, PORT: '0' },
+      env: { PATH, HOME, LOWRANK_HOME: home, PORT: '0', WORKER_MEASURES_SPEED: 'false' },
       stdio: ['ignore', 'pipe', log.fd],
     });
     const ended = once(launcher, 'exit');

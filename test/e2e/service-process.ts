@@ -24,7 +24,7 @@ export async function startService(
 ): Promise<ServiceProcess> {
   const { PATH, HOME } = process.env;
   const launcher = spawn(process.execPath, [main, 'start', '--json', '--workers', String(workers)], {
-    env: { PATH, HOME, LOWRANK_HOME: home, PORT: '0', ...environment },
+    env: { PATH, HOME, LOWRANK_HOME: home, PORT: '0', WORKER_MEASURES_SPEED: 'false', ...environment },
     stdio: ['ignore', 'pipe', log],
   });
   const ended = once(launcher, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;

@@ -28,6 +28,7 @@ beforeAll(async () => {
     HOME,
     LOWRANK_HOME: home,
     PORT: '0',
+    WORKER_MEASURES_SPEED: 'false',
     WORKER_HEARTBEAT_SECONDS: '0.5',
     WORKER_LOST_SECONDS: '2',
   };

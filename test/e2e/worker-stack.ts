@@ -227,7 +227,7 @@ export class WorkerStack {
 function forkWorker(environment: NodeJS.ProcessEnv): WorkerProcess {
   const { PATH, HOME, TMPDIR } = process.env;
   const child = fork(workerMain, [], {
-    env: { PATH, HOME, TMPDIR, WORKER_DEVICES: 'cpu,eager', ...environment },
+    env: { PATH, HOME, TMPDIR, WORKER_DEVICES: 'cpu,eager', WORKER_MEASURES_SPEED: 'false', ...environment },
     execArgv: [],
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

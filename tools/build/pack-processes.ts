@@ -20,6 +20,7 @@ const mains: Readonly<Record<ProcessName, string>> = {
   planner: 'apps/planner/src/main.js',
   previews: 'apps/api/src/compositions/preview-main.js',
   probe: 'apps/worker/src/probe-main.js',
+  speed: 'apps/worker/src/speed-main.js',
   task: 'apps/worker/src/task-main.js',
   trainer: 'apps/trainer/src/main.js',
   worker: 'apps/worker/src/main.js',

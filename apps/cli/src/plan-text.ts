@@ -80,6 +80,7 @@ function basisText({ basis, jobs, operations, cores }: PlannedTime): string {
   if (basis === 'jobs') {
     return `the steps of ${jobs === 1 ? 'one earlier job' : `${count(jobs)} earlier jobs`} on this base model`;
   }
+  if (basis === 'machine') return 'what this machine does in a second; the first job will tell better';
   const size = operations.toExponential(1).replace('e+', ' * 10^');
   return `its ${size} operations and ${count(cores ?? 1)} processor cores; the first job will tell better`;
 }

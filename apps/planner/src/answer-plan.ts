@@ -4,7 +4,7 @@ import type { DataHeads } from '#jobs/data-heads.js';
 import { type KnownModel, knownModel } from '#jobs/known-models.js';
 import { planJob } from '#jobs/plan.js';
 import type { MissingBytes, PlanAnswer, Planned, PlannedFile, plannerMethods } from '#jobs/planner-calls.js';
-import { countWork } from '#jobs/work.js';
+import { countWork } from '#training/speed/count-work.js';
 import { partialFile, SpanMissing } from '#data/formats/random-access.js';
 import { type InputCodec, readsImages } from '#data/input-codec.js';
 import { textModel } from '#models/abilities.js';

@@ -21,6 +21,7 @@ import { Heartbeats } from './heartbeats.js';
 import type { AttemptParts } from './attempt-parts.js';
 import { JobRunner } from './job-runner.js';
 import { OwnFigures } from './own-figures.js';
+import { SpeedTeller } from './speed-teller.js';
 import type { SilenceLimits } from './trainer-run.js';
 import { sweepTasks, TaskRunner } from './task-runner.js';
 import { TrainerPool } from './trainer-pool.js';
@@ -48,6 +49,7 @@ export class Worker {
   private readonly pool: TrainerPool;
   private readonly heartbeats: Heartbeats;
   private readonly caretaker: Caretaker;
+  private readonly speedTeller: SpeedTeller;
   private readonly taskRunner: TaskRunner;
   private readonly slots = new DeviceSlots();
   private readonly figures = new OwnFigures(this.slots);
@@ -86,6 +88,7 @@ export class Worker {
     });
     this.taskRunner = new TaskRunner(platform, this.id, this.members);
     this.caretaker = new Caretaker(platform, () => this.sweepWork());
+    this.speedTeller = new SpeedTeller(this.workers, { id: this.id, home: configuration.home }, log);
   }
 
   /** Resolves when jobs are taken. */
@@ -114,6 +117,7 @@ export class Worker {
       this.runner.start();
       this.consumer = queue.consume((jobId) => this.runner.wake(jobId), { concurrency: 1 });
     }
+    if (configuration.workerMeasuresSpeed) this.speedTeller.start();
     const devices = this.slots.facts;
     log.info({ worker: this.id, devices, home: configuration.home }, 'the worker takes jobs');
   }
@@ -135,7 +139,7 @@ export class Worker {
     const closed = this.consumer
       ?.close()
       .catch((err: unknown) => log.warn({ err }, 'the queue did not close'));
-    await Promise.all([jobsStopped, closed, tasksStopped]);
+    await Promise.all([jobsStopped, closed, tasksStopped, this.speedTeller.stop()]);
     this.unlisten?.();
     this.caretaker.stop();
     await Promise.all([this.heartbeats.stop(), this.reconciler.stop(), this.relay.stop(), this.pool.close()]);

@@ -65,9 +65,12 @@ export const plannedTime = z
   .object({
     low_seconds: z.number(),
     high_seconds: z.number(),
-    /** `jobs`: the measured steps of earlier jobs on the same base; `operations`: their number and a usual processor. */
-    basis: z.enum(['jobs', 'operations']),
-    /** Earlier jobs that were looked at; 0 for `operations`. */
+    /**
+     * `jobs`: the measured steps of earlier jobs on the same base; `machine`: steps of several sizes that its worker measured
+     * when it first started; `operations`: their number and a usual processor.
+     */
+    basis: z.enum(['jobs', 'machine', 'operations']),
+    /** Earlier jobs that were looked at; 0 unless the basis is `jobs`. */
     jobs: z.int(),
     /** Floating-point operations of the whole job. */
     operations: z.number(),

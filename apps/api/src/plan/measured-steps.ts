@@ -1,6 +1,8 @@
 /** What is known of the speed of this service: the steps of earlier jobs, and the processors of its workers. */
 import type { DataSource } from 'typeorm';
 import { resolvedOf } from '#jobs/job-options.js';
+import type { Processor } from '#jobs/time-estimate.js';
+import { machineSpeed } from '#training/speed/speed-points.js';
 import type { EarlierShape } from '#jobs/planner-calls.js';
 import type { ResolvedOptions } from '#training/resolved-options.js';
 
@@ -54,12 +56,17 @@ export async function earlierJobs(
   });
 }
 
-/** Cores of the largest machine on which a worker is alive; null if there is none. */
-export async function coresOfWorkers(database: DataSource, lostSeconds: number): Promise<number | null> {
-  const [row] = await database.query<{ cores: number | null }[]>(
-    `SELECT max((device->>'cores')::int) AS cores FROM worker CROSS JOIN LATERAL jsonb_array_elements(devices) device
-     WHERE stopped_at IS NULL AND heartbeat_at > now() - make_interval(secs => $1)`,
+/** The largest machine on which a worker is alive; null if there is none. */
+export async function largestProcessor(database: DataSource, lostSeconds: number): Promise<Processor | null> {
+  const [row] = await database.query<{ cores: number; speed: unknown }[]>(
+    `SELECT (device->>'cores')::int AS cores, device->'speed' AS speed
+     FROM worker CROSS JOIN LATERAL jsonb_array_elements(devices) device
+     WHERE stopped_at IS NULL AND heartbeat_at > now() - make_interval(secs => $1) AND device->>'cores' IS NOT NULL
+     ORDER BY cores DESC, device->'speed' IS NULL LIMIT 1`,
     [lostSeconds],
   );
-  return row?.cores ?? null;
+  if (!row) return null;
+  // A worker of another version may have told something else.
+  const { data: speed = null } = machineSpeed.safeParse(row.speed);
+  return { cores: row.cores, speed };
 }

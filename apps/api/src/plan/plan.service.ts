@@ -9,7 +9,7 @@ import { isInLine } from '#jobs/waiting.js';
 import type { Platform } from '#platform/platform.js';
 import { JobRequests } from '../jobs/job-request.service.js';
 import { PLATFORM } from '../tokens.js';
-import { coresOfWorkers, type EarlierJob, earlierJobs } from './measured-steps.js';
+import { type EarlierJob, earlierJobs, largestProcessor } from './measured-steps.js';
 import { viewPlan } from './plan-view.js';
 
 /** Plans: the checks of a job without the job. */
@@ -54,12 +54,12 @@ export class PlanService {
     const { database, configuration } = this.platform;
     // Other devices are too far from each other to be judged without a measurement.
     const isProcessor = device === 'auto' || device === 'cpu';
-    const cores = isProcessor ? await coresOfWorkers(database, configuration.workerLostSeconds) : null;
+    const processor = isProcessor ? await largestProcessor(database, configuration.workerLostSeconds) : null;
     const measured = earlier.map(({ secondsPerStep }, i) => ({
       secondsPerStep,
       operations: earlierOperations[i]!,
     }));
-    const time = estimateTime(plan.data!.run, measured, cores);
+    const time = estimateTime(plan.data!.run, measured, processor);
     if (!time) return null;
     const { lowSeconds, highSeconds, ...rest } = time;
     return { low_seconds: lowSeconds, high_seconds: highSeconds, ...rest };

@@ -91,6 +91,7 @@ function roughly(count: number): string {
 }
 
 function judgedBy({ basis, jobs, operations, cores }: PlannedTime): string {
+  if (basis === 'machine') return 'Time judged by the speed of the machine; the first job will tell better.';
   const size = `${operations.toExponential(1).replace('e+', ' × 10^')} operations`;
   return basis === 'jobs'
     ? `Time judged by the steps of ${jobs === 1 ? 'one earlier job' : `${jobs} earlier jobs`} on this model.`

@@ -1,4 +1,4 @@
-/** The unit of work that is measured: one LoRA step (r = 8, on q and v unless others are asked for) over random tokens. */
+/** A unit of work to measure: one LoRA step (r = 8, on q and v unless others are asked for) over random tokens. */
 import type { Batch } from '#data/batch.js';
 import { bitsAt, streamKey, uniformAt } from '#jit/random.js';
 import { initialiseAdapter } from '#adapters/initialise.js';
@@ -12,9 +12,18 @@ import type { AdamWOptions } from '#training/adamw.js';
 import { chooseChunkSize } from '#training/loss-chunk.js';
 import { nextToken } from '#training/objectives/next-token.js';
 import type { StepSource } from '#training/step-programs.js';
-import type { BenchOptions } from './options.js';
 
 export const lora = { r: 8, lora_alpha: 16 };
+
+export interface WorkUnitSizes {
+  /** Blocks, and tokens of a block. */
+  readonly batch: number;
+  readonly length: number;
+  /** Share of the positions that have a target. */
+  readonly lossShare: number;
+  /** The ends of the names of the layers that the adapter changes. */
+  readonly targets: readonly string[];
+}
 
 const optimizer: AdamWOptions = {
   beta1: 0.9,
@@ -34,7 +43,7 @@ export interface WorkUnit {
 }
 
 /** Random tokens, the first positions with a target until the share is reached. */
-function randomBatch({ batch, length, lossShare }: BenchOptions, vocabulary: number): Batch {
+function randomBatch({ batch, length, lossShare }: WorkUnitSizes, vocabulary: number): Batch {
   const rows = batch * length;
   const key = streamKey(0, 0, 'tokens');
   const tokens = Int32Array.from(
@@ -56,14 +65,14 @@ function randomBatch({ batch, length, lossShare }: BenchOptions, vocabulary: num
 }
 
 /** The work unit on a model's folder. */
-export async function openWorkUnit(folder: string, options: BenchOptions): Promise<WorkUnit> {
+export async function openWorkUnit(folder: string, sizes: WorkUnitSizes): Promise<WorkUnit> {
   const base = await openModelFolder(folder);
   const { modules } = resolveTargetModules(
     base.tree,
-    parseLoraConfig({ ...lora, target_modules: options.targets }),
+    parseLoraConfig({ ...lora, target_modules: sizes.targets }),
   );
-  const batch = randomBatch(options, causalModel(base.tree).config.vocabSize);
-  const rows = options.batch * options.length;
+  const batch = randomBatch(sizes, causalModel(base.tree).config.vocabSize);
+  const rows = sizes.batch * sizes.length;
   const chunkSize = chooseChunkSize(rows, batch.lossCount, causalModel(base.tree).config.vocabSize);
   const random = { uniform: (site: string, index: number) => uniformAt(streamKey(0, 0, site), index) };
   const start = { init: true, random, ...startOn(base) };
@@ -75,7 +84,7 @@ export async function openWorkUnit(folder: string, options: BenchOptions): Promi
       dropout: 0,
       objective: nextToken,
       optimizer,
-      shape: { batch: options.batch, length: options.length, chunkSize },
+      shape: { batch: sizes.batch, length: sizes.length, chunkSize },
     },
     batch,
     rounds: Math.ceil(batch.lossCount / chunkSize),
