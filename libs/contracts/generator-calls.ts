@@ -34,6 +34,19 @@ export const generatorTask = z.object({
   /** Tells apart several answers to one prompt under one seed. */
   request: z.int(),
   stop: z.array(z.string()),
+  /** Taken off the logits of tokens that the answer has: each time, and once. Left out = 0. */
+  frequency_penalty: z.number().optional(),
+  presence_penalty: z.number().optional(),
+  /** Added to the logits of token ids. */
+  logit_bias: z.record(z.string(), z.number()).optional(),
+  /** How many likeliest tokens to tell with each token; left out = tell no probabilities. */
+  logprobs: z.int().optional(),
+  /** Tools as OpenAI writes them; the answer then comes in one piece, with the calls apart. */
+  tools: z.array(z.looseObject({ function: z.looseObject({ name: z.string() }) })).optional(),
+  /** Whether the answer must be a call of one of the tools. */
+  must_call: z.boolean().optional(),
+  /** That the answer must be a JSON object, or what a JSON schema allows. */
+  format: z.object({ schema: z.unknown().optional() }).optional(),
 });
 export type GeneratorTask = z.infer<typeof generatorTask>;
 
@@ -41,14 +54,29 @@ export const generatedAnswer = z.object({
   finish_reason: z.enum(['stop', 'length']),
   prompt_tokens: z.int(),
   completion_tokens: z.int(),
+  /** The calls of tools in it, whose text is none of its pieces. */
+  tool_calls: z.array(z.object({ name: z.string(), arguments: z.string() })).optional(),
 });
 export type GeneratedAnswer = z.infer<typeof generatedAnswer>;
 
 /** Paths of the parts of a conversation that the model's chat template does not show, such as `messages.0.name`. */
 const hiddenParts = z.object({ hidden: z.array(z.string()) });
 
+const scoredToken = z.object({
+  /** As it stands in a text; half a character is U+FFFD. */
+  text: z.string(),
+  bytes: z.array(z.int()),
+  logprob: z.number(),
+});
+/** A piece with its tokens, where probabilities are to be told. A token may show in a later piece than its own. */
+const scoredPiece = z.object({
+  text: z.string(),
+  tokens: z.array(scoredToken.extend({ top: z.array(scoredToken) })),
+});
+export type ScoredText = z.infer<typeof scoredPiece>['tokens'][number];
+
 /** A piece of the answer, all of which are the answer; or, before the first, what the model does not see. */
-const answerUpdate = z.union([z.string(), hiddenParts]);
+const answerUpdate = z.union([z.string(), scoredPiece, hiddenParts]);
 export type AnswerUpdate = z.infer<typeof answerUpdate>;
 
 /** A text, a pair of texts, or an image as a data URL. */

@@ -1,6 +1,7 @@
 /** Chat templates: a conversation as the text that a model was taught to read. */
 import { createHash } from 'node:crypto';
 import { LowrankError } from '#base/errors.js';
+import { type CallForm, callFormOf } from '#data/call-forms.js';
 import { Conversation } from '#data/conversation.js';
 import { ChatTemplateError, JinjaTemplate } from '#data/jinja.js';
 import { type ChatMessage, formMessage, type MessageForm, messageForms } from '#data/template-messages.js';
@@ -22,6 +23,8 @@ export class ChatTemplate {
   readonly isDefault: boolean;
   /** SHA-256 over everything beside the messages that determines the text, in hexadecimal. */
   readonly digest: string;
+  /** How the model writes calls of tools; undefined where that is not known. */
+  readonly callForm: CallForm | undefined;
   private readonly templates = new Map<string, JinjaTemplate>();
   private readonly knowsDeveloper: boolean;
   private readonly knowsParts: boolean;
@@ -41,6 +44,7 @@ export class ChatTemplate {
     }
     const all = Object.values(sources).join('\n');
     this.knowsDeveloper = all.includes('developer');
+    this.callForm = isDefault ? undefined : callFormOf(all);
     this.knowsParts = /\btext\b/.test(all);
     const moment = all.includes('strftime_now') ? now.toISOString().slice(0, 10) : '';
     this.digest = createHash('sha256')

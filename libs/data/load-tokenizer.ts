@@ -6,6 +6,7 @@ import { BytePairModel } from '#data/byte-pair.js';
 import { createNormalizer, type StageConfig } from '#data/normalizer.js';
 import { createPreTokenizer } from '#data/pre-tokenizer.js';
 import { readTextFrames } from '#data/text-frame.js';
+import { createTokenBytes } from '#data/token-bytes.js';
 import { createTokenDecoder } from '#data/token-decoder.js';
 import { readTokenizerFiles } from '#data/tokenizer-files.js';
 import { Tokenizer, type SpecialToken } from '#data/tokenizer.js';
@@ -109,6 +110,7 @@ function build({ file, config, map, stopIds, digest }: Sources): Tokenizer {
     preTokenizer,
     model,
     decoder: createTokenDecoder(file.decoder),
+    tokenBytes: createTokenBytes(file.decoder),
     prefix,
     suffix,
     frames: readTextFrames(file.post_processor),

@@ -3,8 +3,11 @@ import { AddedTokenSplitter, type AddedToken, type Section } from '#data/added-t
 import type { Normalizer } from '#data/normalizer.js';
 import type { PreTokenizer } from '#data/pre-tokenizer.js';
 import { type FramedText, frameTexts, type TextFrames } from '#data/text-frame.js';
+import type { TokenBytes } from '#data/token-bytes.js';
 import type { TokenDecoder } from '#data/token-decoder.js';
 import type { WordModel } from '#data/word-model.js';
+
+const encoder = new TextEncoder();
 
 /** A special token: the text that stands for it in templates, and its id. */
 export interface SpecialToken {
@@ -34,6 +37,7 @@ export interface TokenizerParts {
   readonly preTokenizer: PreTokenizer;
   readonly model: WordModel;
   readonly decoder: TokenDecoder;
+  readonly tokenBytes: TokenBytes;
   /** Ids that the tokenizer itself puts around a text: `<s>` in front, say. */
   readonly prefix: readonly number[];
   readonly suffix: readonly number[];
@@ -64,6 +68,7 @@ export class Tokenizer {
 
   private readonly tokens: (string | undefined)[] = [];
   private readonly specialIds = new Set<number>();
+  private readonly addedIds: ReadonlySet<number>;
   private readonly rawSplitter: AddedTokenSplitter;
   private readonly normalizedSplitter: AddedTokenSplitter;
 
@@ -74,6 +79,7 @@ export class Tokenizer {
     this.prefix = parts.prefix;
     this.suffix = parts.suffix;
     this.digest = parts.digest;
+    this.addedIds = new Set(parts.addedTokens.map(({ id }) => id));
     let highest = -1;
     const name = (id: number, token: string): void => {
       this.tokens[id] = token;
@@ -176,6 +182,16 @@ export class Tokenizer {
       if (token !== undefined && !(skipSpecialTokens && this.specialIds.has(id))) tokens.push(token);
     }
     return this.parts.decoder(tokens).join('');
+  }
+
+  /**
+   * The bytes that a token adds in the middle of a text, of a special token its own text; undefined for ids outside the
+   * vocabulary.
+   */
+  bytesOf(id: number): Uint8Array | undefined {
+    const token = this.tokens[id];
+    if (token === undefined) return undefined;
+    return this.addedIds.has(id) ? encoder.encode(token) : this.parts.tokenBytes(token);
   }
 
   /** Whether an id is a special token, one that `skipSpecialTokens` leaves out. */

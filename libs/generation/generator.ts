@@ -1,18 +1,22 @@
 /** Text from a model: prompts in, text out, with or without an adapter. */
 import type { FlatAdapter } from '#adapters/flat-factors.js';
 import type { LiveComposition } from '#adapters/live-composition.js';
+import type { CallForm } from '#data/call-forms.js';
 import type { ChatTemplate } from '#data/chat-template.js';
 import type { ChatMessage } from '#data/template-messages.js';
 import { findHiddenParts } from '#data/hidden-parts.js';
 import type { ConversationPart } from '#data/message-parts.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import { BucketModel, type RunnerChoice } from '#generation/bucket-model.js';
-import { type FinishReason, generateTokens } from '#generation/generate-tokens.js';
+import { type GeneratedToken, generateTokens } from '#generation/generate-tokens.js';
+import type { Grammar } from '#generation/grammar/grammar.js';
 import type { AdapterNumbers, NextTokenModel } from '#generation/next-token-model.js';
 import { greedy, type SamplingOptions } from '#generation/sampling.js';
 import { StopStrings } from '#generation/stop-strings.js';
+import { TokenConstraint } from '#generation/token-constraint.js';
+import type { ScoreChanges } from '#generation/token-scores.js';
 import { TextStream } from '#generation/text-stream.js';
-import { LowrankError } from '#base/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
 import type { ModelFolder } from '#models/model-folder.js';
 
 export interface GeneratorOptions {
@@ -29,8 +33,9 @@ export interface GeneratorOptions {
 }
 
 /** A token as it is generated, with the text that it makes certain; joined, the texts are the completion's. */
-export interface TokenEvent {
-  readonly token: number;
+export interface TokenEvent extends Pick<GeneratedToken, 'token' | 'logprob' | 'top'> {
+  /** Whether it ended the answer and writes nothing. */
+  readonly isEnd: boolean;
   readonly text: string;
 }
 
@@ -42,6 +47,13 @@ export interface CompletionOptions extends Partial<SamplingOptions> {
   readonly stop?: readonly string[];
   /** Token ids with which the answer ends, in place of the tokenizer's. */
   readonly stopIds?: readonly number[];
+  readonly scores?: ScoreChanges;
+  /** What the answer must keep to. */
+  readonly grammar?: Grammar;
+  /** How many likeliest tokens to tell with each token; left out = tell no probabilities. */
+  readonly topScores?: number;
+  /** Tools as OpenAI writes them, for conversations. */
+  readonly tools?: readonly unknown[];
   /** false = answer as the base model does. */
   readonly useAdapter?: boolean;
   /** Of the members of the composition, in their order, for this answer alone; default = those it was opened with. */
@@ -59,7 +71,7 @@ export interface Completion {
   readonly text: string;
   /** Everything that was generated, a stop id and the tokens of a stop string included. */
   readonly tokens: readonly number[];
-  readonly finishReason: FinishReason;
+  readonly finishReason: 'stop' | 'length';
   /** Tokens of the prompt. */
   readonly promptTokens: number;
 }
@@ -98,6 +110,16 @@ export class Generator {
     return this.model.maxLength;
   }
 
+  /** How the model writes calls of tools; undefined where that is not known. */
+  get callForm(): CallForm | undefined {
+    return this.options.template.callForm;
+  }
+
+  /** The bytes that a token adds to a text; none for one outside the vocabulary. */
+  bytesOf(token: number): Uint8Array {
+    return this.options.tokenizer.bytesOf(token) ?? new Uint8Array();
+  }
+
   /**
    * Puts another adapter in use by its flat vector, which is not copied and must not change; undefined is the base
    * model. Answers under way go on with the adapter that they began with. Throws `adapter_layout_mismatch` for a vector
@@ -128,30 +150,35 @@ export class Generator {
    * `weights_without_composition`, and for weights what {@link LiveComposition.withWeights} throws.
    */
   async complete(prompt: Prompt, options: CompletionOptions = {}): Promise<Completion> {
-    const ids = this.encode(prompt, options.onHidden);
+    const ids = this.encode(prompt, options);
+    const { tokenizer } = this.options;
     const { temperature = greedy.temperature, topP = greedy.topP, seed = greedy.seed } = options;
     const stops = new StopStrings(options.stop ?? []);
-    const stream = new TextStream(this.options.tokenizer, ids);
+    const stopIds = options.stopIds ?? tokenizer.stopIds;
+    const stream = new TextStream(tokenizer, ids);
     const generated = generateTokens(this.model, ids, {
       sampling: { temperature, topP, seed },
       request: options.request ?? 0,
       maxTokens: options.maxTokens ?? Infinity,
-      stopIds: options.stopIds ?? this.options.tokenizer.stopIds,
+      stopIds,
       adapter: this.adapterFor(options),
       signal: options.signal,
+      scores: options.scores,
+      constraint: options.grammar && new TokenConstraint(options.grammar, tokenizer, stopIds),
+      topScores: options.topScores,
     });
     const tokens: number[] = [];
     let text = '';
-    for await (const { token, finishReason } of generated) {
+    for await (const { token, finishReason, logprob, top } of generated) {
       tokens.push(token);
       let piece = finishReason === 'stop' ? '' : stream.push(token);
       if (finishReason) piece += stream.flush();
       const released = stops.push(piece);
       const shown = released.text + (finishReason && !released.isStopped ? stops.flush() : '');
       text += shown;
-      options.onToken?.({ token, text: shown });
+      options.onToken?.({ token, text: shown, isEnd: finishReason === 'stop', logprob, top });
       if (finishReason || released.isStopped) {
-        const reason = released.isStopped ? 'stop' : finishReason!;
+        const reason = released.isStopped || finishReason !== 'length' ? 'stop' : 'length';
         return { text, tokens, finishReason: reason, promptTokens: ids.length };
       }
     }
@@ -175,14 +202,19 @@ export class Generator {
     return weights ? composition!.withWeights(weights) : this.adapter;
   }
 
-  private encode(prompt: Prompt, onHidden: CompletionOptions['onHidden']): number[] {
+  private encode(
+    prompt: Prompt,
+    { onHidden, tools }: Pick<CompletionOptions, 'onHidden' | 'tools'>,
+  ): number[] {
     const { tokenizer, template } = this.options;
     if (typeof prompt === 'string') return tokenizer.encodePrompt(prompt);
     if (!isConversation(prompt)) return prompt.length === 0 ? newDocument(tokenizer) : [...prompt];
-    const conversation = template.open(prompt, { addGenerationPrompt: true });
+    if (tools && template.isDefault) throw hiddenTools();
+    const conversation = template.open(prompt, { addGenerationPrompt: true, tools });
     const text = conversation.render();
     const hidden = findHiddenParts(conversation, text);
     requireCalls(hidden);
+    if (hidden.some(({ kind }) => kind === 'tools')) throw hiddenTools();
     if (hidden.length > 0) onHidden?.(hidden);
     const ids = tokenizer.encode(text, { addSpecialTokens: false });
     return ids.slice(tokenizer.countRepeatedBeginnings(ids));
@@ -191,6 +223,13 @@ export class Generator {
 
 function isConversation(prompt: Exclude<Prompt, string>): prompt is readonly ChatMessage[] {
   return typeof prompt[0] === 'object';
+}
+
+function hiddenTools(): UnsupportedError {
+  return new UnsupportedError(
+    "the model's chat template does not show tools: leave them out, or ask a model whose template knows tools",
+    { param: 'tools' },
+  );
 }
 
 /** A model that sees an empty turn in place of its calls makes nothing of their results. */

@@ -24,9 +24,13 @@ export function checkSampling({ temperature, topP, seed }: SamplingOptions): voi
   if (!Number.isInteger(seed)) refuse('seed', seed, 'an integer');
 }
 
-/** A number in [0, 1) with 32 random bits: a pure function of the seed, the request and the token's position. */
-export function uniformFor(seed: number, request: number, position: number): number {
-  return bitsAt(streamKey(seed, request, 'next token'), position) / 2 ** 32;
+/**
+ * A number in [0, 1) with 32 random bits: a pure function of the seed, the request, the token's position and how many
+ * tokens were passed over there.
+ */
+export function uniformFor(seed: number, request: number, position: number, attempt = 0): number {
+  const site = attempt === 0 ? 'next token' : `next token ${attempt}`;
+  return bitsAt(streamKey(seed, request, site), position) / 2 ** 32;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Prompts answered over HTTP by the process that computes, held against the library called directly. */
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import OpenAI, { BadRequestError, NotFoundError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -378,5 +378,166 @@ describe('a base model', () => {
     });
     await rename(folderOf('away'), folderOf('tiny'));
     expect(await ask('tiny')).toBe(expected);
+  });
+});
+
+describe("what OpenAI's clients ask of an answer", () => {
+  const template =
+    '{% if tools %}{{ tools | tojson }}<tool_call>{{ \'{\' }}"name": ..., "arguments": ...}</tool_call>{% endif %}' +
+    '{% for message in messages %}{{ message.role }}: {{ message.content or (message.tool_calls | tojson) }}\n{% endfor %}' +
+    '{% if add_generation_prompt %}assistant:{% endif %}';
+  const user = [{ role: 'user' as const, content: 'Go.' }];
+
+  beforeAll(async () => {
+    const folder = join(api.home, 'models-of-tests', 'calling');
+    await writeTinyModel(folder, { max_position_embeddings: 1024 });
+    const path = join(folder, 'tokenizer_config.json');
+    const config = JSON.parse(await readFile(path, 'utf8')) as object;
+    await writeFile(path, JSON.stringify({ ...config, chat_template: template }));
+    await api.register(folder);
+  });
+
+  const ask = (body: Partial<OpenAI.ChatCompletionCreateParamsNonStreaming>) =>
+    openai.chat.completions.create({ model: 'calling', messages: user, seed: 1, ...body });
+
+  test('probabilities are told of every token, whole and streamed, and n answers differ', async () => {
+    const body = { max_tokens: 6, logprobs: true, top_logprobs: 3, n: 2 };
+    const { choices } = await ask(body);
+    expect(choices).toHaveLength(2);
+    expect(choices[0]!.message.content).not.toBe(choices[1]!.message.content);
+    for (const { logprobs, message } of choices) {
+      const told = logprobs!.content!;
+      expect(told.map(({ token }) => token).join('')).toBe(message.content);
+      for (const { bytes, token, logprob, top_logprobs: top } of told) {
+        expect(Buffer.from(bytes!).toString()).toBe(token);
+        expect(top).toHaveLength(3);
+        expect(top[0]!.logprob).toBeGreaterThanOrEqual(logprob);
+        expect(Math.exp(logprob)).toBeLessThanOrEqual(1);
+      }
+    }
+    const streamed: OpenAI.ChatCompletionTokenLogprob[] = [];
+    for await (const chunk of await openai.chat.completions.create({
+      model: 'calling',
+      messages: user,
+      seed: 1,
+      ...body,
+      n: 1,
+      stream: true,
+    })) {
+      streamed.push(...(chunk.choices[0]?.logprobs?.content ?? []));
+    }
+    expect(streamed).toEqual(choices[0]!.logprobs!.content);
+    const text = await openai.completions.create({
+      model: 'calling',
+      prompt: 'Go',
+      seed: 1,
+      max_tokens: 4,
+      logprobs: 2,
+    });
+    const { tokens, text_offset: offsets, top_logprobs: likeliest } = text.choices[0]!.logprobs!;
+    expect(tokens!.join('')).toBe(text.choices[0]!.text);
+    expect(offsets![0]).toBe(0);
+    expect(offsets![3]).toBe(tokens!.slice(0, 3).join('').length);
+    expect(Object.keys(likeliest![0]!)).toHaveLength(2);
+  });
+
+  test('a token that is ruled out is not written, and one that is asked for is', async () => {
+    const plain = await ask({ max_tokens: 3, temperature: 0, logprobs: true, top_logprobs: 1 });
+    const first = plain.choices[0]!.logprobs!.content![0]!.token;
+    const tokenizer = await loadTokenizer(join(api.home, 'models-of-tests', 'calling'));
+    const id = Array.from({ length: tokenizer.vocabularySize }, (_, one) => one).find(
+      (one) => tokenizer.decode([one]) === first,
+    )!;
+    const without = await ask({ max_tokens: 3, temperature: 0, logprobs: true, logit_bias: { [id]: -100 } });
+    expect(without.choices[0]!.logprobs!.content!.map(({ token }) => token)).not.toContain(first);
+    const only = await ask({ max_tokens: 3, temperature: 0, logit_bias: { [id]: 100 } });
+    expect(only.choices[0]!.message.content).toBe(first.repeat(3));
+    const varied = await ask({
+      max_tokens: 6,
+      temperature: 0,
+      logprobs: true,
+      presence_penalty: 2,
+      frequency_penalty: 2,
+      logit_bias: { [id]: 3 },
+    });
+    expect(varied.choices[0]!.message.content).not.toBe(first.repeat(6));
+    await expect(ask({ logit_bias: { 99999: 1 } })).rejects.toMatchObject({
+      status: 400,
+      param: 'logit_bias.99999',
+    });
+  });
+
+  test('JSON keeps to its schema, and what a schema cannot say here is refused by its path', async () => {
+    const schema = {
+      type: 'object',
+      properties: {
+        word: { type: 'string', maxLength: 4 },
+        size: { enum: ['small', 'large'] },
+        marks: { type: 'array', items: { type: 'boolean' }, maxItems: 2 },
+      },
+      required: ['word', 'size', 'marks'],
+      additionalProperties: false,
+    };
+    const format = (of: object) => ({
+      type: 'json_schema' as const,
+      json_schema: { name: 'thing', strict: true, schema: of as Record<string, unknown> },
+    });
+    const { choices } = await ask({ response_format: format(schema), n: 3 });
+    for (const { message, finish_reason } of choices) {
+      expect(finish_reason).toBe('stop');
+      const value = JSON.parse(message.content!) as { word: string; size: string; marks: boolean[] };
+      expect(Object.keys(value)).toEqual(['word', 'size', 'marks']);
+      expect(['small', 'large']).toContain(value.size);
+      expect(value.word.length).toBeLessThanOrEqual(8);
+    }
+    const begun = await ask({ response_format: { type: 'json_object' }, max_tokens: 5 });
+    expect(begun.choices[0]!.message.content).toMatch(/^\{/);
+    const bad = { type: 'object', properties: { word: { type: 'string', pattern: '^a' } } };
+    await expect(ask({ response_format: format(bad) })).rejects.toMatchObject({
+      status: 400,
+      code: 'unsupported',
+      param: 'response_format.json_schema.schema.properties.word.pattern',
+    });
+  });
+
+  test('tools are shown to the model, and a call that must be comes apart from the text', async () => {
+    const tools = ['add', 'wait'].map((name) => ({
+      type: 'function' as const,
+      function: {
+        name,
+        parameters: { type: 'object', properties: { count: { enum: [1, 2] } }, required: ['count'] },
+      },
+    }));
+    const plain = await ask({ max_tokens: 2 });
+    const shown = await ask({ max_tokens: 2, tools });
+    expect(shown.usage!.prompt_tokens).toBeGreaterThan(plain.usage!.prompt_tokens);
+    expect(shown.choices[0]!.finish_reason).toBe('length');
+    const none = await ask({ max_tokens: 2, tools, tool_choice: 'none' });
+    expect(none.usage!.prompt_tokens).toBe(plain.usage!.prompt_tokens);
+    const called = await ask({ tools, tool_choice: 'required' });
+    const { message, finish_reason } = called.choices[0]!;
+    expect({ finish_reason, content: message.content }).toEqual({
+      finish_reason: 'tool_calls',
+      content: null,
+    });
+    const [call] = message.tool_calls as OpenAI.ChatCompletionMessageFunctionToolCall[];
+    expect(['add', 'wait']).toContain(call!.function.name);
+    expect([1, 2]).toContain((JSON.parse(call!.function.arguments) as { count: number }).count);
+    const runner = openai.chat.completions.stream({
+      model: 'calling',
+      messages: user,
+      tools,
+      tool_choice: { type: 'function', function: { name: 'wait' } },
+    });
+    const streamed = (await runner.finalChatCompletion()).choices[0]!;
+    expect(streamed.finish_reason).toBe('tool_calls');
+    expect(streamed.message.tool_calls![0]!.function.name).toBe('wait');
+    // The call goes back with its result.
+    const answered = await ask({
+      max_tokens: 2,
+      messages: [...user, message, { role: 'tool', tool_call_id: call!.id, content: '3' }],
+    });
+    expect(answered.usage!.completion_tokens).toBeGreaterThan(0);
+    await expect(ask({ model: a, tools })).rejects.toMatchObject({ status: 400, param: 'tools' });
   });
 });

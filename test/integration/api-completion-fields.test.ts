@@ -36,7 +36,7 @@ const ask = (route: Route, body: object): Promise<Answer> =>
 function taskOf(route: Route, { body }: Answer): GeneratorTask {
   const text =
     route === 'chat'
-      ? chatCompletion.parse(body).choices[0]!.message.content
+      ? chatCompletion.parse(body).choices[0]!.message.content!
       : textCompletion.parse(body).choices[0]!.text;
   return generatorTask.parse(JSON.parse(text));
 }
@@ -75,9 +75,9 @@ const ofBoth: Readonly<Record<string, Field>> = {
   stop: { neutral: [[]], said: [...asked('a', ['a', 'b']), ...refused('', ['a', 'b', 'c', 'd', 'e'])] },
   stream: { neutral: [false], said: refused('yes') },
   stream_options: { neutral: [{}, { include_usage: false }], said: refused('x', { include_usage: 1 }) },
-  frequency_penalty: { neutral: [0], said: refused(0.5, -1) },
-  presence_penalty: { neutral: [0], said: refused(0.5, -1) },
-  logit_bias: { neutral: [{}], said: refused({ 50256: -100 }) },
+  frequency_penalty: { neutral: [0], said: [...asked(0.5, -1), ...refused(2.5, '1')] },
+  presence_penalty: { neutral: [0], said: [...asked(0.5, -1), ...refused(-3)] },
+  logit_bias: { neutral: [{}], said: [...asked({ 50256: -100 }), ...refused({ word: 1 }, { 5: 101 })] },
   user: { said: ignored('me', '') },
 };
 
@@ -89,14 +89,30 @@ const chatFields: Readonly<Record<string, Field>> = {
   modalities: { neutral: [['text']], said: refused(['text', 'audio']) },
   function_call: { neutral: ['none', 'auto'], said: refused({ name: 'f' }) },
   functions: { neutral: [[]], said: refused([{ name: 'f' }]) },
-  tools: { neutral: [[]], said: refused([{ type: 'function', function: { name: 'f' } }]) },
+  tools: {
+    neutral: [[]],
+    said: [
+      ...asked([{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }]),
+      ...refused(
+        [{ type: 'custom', custom: { name: 'f' } }],
+        [{ type: 'function', function: { name: 'f f' } }],
+      ),
+    ],
+  },
   tool_choice: { neutral: ['none', 'auto'], said: refused('required', { type: 'function' }) },
   parallel_tool_calls: { said: ignored(true, false) },
-  logprobs: { neutral: [false], said: refused(true) },
-  top_logprobs: { neutral: [0], said: refused(3) },
+  logprobs: { neutral: [false], said: [...asked(true), ...refused(1)] },
+  // Nothing without `logprobs`.
+  top_logprobs: { neutral: [0], said: refused(3, 21) },
   response_format: {
     neutral: [{ type: 'text' }],
-    said: refused({ type: 'json_object' }, { type: 'json_schema', json_schema: { name: 'a' } }),
+    said: [
+      ...asked(
+        { type: 'json_object' },
+        { type: 'json_schema', json_schema: { name: 'a', schema: { type: 'object' } } },
+      ),
+      ...refused({ type: 'grammar' }, { type: 'json_schema', json_schema: { schema: {} } }, 'json'),
+    ],
   },
   reasoning_effort: { neutral: ['none', 'medium'], said: refused('high') },
   verbosity: { neutral: ['medium'], said: refused('low') },
@@ -118,7 +134,7 @@ const textFields: Readonly<Record<string, Field>> = {
   best_of: { neutral: [1], said: refused(2, 0) },
   echo: { neutral: [false], said: refused(true) },
   suffix: { neutral: [''], said: refused('end') },
-  logprobs: { said: refused(0, 3) },
+  logprobs: { said: [...asked(0, 3), ...refused(6, true)] },
 };
 
 describe.each([

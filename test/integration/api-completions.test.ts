@@ -37,7 +37,7 @@ const chat = (content: unknown, body: object = {}) =>
     ...body,
   });
 const textOf = (body: AnswerBody) => textCompletion.parse(body).choices[0]!.text;
-const contentOf = (body: AnswerBody) => chatCompletion.parse(body).choices[0]!.message.content;
+const contentOf = (body: AnswerBody) => chatCompletion.parse(body).choices[0]!.message.content!;
 
 /** What the process is asked to do. */
 async function taskFor(body: object): Promise<GeneratorTask> {
@@ -229,8 +229,21 @@ test.each([
     { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] },
     'messages.0.content',
   ],
-  ['tools', { tools: [{ type: 'function', function: { name: 'f' } }] }, 'tools'],
-  ['JSON answers', { response_format: { type: 'json_object' } }, 'response_format'],
+  ['a call of nothing', { tool_choice: 'required' }, 'tool_choice'],
+  [
+    'a call of another function',
+    {
+      tools: [{ type: 'function', function: { name: 'f' } }],
+      tool_choice: { type: 'function', function: { name: 'g' } },
+    },
+    'tool_choice',
+  ],
+  [
+    'tools beside JSON answers',
+    { tools: [{ type: 'function', function: { name: 'f' } }], response_format: { type: 'json_object' } },
+    'response_format',
+  ],
+  ['likeliest tokens without probabilities', { top_logprobs: 2 }, 'top_logprobs'],
 ])('%s in a chat is refused with the field', async (_, body, param) => {
   const { status, body: answer } = await chat('x', body);
   expect({ status, param: answer.error.param }).toEqual({ status: 400, param });

@@ -6,9 +6,15 @@ import type {
   ClassifierTask,
   GeneratedAnswer,
   GeneratorTask,
+  ScoredText,
 } from '#contracts/generator-calls.js';
-import { LowrankError } from '#base/errors.js';
+import { LowrankError, UnsupportedError } from '#base/errors.js';
+import type { CallForm, ToolCall } from '#data/call-forms.js';
 import type { ConversationPart } from '#data/message-parts.js';
+import { callGrammar, jsonGrammar } from '#generation/answer-format.js';
+import type { Generator, TokenEvent } from '#generation/generator.js';
+import type { Grammar } from '#generation/grammar/grammar.js';
+import type { ScoreChanges, ScoredToken } from '#generation/token-scores.js';
 import { readDataUrl } from '#images/data-url.js';
 import { naming } from '#images/naming.js';
 import type { WarmModel } from './warm-model.js';
@@ -27,8 +33,9 @@ export async function answerTask(
 ): Promise<GeneratedAnswer> {
   signal.throwIfAborted();
   const members = sorted(task.members);
-  const complete = ({ generator }: WarmModel) =>
-    generator.complete(task.prompt, {
+  const answer = await models.use({ base: task.base, members }, signal, async ({ generator }) => {
+    const told = new ToldAnswer(task, generator, onUpdate);
+    const completion = await generator.complete(task.prompt, {
       weights: weightsOf(members),
       maxTokens: task.max_tokens ?? Infinity,
       temperature: task.temperature,
@@ -36,18 +43,91 @@ export async function answerTask(
       seed: task.seed,
       request: task.request,
       stop: task.stop,
+      scores: scoresOf(task),
+      grammar: grammarOf(task, generator.callForm),
+      topScores: task.logprobs,
+      tools: task.tools,
       signal,
-      onToken: ({ text }) => {
-        if (text !== '') onUpdate(text);
-      },
+      onToken: (event) => told.token(event),
       onHidden: (parts) => onUpdate({ hidden: parts.map(pathOf) }),
     });
-  const answer = await models.use({ base: task.base, members }, signal, complete);
+    return { ...completion, calls: told.end(completion.text) };
+  });
   return {
     finish_reason: answer.finishReason,
     prompt_tokens: answer.promptTokens,
     completion_tokens: answer.tokens.length,
+    ...(answer.calls && { tool_calls: [...answer.calls] }),
   };
+}
+
+function scoresOf({
+  frequency_penalty: frequencyPenalty = 0,
+  presence_penalty: presencePenalty = 0,
+  logit_bias: bias = {},
+}: GeneratorTask): ScoreChanges | undefined {
+  const entries = Object.entries(bias).map(([token, value]) => [Number(token), value] as const);
+  if (frequencyPenalty === 0 && presencePenalty === 0 && entries.length === 0) return undefined;
+  return { frequencyPenalty, presencePenalty, bias: new Map(entries) };
+}
+
+/** Throws UnsupportedError and `invalid_request` with the field in `details.param`. */
+function grammarOf(
+  { format, tools, must_call: mustCall }: GeneratorTask,
+  form: CallForm | undefined,
+): Grammar | undefined {
+  if (tools && mustCall) {
+    if (form) return callGrammar(form, tools);
+    throw new UnsupportedError(
+      'is not supported: it is not known how this model writes calls; give "auto", and read them from the answer\'s text',
+      { param: 'tool_choice' },
+    );
+  }
+  return format && jsonGrammar(format.schema, 'response_format.json_schema.schema');
+}
+
+/** An answer on its way to whoever asked: in pieces, or at its end where calls are to be taken out of it. */
+class ToldAnswer {
+  private held: ScoredText[] = [];
+
+  constructor(
+    private readonly task: GeneratorTask,
+    private readonly generator: Generator,
+    private readonly onUpdate: AnswerHooks['onUpdate'],
+  ) {}
+
+  token(event: TokenEvent): void {
+    const { text, isEnd, token, logprob, top } = event;
+    if (logprob !== undefined && !isEnd) {
+      this.held.push({ ...this.scored({ token, logprob }), top: (top ?? []).map((one) => this.scored(one)) });
+    }
+    if (!this.task.tools) this.tell(text);
+  }
+
+  /** The calls, if the answer has any and is to be taken apart. */
+  end(text: string): readonly ToolCall[] | undefined {
+    const { tools } = this.task;
+    if (!tools) return undefined;
+    const names = new Set(tools.map(({ function: { name } }) => name));
+    const found = this.generator.callForm?.read(text);
+    // A call of what there is not is something that the model says.
+    const calls = found?.calls.every(({ name }) => names.has(name)) ? found.calls : undefined;
+    this.tell(calls ? found!.content : text);
+    return calls;
+  }
+
+  private tell(text: string): void {
+    if (this.held.length > 0) this.onUpdate({ text, tokens: this.held });
+    else if (text !== '') this.onUpdate(text);
+    this.held = [];
+  }
+
+  private scored({ token, logprob }: ScoredToken): Omit<ScoredText, 'top'> {
+    const bytes = this.generator.bytesOf(token);
+    // What JSON has no number for is as good as impossible.
+    const sound = Number.isFinite(logprob) ? logprob : -9999;
+    return { text: new TextDecoder().decode(bytes), bytes: [...bytes], logprob: sound };
+  }
 }
 
 /**

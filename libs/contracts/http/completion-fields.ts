@@ -3,6 +3,7 @@
  * field does what it says, or changes nothing about an answer here whatever it says, or is refused.
  */
 import { z } from 'zod';
+import { logitBias, penalty, responseFormat, toolChoice, tools } from '#contracts/http/answer-fields.js';
 import { chatMessage } from '#contracts/http/chat-messages.js';
 import { memberFields, maxMembers } from '#contracts/http/compositions.js';
 import { objectId } from '#contracts/http/pages.js';
@@ -63,9 +64,7 @@ const label = z.string().max(1000);
 /** An adapter, or the adapter in a checkpoint, with a weight of either sign. */
 const member = z.strictObject({ ...memberFields, weight: z.number() });
 
-const penalties = 'tokens are chosen without penalties';
-const logprobs = 'probabilities of tokens are not told';
-const tools = 'the models here call no tools';
+const older = 'it is the older form of tools; give these';
 
 const ofBoth = {
   /** A base model or a fine-tuned model by name, or the id of an adapter or checkpoint. */
@@ -96,9 +95,12 @@ const ofBoth = {
   ),
   /** Our own: adapters to add to the base model `model`; all weights 0 = the base model itself. */
   members: honoured(z.array(member).min(1).max(maxMembers).nullish()),
-  frequency_penalty: neutral(penalties, 0),
-  presence_penalty: neutral(penalties, 0),
-  logit_bias: neutral('the probabilities of single tokens cannot be changed', {}),
+  /** Makes tokens less likely for every time that the answer has them; below 0 more likely. */
+  frequency_penalty: honoured(penalty.nullish()),
+  /** Makes tokens less likely that the answer has. */
+  presence_penalty: honoured(penalty.nullish()),
+  /** Added to the logits of token ids. */
+  logit_bias: honoured(logitBias.nullish()),
   user: ignored(label),
 };
 
@@ -109,14 +111,18 @@ const ofChats = {
   max_completion_tokens: honoured(count.nullish()),
   audio: neutral('the models here write text only'),
   modalities: neutral('the models here write text only', ['text']),
-  function_call: neutral(tools, 'none', 'auto'),
-  functions: neutral(tools, []),
-  tools: neutral(tools, []),
-  tool_choice: neutral(tools, 'none', 'auto'),
-  parallel_tool_calls: ignored(z.boolean()),
-  logprobs: neutral(logprobs, false),
-  top_logprobs: neutral(logprobs, 0),
-  response_format: neutral('answers are free text', { type: 'text' }),
+  function_call: neutral(older, 'none', 'auto'),
+  functions: neutral(older, []),
+  /** Shown by the model's chat template; calls in the answer are told apart where it is known how the model writes them. */
+  tools: honoured(tools.nullish(), []),
+  tool_choice: honoured(toolChoice.nullish(), 'none', 'auto'),
+  /** With false the first call of an answer is the only one. */
+  parallel_tool_calls: honoured(z.boolean().nullish(), true, false),
+  /** Whether to tell the probability of each token. */
+  logprobs: honoured(z.boolean().nullish(), false),
+  /** How many of the likeliest tokens to tell at each place. */
+  top_logprobs: honoured(z.int().min(0).max(20).nullish(), 0),
+  response_format: honoured(responseFormat.nullish(), { type: 'text' }),
   // OpenAI's own defaults say nothing either.
   reasoning_effort: neutral('how much a model thinks cannot be set', 'none', 'medium'),
   verbosity: neutral('how much a model says cannot be set', 'medium'),
@@ -191,7 +197,8 @@ const ofTexts = {
   best_of: honoured(z.int().min(1).max(128).nullish(), 1),
   echo: neutral('the prompt is not repeated', false),
   suffix: neutral('nothing can be put in before a text', ''),
-  logprobs: neutral(logprobs),
+  /** How many of the likeliest tokens to tell at each place, with the probability of each token. */
+  logprobs: honoured(z.int().min(0).max(5).nullish()),
 };
 
 /** Fields of the other route: what changes nothing there changes nothing here, and what it does is not done here. */

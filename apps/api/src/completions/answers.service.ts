@@ -5,6 +5,7 @@ import type {
   ClassifierTask,
   GeneratedAnswer,
   GeneratorTask,
+  ScoredText,
 } from '#contracts/generator-calls.js';
 import { MemberFiles } from '#jobs/member-files.js';
 import { BaseModels } from '../models/base-models.js';
@@ -14,15 +15,12 @@ import { PieceChannel } from './piece-channel.js';
 import type { WantedModel } from './wanted-models.service.js';
 
 /** A prompt, and how its answer is chosen. */
-export type Question = Pick<
-  GeneratorTask,
-  'prompt' | 'max_tokens' | 'temperature' | 'top_p' | 'seed' | 'request' | 'stop'
->;
+export type Question = Omit<GeneratorTask, 'base' | 'members'>;
 
 /** More of the answer to one of the questions, its end, or before it what of the question the model does not see. */
 export type AnswerPiece =
   | { readonly index: number; readonly hidden: readonly string[] }
-  | { readonly index: number; readonly text: string }
+  | { readonly index: number; readonly text: string; readonly tokens?: readonly ScoredText[] }
   | { readonly index: number; readonly answer: GeneratedAnswer };
 
 export type AnswerChannel = PieceChannel<AnswerPiece, readonly GeneratedAnswer[]>;

@@ -1,8 +1,7 @@
-import { randomInt } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
 import type { Response } from 'express';
-import type { GeneratedAnswer } from '#contracts/generator-calls.js';
+import type { GeneratedAnswer, ScoredText } from '#contracts/generator-calls.js';
 import type {
   ChatCompletion,
   ChatCompletionRequest,
@@ -24,6 +23,7 @@ import { BaseModels } from '../models/base-models.js';
 import { frame, heartbeat } from '../streams/sse.js';
 import { PLATFORM } from '../tokens.js';
 import { type AnswerChannel, type AnswerPiece, AnswersService, type Question } from './answers.service.js';
+import { chatChoosingOf, choosingOf } from './choosing.js';
 import {
   chatView,
   type CompletionView,
@@ -38,8 +38,6 @@ import { type WantedModel, WantedModels } from './wanted-models.service.js';
 /** How long a stream waits for its first text before it begins: until then an error has a status of its own. */
 const firstTextMs = 5_000;
 const heartbeatMs = 15_000;
-/** The seed counts modulo 2^32. */
-const seeds = 2 ** 32;
 /** That one request may ask for: the same as OpenAI's bound on `n`. */
 const maxAnswers = 128;
 /** OpenAI's, for texts without a bound of their own. */
@@ -76,9 +74,17 @@ export class CompletionsService {
     // Adapters learned conversations in the default template where the base has none of its own.
     if (model.members.length === 0) await this.requireChatTemplate(model.base);
     const longest = request.max_completion_tokens ?? request.max_tokens ?? null;
-    const questions = questionsOf([conversationOf(request.messages)], request, longest);
+    const choosing = { ...choosingOf(request), ...chatChoosingOf(request) };
+    const questions = questionsOf([conversationOf(request.messages)], request.n, {
+      ...choosing,
+      max_tokens: longest,
+    });
     const begun = this.begin(model, request, { prompt: 'messages', questions }, signal);
-    const view = chatView({ ...viewOptions(request), namesTier: typeof request.service_tier === 'string' });
+    const view = chatView({
+      ...viewOptions(request),
+      namesTier: typeof request.service_tier === 'string',
+      isOneCall: request.parallel_tool_calls === false,
+    });
     return this.send({ ...begun, view }, request, response);
   }
 
@@ -91,9 +97,15 @@ export class CompletionsService {
     warnOfUnknownFields(request, response);
     const model = await this.models.find(projectId, request.model, request.members ?? []);
     const longest = request.max_tokens ?? defaultTextTokens;
-    const questions = questionsOf(promptsOf(request.prompt), request, longest);
+    const { logprobs } = request;
+    const choosing = { ...choosingOf(request), ...(typeof logprobs === 'number' ? { logprobs } : {}) };
+    const questions = questionsOf(promptsOf(request.prompt), request.n, { ...choosing, max_tokens: longest });
     const begun = this.begin(model, request, { prompt: 'prompt', questions }, signal);
-    return this.send({ ...begun, view: textView(viewOptions(request)) }, request, response);
+    return this.send(
+      { ...begun, view: textView({ ...viewOptions(request), hasTop: (logprobs ?? 0) > 0 }) },
+      request,
+      response,
+    );
   }
 
   private async requireChatTemplate(base: BaseModel): Promise<void> {
@@ -160,8 +172,8 @@ export class CompletionsService {
       for (let pieces = first; pieces !== undefined; pieces = await channel.next(heartbeatMs)) {
         const frames = pieces.flatMap((piece) => {
           if ('hidden' in piece) return [];
-          if ('text' in piece) return frame({ data: view.piece(piece.index, piece.text) });
-          return frame({ data: view.closing(piece.index, piece.answer.finish_reason) });
+          if ('text' in piece) return frame({ data: view.piece(piece.index, piece) });
+          return view.closing(piece.index, piece.answer).map((data) => frame({ data }));
         });
         yield frames.length === 0 ? heartbeat : frames.join('');
       }
@@ -179,29 +191,17 @@ export class CompletionsService {
 /** A question for each answer that is wanted: `n` to each prompt, told apart under one seed. */
 function questionsOf(
   prompts: readonly Question['prompt'][],
-  { n, temperature, top_p, seed, stop }: Request,
-  longest: number | null,
+  n: Request['n'],
+  choosing: Omit<Question, 'prompt' | 'request'>,
 ): Question[] {
   const count = n ?? 1;
   if (prompts.length * count > maxAnswers) {
     const message = `n: ${count} answers to each of ${prompts.length} prompts are more than the ${maxAnswers} that one request may ask for`;
     throw new ApiError('invalid_request', message, { param: 'n' });
   }
-  const choosing = {
-    max_tokens: longest,
-    temperature: temperature ?? 1,
-    // A share of 0 leaves the likeliest token alone.
-    top_p: top_p === 0 ? Number.EPSILON : (top_p ?? 1),
-    seed: soundSeed(seed ?? randomInt(seeds)),
-    stop: typeof stop === 'string' ? [stop] : (stop ?? []),
-  };
   return prompts.flatMap((prompt) =>
     Array.from({ length: count }, (_, request) => ({ ...choosing, prompt, request })),
   );
-}
-
-function soundSeed(seed: number): number {
-  return Number.isSafeInteger(seed) ? seed : Number(BigInt.asUintN(32, BigInt(seed)));
 }
 
 /** What of a conversation the model does not see. */
@@ -211,9 +211,15 @@ function warnOfHidden(pieces: readonly AnswerPiece[] | undefined, response: Resp
 }
 
 function wholeAnswers(pieces: readonly AnswerPiece[], answers: readonly GeneratedAnswer[]): WholeAnswer[] {
-  const texts = answers.map(() => '');
-  for (const piece of pieces) if ('text' in piece) texts[piece.index] += piece.text;
-  return answers.map(({ finish_reason: finishReason }, index) => ({ text: texts[index]!, finishReason }));
+  const own = answers.map(() => ({ text: '', tokens: undefined as ScoredText[] | undefined }));
+  for (const piece of pieces) {
+    if (!('text' in piece)) continue;
+    const { text, tokens } = piece;
+    const one = own[piece.index]!;
+    one.text += text;
+    if (tokens) (one.tokens ??= []).push(...tokens);
+  }
+  return answers.map((answer, index) => ({ ...own[index]!, answer }));
 }
 
 /** A prompt counts once, however many answers it has. */

@@ -24,6 +24,7 @@ const ofAdapters = /^(adapter|lora|members|safetensors|weight|rank|logits)_|^no_
 export function refusalOf(error: unknown, { prompt, adapters, isList = false }: RequestFields): unknown {
   if (!isCallers(error)) return error;
   const { code, details } = error;
+  if (typeof details['param'] === 'string') return refuse(code, details['param'], error);
   const numbered = details['input'];
   const isOfInput = typeof numbered === 'number';
   const place = isOfInput && isList ? `${prompt}.${numbered}` : prompt;
