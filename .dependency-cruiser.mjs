@@ -127,9 +127,10 @@ export default {
     },
     {
       name: 'no-undeclared-dependency',
-      comment: 'tools/clients has packages of its own, which are installed by whoever runs it',
+      comment:
+        'tools/clients and tools/llama-cpp have packages of their own, which are installed by whoever runs them',
       severity: 'error',
-      from: { pathNot: '^tools/clients/' },
+      from: { pathNot: '^tools/(clients|llama-cpp)/' },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'] },
     },
   ],

@@ -52,6 +52,8 @@ export interface WrittenModel {
 /** Beside weights and config.json, what belongs to a model: tokenizer, chat template, generation defaults, licence. */
 const companions =
   /^(tokenizer(_config)?\.json|tokenizer\.model|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.(jinja|json)|generation_config\.json|(licen[cs]e|notice|use_policy)[^/]*)$/i;
+/** Whether a file beside weights says who may use them. */
+export const isLicenceFile = (name: string): boolean => /^(licen[cs]e|notice|use_policy)[^/]*$/i.test(name);
 /** Chat templates beside the usual one, as transformers saves them: `tool_use.jinja`, say. */
 const templateFolder = 'additional_chat_templates';
 const configNames: Readonly<Record<ExportDtype, Storage>> = {

@@ -15,6 +15,7 @@ export interface DeclaredExport {
 
 export const declaredExports = {
   merged: { title: 'a merged model in safetensors', dtypes: ['f16', 'bf16', 'f32'], hasShards: true },
+  'merged-gguf': { title: 'a merged model for llama.cpp', dtypes: ['f16', 'q8_0', 'bf16', 'f32'] },
   gguf: { title: 'an adapter for llama.cpp', dtypes: ['f32', 'f16', 'bf16'] },
 } as const satisfies Readonly<Record<string, DeclaredExport>>;
 

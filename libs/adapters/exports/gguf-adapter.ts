@@ -4,24 +4,22 @@
  * llama.cpp multiplies B A by adapter.lora.alpha / r, with one alpha for all layers and the rank that each has: scales that
  * differ from that are folded into B. Format: convert_lora_to_gguf.py and llama-adapter.cpp of github.com/ggml-org/llama.cpp.
  */
-import { join } from 'node:path';
-import { writeFlushed, writeFolderAtomically } from '#base/atomic-file.js';
-import { UnsupportedError } from '#base/errors.js';
 import { requireBaseLayers } from '#adapters/base-fit.js';
 import type { AdapterSource } from '#adapters/adapter.js';
 import type { ExportFormat } from '#adapters/exports/export-format.js';
+import { ggufOf } from '#adapters/exports/gguf-base.js';
+import { oneLine, writeGgufFolder } from '#adapters/exports/write-gguf-file.js';
 import { cannotHold, requireLinear, scaledFactors } from '#adapters/exports/plain-factors.js';
 import type { GgufTensorType, GgufValue } from '#gguf/format.js';
-import { ggufByteLength, ggufChunks, type GgufTensorSource } from '#gguf/write.js';
+import type { GgufTensorSource } from '#gguf/write.js';
 import type { TargetModule } from '#lora/target-module.js';
-import { familyOf } from '#models/families/registry.js';
 import { encodeFloats } from '#models/gguf/encode.js';
 import type { GgufModel } from '#models/gguf/gguf-model.js';
 import { reorderHeads } from '#models/gguf/gguf-model.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 
 const format = 'GGUF';
-const instead = 'Export it merged into its base model instead: merged';
+const instead = 'Export it merged into its base model: merged-gguf';
 
 const tensorTypes: Readonly<Record<string, GgufTensorType>> = { f32: 'F32', f16: 'F16', bf16: 'BF16' };
 
@@ -34,35 +32,13 @@ export const ggufAdapter: ExportFormat = {
     const type = tensorTypes[dtype]!;
     const tensors = adapterTensors(base, model, adapter, type);
     const metadata = adapterMetadata(model, adapter);
-    const totalBytes = ggufByteLength(metadata, tensors);
     const file = `adapter-${dtype}.gguf`;
-    await writeFolderAtomically(output, async (temporary) => {
-      let doneBytes = 0;
-      const watched = async function* () {
-        for await (const chunk of ggufChunks(metadata, tensors)) {
-          signal?.throwIfAborted();
-          yield chunk;
-          onProgress?.({ doneBytes: (doneBytes += chunk.length), totalBytes });
-        }
-      };
-      await writeFlushed(join(temporary, file), watched());
-      await writeFlushed(join(temporary, 'Modelfile'), [Buffer.from(modelfile(file, adapter))]);
-    });
+    await writeGgufFolder(
+      { output, onProgress, signal },
+      { name: file, metadata, tensors, modelfile: modelfile(file, adapter) },
+    );
   },
 };
-
-/** What llama.cpp calls the base. Throws UnsupportedError where it has no such models. */
-export function ggufOf({ config }: ModelFolder, name: string): GgufModel {
-  const { head, gguf, name: family } = familyOf(config);
-  const model = head === 'causal' ? gguf?.(config) : undefined;
-  if (model) return model;
-  throw new UnsupportedError(
-    head === 'causal'
-      ? `${name} cannot be exported as GGUF: ${family} models are not written for llama.cpp. Export it merged as safetensors`
-      : `${name} cannot be exported as GGUF: it tells classes apart, which llama.cpp does not do. Export it merged as safetensors`,
-    { architecture: config.architecture },
-  );
-}
 
 function adapterMetadata(
   { architecture }: GgufModel,
@@ -131,5 +107,3 @@ FROM ./base.gguf
 ADAPTER ./${file}
 `;
 }
-
-const oneLine = (text: string) => text.replace(/\s+/g, ' ');

@@ -43,7 +43,8 @@ export const gemma = defineFamily<GemmaConfig>({
     const activation = fields.activation === 'gelu' ? 'gelu_tanh' : fields.activation;
     return { ...fields, activation, attentionBias: file.attention_bias };
   },
-  gguf: (config) => decoderGguf(config, { ...config, architecture: 'gemma', addsOneToNorms: true }),
+  gguf: (config) =>
+    decoderGguf(config, { ...config, architecture: 'gemma', addsOneToNorms: true, isAlwaysTied: true }),
   build: (config) => {
     const { hiddenSize, rmsNormEps, attentionBias } = config;
     const rotary = rotaryFrequencies(config.rotarySize, config.rope);

@@ -81,6 +81,7 @@ export const gemma2 = defineFamily<Gemma2Config>({
       architecture: 'gemma2',
       names: sandwichNames,
       addsOneToNorms: true,
+      isAlwaysTied: true,
       metadata: {
         ...(config.attentionSoftcap === null
           ? {}

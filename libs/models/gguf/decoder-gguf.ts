@@ -44,6 +44,8 @@ export interface DecoderGgufOptions {
   readonly addsOneToNorms?: boolean;
   /** More keys, without the architecture in front of them. */
   readonly metadata?: Readonly<Record<string, GgufValue>>;
+  /** Whether the output embedding is always that of the input there. */
+  readonly isAlwaysTied?: boolean;
   readonly refusal?: string | undefined;
 }
 
@@ -80,7 +82,12 @@ export function decoderGguf(config: DecoderFields, options: DecoderGgufOptions):
     addedTo: (name) => (addsOneToNorms && name.endsWith('norm.weight') ? 1 : 0),
     metadata: new Map(Object.entries(metadata).map(([key, value]) => [`${architecture}.${key}`, value])),
     tensors,
-    refusal: options.refusal ?? refusal,
+    refusal:
+      options.refusal ??
+      refusal ??
+      (options.isAlwaysTied && !config.tieWordEmbeddings
+        ? 'its output embedding is not that of its input'
+        : undefined),
   };
 }
 

@@ -51,7 +51,7 @@ export function addExport(program: Command, run: Run): void {
     .action(run<ExportOptions>(exportAdapter));
 }
 
-const mergedFormats = { '': 'merged' } as const;
+const mergedFormats = { '': 'merged', 'gguf:': 'merged-gguf' } as const;
 const adapterFormats = exportFormatNames.filter(
   (name) => !Object.values<string>(mergedFormats).includes(name),
 );
