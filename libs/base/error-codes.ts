@@ -112,6 +112,8 @@ const table = {
   registration_not_found: { ...caller, status: 404 },
   share_not_found: { ...caller, status: 404 },
   permission_not_found: { ...caller, status: 404 },
+  webhook_not_found: { ...caller, status: 404 },
+  webhook_failed: caller,
   checkpoint_not_found: { ...caller, status: 404 },
   checkpoint_job_mismatch: caller,
   checkpoint_engine_mismatch: caller,

@@ -13,6 +13,7 @@ import { ModelsClient } from './models.js';
 import type { ReadOptions } from './pages.js';
 import { ServiceClient } from './service.js';
 import { SharesClient } from './shares.js';
+import { WebhooksClient } from './webhooks.js';
 
 export class LowrankClient {
   readonly files: FilesClient;
@@ -23,6 +24,7 @@ export class LowrankClient {
   readonly exports: ExportsClient;
   /** Links. */
   readonly shares: SharesClient;
+  readonly webhooks: WebhooksClient;
   /** Answers of models. */
   readonly completions: CompletionsClient;
   /** Classes of texts. */
@@ -40,6 +42,7 @@ export class LowrankClient {
     this.compositions = new CompositionsClient(this.connection);
     this.exports = new ExportsClient(this.connection);
     this.shares = new SharesClient(this.connection);
+    this.webhooks = new WebhooksClient(this.connection);
     this.completions = new CompletionsClient(this.connection);
     this.classifications = new ClassificationsClient(this.connection);
   }

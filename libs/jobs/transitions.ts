@@ -4,6 +4,7 @@ import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialE
 import { LowrankError } from '#base/errors.js';
 import type { JobsParts } from '#jobs/parts.js';
 import { keepResults } from '#jobs/result-file.js';
+import { noteEnd } from '#jobs/webhooks.js';
 import { JobEvent } from '#platform/database/entities/job-event.js';
 import { Job, type JobState, terminalStates } from '#platform/database/entities/job.js';
 import { Outbox } from '#platform/database/entities/outbox.js';
@@ -50,7 +51,7 @@ export class JobChange {
   private readonly events: NewEvent[] = [];
   private delaySeconds: number | undefined;
   private wakesWorker = false;
-  private ends = false;
+  private end: JobState | undefined;
 
   constructor(
     readonly manager: EntityManager,
@@ -68,7 +69,7 @@ export class JobChange {
     }
     this.set({ waiting: null, tryAfter: null, ...fields, state: to });
     if (isTerminal(to)) {
-      this.ends = true;
+      this.end = to;
       this.set({ finishedAt: () => 'now()' });
     }
     if (to !== 'running') this.set({ workerId: null, heartbeatAt: null });
@@ -100,7 +101,10 @@ export class JobChange {
   /** Writes everything down; true if there was anything. */
   async write(parts: JobsParts): Promise<boolean> {
     const { manager, job } = this;
-    if (this.ends) this.set({ resultFileId: await keepResults(manager, job) });
+    if (this.end !== undefined) {
+      this.set({ resultFileId: await keepResults(manager, job) });
+      await noteEnd(manager, job, this.end);
+    }
     const isChanged = Object.keys(this.fields).length > 0 || this.events.length > 0;
     if (isChanged) {
       await appendEvents(manager, job, this.events);

@@ -53,6 +53,8 @@ export interface Configuration {
   readonly s3: S3Configuration | null;
   readonly logLevel: LogLevel;
   readonly maxFileBytes: number;
+  /** Whether webhooks may reach this machine and its network. */
+  readonly webhookPrivateAddresses: boolean;
   /** Prompts that may wait for an answer. */
   readonly generationQueue: number;
   /** Of the memory of the process that answers prompts, beyond which it lets models go. */
@@ -94,6 +96,8 @@ export function parseConfiguration(env: Readonly<Record<string, string | undefin
     s3: s3Configuration(variables),
     logLevel: variables.oneOf('LOG_LEVEL', logLevels, 'info'),
     maxFileBytes: variables.number('MAX_FILE_BYTES', 2 ** 30, { min: 1, max: 2 ** 50, whole: true }),
+    webhookPrivateAddresses:
+      variables.oneOf('WEBHOOK_PRIVATE_ADDRESSES', ['true', 'false'], 'false') === 'true',
     generationQueue: variables.number('GENERATION_QUEUE', 32, { min: 0, max: 10_000, whole: true }),
     generationMemoryBytes: variables.number('GENERATION_MEMORY_BYTES', 2 ** 31, {
       min: 0,

@@ -10,6 +10,8 @@ const separators = {
   req: '-',
   ftckpt: '_',
   cp: '_',
+  evt: '_',
+  webhook: '-',
   key: '_',
   proj: '_',
 } as const;

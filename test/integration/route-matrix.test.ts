@@ -71,11 +71,13 @@ async function makeForeign(): Promise<Record<string, string>> {
   const adapter = await storeAdapter(api.platform, { seed: 1, r: 2, project: await projectOf(done.adapter) });
   const composed = await api.call('POST', '/v1/compositions', { members: [{ adapter, weight: 1 }] }, theirs);
   const exported = await api.call('POST', '/v1/exports', { adapter }, theirs);
+  const hooked = await api.call('POST', '/v1/webhooks', { url: 'https://hook.example' }, theirs);
   const shared = await api.call('POST', '/v1/shares', { adapter }, theirs);
   return {
     '/v1/compositions': composed.body.id,
     '/v1/exports': exported.body.id,
     '/v1/shares': shared.body.id,
+    '/v1/webhooks': hooked.body.id,
     '/v1/files': job.training_file,
     '/v1/fine_tuning/jobs': id,
     '/v1/adapters': done.adapter,
@@ -150,14 +152,14 @@ describe('every route', () => {
       const { status, text } = await ask({ ...route, path }, ours);
       expect(status, what).toBe(404);
       const missing = path.replace(
-        /(file|ftjob|adapter|registration|composition|export|share)-\w+|ft%3A[^/]+/,
+        /(file|ftjob|adapter|registration|composition|export|share|webhook)-\w+|ft%3A[^/]+/,
         'absent',
       );
       const other = await ask({ ...route, path: missing }, ours);
       expect(other.status, what).toBe(404);
       const plain = (answer: string) =>
         answer.replaceAll(
-          /ft:[\w:.-]+|(file|ftjob|adapter|registration|composition|export|share)-\w+|absent/g,
+          /ft:[\w:.-]+|(file|ftjob|adapter|registration|composition|export|share|webhook)-\w+|absent/g,
           'ID',
         );
       expect(plain(text), what).toBe(plain(other.text));

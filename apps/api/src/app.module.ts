@@ -69,6 +69,9 @@ import { StreamsController } from './streams/streams.controller.js';
 import { StreamsService } from './streams/streams.service.js';
 import { GENERATOR_MAIN, PLANNER, PLATFORM } from './tokens.js';
 import { spoolRoot, sweepSpool } from './uploads/spool-folder.js';
+import { WebhookSender } from './webhooks/webhook-sender.service.js';
+import { WebhooksController } from './webhooks/webhooks.controller.js';
+import { WebhooksService } from './webhooks/webhooks.service.js';
 import { WorkersController } from './workers/workers.controller.js';
 import { WorkersService } from './workers/workers.service.js';
 
@@ -120,6 +123,7 @@ export class AppModule implements OnApplicationBootstrap {
         SharesController,
         LinksController,
         KeysController,
+        WebhooksController,
         WorkersController,
         HealthController,
         PrometheusController,
@@ -164,6 +168,8 @@ export class AppModule implements OnApplicationBootstrap {
         SharesService,
         StreamsService,
         WantedModels,
+        WebhookSender,
+        WebhooksService,
         WorkersService,
       ],
     };

@@ -21,6 +21,7 @@ import { addPrune } from './commands/prune.js';
 import { addShare } from './commands/share.js';
 import { addStart } from './commands/start.js';
 import { addTrain } from './commands/train.js';
+import { addWebhooks } from './commands/webhooks.js';
 import { addWhere } from './commands/where.js';
 import { type CliIo, contextOf, defaultUrl, type Handler, type Run } from './context.js';
 import { programVersion } from '#platform/program.js';
@@ -82,6 +83,7 @@ export function buildProgram(io: CliIo, exit: { code: number }): Command {
     addExport,
     addExports,
     addShare,
+    addWebhooks,
     addModels,
     addChat,
     addClassify,

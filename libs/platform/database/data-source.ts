@@ -18,6 +18,8 @@ import { Share } from '#platform/database/entities/share.js';
 import { ShareAccess } from '#platform/database/entities/share-access.js';
 import { StoredFile } from '#platform/database/entities/stored-file.js';
 import { Task } from '#platform/database/entities/task.js';
+import { WebhookDelivery } from '#platform/database/entities/webhook-delivery.js';
+import { Webhook } from '#platform/database/entities/webhook.js';
 import { Worker } from '#platform/database/entities/worker.js';
 import { migrations } from '#platform/database/migrations.js';
 import { SnakeCaseNames } from '#platform/database/naming-strategy.js';
@@ -40,6 +42,8 @@ export const entities = [
   ShareAccess,
   StoredFile,
   Task,
+  Webhook,
+  WebhookDelivery,
   Worker,
 ];
 

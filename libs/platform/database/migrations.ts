@@ -17,6 +17,7 @@ import { AdapterClasses1795807000000 } from '#platform/database/migrations/17958
 import { ResultFiles1795808000000 } from '#platform/database/migrations/1795808000000-result-files.js';
 import { CheckpointPermissions1795808100000 } from '#platform/database/migrations/1795808100000-checkpoint-permissions.js';
 import { HubRegistrations1795808200000 } from '#platform/database/migrations/1795808200000-hub-registrations.js';
+import { Webhooks1795808300000 } from '#platform/database/migrations/1795808300000-webhooks.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -36,4 +37,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   ResultFiles1795808000000,
   CheckpointPermissions1795808100000,
   HubRegistrations1795808200000,
+  Webhooks1795808300000,
 ];

@@ -39,6 +39,7 @@ const notFoundCodes = {
   permission: 'permission_not_found',
   registration: 'registration_not_found',
   share: 'share_not_found',
+  webhook: 'webhook_not_found',
 } as const;
 
 /** An object that is not there, or is another project's: the two look alike. */
