@@ -60,14 +60,12 @@ test('an event is told when a job ends, signed so that the stock client takes it
   await api.platform.database.query('UPDATE webhook_delivery SET next_at = now()');
   await vi.waitFor(() => expect(taken).toHaveLength(2), 10_000);
   const [first, second] = taken;
-  const event = await openai.webhooks.unwrap(second!.body, second!.headers as Record<string, string>, secret);
+  const event = await openai.webhooks.unwrap(second!.body, second!.headers, secret);
   expect(event).toMatchObject({ object: 'event', type: 'fine_tuning.job.cancelled', data: { id: jobId } });
   expect(event.id).toBe(first!.headers['webhook-id']);
   expect(second!.headers['webhook-id']).toBe(first!.headers['webhook-id']);
   const forged = second!.body.replace('cancelled', 'succeeded');
-  await expect(
-    openai.webhooks.unwrap(forged, second!.headers as Record<string, string>, secret),
-  ).rejects.toThrow('signature');
+  await expect(openai.webhooks.unwrap(forged, second!.headers, secret)).rejects.toThrow('signature');
   await vi.waitFor(async () => {
     const { body } = await api.call('GET', `/v1/webhooks/${id}`);
     expect(body).toMatchObject({ last_error: null, pending: 0, delivered_at: expect.any(Number) as number });
