@@ -4,9 +4,11 @@ import type { ExportFormat } from '#adapters/exports/export-format.js';
 import { ggufAdapter } from '#adapters/exports/gguf-adapter.js';
 import { mergedGguf } from '#adapters/exports/merged-gguf.js';
 import { merged } from '#adapters/exports/merged.js';
+import { portable } from '#adapters/exports/portable.js';
 
 export const exportFormats: Readonly<Record<ExportFormatName, ExportFormat>> = {
   merged,
   'merged-gguf': mergedGguf,
   gguf: ggufAdapter,
+  portable,
 };
