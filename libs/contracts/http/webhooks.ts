@@ -10,6 +10,16 @@ export const webhookEvents = [
 ] as const;
 export type WebhookEvent = (typeof webhookEvents)[number];
 
+/** What is sent, as OpenAI sends it. */
+export const webhookEvent = z.object({
+  id: z.string(),
+  object: z.literal('event'),
+  created_at: unixSeconds,
+  type: z.enum(webhookEvents),
+  /** The job. */
+  data: z.object({ id: z.string() }),
+});
+
 const webhookUrl = z
   .string()
   .max(2048)
