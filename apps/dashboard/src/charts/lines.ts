@@ -9,7 +9,7 @@ export interface Line {
   readonly table: StepTable;
   readonly column: string;
   /** Name of a colour of the style sheet. */
-  readonly colour: 'a' | 'b';
+  readonly colour: 'a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'g' | 'h';
   /** Few values, each with a mark; never smoothed. */
   readonly isSparse?: boolean;
 }
