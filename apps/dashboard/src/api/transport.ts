@@ -1,21 +1,20 @@
-/** How the page sends requests: fetch, and XMLHttpRequest for uploads, because fetch does not report their progress. */
+/**
+ * How the page sends requests: fetch, and XMLHttpRequest for forms, because fetch does not report their progress and sends
+ * no streams over HTTP/1.1.
+ */
 import {
   ConnectionError,
   fetchTransport,
   fileChanged,
   type OutgoingRequest,
   type Transport,
-  type UploadProgress,
 } from '#client/transport.js';
 
 export const browserTransport: Transport = (request) =>
-  request.body instanceof FormData && request.onProgress !== undefined
-    ? upload({ ...request, body: request.body, onProgress: request.onProgress })
-    : fetchTransport(request);
+  request.body instanceof FormData ? upload({ ...request, body: request.body }) : fetchTransport(request);
 
 interface Upload extends OutgoingRequest {
   readonly body: FormData;
-  readonly onProgress: (progress: UploadProgress) => void;
 }
 
 async function upload(request: Upload): Promise<Response> {
@@ -38,7 +37,7 @@ function send({ method, url, headers, body, signal, onProgress }: Upload): Promi
     sending.responseType = 'blob';
     for (const [name, value] of headers) sending.setRequestHeader(name, value);
     sending.upload.addEventListener('progress', ({ loaded, total }) =>
-      onProgress({ sentBytes: loaded, totalBytes: total }),
+      onProgress?.({ sentBytes: loaded, totalBytes: total }),
     );
     sending.addEventListener('load', () => resolve(responseOf(sending)));
     sending.addEventListener('error', () =>

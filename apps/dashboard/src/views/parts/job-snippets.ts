@@ -54,7 +54,7 @@ function pythonText(body: JobCreate, { origin, needsKey }: SnippetPlace): string
 }
 
 /** A JSON value as Python writes it; JSON's texts are Python's too. */
-function python(value: unknown, indent = ''): string {
+export function python(value: unknown, indent = ''): string {
   if (value === null || value === undefined) return 'None';
   if (value === true) return 'True';
   if (value === false) return 'False';

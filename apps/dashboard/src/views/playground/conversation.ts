@@ -1,0 +1,137 @@
+/** What was asked and answered, and what is sent for it. */
+import type { ChatCompletionCreate, CompletionCreate, FinishReason } from '#contracts/http/completions.js';
+import { modelOf, type Target } from './targets.js';
+
+export type Mode = 'chat' | 'text';
+
+/** Fields as they stand in the form. */
+export interface Settings {
+  readonly system: string;
+  readonly temperature: number;
+  readonly topP: number;
+  /** Most tokens of an answer; empty for as many as there is room for. */
+  readonly length: string;
+  /** Empty for another answer each time. */
+  readonly seed: string;
+  /** A text a line. */
+  readonly stop: string;
+}
+
+export const usualSettings: Settings = {
+  system: '',
+  temperature: 0.7,
+  topP: 1,
+  length: '256',
+  seed: '',
+  stop: '',
+};
+
+export interface Stats {
+  readonly tokens: number | null;
+  readonly seconds: number;
+  /** Until the first piece came. */
+  readonly firstSeconds: number | null;
+}
+
+export interface Question {
+  readonly role: 'user';
+  readonly content: string;
+}
+
+export interface Answer {
+  readonly role: 'assistant';
+  readonly content: string;
+  readonly state: 'waiting' | 'writing' | 'done';
+  /** `stopped` where the reader ended it. */
+  readonly finish: FinishReason | 'stopped' | null;
+  readonly error: string | null;
+  readonly stats: Stats | null;
+}
+
+export type Turn = Question | Answer;
+
+export const noAnswer: Answer = {
+  role: 'assistant',
+  content: '',
+  state: 'waiting',
+  finish: null,
+  error: null,
+  stats: null,
+};
+
+const isWhole = (text: string) => /^[+-]?\d+$/.test(text.trim());
+
+/** What is wrong with the form, by field. */
+export function mistakesOf({ length, seed, stop }: Settings) {
+  const isLength = length.trim() === '' || (isWhole(length) && Number(length) >= 1);
+  return {
+    length: isLength ? undefined : 'Give a whole number of 1 or more.',
+    seed: seed.trim() === '' || isWhole(seed) ? undefined : 'Give a whole number.',
+    stop: stopsOf(stop).length <= maxStops ? undefined : `Give ${maxStops} texts at most.`,
+  };
+}
+
+const maxStops = 4;
+
+/** Stop texts, in which `\n` stands for a line break. */
+export const stopsOf = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.replaceAll(String.raw`\n`, '\n').replaceAll(String.raw`\t`, '\t'));
+
+/** The request for the answer to the turns. `base` is the base model of the target's members. */
+export function requestOf(
+  mode: Mode,
+  target: Target,
+  base: string,
+  settings: Settings,
+  turns: readonly Turn[],
+): ChatCompletionCreate | CompletionCreate {
+  const stop = stopsOf(settings.stop);
+  const sampling = {
+    ...(settings.length.trim() !== '' && { max_tokens: Number(settings.length) }),
+    temperature: settings.temperature,
+    top_p: settings.topP,
+    ...(settings.seed.trim() !== '' && { seed: Number(settings.seed) }),
+    ...(stop.length > 0 && { stop }),
+  };
+  const shared = modelOf(target, base);
+  return mode === 'chat'
+    ? { ...shared, messages: messagesOf(settings.system, turns), ...sampling }
+    : { ...shared, prompt: promptOf(turns), ...sampling };
+}
+
+interface Message {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
+
+/** A conversation; an empty system prompt is none. */
+export function messagesOf(system: string, turns: readonly Turn[]): Message[] {
+  const said = turns.map(({ role, content }) => ({ role, content }));
+  return system.trim() === '' ? said : [{ role: 'system', content: system }, ...said];
+}
+
+const promptOf = (turns: readonly Turn[]) => turns.findLast(({ role }) => role === 'user')?.content ?? '';
+
+/** A row of training data that teaches an answer to the turns before it. */
+export function rowOf(mode: Mode, system: string, before: readonly Turn[], answer: string): object {
+  return mode === 'chat'
+    ? { messages: [...messagesOf(system, before), { role: 'assistant', content: answer }] }
+    : { prompt: promptOf(before), completion: answer };
+}
+
+/** Such as `42 tokens, 31 tokens/s, first after 0.2 s`. */
+export function statsText({ tokens, seconds, firstSeconds }: Stats): string {
+  const writing = seconds - (firstSeconds ?? 0);
+  const parts = [
+    ...(tokens === null ? [] : [`${tokens} ${tokens === 1 ? 'token' : 'tokens'}`]),
+    // The first token is what was waited for; the rate is that of those after it.
+    ...(tokens !== null && tokens > 1 && writing > 0
+      ? [`${Number(((tokens - 1) / writing).toPrecision(3))} tokens/s`]
+      : [`${seconds.toFixed(1)} s`]),
+    ...(firstSeconds === null ? [] : [`first after ${firstSeconds.toFixed(2)} s`]),
+  ];
+  return parts.join(', ');
+}
