@@ -49,6 +49,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     ...outside.environment,
     LOWRANK_HOME: home,
     PORT: '0',
+    WORKER_MEASURES_SPEED: 'false',
     ...options.environment,
   };
   // Processes are killed here, never the machine.
