@@ -31,6 +31,10 @@ export async function openPage(browser: Browser, baseURL: string): Promise<Watch
   return { page, complaints };
 }
 
+/** Chooses one of the cards of a form by its title. */
+export const chooseCard = (page: Page, title: string) =>
+  page.locator('label', { has: page.locator('b').getByText(title, { exact: true }) }).click();
+
 /** Serious and critical findings of axe-core, one line each. */
 export async function axeFindings(page: Page): Promise<string[]> {
   const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestStack, type TestStack } from '../e2e/stack.js';
 import { waitForEnd } from '../e2e/stack-watch.js';
 import { moodNames, moodSentences, writeTinyModel } from '../e2e/tiny-job.js';
-import { axeFindings, launchBrowser, openPage, overflow, type Watched } from './browser.js';
+import { axeFindings, chooseCard, launchBrowser, openPage, overflow, type Watched } from './browser.js';
 
 let stack: TestStack;
 let browser: Browser;
@@ -33,11 +33,11 @@ const jsonl = (name: string, buffer: Buffer) => ({ name, mimeType: 'application/
 test('the plan names the classes, and the first rows their own', async () => {
   const { page } = watched;
   await page.goto('/new');
-  await page.getByLabel('Base model').selectOption('tiny');
+  await chooseCard(page, 'tiny');
   await page.getByLabel(/^Training data/).setInputFiles(jsonl('moods.jsonl', rows(0, 90)));
   await page.getByLabel(/^Validation data/).setInputFiles(jsonl('others.jsonl', rows(90, 120)));
   await page.locator('.chosen', { hasText: 'moods.jsonl: 90 rows of labelled' }).waitFor();
-  await page.getByLabel('Method').selectOption('classification');
+  await chooseCard(page, 'Classification');
   await page.getByText(moodNames.join(', ')).waitFor();
   expect(await page.locator('mark').allTextContents()).toEqual(expect.arrayContaining(moodNames));
 });

@@ -9,7 +9,7 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prepareTinyJob, startTestStack, type TestStack } from '../e2e/stack.js';
 import { collect, stepsOf, upTo, waitForEnd, waitForStep } from '../e2e/stack-watch.js';
-import { axeFindings, launchBrowser, openPage, overflow, type Watched } from './browser.js';
+import { axeFindings, chooseCard, launchBrowser, openPage, overflow, type Watched } from './browser.js';
 
 let stack: TestStack;
 let browser: Browser;
@@ -38,7 +38,7 @@ test('without a job the page says how to make one', async () => {
 test('a file with a mistake is dropped, read and put right, and gives a plan', async () => {
   const { page, complaints } = watched;
   await page.getByRole('link', { name: 'New job', exact: true }).first().click();
-  await page.getByLabel('Base model').selectOption('tiny');
+  await chooseCard(page, 'tiny');
   const rows = await readFile(join(stack.home, 'tiny/train.jsonl'), 'utf8');
   await drop(page, 'sums.jsonl', rows.replace('"assistant"', '"helper"'));
   await page.getByText('Line 1').first().waitFor();
@@ -52,7 +52,7 @@ test('a file with a mistake is dropped, read and put right, and gives a plan', a
   await page.getByText('4 layers matched').waitFor();
   expect(await page.locator('mark').allInnerTexts()).toContainEqual(expect.stringContaining('It is 0.'));
   await page.getByRole('img', { name: /^Rows have \d+ to \d+ tokens.*A block holds/ }).waitFor();
-  await page.getByText(/^Time judged by the .* operations of the job and \d+ processor cores/).waitFor();
+  await page.getByText(/^Estimated from .* operations on \d+ processor cores/).waitFor();
 });
 
 test('a file is chosen by keys too, sent with its share told, or taken from those that are here', async () => {
@@ -69,10 +69,25 @@ test('a file is chosen by keys too, sent with its share told, or taken from thos
   });
   await page.locator('.chosen', { hasText: 'held-out.jsonl: 10 rows of chat' }).waitFor();
   await page.unroute('**/v1/files');
-  const before = page.getByLabel('Uploaded before: validation data');
-  await before.selectOption({ label: 'none' });
-  await before.selectOption({ index: 1 });
-  expect(await before.locator('option:checked').innerText()).toMatch(/^held-out\.jsonl/);
+  await page.getByRole('button', { name: 'Do not use held-out.jsonl' }).click();
+  await expect.poll(() => page.locator('.chosen').count()).toBe(1);
+  await page.getByRole('button', { name: /Uploaded before: validation data/ }).click();
+  await page.getByRole('option', { name: 'held-out.jsonl' }).click();
+  await page.locator('.chosen', { hasText: 'held-out.jsonl: 10 rows of chat' }).waitFor();
+});
+
+test('a preset sets the adapter, and what was filled in survives a reload', async () => {
+  const { page } = watched;
+  const rank = page.getByLabel('Rank', { exact: true });
+  await chooseCard(page, 'Thorough');
+  expect(await rank.inputValue()).toBe('32');
+  await page.getByLabel('Target modules').fill('q_proj, v_proj');
+  await rank.fill('8');
+  await page.getByLabel('Alpha', { exact: true }).fill('16');
+  await page.reload();
+  await page.locator('.chosen', { hasText: 'sums.jsonl: 50 rows of chat' }).waitFor();
+  expect(await rank.inputValue()).toBe('8');
+  expect(await page.getByLabel('Steps', { exact: true }).inputValue()).toBe(String(steps));
 });
 
 test('the job as a text of JavaScript makes the job', async () => {
@@ -198,7 +213,8 @@ test('the adapter is listed, and can be taken home', async () => {
 
 test('every view fits a telephone and is readable in both themes', async () => {
   const { page } = watched;
-  const adapter = (await stack.client.jobs.get(jobId)).adapter!;
+  const job = await stack.client.jobs.get(jobId);
+  const adapter = job.adapter!;
   for (const theme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme: theme });
     for (const view of [
@@ -208,6 +224,10 @@ test('every view fits a telephone and is readable in both themes', async () => {
       `/new?from=${jobId}`,
       '/adapters',
       `/adapters/${adapter}`,
+      '/models',
+      '/data',
+      `/data/${job.training_file}`,
+      '/glossary',
       '/workers',
     ]) {
       await page.setViewportSize({ width: 390, height: 844 });
@@ -215,8 +235,11 @@ test('every view fits a telephone and is readable in both themes', async () => {
       await page.getByRole('heading', { level: 1 }).waitFor();
       if (view.startsWith('/jobs/f')) await chart().waitFor();
       if (view.startsWith('/new')) await page.getByText('Length of the rows').waitFor();
-      expect(await overflow(page), view).toBe(0);
-      expect(await axeFindings(page), `${view} ${theme}`).toEqual([]);
+      for (const width of [390, 768, 1440]) {
+        await page.setViewportSize({ width, height: 844 });
+        expect(await overflow(page), `${view} ${width}`).toBe(0);
+        expect(await axeFindings(page), `${view} ${theme} ${width}`).toEqual([]);
+      }
       const folder = process.env['SCREENSHOTS'];
       if (folder) {
         const name = `${view.split('/')[1]!.split('?')[0] || 'list'}-${view.split('/').length}-${theme}`;
@@ -226,7 +249,7 @@ test('every view fits a telephone and is readable in both themes', async () => {
       }
     }
   }
-});
+}, 240_000);
 
 test('the first page is under 200 kB of compressed script, and nothing was complained of', async () => {
   const page = await (await fetch(stack.url)).text();

@@ -41,6 +41,6 @@ test('it asks for the key, and reads, downloads and uploads with it', async () =
   const rows = `${JSON.stringify({ text: 'one two three' })}\n`;
   const file = { name: 'few.jsonl', mimeType: 'application/jsonl', buffer: Buffer.from(rows) };
   await page.getByLabel(/^Validation data/).setInputFiles(file);
-  await page.locator('.chosen', { hasText: 'few.jsonl: 1 rows of text' }).waitFor();
+  await page.locator('.chosen', { hasText: 'few.jsonl: 1 row of text' }).waitFor();
   await page.context().close();
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import { longJob, prepareTinyJob, startTestStack, type TestStack } from '../e2e/stack.js';
 import { waitForStatus, waitForStep } from '../e2e/stack-watch.js';
-import { launchBrowser, openPage } from './browser.js';
+import { chooseCard, launchBrowser, openPage } from './browser.js';
 
 let stack: TestStack;
 let browser: Browser;
@@ -59,8 +59,9 @@ async function holdFirst(path: string, isMeant: (request: Request) => boolean) {
 test('the plan of a form that was changed since is not shown', async () => {
   const held = await holdFirst('**/v1/fine_tuning/plan', (request) => rankOf(request) === 4);
   await page.goto('/new');
-  await page.getByLabel('Base model').selectOption('tiny');
-  await page.getByLabel('Uploaded before: training data').selectOption(job.training_file);
+  await chooseCard(page, 'tiny');
+  await page.getByRole('button', { name: /Uploaded before: training data/ }).click();
+  await page.locator(`[data-key="${job.training_file}"]`).click();
   await page.getByLabel('Target modules').fill('q_proj');
   await page.getByLabel('Rank', { exact: true }).fill('4');
   await held.asked;

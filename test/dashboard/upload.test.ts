@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeTinyModel } from '../e2e/tiny-job.js';
 import { type ApiServer, startApi } from '../integration/api-server.js';
-import { launchBrowser, openPage } from './browser.js';
+import { chooseCard, launchBrowser, openPage } from './browser.js';
 
 let api: ApiServer;
 let browser: Browser;
@@ -51,7 +51,7 @@ async function sendOverBrokenConnection(
 
 test('a file is sent again when the connection breaks', async () => {
   expect(await sendOverBrokenConnection('kept.jsonl', () => Promise.resolve())).toBe(2);
-  await page.locator('.chosen', { hasText: 'kept.jsonl: 1 rows of text' }).waitFor();
+  await page.locator('.chosen', { hasText: 'kept.jsonl: 1 row of text' }).waitFor();
 });
 
 test('a file that is not there any more is not sent again', async () => {
@@ -82,16 +82,17 @@ test('what a chat template hides of the rows is told with counts, beside the tok
   const path = join(folder, 'thoughts.jsonl');
   await writeFile(path, rows.map((one) => `${JSON.stringify(one)}\n`).join(''));
   await page.goto('/new');
-  await page.getByLabel('Base model').selectOption('plain-template');
+  await chooseCard(page, 'plain-template');
   await page.getByLabel(/^Training data/).setInputFiles(path);
   await page.locator('.chosen', { hasText: 'thoughts.jsonl: 3 rows of chat' }).waitFor();
   const warnings = page.locator('.warning');
   await warnings.filter({ hasText: '2 of 3 rows hold reasoning' }).waitFor();
   const plan = page.getByRole('region', { name: 'Plan' });
   await plan.locator('.warning', { hasText: 'the reasoning of messages in 2 of 3 rows' }).waitFor();
-  const examples = plan.locator('.example');
+  const preview = page.getByRole('region', { name: 'Preview' });
+  const examples = preview.locator('.example');
   expect(await examples.nth(1).textContent()).toMatch(/user: a\?.*assistant: c\./s);
   const learned = await examples.nth(1).locator('mark').allTextContents();
   expect(learned.join('')).toMatch(/^ ?c\./);
-  expect(await plan.textContent()).not.toContain('a comes first');
+  expect(await preview.textContent()).not.toContain('a comes first');
 });

@@ -34,7 +34,8 @@ async function askAll(page: Page): Promise<void> {
 }
 
 export const views: readonly View[] = [
-  { name: 'jobs', address: () => '/', ready: 'left' },
+  { name: 'home', address: () => '/', ready: 'left' },
+  { name: 'jobs', address: () => '/jobs', ready: 'slow-verses' },
   { name: 'job', address: ({ finishedJob }) => `/jobs/${finishedJob}`, ready: 'The job has successfully' },
   { name: 'running', address: ({ runningJob }) => `/jobs/${runningJob}`, ready: 'Training started' },
   { name: 'new', address: ({ finishedJob }) => `/new?from=${finishedJob}`, ready: 'modules matched' },
@@ -42,7 +43,7 @@ export const views: readonly View[] = [
     name: 'plan',
     address: ({ finishedJob }) => `/new?from=${finishedJob}`,
     ready: 'modules matched',
-    from: 'The plan',
+    from: 'Data',
   },
   { name: 'adapters', address: () => '/adapters', ready: 'ft:prose-4m' },
   { name: 'adapter', address: ({ adapters: [first] }) => `/adapters/${first}`, ready: 'adapter_config.json' },
@@ -53,6 +54,8 @@ export const views: readonly View[] = [
     act: askAll,
     height: 1450,
   },
+  { name: 'models', address: () => '/models', ready: 'LlamaForCausalLM' },
+  { name: 'data', address: () => '/data', ready: 'train.jsonl' },
   { name: 'workers', address: () => '/workers', ready: 'process' },
 ];
 

@@ -24,6 +24,7 @@ export const viewPaths = [
   '/compare',
   '/compose',
   '/workers',
+  '/glossary',
 ];
 
 /** Everything comes from this server; no script or style stands in the page itself. */

@@ -7,12 +7,12 @@ import { queryClient, setNewest } from './query-client.js';
 
 export const filesClient = new FilesClient(connection);
 
-const listKey = ['files', 'list'] as const;
+export const filesListKey = ['files', 'list'] as const;
 const shownFiles = 1000;
 
 /** Data for training, newest first. */
 export const trainingFilesQuery = queryOptions({
-  queryKey: listKey,
+  queryKey: filesListKey,
   queryFn: async ({ signal }) => {
     const { data } = await filesClient.page({ purpose: 'fine-tune', limit: shownFiles }, { signal });
     return data;
@@ -28,7 +28,7 @@ export const fileQuery = (id: string) =>
 /** Shows a file that was uploaded. */
 export function showFile(file: FileObject): void {
   setNewest(fileQuery(file.id).queryKey, file);
-  void queryClient.invalidateQueries({ queryKey: listKey });
+  void queryClient.invalidateQueries({ queryKey: filesListKey });
 }
 
 /** The whole of a file. */

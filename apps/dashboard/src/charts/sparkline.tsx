@@ -6,9 +6,11 @@ interface SparklineProps {
   /** Pixels. */
   readonly width?: number;
   readonly height?: number;
+  /** Whether it fills the width of its place. */
+  readonly isStretched?: boolean;
 }
 
-export function Sparkline({ points, width = 120, height = 28 }: SparklineProps) {
+export function Sparkline({ points, width = 120, height = 28, isStretched }: SparklineProps) {
   const values = means(
     points.filter((value) => value !== null),
     width / 2,
@@ -25,6 +27,7 @@ export function Sparkline({ points, width = 120, height = 28 }: SparklineProps) 
       width={width}
       height={height}
       label={label}
+      preserveAspectRatio={isStretched ? 'none' : undefined}
       className="sparkline"
     >
       <polyline points={values.map(place).join(' ')} />

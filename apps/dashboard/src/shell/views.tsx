@@ -16,6 +16,7 @@ const Adapter = lazy(() => import('../views/adapters/adapter.js'));
 const Playground = lazy(() => import('../views/playground/playground.js'));
 const Compare = lazy(() => import('../views/compare/compare.js'));
 const Compose = lazy(() => import('../views/compose/compose.js'));
+const Glossary = lazy(() => import('../views/glossary/glossary.js'));
 const Workers = lazy(() => import('../views/workers/workers.js'));
 
 interface View {
@@ -34,6 +35,7 @@ const rooms: Readonly<Record<string, View>> = {
   playground: { title: 'Playground', content: <Playground /> },
   compare: { title: 'Compare', content: <Compare /> },
   compose: { title: 'Compose', content: <Compose /> },
+  glossary: { title: 'Glossary', content: <Glossary /> },
   workers: { title: 'Machines', content: <Workers /> },
 };
 

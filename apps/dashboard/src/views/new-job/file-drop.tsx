@@ -1,11 +1,16 @@
 /** Takes a file by dropping or choosing, or one that was uploaded before, and shows what is wrong with it. */
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { useEffect, useRef, useState } from 'react';
+import { FileCheck, Upload as UploadIcon, X } from 'lucide-react';
+import { useEffect, useId, useRef, useState } from 'react';
 import type { FileObject } from '#contracts/http/files.js';
-import { filesClient } from '../../api/files.js';
-import { fileQuery, showFile } from '../../api/files.js';
+import { filesClient, fileQuery, showFile } from '../../api/files.js';
 import { bytes, whole } from '../../format.js';
+import { Button, IconButton } from '../../ui/button.js';
+import { cx } from '../../ui/cx.js';
+import { Note, Progress } from '../../ui/layout.js';
+import { Select } from '../../ui/select.js';
 import { Problem } from '../parts/common.js';
+import styles from './new-job.module.css';
 
 interface FileDropProps {
   readonly label: string;
@@ -22,13 +27,17 @@ interface Upload {
   readonly signal: AbortSignal;
 }
 
-const describe = ({ filename, report, bytes: size }: FileObject) =>
-  `${filename}: ${report ? `${whole(report.rows)} rows of ${report.kind}, ` : ''}${bytes(size)}`;
+const rowsOf = (count: number) => (count === 1 ? '1 row' : `${whole(count)} rows`);
+const about = ({ report, bytes: size }: FileObject) =>
+  [report && `${rowsOf(report.rows)} of ${report.kind}`, report?.format, bytes(size)]
+    .filter(Boolean)
+    .join(', ');
 
 export function FileDrop({ label, help, id, known, onFile }: FileDropProps) {
   const [isOver, setOver] = useState(false);
   /** From 0 to 1; when all is sent, the server still checks the content. */
   const [share, setShare] = useState(0);
+  const input = useId();
   const stopping = useRef<AbortController | null>(null);
   useEffect(() => () => stopping.current?.abort(), []);
   const sending = useMutation({
@@ -58,9 +67,11 @@ export function FileDrop({ label, help, id, known, onFile }: FileDropProps) {
   const { data: read } = useQuery({ ...fileQuery(id), enabled: id !== '' });
   const chosen = read ?? known.find((file) => file.id === id);
   const unknownFields = Object.keys(chosen?.report?.unknown_fields ?? {});
+  const options = known.map((file) => ({ id: file.id, name: file.filename, detail: about(file) }));
+  if (id !== '' && !chosen) options.unshift({ id, name: id, detail: '' });
   return (
     <div
-      className={isOver ? 'drop over' : 'drop'}
+      className={cx(styles.drop, isOver && styles.over, 'drop')}
       onDragOver={(event) => {
         event.preventDefault();
         setOver(true);
@@ -72,62 +83,67 @@ export function FileDrop({ label, help, id, known, onFile }: FileDropProps) {
         send(event.dataTransfer.files[0]);
       }}
     >
-      <div className="line">
-        <label className="choose">
-          {label}
+      <div className={styles.dropHead}>
+        <div className={styles.dropText}>
+          <b id={`${input}-name`}>{label}</b>
+          <span id={`${input}-help`} className={styles.hint}>
+            {help}
+          </span>
+        </div>
+        <label className={styles.pick}>
+          <UploadIcon size={16} aria-hidden />
+          Choose a file
           <input
             type="file"
-            accept=".jsonl"
+            data-rac=""
+            aria-labelledby={`${input}-name`}
+            aria-describedby={`${input}-help`}
             onChange={({ target }) => {
               send(target.files?.[0]);
               target.value = '';
             }}
           />
-          <small>{help}</small>
         </label>
-        {known.length > 0 && (
-          <label className="choose">
-            or one that is here
-            <select
-              value={id}
-              aria-label={`Uploaded before: ${label.toLowerCase()}`}
-              onChange={({ target }) => {
-                giveUp();
-                onFile(target.value);
-              }}
-            >
-              <option value="">none</option>
-              {id !== '' && !chosen && <option value={id}>{id}</option>}
-              {known.map((file) => (
-                <option key={file.id} value={file.id}>
-                  {describe(file)}
-                </option>
-              ))}
-            </select>
-          </label>
+      </div>
+      {known.length > 0 && (
+        <Select
+          label={`Uploaded before: ${label.toLowerCase()}`}
+          isLabelHidden
+          placeholder="Or use a file you uploaded before…"
+          value={id === '' ? null : id}
+          options={options}
+          onChange={(other) => {
+            giveUp();
+            onFile(other);
+          }}
+        />
+      )}
+      {sending.isPending && (
+        <>
+          <Progress label={`Sending ${name}`} value={share} max={1}>
+            {share < 1 ? `Sending ${name}: ${Math.floor(100 * share)}%` : `Checking ${name}…`}
+          </Progress>
+          <div>
+            <Button isSmall onPress={giveUp}>
+              Stop sending
+            </Button>
+          </div>
+        </>
+      )}
+      <div aria-live="polite">
+        {!sending.isPending && chosen && (
+          <p className={cx(styles.picked, 'chosen')}>
+            <FileCheck size={16} aria-hidden />
+            <span>
+              {chosen.filename}: {about(chosen)}
+              {unknownFields.length > 0 && `. Fields that are not used: ${unknownFields.join(', ')}`}
+            </span>
+            <IconButton isSmall icon={X} label={`Do not use ${chosen.filename}`} onPress={() => onFile('')} />
+          </p>
         )}
       </div>
-      {sending.isPending && (
-        <p className="progress">
-          <progress value={share} max={1} aria-label={`Sending ${name}`} />
-          <span>{share < 1 ? `Sending ${name}: ${Math.floor(100 * share)}%` : `Checking ${name}…`}</span>
-          <button type="button" onClick={giveUp}>
-            Stop sending
-          </button>
-        </p>
-      )}
-      <p aria-live="polite" className="chosen">
-        {!sending.isPending && chosen && describe(chosen)}
-        {!sending.isPending &&
-          unknownFields.length > 0 &&
-          `; nothing reads the fields ${unknownFields.join(', ')}`}
-      </p>
       {!sending.isPending &&
-        chosen?.report?.warnings.map(({ message }) => (
-          <p key={message} className="warning">
-            {message}
-          </p>
-        ))}
+        chosen?.report?.warnings.map(({ message }) => <Note key={message}>{message}</Note>)}
       <Problem error={sending.error} />
     </div>
   );

@@ -1,7 +1,9 @@
 /** The form of a new job, and the request that it stands for. */
 import type { JobCreate } from '#contracts/http/job-create.js';
 import type { JobObject } from '#contracts/http/jobs.js';
-import { defaultMethod, type MethodType } from '#training/objectives/declared/registry.js';
+import type { PlanObject } from '#contracts/http/plans.js';
+import type { BasePrecision } from '#training/options.js';
+import { defaultMethod, type Method, type MethodType } from '#training/objectives/declared/registry.js';
 
 export interface JobForm {
   readonly model: string;
@@ -22,6 +24,20 @@ export interface JobForm {
   readonly suffix: string;
   /** See `JobCreate.method`; empty for the default. */
   readonly method: string;
+  /** Of dpo and orpo. */
+  readonly beta: string;
+  /** Of classification: names with commas between them. */
+  readonly classes: string;
+  /** 'yes' for DoRA; empty for plain LoRA. */
+  readonly dora: string;
+  /** 'yes' for rsLoRA's scale. */
+  readonly rslora: string;
+  /** See `init_lora_weights`; empty for the default. */
+  readonly init: string;
+  /** LoRA+: learning rate of B over that of A. */
+  readonly plus: string;
+  /** See `base_precision`; empty for the default. */
+  readonly precision: string;
 }
 
 export const newForm: JobForm = {
@@ -42,6 +58,13 @@ export const newForm: JobForm = {
   prompt: '',
   suffix: '',
   method: '',
+  beta: '',
+  classes: '',
+  dora: '',
+  rslora: '',
+  init: '',
+  plus: '',
+  precision: '',
 };
 
 /** A number where there is one; what is none goes to the server as it is, which says what is wrong. */
@@ -57,7 +80,10 @@ const shownOptions = new Set([
   'block_length',
   'sample_prompts',
   'method',
+  'loraplus_lr_ratio',
+  'base_precision',
 ]);
+const shownLora = new Set(['use_dora', 'use_rslora', 'init_lora_weights']);
 
 /** Names with commas between them are a list; `all-linear` and regular expressions are one text, as PEFT has it. */
 export function targetsOf(text: string): string | string[] {
@@ -72,17 +98,24 @@ export function bodyOf(form: JobForm, base: Partial<JobCreate> = {}): JobCreate 
   const learned = base.training?.method;
   const training = Object.fromEntries(Object.entries(asked).filter(([name]) => !shownOptions.has(name)));
   const prompts = Array.isArray(sample_prompts) ? sample_prompts.slice(1) : [];
+  const kept = Object.entries(base.lora ?? {}).filter(([name]) => !shownLora.has(name));
   const lora = {
-    ...base.lora,
+    ...Object.fromEntries(kept),
     ...given('r', form.r),
     ...given('lora_alpha', form.alpha),
     ...given('lora_dropout', form.dropout),
     ...(form.targets.trim() === '' ? {} : { target_modules: targetsOf(form.targets) }),
+    ...(form.dora === '' ? {} : { use_dora: true }),
+    ...(form.rslora === '' ? {} : { use_rslora: true }),
+    ...(form.init === '' ? {} : { init_lora_weights: form.init }),
   };
+  const own = methodOptions(form);
   const options = {
     ...training,
-    // Its options stay while the method is the same.
-    ...(learned && learned.type === form.method ? { method: learned } : {}),
+    // Options that the form does not show stay while the method is the same.
+    ...(learned && learned.type === form.method ? { method: { ...unshown(learned), ...own } as Method } : {}),
+    ...given('loraplus_lr_ratio', form.plus),
+    ...(form.precision === '' ? {} : { base_precision: form.precision as BasePrecision }),
     ...given('n_epochs', form.epochs),
     ...given('max_steps', form.steps),
     ...given('learning_rate', form.rate),
@@ -94,7 +127,7 @@ export function bodyOf(form: JobForm, base: Partial<JobCreate> = {}): JobCreate 
     ...base,
     ...(form.method === '' || learned?.type === form.method
       ? {}
-      : { method: { type: form.method as MethodType } }),
+      : { method: methodOf(form.method as MethodType, own) }),
     model: form.model,
     training_file: form.trainingFile,
     ...(form.validationFile === '' ? {} : { validation_file: form.validationFile }),
@@ -105,6 +138,28 @@ export function bodyOf(form: JobForm, base: Partial<JobCreate> = {}): JobCreate 
     training: options,
   };
 }
+
+type MethodOptions = Readonly<Record<string, unknown>>;
+
+function methodOptions({ method, beta, classes }: JobForm): MethodOptions {
+  if (method === 'classification') return classes.trim() === '' ? {} : { labels: namesIn(classes) };
+  return method === 'dpo' || method === 'orpo' ? given('beta', beta) : {};
+}
+
+function methodOf(type: MethodType, own: MethodOptions): NonNullable<JobCreate['method']> {
+  return Object.keys(own).length === 0 ? { type } : { type, [type]: { hyperparameters: own } };
+}
+
+/** The options of a method that the form has no field for. */
+function unshown(learned: object): object {
+  return Object.fromEntries(Object.entries(learned).filter(([name]) => name !== 'beta' && name !== 'labels'));
+}
+
+const namesIn = (text: string) =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
 
 const shown = (field: unknown) =>
   typeof field === 'number' || typeof field === 'string' ? String(field) : '';
@@ -124,6 +179,8 @@ export function formOf(
   const training = (job.training ?? {}) as Record<string, unknown>;
   const targets = lora['target_modules'];
   const prompts = training['sample_prompts'];
+  const learned = (training['method'] ?? {}) as Record<string, unknown>;
+  const labels = learned['labels'];
   return {
     ...newForm,
     model: job.model,
@@ -142,6 +199,13 @@ export function formOf(
     device: job.device === 'auto' ? '' : job.device,
     prompt: Array.isArray(prompts) ? shown(prompts[0]) : '',
     method: !job.method || job.method.type === defaultMethod.type ? '' : job.method.type,
+    beta: shown(learned['beta']),
+    classes: Array.isArray(labels) ? labels.join(', ') : '',
+    dora: lora['use_dora'] === true ? 'yes' : '',
+    rslora: lora['use_rslora'] === true ? 'yes' : '',
+    init: shown(lora['init_lora_weights']),
+    plus: shown(training['loraplus_lr_ratio']),
+    precision: training['base_precision'] === 'int8' ? 'int8' : '',
   };
 }
 
@@ -159,4 +223,12 @@ export function restOf({ lora, training, init_adapter, metadata }: JobObject): P
 /** The request that makes this job again. */
 export function bodyOfJob(job: JobObject): JobCreate {
   return { ...bodyOf(formOf(job), restOf(job)), ...(job.suffix === null ? {} : { suffix: job.suffix }) };
+}
+
+/** What a step of the form needs. */
+export interface StepFormProps {
+  readonly form: JobForm;
+  readonly set: (change: Partial<JobForm>) => void;
+  /** Null until there is one. */
+  readonly plan: PlanObject | null;
 }

@@ -1,5 +1,6 @@
-/** A new job: data, settings, and what it would come to. */
+/** A new job in steps, with what it would come to beside them. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { RotateCcw } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import { jobsClient } from '../../api/jobs-client.js';
@@ -7,20 +8,30 @@ import { trainingFilesQuery } from '../../api/files.js';
 import { jobQuery, jobsKey, showJob } from '../../api/jobs.js';
 import { modelsQuery } from '../../api/service.js';
 import { go } from '../../router.js';
+import { Button } from '../../ui/button.js';
+import { PageHead } from '../../ui/layout.js';
+import { toast } from '../../ui/toast.js';
 import { Problem } from '../parts/common.js';
-import { FileDrop } from './file-drop.js';
-import { JobFields } from './job-fields.js';
-import { bodyOf, formOf, type JobForm, newForm } from './job-form.js';
-
-import { Plan } from './plan.js';
 import { Snippets } from '../parts/snippets.js';
+import { AdapterStep } from './adapter-step.js';
+import { type Draft, emptyDraft, forgetDraft, isEmpty, keepDraft, readDraft } from './draft.js';
+import { FileDrop } from './file-drop.js';
+import { bodyOf, formOf, type JobForm, restOf } from './job-form.js';
+import { MethodStep } from './method-step.js';
+import { ModelStep } from './model-step.js';
+import styles from './new-job.module.css';
+import { Plan } from './plan.js';
+import { Preview } from './preview.js';
+import { Step } from './step.js';
+import { TrainingStep } from './training-step.js';
 import { usePlan } from './use-plan.js';
 
 const oneLine = '{"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}';
 
 export default function NewJob() {
-  const [form, setForm] = useState<JobForm>(newForm);
-  const [base, setBase] = useState<Partial<JobCreate>>({});
+  const [asked] = useState(() => new URLSearchParams(location.search));
+  const from = asked.get('from');
+  const [draft, setDraft] = useState<Draft>(() => beginning(asked));
   const [cloneError, setCloneError] = useState<Error | null>(null);
   const models = useQuery(modelsQuery);
   const files = useQuery(trainingFilesQuery);
@@ -28,34 +39,39 @@ export default function NewJob() {
   const create = useMutation({
     mutationFn: (wanted: JobCreate) => jobsClient.create(wanted),
     onSuccess: (job) => {
+      forgetDraft();
       showJob(job);
       go(`/jobs/${job.id}`);
+      toast.done('The job is in the queue.');
       return queries.invalidateQueries({ queryKey: jobsKey, refetchType: 'none' });
     },
   });
-  const set = (change: Partial<JobForm>) => {
-    setForm((old) => ({ ...old, ...change }));
+  const change = (next: (old: Draft) => Draft) => {
+    setDraft((old) => {
+      const changed = next(old);
+      keepDraft(changed);
+      return changed;
+    });
     setCloneError(null);
     create.reset();
   };
+  const set = (fields: Partial<JobForm>) =>
+    change(({ form, base }) => ({ form: { ...form, ...fields }, base }));
 
   useEffect(() => {
-    const from = new URLSearchParams(location.search).get('from');
     if (from === null) return;
     let isLeft = false;
     const load = async () => {
       const job = await queries.fetchQuery(jobQuery(from));
-      if (isLeft) return;
-      const { lora, training, init_adapter } = job;
-      // What is not asked for is left to the server, which takes no null for everything.
-      setBase({ lora, training, ...(init_adapter === null ? {} : { init_adapter }) });
-      setForm(formOf(job));
+      if (!isLeft) setDraft({ form: formOf(job), base: restOf(job) });
     };
     load().catch(setCloneError);
     return () => {
       isLeft = true;
     };
-  }, [queries]);
+  }, [queries, from]);
+
+  const { form, base } = draft;
   const model = form.model || (models.data?.[0]?.id ?? '');
   const body = bodyOf({ ...form, model }, base);
   const { plan, isOld, error } = usePlan(body);
@@ -63,56 +79,86 @@ export default function NewJob() {
   const isReady = plan !== null && !isOld && error === null;
   return (
     <>
-      <h1>New job</h1>
+      <PageHead
+        title="New job"
+        lead="Train an adapter on your data. Only the first two steps need you; everything else has a sensible default."
+        actions={
+          !isEmpty(draft) && (
+            <Button
+              look="quiet"
+              icon={RotateCcw}
+              onPress={() => {
+                forgetDraft();
+                setDraft(emptyDraft);
+              }}
+            >
+              Start over
+            </Button>
+          )
+        }
+      />
       <Problem error={models.error ?? files.error} />
       <form
+        className={styles.columns}
         onSubmit={(event) => {
           event.preventDefault();
           create.mutate(body);
         }}
       >
-        <fieldset>
-          <legend>Model and data</legend>
-          <label>
-            Base model
-            <select value={model} onChange={({ target }) => set({ model: target.value })}>
-              {models.data?.map(({ id }) => (
-                <option key={id}>{id}</option>
-              ))}
-            </select>
-          </label>
-          <FileDrop
-            label="Training data"
-            help="Drop a .jsonl file here or choose one: a JSON object on each line."
-            id={form.trainingFile}
-            known={known}
-            onFile={(trainingFile) => set({ trainingFile })}
+        <div>
+          <ModelStep models={models.data} value={model} onChange={(name) => set({ model: name })} />
+          <Step number={2} title="Data">
+            <FileDrop
+              label="Training data"
+              help="Drop a file here: JSON Lines, CSV, TSV or Parquet."
+              id={form.trainingFile}
+              known={known}
+              onFile={(trainingFile) => set({ trainingFile })}
+            />
+            <FileDrop
+              label="Validation data (optional)"
+              help="Examples that are held back from training, to measure what the model really learned."
+              id={form.validationFile}
+              known={known}
+              onFile={(validationFile) => set({ validationFile })}
+            />
+            {form.trainingFile === '' && (
+              <p className={styles.hint}>
+                A row of a conversation looks like <code>{oneLine}</code>. <code>prompt</code> with{' '}
+                <code>completion</code>, or <code>text</code> alone, works too.
+              </p>
+            )}
+            {plan?.data && <Preview data={plan.data.training} />}
+          </Step>
+          <MethodStep form={form} set={set} plan={plan} />
+          <AdapterStep form={form} set={set} plan={plan} />
+          <TrainingStep form={form} set={set} plan={plan} />
+          <Snippets title="Start it from code" body={body} />
+        </div>
+        <div className={styles.aside}>
+          <Problem error={cloneError ?? create.error ?? error} />
+          <Plan
+            plan={plan}
+            isOld={isOld}
+            submit={
+              <div className={styles.submit}>
+                <Button type="submit" look="primary" isDisabled={!isReady || create.isPending}>
+                  Start the job
+                </Button>
+              </div>
+            }
           />
-          <FileDrop
-            label="Validation data, if you have some"
-            help="Rows that it does not learn from: their loss tells what it understood."
-            id={form.validationFile}
-            known={known}
-            onFile={(validationFile) => set({ validationFile })}
-          />
-        </fieldset>
-        <JobFields form={form} set={set} plan={plan} />
-        <Problem error={cloneError ?? create.error ?? error} />
-        {plan && <Plan plan={plan} isOld={isOld} />}
-        {form.trainingFile === '' && (
-          <p className="muted">
-            With data you see here what the job comes to before it starts. A row of a conversation is{' '}
-            <code>{oneLine}</code>; <code>prompt</code> with <code>completion</code>, or <code>text</code>{' '}
-            alone, will do too.
-          </p>
-        )}
-        <p>
-          <button className="primary" disabled={!isReady || create.isPending}>
-            Start the job
-          </button>
-        </p>
+        </div>
       </form>
-      {form.trainingFile !== '' && <Snippets title="Start it from code" body={body} />}
     </>
   );
+}
+
+/** The form as the address asks for it: `?from=JOB`, `?model=NAME`, `?file=ID`; or else as it was left. */
+function beginning(asked: URLSearchParams): Draft {
+  if (asked.has('from')) return emptyDraft;
+  const { form, base } = readDraft();
+  const model = asked.get('model') ?? form.model;
+  const trainingFile = asked.get('file') ?? form.trainingFile;
+  return { form: { ...form, model, trainingFile }, base };
 }

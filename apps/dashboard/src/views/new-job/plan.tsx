@@ -1,50 +1,71 @@
 /** What a job would come to. */
-import { Fragment } from 'react';
+import type { ReactNode } from 'react';
 import { listed } from '#base/quote.js';
-import type { PlannedData, PlannedTime, PlanObject } from '#contracts/http/plans.js';
+import type { PlannedTime, PlanObject } from '#contracts/http/plans.js';
 import { layersText } from '#training/layers-text.js';
-import { Histogram } from '../../charts/histogram.js';
-import { bytes, seconds, whole } from '../../format.js';
-import { Facts } from '../parts/common.js';
+import { bytes, seconds, short, whole } from '../../format.js';
+import { cx } from '../../ui/cx.js';
+import { Card, type Fact, Facts, Note } from '../../ui/layout.js';
+import styles from './new-job.module.css';
 
 const shownClasses = 20;
 
 interface PlanProps {
-  readonly plan: PlanObject;
+  /** Null without data, and after a refusal. */
+  readonly plan: PlanObject | null;
   /** Whether another one is on its way. */
   readonly isOld: boolean;
+  readonly submit: ReactNode;
 }
 
-export function Plan({ plan, isOld }: PlanProps) {
+export function Plan({ plan, isOld, submit }: PlanProps) {
+  return (
+    <Card title="Plan" actions={isOld && <span className={styles.hint}>Updating…</span>}>
+      {plan ? (
+        <div aria-busy={isOld} className={cx(isOld && styles.old)}>
+          <Planned plan={plan} />
+        </div>
+      ) : (
+        <p>Choose a model and training data to see how long the job takes and what it learns.</p>
+      )}
+      {submit}
+    </Card>
+  );
+}
+
+function Planned({ plan }: { readonly plan: PlanObject }) {
   const data = plan.data?.training;
   const about = data?.estimated ? 'about ' : '';
+  const share = plan.trainable_parameters / plan.model_parameters;
+  const facts: Fact[] = [
+    ['Steps', plan.total_steps === null ? 'not known yet' : whole(plan.total_steps)],
+    [
+      'Trained parameters',
+      `${short(plan.trainable_parameters)} of ${short(plan.model_parameters)} (${Number((100 * share).toPrecision(2))}%)`,
+    ],
+    ['Adapter size', bytes(plan.adapter_bytes)],
+    ['Rows', data ? about + whole(data.examples) : '–'],
+    plan.classes
+      ? ['Classes', listed(plan.classes, shownClasses)]
+      : [
+          'Tokens learned per epoch',
+          data ? `${about}${whole(data.trained_tokens)} of ${whole(data.tokens)}` : '–',
+        ],
+  ];
+  const choices = plan.choices ?? [];
   return (
-    <section aria-label="Plan" className="card" aria-busy={isOld}>
-      <h2>The plan{isOld && <small>counting again…</small>}</h2>
-      <Facts
-        facts={[
-          ['Time', plan.time ? range(plan.time) : 'not known: no worker is there'],
-          ['Steps', plan.total_steps === null ? 'not known yet' : whole(plan.total_steps)],
-          ['Trained parameters', `${whole(plan.trainable_parameters)} of ${whole(plan.model_parameters)}`],
-          ['Adapter', bytes(plan.adapter_bytes)],
-          ['Rows', data ? about + whole(data.examples) : '–'],
-          plan.classes
-            ? ['Classes', listed(plan.classes, shownClasses)]
-            : [
-                'Tokens learned',
-                data ? `${about}${whole(data.trained_tokens)} of ${whole(data.tokens)} in one pass` : '–',
-              ],
-        ]}
-      />
-      {plan.time && <p className="muted">{judgedBy(plan.time)}</p>}
+    <>
+      <p className={styles.time}>
+        {plan.time ? range(plan.time) : 'Duration unknown'}
+        <small>{plan.time ? judgedBy(plan.time) : 'No worker is running that could tell.'}</small>
+      </p>
+      <Facts facts={facts} />
       {plan.warnings.map(({ message }) => (
-        <p key={message} className="warning">
-          {message}
-        </p>
+        <Note key={message}>{message}</Note>
       ))}
       <details>
         <summary>{layersText(plan)} matched</summary>
-        <ul className="modules">
+        <ul className={cx(styles.modules, 'modules')}>
           {plan.modules.map(({ path, shape, r }) => (
             <li key={path}>
               <code>{path}</code> {shape.join(' × ')}, rank {r}
@@ -52,19 +73,18 @@ export function Plan({ plan, isOld }: PlanProps) {
           ))}
           {plan.whole_weights.map(({ name, shape }) => (
             <li key={name}>
-              <code>{name}</code> {shape.join(' × ')}, trained as it is
+              <code>{name}</code> {shape.join(' × ')}, trained in full
             </li>
           ))}
         </ul>
       </details>
-      {(plan.choices ?? []).length > 0 && (
+      {choices.length > 0 && (
         <details>
           <summary>
-            {plan.choices!.length === 1 ? 'One setting' : `${plan.choices!.length} settings`} chosen by the
-            program
+            {choices.length === 1 ? 'One setting was' : `${choices.length} settings were`} chosen for you
           </summary>
-          <ul>
-            {plan.choices!.map(({ option, value, reason }) => (
+          <ul className={styles.modules}>
+            {choices.map(({ option, value, reason }) => (
               <li key={option}>
                 <code>{option}</code> {String(value)}: {reason}
               </li>
@@ -72,8 +92,7 @@ export function Plan({ plan, isOld }: PlanProps) {
           </ul>
         </details>
       )}
-      {data && <Rows data={data} />}
-    </section>
+    </>
   );
 }
 
@@ -91,58 +110,8 @@ function roughly(count: number): string {
 }
 
 function judgedBy({ basis, jobs, operations, cores }: PlannedTime): string {
-  if (basis === 'machine') return 'Time judged by the speed of the machine; the first job will tell better.';
   const size = `${operations.toExponential(1).replace('e+', ' × 10^')} operations`;
   return basis === 'jobs'
-    ? `Time judged by the steps of ${jobs === 1 ? 'one earlier job' : `${jobs} earlier jobs`} on this model.`
-    : `Time judged by the ${size} of the job and ${cores ?? 1} processor cores; the first job will tell better.`;
-}
-
-function Rows({ data }: { readonly data: PlannedData }) {
-  const { lengths, block_length: block, truncated_examples: cut, dropped_examples: dropped } = data;
-  const isLost = cut + dropped > 0;
-  const lost = [
-    ...(cut > 0 ? [`${whole(cut)} rows are longer and lose their end`] : []),
-    ...(dropped > 0 ? [`${whole(dropped)} are left out: nothing to learn is in their beginning`] : []),
-  ];
-  if (lost.length === 0 && lengths.max > block) lost.push('what is longer goes on in another block');
-  const label =
-    `Rows have ${whole(lengths.min)} to ${whole(lengths.max)} tokens, half of them ${whole(lengths.median)} or fewer. ` +
-    `A block holds ${whole(block)}${lost.length > 0 ? `: ${lost.join(', ')}` : ''}.`;
-  return (
-    <>
-      <h3>Length of the rows</h3>
-      <Histogram counts={lengths.counts} width={lengths.width} cut={block} label={label} />
-      <p className={isLost ? 'warning' : 'muted'}>{label}</p>
-      <h3>
-        The first rows as the model reads them; what is <mark>marked</mark> is learned
-      </h3>
-      {data.shown_examples.map(({ line, tokens, shown_tokens: shown, label: named, pieces }, i) => (
-        <details key={line} open={i === 0}>
-          <summary>
-            Line {whole(line)}, {whole(tokens)} tokens{shown < tokens && `, the first ${whole(shown)} shown`}
-          </summary>
-          <p className="example">
-            {pieces.map(({ text, trained, sequence }, j) => (
-              <Fragment key={j}>
-                {sequence !== pieces[j - 1]?.sequence && (
-                  <b>
-                    {j > 0 && '\n'}
-                    {sequence}:{' '}
-                  </b>
-                )}
-                {trained ? <mark>{text}</mark> : <span>{text}</span>}
-              </Fragment>
-            ))}
-            {named !== null && (
-              <>
-                {' → '}
-                <mark>{named}</mark>
-              </>
-            )}
-          </p>
-        </details>
-      ))}
-    </>
-  );
+    ? `Estimated from the speed of ${jobs === 1 ? 'one earlier job' : `${jobs} earlier jobs`} on this model.`
+    : `Estimated from ${size} on ${cores ?? 1} processor cores. It gets better after the first job.`;
 }

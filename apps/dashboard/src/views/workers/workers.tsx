@@ -1,13 +1,17 @@
-/** Who works, and what waits. */
+/** The machines that do the work, and the queue before them. */
 import { useQuery } from '@tanstack/react-query';
+import { Server } from 'lucide-react';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { WorkerObject } from '#contracts/http/service.js';
 import { jobsInState } from '../../api/jobs.js';
 import { queueQuery, workersQuery } from '../../api/service.js';
-import { useNow } from '../../api/use-now.js';
-import { bytes, seconds, time } from '../../format.js';
+import { Badge } from '../../ui/badge.js';
+import { Card, Empty, PageHead, Skeleton } from '../../ui/layout.js';
+import { Ago } from '../../ui/time.js';
 import { Problem } from '../parts/common.js';
 import { JobLine, QueueView } from '../jobs/queue.js';
+import { deviceLabel, deviceName, deviceOptions } from './device-text.js';
+import styles from './workers.module.css';
 
 const lookEveryMs = 3000;
 
@@ -20,24 +24,26 @@ export default function Workers() {
   const gone = all.filter(({ status }) => status !== 'alive');
   return (
     <>
-      <h1>Workers</h1>
+      <PageHead
+        title="Machines"
+        lead="The workers that train, compose and export, and the queue they take work from."
+      />
       <Problem error={workers.error ?? queue.error} />
       {workers.data && alive.length === 0 && <NoWorker />}
       {alive.map((worker) => (
         <WorkerCard key={worker.id} worker={worker} running={running} />
       ))}
-      {!workers.data && !workers.error && <p className="muted">Reading the workers…</p>}
+      {!workers.data && !workers.error && <Skeleton of="machines" />}
       {queue.data && <QueueView queue={queue.data} hasWorker={alive.length > 0} />}
       {gone.length > 0 && (
         <details>
           <summary>
-            {gone.length} {gone.length === 1 ? 'worker' : 'workers'} of the last days that stopped or were
-            lost
+            {gone.length} {gone.length === 1 ? 'worker' : 'workers'} stopped or lost in the last days
           </summary>
           <ul>
             {gone.map(({ id, host, pid, status, heartbeat_at }) => (
               <li key={id}>
-                {host}, process {pid}: {status}, last heard at {time(heartbeat_at)}
+                {host}, process {pid}: {status}, last heard from <Ago at={heartbeat_at} />
               </li>
             ))}
           </ul>
@@ -49,14 +55,12 @@ export default function Workers() {
 
 function NoWorker() {
   return (
-    <section className="empty">
-      <h2>No worker is alive</h2>
-      <p>
-        Jobs, compositions and merged models wait until there is one. <code>npm start</code> runs a worker
-        beside the server; on another machine of a cluster this starts one:
-      </p>
-      <pre tabIndex={0}>node dist/processes/worker.js</pre>
-    </section>
+    <div className={styles.gap}>
+      <Empty icon={Server} title="No machine is online">
+        Jobs, compositions and exports wait until one is. <code>npm start</code> runs a worker beside the
+        server. On another machine of a cluster, start one with <code>node dist/processes/worker.js</code>.
+      </Empty>
+    </div>
   );
 }
 
@@ -66,51 +70,47 @@ interface WorkerCardProps {
 }
 
 function WorkerCard({ worker, running }: WorkerCardProps) {
-  const { id, host, pid, version, devices, jobs, started_at, heartbeat_at } = worker;
-  const silent = Math.max(0, useNow(lookEveryMs) - heartbeat_at);
+  const { host, pid, version, devices, jobs, started_at, heartbeat_at } = worker;
   return (
-    <section className="card" aria-label={`Worker ${id}`}>
-      <div className="head">
-        <h2>{host}</h2>
-        <span className="status">alive, heard {seconds(silent)} ago</span>
-      </div>
-      <small>
-        process {pid}, version {version}, since {time(started_at)}
-      </small>
-      <ul>
+    <Card
+      title={host}
+      actions={
+        <>
+          <Badge tone={jobs.length === 0 ? 'ok' : 'info'}>{jobs.length === 0 ? 'idle' : 'busy'}</Badge>
+          <span className={styles.heard}>
+            last heard from <Ago at={heartbeat_at} />
+          </span>
+        </>
+      }
+    >
+      {devices.length === 0 && (
+        <p className="error">
+          It found no working device and takes no jobs. <code>npx lowrank doctor</code> says why.
+        </p>
+      )}
+      <ul className={styles.devices}>
         {devices.map((device, i) => (
-          <li key={i}>{deviceText(device)}</li>
-        ))}
-        {devices.length === 0 && (
-          <li className="problem">
-            It found no device that works and takes no jobs: <code>npx lowrank doctor</code> says why.
+          <li key={i}>
+            <b>{deviceLabel(device)}</b>
+            <span>{deviceName(device)}</span>
+            {deviceOptions(device).length > 0 && (
+              <small>
+                Used by jobs that ask for <code>{deviceOptions(device).join(', ')}</code>
+              </small>
+            )}
           </li>
-        )}
+        ))}
       </ul>
-      {jobs.length === 0 ? (
-        <p className="muted">It runs no job now.</p>
-      ) : (
-        <ul className="plain" aria-label="What it runs">
+      {jobs.length > 0 && (
+        <ul className={styles.jobs} aria-label="Running here">
           {jobs.map((job) => (
             <JobLine key={job} id={job} job={running.find(({ id: other }) => other === job)} />
           ))}
         </ul>
       )}
-    </section>
+      <p className={styles.heard}>
+        Version {version}, process {pid}, started <Ago at={started_at} />
+      </p>
+    </Card>
   );
-}
-
-/** Such as `cpu: AMD EPYC, 2 cores, 24.0 GB memory; for cpu, eager`. */
-function deviceText(device: Readonly<Record<string, unknown>>): string {
-  const text = (name: string) => (typeof device[name] === 'string' ? device[name] : null);
-  const count = (name: string) => (typeof device[name] === 'number' ? device[name] : null);
-  const memory = count('card_memory_bytes') ?? count('memory_bytes');
-  const facts = [
-    text('card') ?? text('processor'),
-    count('cores') && `${count('cores')} cores`,
-    memory && `${bytes(memory)} memory`,
-  ].filter(Boolean);
-  const names = Array.isArray(device['devices']) ? device['devices'].map(String).join(', ') : '';
-  const number = count('index') === null ? '' : ` ${count('index')}`;
-  return `${text('name') ?? 'device'}${number}: ${facts.join(', ')}${names && `; jobs call it ${names}`}`;
 }
