@@ -30,7 +30,7 @@ async function askAll(page: Page): Promise<void> {
   await page.getByLabel('Tokens at most').fill('40');
   await page.getByRole('button', { name: 'Answer', exact: true }).click();
   // Base, two members, composition.
-  await page.getByText('cut off at the most tokens').nth(3).waitFor();
+  await page.getByText('stopped at the token limit').nth(3).waitFor();
 }
 
 export const views: readonly View[] = [
@@ -38,11 +38,11 @@ export const views: readonly View[] = [
   { name: 'jobs', address: () => '/jobs', ready: 'slow-verses' },
   { name: 'job', address: ({ finishedJob }) => `/jobs/${finishedJob}`, ready: 'The job has successfully' },
   { name: 'running', address: ({ runningJob }) => `/jobs/${runningJob}`, ready: 'Training started' },
-  { name: 'new', address: ({ finishedJob }) => `/new?from=${finishedJob}`, ready: 'modules matched' },
+  { name: 'new', address: ({ finishedJob }) => `/new?from=${finishedJob}`, ready: 'layers matched' },
   {
     name: 'plan',
     address: ({ finishedJob }) => `/new?from=${finishedJob}`,
-    ready: 'modules matched',
+    ready: 'layers matched',
     from: 'Data',
   },
   { name: 'adapters', address: () => '/adapters', ready: 'ft:prose-4m' },

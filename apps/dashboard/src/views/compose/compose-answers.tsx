@@ -200,7 +200,7 @@ function Column({ title, answer, isMain = false, children }: ColumnProps) {
       </p>
       <Problem error={error} />
       <small>{noteOf(answer)}</small>
-      {finish === 'length' && state === 'done' && <small>cut off at the most tokens</small>}
+      {finish === 'length' && state === 'done' && <small>stopped at the token limit</small>}
     </article>
   );
 }
