@@ -147,7 +147,11 @@ test('a good answer is put right and becomes a row of a new file, the old one st
 });
 
 test('a mixture from an address goes on with a text, and its weights are moved by keys', async () => {
-  await page.goto(`/playground?mix=${verse.adapter}:0.7,${law.adapter}:-0.3`);
+  await page.goto(`/adapters/${verse.adapter}`);
+  await page.getByRole('link', { name: 'Use in playground' }).click();
+  await column('verse').waitFor();
+  await page.goto(`/compose?${verse.adapter}=0.7&${law.adapter}=-0.3`);
+  await page.getByRole('link', { name: 'Try this mixture in the playground' }).click();
   await column('0.7 × verse − 0.3 × law').waitFor();
   await page.getByRole('radio', { name: 'Text' }).click();
   await page.getByRole('slider', { name: 'Weight of law' }).press('ArrowRight');

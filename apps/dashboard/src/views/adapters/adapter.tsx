@@ -41,8 +41,8 @@ export default function Adapter({ id }: { readonly id: string }) {
             Compose with…
           </Link>
           {!adapter.classes && (
-            <Link to={`/compose?${id}=1#answers`} className="button">
-              Answer a prompt
+            <Link to={`/playground?model=${id}`} className="button">
+              Use in playground
             </Link>
           )}
           <ConfirmButton

@@ -16,6 +16,7 @@ import { ComposeModules } from './compose-modules.js';
 import { ComposeReport } from './compose-report.js';
 import { Compositions } from './compositions.js';
 import { isAtWork, TaskProgress } from '../parts/task-progress.js';
+import { queryOfTargets } from '../playground/targets.js';
 import { useReport, useStack } from './use-composition.js';
 import { type MemberFacts, useMembers } from './use-members.js';
 import { useRecipe } from './use-recipe.js';
@@ -112,6 +113,13 @@ export default function Compose() {
       </div>
       {preview.report && stack && (
         <ComposeModules report={preview.report} stack={stack} labels={labels} weights={weights} />
+      )}
+      {members.length > 0 && model !== null && (
+        <p>
+          <Link to={`/playground${queryOfTargets([{ base: null, members }])}`}>
+            Try this mixture in the playground
+          </Link>
+        </p>
       )}
       {members.length > 0 && model !== null && (
         <ComposeAnswers
