@@ -13,6 +13,7 @@ import { addDoctor } from './commands/doctor.js';
 import { addExport } from './commands/export.js';
 import { addExports } from './commands/exports.js';
 import { addEvents } from './commands/events.js';
+import { addImportOpenai } from './commands/import-openai.js';
 import { addJobs } from './commands/jobs.js';
 import { addKeys } from './commands/keys.js';
 import { addModels } from './commands/models.js';
@@ -84,6 +85,7 @@ export function buildProgram(io: CliIo, exit: { code: number }): Command {
     addExports,
     addShare,
     addWebhooks,
+    addImportOpenai,
     addModels,
     addChat,
     addClassify,
