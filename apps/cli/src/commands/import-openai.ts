@@ -1,7 +1,6 @@
 /** `lowrank import-openai`: fine-tuning jobs of OpenAI, begun again here. */
 import type { Command } from 'commander';
 import { LowrankError } from '#base/errors.js';
-import type { JobCreate } from '#contracts/http/job-create.js';
 import type { CommandContext, Run } from '../context.js';
 import { convertedJob, exportedFile, type ExportedJob, readExportedJobs } from '../openai-exports.js';
 import { uploadFile } from '../upload-file.js';
@@ -52,7 +51,7 @@ async function importJobs(
       training_file: await upload(training),
       ...(validation === null ? {} : { validation_file: await upload(validation) }),
     };
-    const made = await client.jobs.create({ ...body, ...files } as JobCreate, { signal });
+    const made = await client.jobs.create({ ...body, ...files }, { signal });
     output.result({ openai_job: job.id, job: made.id }, () => `${job.id} is ${made.id} here`);
   }
 }
