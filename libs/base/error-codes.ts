@@ -156,6 +156,7 @@ const table = {
   weights_all_zero: caller,
   weight_not_finite: caller,
   weights_miscounted: caller,
+  gguf_invalid: caller,
   token_out_of_range: caller,
   text_section: caller,
   safetensors_duplicate_key: caller,

@@ -1,8 +1,9 @@
 /** Chat templates as a model's folder holds them. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
 import { LowrankError } from '#base/errors.js';
+import { readModelFile } from '#gguf/model-files.js';
 import { fileProblem } from '#base/file-problem.js';
 import { gitLfsPointer, isGitLfsPointer } from '#base/git-lfs.js';
 import { jsonFileProblem } from '#base/json-problem.js';
@@ -64,8 +65,9 @@ async function readConfigFiles(folder: string): Promise<TemplateSources | undefi
 async function readOptional(folder: string, name: string): Promise<string | undefined> {
   let content: Buffer;
   try {
-    content = await readFile(join(folder, name));
+    content = await readModelFile(folder, name);
   } catch (error) {
+    if (error instanceof LowrankError) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw unreadable(folder, name, fileProblem(error), error);
   }

@@ -1,10 +1,10 @@
 /** The files of a model's folder that a tokenizer is made from. */
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import * as z from 'zod';
 import { LowrankError } from '#base/errors.js';
 import { fileProblem } from '#base/file-problem.js';
+import { listModelFiles, readModelFile } from '#gguf/model-files.js';
 import { jsonFileProblem } from '#base/json-problem.js';
 
 export interface TokenizerFiles {
@@ -16,7 +16,7 @@ export interface TokenizerFiles {
 
 /** Reads the files. Throws LowrankError `tokenizer_missing` if the folder or its tokenizer.json is not there. */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
-  const names = await readdir(folder).catch((error: unknown) => {
+  const names = await listModelFiles(folder).catch((error: unknown) => {
     throw new LowrankError('tokenizer_missing', `the folder ${folder} ${fileProblem(error)}`, {
       cause: error,
     });
@@ -66,8 +66,9 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
 
 async function read(folder: string, name: string): Promise<Buffer> {
   try {
-    return await readFile(join(folder, name));
+    return await readModelFile(folder, name);
   } catch (error) {
+    if (error instanceof LowrankError) throw error;
     throw invalid(folder, name, `${fileProblem(error)}. Download the file again.`, error);
   }
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open, readdir, stat } from 'node:fs/promises';
-import path from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import { fileProblem } from '#base/file-problem.js';
+import { isGgufPath, modelFilePath } from '#gguf/model-files.js';
 import { findWeightFiles, INDEX } from '#models/model-folder-files.js';
 
 /** A digest that two folders share exactly if they hold the same model: `sha256:` and 64 hexadecimal digits. */
@@ -64,6 +64,8 @@ const IMAGES_FILE = 'preprocessor_config.json';
 /** The names of the files in a folder that make up the model, sorted. */
 export async function modelFileNames(folder: string): Promise<string[]> {
   const { files, index } = await findWeightFiles(folder);
+  // What describes the model is in the file itself.
+  if (isGgufPath(folder)) return files.map(({ name }) => name);
   const present = new Set(await readdir(folder));
   // The index of a model in one file is a leftover that nobody reads.
   const others = present.has('tokenizer.json') ? [] : [IMAGES_FILE];
@@ -81,7 +83,7 @@ export function modelIdentity(files: readonly Pick<ModelFile, 'name' | 'sha256'>
 
 /** What the file system says of a file of the folder, links followed. Throws LowrankError `file_unreadable`. */
 export async function fileStatus(folder: string, name: string): Promise<FileStatus> {
-  const file = path.join(folder, name);
+  const file = modelFilePath(folder, name);
   const { size, mtimeNs, ino } = await stat(file, { bigint: true }).catch((cause: unknown) => {
     throw unreadable(file, cause);
   });
@@ -103,7 +105,7 @@ export async function hashFiles(
   const files: ModelFile[] = [];
   let doneBytes = 0;
   for (const [i, name] of names.entries()) {
-    const sha256 = await hashFile(path.join(folder, name), before[i]!.size, signal, (bytes) => {
+    const sha256 = await hashFile(modelFilePath(folder, name), before[i]!.size, signal, (bytes) => {
       doneBytes += bytes;
       onProgress?.({ file: name, doneBytes, totalBytes });
     });

@@ -74,7 +74,7 @@ export async function describeModel(
   options: Omit<RegisterOptions, 'replace'> = {},
 ): Promise<ModelRecord> {
   const absolute = path.resolve(folder);
-  const name = options.name ?? path.basename(absolute);
+  const name = options.name ?? path.basename(absolute).replace(/\.gguf$/i, '');
   requireName(name);
   const { config, tree } = await openModelFolder(absolute, { tokenizer: options.tokenizer ?? 'required' });
   const files = await hashFiles(absolute, await modelFileNames(absolute), options);

@@ -3,6 +3,7 @@
  */
 
 import type { Shape } from '#base/shapes.js';
+import type { BlockType } from '#gguf/decode.js';
 
 export type DType = 'float32' | 'int32' | 'bool';
 /** How the numbers of a plain weight lie in their file, row by row; they are float32 for every computation. */
@@ -26,6 +27,21 @@ export interface PlainWeight extends ByteRange {
   readonly storage: Storage;
 }
 
+/** A frozen weight whose numbers lie in blocks, in a file of a format that only its scheme knows. */
+export interface BlockWeight extends ByteRange {
+  readonly scheme: 'gguf';
+  readonly type: BlockType;
+  /** Rows of a head, where the first and the second half of each head take turns. */
+  readonly headSize?: number;
+  /** What is added to each number. */
+  readonly added?: number;
+  /** Rows of the stored matrix that these are, where it is a part of one. */
+  readonly part?: { readonly first: number; readonly count: number; readonly of: number };
+}
+
+/** A frozen weight as a model's own files have it. */
+export type FileWeight = PlainWeight | BlockWeight;
+
 /** A frozen weight in a scheme of quantisation. What the ranges hold only the scheme knows. */
 export interface QuantisedWeight {
   readonly scheme: string;
@@ -35,7 +51,7 @@ export interface QuantisedWeight {
 }
 
 /** How a frozen weight is stored, and where. */
-export type WeightSource = PlainWeight | QuantisedWeight;
+export type WeightSource = FileWeight | QuantisedWeight;
 
 /** A frozen weight as a program asks for it. */
 export interface WeightSpec {

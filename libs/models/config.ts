@@ -1,7 +1,7 @@
 /** From config.json to a family's description of a model. */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
+import { readModelFile } from '#gguf/model-files.js';
 import { fileProblem } from '#base/file-problem.js';
 import { jsonFileProblem } from '#base/json-problem.js';
 import { ConfigReader, ModelConfigError, wholeFile } from '#models/config-reader.js';
@@ -19,8 +19,9 @@ export async function readModelConfig(folder: string): Promise<ModelConfig> {
   const file = path.join(folder, 'config.json');
   let content: Buffer;
   try {
-    content = await readFile(file);
+    content = await readModelFile(folder, 'config.json');
   } catch (cause) {
+    if (cause instanceof LowrankError) throw cause;
     throw new LowrankError(
       'model_config_missing',
       `${file} ${fileProblem(cause)}. A model folder holds config.json beside its weights`,

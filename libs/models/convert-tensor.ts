@@ -6,7 +6,8 @@ import type { StoredParameter } from '#models/model-folder.js';
 import { roundToBfloat16, roundToFloat16 } from '#base/half-precision.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import type { TensorSource } from '#models/safetensors-write.js';
-import { readTensorBytes, readTensorF32 } from '#models/safetensors.js';
+import { readTensorBytes } from '#models/safetensors.js';
+import { readRows } from '#models/frozen-weights.js';
 
 /** Changes rows of a matrix [rows, columns], or of a vector as one column, from `firstRow` on, in place. */
 export type RowEdit = (rows: Float32Array, firstRow: number) => void;
@@ -23,29 +24,25 @@ const TOO_LARGE_FOR_FLOAT16 = 65_520;
  *
  * Its chunks reject with LowrankError `weight_not_finite` where a number is not finite or does not fit the format.
  */
-export function convertTensor(
-  { name, shape, storage, file, offset }: StoredParameter,
-  dtype: FloatDtype,
-  edit?: RowEdit,
-): TensorSource {
-  const from = stored[storage];
+export function convertTensor(parameter: StoredParameter, dtype: FloatDtype, edit?: RowEdit): TensorSource {
+  const { name, shape } = parameter;
+  const from = plainDtype(parameter);
   const columns = sizeOf(shape.slice(1));
   const rows = shape[0] ?? 1;
   const blockRows = Math.max(1, Math.floor(BLOCK_NUMBERS / columns));
   async function* chunks(): AsyncGenerator<Uint8Array> {
     for (let first = 0; first < rows; first += blockRows) {
-      const count = Math.min(blockRows, rows - first) * columns;
-      const entry = {
-        dtype: from,
-        shape: [count],
-        offset: offset + first * columns * elementBytes[from],
-        byteLength: count * elementBytes[from],
-      };
-      if (edit === undefined && from === dtype) {
-        yield await readTensorBytes({ path: file }, entry);
+      const count = Math.min(blockRows, rows - first);
+      if ('storage' in parameter && edit === undefined && from === dtype) {
+        const width = columns * elementBytes[from];
+        const place = { offset: parameter.offset + first * width, byteLength: count * width };
+        yield await readTensorBytes(
+          { path: parameter.file },
+          { dtype: from, shape: [count * columns], ...place },
+        );
         continue;
       }
-      const block = await readTensorF32({ path: file }, entry);
+      const block = await readRows(parameter, first, count);
       edit?.(block, first);
       checkRange(name, block, dtype, first * columns);
       yield bytesOf(block, dtype);
@@ -54,9 +51,14 @@ export function convertTensor(
   return { dtype, shape, chunks };
 }
 
-/** A stored parameter as it is. */
+/** The format in which all numbers of a parameter can stand one after another. */
+export function plainDtype(parameter: StoredParameter): FloatDtype {
+  return 'storage' in parameter ? stored[parameter.storage] : 'F32';
+}
+
+/** A stored parameter as it is, blocks of codes as the numbers that they stand for. */
 export function copyTensor(parameter: StoredParameter): TensorSource {
-  return convertTensor(parameter, stored[parameter.storage]);
+  return convertTensor(parameter, plainDtype(parameter));
 }
 
 function bytesOf(block: Float32Array, dtype: FloatDtype): Uint8Array {

@@ -9,10 +9,10 @@ export function frozenWeights(
   parameters: ReadonlyMap<string, StoredParameter>,
 ): Readonly<Record<string, WeightSpec>> {
   return Object.fromEntries(
-    [...parameters.values()].map(({ name, shape, file, offset, byteLength, storage }) => [
-      name,
-      { shape, source: { file, offset, byteLength, storage } },
-    ]),
+    [...parameters.values()].map((parameter) => {
+      const { name, shape, storedAs: _storedAs, ...source } = parameter;
+      return [name, { shape, source }];
+    }),
   );
 }
 

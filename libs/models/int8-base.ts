@@ -220,7 +220,8 @@ async function specsOf(
     return { file, offset, byteLength };
   };
   const specs = [...base.parameters.values()].map((parameter): [string, WeightSpec] => {
-    const { name, shape, storage } = parameter;
+    const { name, shape } = parameter;
+    const storage = 'storage' in parameter ? parameter.storage : 'float32';
     const weight = weights.get(name);
     if (!weight) return [name, { shape, source: { ...rangeOf(name), storage } }];
     const ranges = copiesOf(parameter, weight).flatMap(({ side, smoothing }): [string, ByteRange][] => {

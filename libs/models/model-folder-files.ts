@@ -1,9 +1,10 @@
 /** Which files of a folder hold a model's weights, before anything is read from them. */
-import { readdir, readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { fileProblem } from '#base/file-problem.js';
+import { isGgufPath, listModelFiles } from '#gguf/model-files.js';
 import { jsonFileProblem } from '#base/json-problem.js';
 
 /** A safetensors file of a model. */
@@ -33,6 +34,12 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
  */
 export async function findWeightFiles(folder: string): Promise<WeightFiles> {
   const names = await listModelFolder(folder);
+  if (isGgufPath(folder)) {
+    return {
+      files: [{ name: path.basename(folder), realPath: await realpath(folder) }],
+      index: undefined,
+    };
+  }
   // transformers takes the single file first where both exist.
   if (names.includes(SINGLE)) return { files: await resolve(folder, [SINGLE]), index: undefined };
   if (!names.includes(INDEX)) throw noWeights(folder, names);
@@ -49,7 +56,7 @@ export async function shardsOf(folder: string): Promise<string[]> {
 /** The names in a folder. Throws LowrankError `model_folder_not_found` if there is none that can be read. */
 export async function listModelFolder(folder: string): Promise<string[]> {
   try {
-    return await readdir(folder);
+    return await listModelFiles(folder);
   } catch (cause) {
     throw new LowrankError('model_folder_not_found', `the folder ${folder} ${fileProblem(cause)}`, {
       cause,
@@ -127,7 +134,14 @@ function noWeights(folder: string, names: readonly string[]): LowrankError {
       { details: { folder, files: shards } },
     );
   }
-  const foreign = found(/\.(gguf|h5|msgpack|onnx)$|^consolidated.*\.safetensors$/);
+  const [gguf] = found(/\.gguf$/);
+  if (gguf !== undefined) {
+    return new UnsupportedError(
+      `${folder} has its weights only as GGUF: name the file itself, ${path.join(folder, gguf)}`,
+      { folder, files: [gguf] },
+    );
+  }
+  const foreign = found(/\.(h5|msgpack|onnx)$|^consolidated.*\.safetensors$/);
   if (foreign.length > 0) {
     return new UnsupportedError(
       `${folder} has its weights only as ${foreign.join(', ')}; known layouts: ${SINGLE}, ${INDEX}`,

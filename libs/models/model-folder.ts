@@ -1,26 +1,28 @@
 import { access, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
-import type { PlainWeight, Storage } from '#jit/graph.js';
+import type { FileWeight, Storage } from '#jit/graph.js';
+import { isGgufPath } from '#gguf/model-files.js';
 import { readModelConfig } from '#models/config.js';
 import { findWeightFiles, INDEX, listModelFolder } from '#models/model-folder-files.js';
 import type { WeightFile, WeightFiles } from '#models/model-folder-files.js';
 import { isFloatDtype } from '#models/safetensors-dtype.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import { readSafetensorsHeader, sameTensor } from '#models/safetensors.js';
-import type { TensorEntry } from '#models/safetensors.js';
+import type { LocatedTensor } from '#models/located-tensor.js';
+import { locateGgufTensors } from '#models/gguf/read-tensors.js';
 import { buildModel, familyOf } from '#models/families/registry.js';
 import type { ModelConfig } from '#models/model-config.js';
 import type { Model } from '#models/model.js';
 import type { Parameter } from '#nn/module.js';
 
 /** Where the numbers of one parameter lie on this disk; the file's path is real, all symbolic links followed. */
-export interface StoredParameter extends PlainWeight {
+export type StoredParameter = FileWeight & {
   readonly name: string;
   /** Its name in the files, which may be another. */
   readonly storedAs: string;
   readonly shape: readonly number[];
-}
+};
 
 /** A model on this disk that is complete and of a known architecture. Nothing but headers has been read. */
 export interface ModelFolder {
@@ -77,13 +79,6 @@ const storages: Readonly<Record<FloatDtype, Storage>> = {
 /** Tensors that old exports carry and that transformers does not read either. */
 const harmless = /(^|\.)rotary_emb\.inv_freq$/;
 
-interface LocatedTensor {
-  /** Its name in the files. */
-  readonly storedAs: string;
-  readonly path: string;
-  readonly entry: TensorEntry;
-}
-
 /**
  * Opens the folder of a model as the hub or its cache has it and finds every parameter of its architecture.
  *
@@ -101,7 +96,10 @@ export async function openModelFolder(
   const need = familyOf(written).inputs === 'tokens' ? options.tokenizer : undefined;
   const tokenizer = await findTokenizer(folder, need ?? 'optional');
   const weightFiles = await findWeightFiles(folder);
-  const tensors = renamed(written, await locateTensors(folder, weightFiles));
+  const located = isGgufPath(folder)
+    ? await locateGgufTensors(folder, weightFiles.files[0]!.realPath, written)
+    : await locateTensors(folder, weightFiles);
+  const tensors = renamed(written, located);
   const { config, warnings } = await settleTying(written, tensors);
   const tree = buildModel(config);
   matchTensors(folder, tree, tensors);
@@ -131,6 +129,7 @@ export async function openModelFolder(
 
 async function findTokenizer(folder: string, need: 'required' | 'optional'): Promise<string | null> {
   const file = path.join(folder, 'tokenizer.json');
+  if (isGgufPath(folder)) return realpath(folder);
   try {
     await access(file);
     return await realpath(file);
@@ -292,8 +291,9 @@ function shown(shape: readonly number[]): string {
 
 function stored(
   { name, shape }: Pick<Parameter, 'name' | 'shape'>,
-  { storedAs, path: file, entry }: LocatedTensor,
+  { storedAs, path: file, entry, blocks }: LocatedTensor,
 ): StoredParameter {
+  if (blocks) return { name, storedAs, shape, ...blocks };
   return {
     name,
     storedAs,

@@ -1,6 +1,7 @@
 /** Where a model folder comes from: what whoever passes on something made from it has to say. */
 import { open, realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { ggufMetadata, isGgufPath } from '#gguf/model-files.js';
 
 export interface ModelOrigin {
   /** As its card names it, such as `apache-2.0`, or the first line of its licence file; null if neither is there. */
@@ -16,6 +17,12 @@ const commitSyntax = /^[0-9a-f]{40}$/;
 
 /** Reads what a model folder says of itself; what cannot be read is not known. */
 export async function readModelOrigin(folder: string): Promise<ModelOrigin> {
+  if (isGgufPath(folder)) {
+    const licence = await ggufMetadata(folder)
+      .then((metadata) => metadata.text('general.license', ''))
+      .catch(() => '');
+    return { licence: licence.slice(0, longest) || null, revision: null };
+  }
   return { licence: await licenceOf(folder), revision: await revisionOf(folder) };
 }
 

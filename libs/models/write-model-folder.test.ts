@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { convertTensor } from '#models/convert-tensor.js';
+import { convertTensor, plainDtype } from '#models/convert-tensor.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { readSafetensorsHeader, readTensorF32 } from '#models/safetensors.js';
 import { writeSafetensors } from '#models/safetensors-write.js';
@@ -25,8 +25,9 @@ async function write(folder: string, options: ModelWriteOptions) {
 }
 
 async function numbers(folder: Awaited<ReturnType<typeof openModelFolder>>, name: string) {
-  const { file, offset, byteLength, shape, storage } = folder.parameters.get(name)!;
-  const dtype = ({ float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const)[storage];
+  const parameter = folder.parameters.get(name)!;
+  const { file, offset, byteLength, shape } = parameter;
+  const dtype = plainDtype(parameter);
   return readTensorF32({ path: file }, { dtype, offset, byteLength, shape });
 }
 

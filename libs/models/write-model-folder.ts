@@ -1,9 +1,10 @@
 /** A model as a folder that transformers, vLLM and this program load: weights in shards, and the files beside them. */
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import { sizeOf } from '#base/shapes.js';
+import { listModelFiles, readModelFile } from '#gguf/model-files.js';
 import { classifierConfigText } from '#models/classifier-config.js';
 import type { Labelled, ModelConfig } from '#models/model-config.js';
 import { INDEX } from '#models/model-folder-files.js';
@@ -92,8 +93,9 @@ export async function writeModelFolder(
     }
     if (shards.length > 1) await writeFlushed(join(temporary, INDEX), [indexText(shards, totalBytes)]);
     await writeFlushed(join(temporary, 'config.json'), [await configText(base, dtype)]);
-    for (const name of await readdir(base.folder)) {
-      if (companions.test(name)) await copyFlushed(join(base.folder, name), join(temporary, name));
+    for (const name of await listModelFiles(base.folder)) {
+      if (companions.test(name))
+        await writeFlushed(join(temporary, name), [await readModelFile(base.folder, name)]);
     }
     for (const name of await readdir(join(base.folder, templateFolder)).catch(() => [])) {
       if (!name.endsWith('.jinja')) continue;
@@ -158,7 +160,7 @@ function indexText(shards: readonly Shard[], totalBytes: number): Uint8Array {
  * write 1.0 as 1, which strict readers take for another type.
  */
 async function configText(base: ModelFolder, dtype: ExportDtype): Promise<Uint8Array> {
-  let text = await readFile(join(base.folder, 'config.json'), 'utf8');
+  let text = (await readModelFile(base.folder, 'config.json')).toString('utf8');
   const format = /"(torch_dtype|dtype)"(\s*:\s*)("[^"]*"|null)/g;
   if (format.test(text)) text = text.replace(format, `"$1"$2"${configNames[dtype]}"`);
   else text = text.replace('{', `{\n  "torch_dtype": "${configNames[dtype]}",`);

@@ -10,6 +10,7 @@ import type { Device } from '#runtime/device.js';
 import { encodeModel } from '#runtime/encode.js';
 import { arrangeForExecution } from '#runtime/file-order.js';
 import { type LoweredGraph, lower } from '#runtime/lowering/lower.js';
+import type { LoadedWeight } from '#runtime/loaded-weights.js';
 import { type MemoryPlan, planMemory } from '#runtime/memory-plan.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
 import { gatherWeightFiles, type WeightLink } from '#runtime/weight-folder.js';
@@ -53,6 +54,8 @@ export interface GraphManifest {
   /** What must be linked in that folder before the model is loaded. */
   readonly weightLinks: readonly WeightLink[];
   readonly plan: MemoryPlan;
+  /** Inputs that are weights, which the runner decodes. */
+  readonly loadedWeights: readonly LoadedWeight[];
 }
 
 /** Traces a step function and writes its graph in ONNX operators, nodes in the order that keeps memory low. */
@@ -84,7 +87,7 @@ export async function compileGraph(
   options: CompileOptions,
   scratch?: string,
 ): Promise<CompiledGraph> {
-  const { model, outputs, nextState } = lowerSimplified(graph, options);
+  const { model, outputs, nextState, loadedWeights } = lowerSimplified(graph, options);
   const gathered = gatherWeightFiles(model, scratch);
   return {
     bytes: encodeModel(gathered.model),
@@ -94,5 +97,6 @@ export async function compileGraph(
     weightFolder: gathered.folder,
     weightLinks: gathered.links,
     plan: planMemory(model),
+    loadedWeights,
   };
 }

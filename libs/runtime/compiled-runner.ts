@@ -8,6 +8,7 @@ import { type NumericArray, zerosFor } from '#runtime/numeric-array.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
 import { checkStateSize, type InitialState, type RunInputs, type Runner } from '#runtime/runner.js';
 import { type Buffer, Session } from '#runtime/session.js';
+import { leaveWeight, takeWeight } from '#runtime/loaded-weights.js';
 import { linkWeightFiles } from '#runtime/weight-folder.js';
 
 /** A step function by what it depends on, and how to compile it when no compiled form of that is at hand. */
@@ -27,6 +28,8 @@ export interface CompiledRunnerOptions {
 interface Loaded {
   readonly session: Session;
   readonly graph: CompiledGraph;
+  /** Those that the session does not map. */
+  readonly weights: ReadonlyMap<string, Float32Array>;
 }
 
 /** A state's numbers, and a second array that the next run writes into. */
@@ -75,10 +78,11 @@ export class CompiledRunner implements Runner {
     program: string,
     { data = {}, scalars = {} }: RunInputs,
   ): Promise<Record<string, NumericArray>> {
-    const { session, graph } = await this.load(program);
+    const { session, graph, weights } = await this.load(program);
     const inputs = graph.inputs.map((value): Buffer => {
       const scalar = scalars[value.name];
       const array =
+        weights.get(value.name) ??
         this.state.get(value.name)?.current ??
         data[value.name] ??
         (scalar === undefined ? undefined : Float32Array.of(scalar));
@@ -121,8 +125,9 @@ export class CompiledRunner implements Runner {
   async close(): Promise<void> {
     await this.previous;
     for (const loading of this.loaded.values()) {
-      const { session } = await loading;
+      const { session, graph } = await loading;
       await session.release();
+      graph.loadedWeights.forEach(leaveWeight);
     }
     this.loaded.clear();
   }
@@ -150,6 +155,8 @@ export class CompiledRunner implements Runner {
     const { graph } = await cachedGraph(cacheFolder, program.key, program.compile);
     await linkWeightFiles(graph.weightLinks);
     const session = await Session.create(graph.bytes, { ...options, weightFolder: graph.weightFolder });
-    return { session, graph };
+    const weights = new Map<string, Float32Array>();
+    for (const weight of graph.loadedWeights) weights.set(weight.name, await takeWeight(weight));
+    return { session, graph, weights };
   }
 }

@@ -17,6 +17,7 @@ const graph: CompiledGraph = {
   nextState: {},
   weightFolder: undefined,
   weightLinks: [],
+  loadedWeights: [],
   plan: { activationBytes: 1, weightBytes: 2, boundaryBytes: 3 },
 };
 

@@ -211,7 +211,7 @@ describe('int8 weights of a model', () => {
     const { specs } = await openInt8Base(base, await readInt8Weights(checkpoint()), options('sha256:tiny'));
     const ranges = new Map<string, number>();
     for (const { source } of Object.values(specs)) {
-      const all = 'storage' in source ? [source] : [...Object.values(source.ranges), source.original];
+      const all = 'ranges' in source ? [...Object.values(source.ranges), source.original] : [source];
       for (const range of all) if (range) ranges.set(`${range.file} ${range.offset}`, range.byteLength);
     }
     const total = [...ranges.values()].reduce((sum, bytes) => sum + bytes, 0);

@@ -10,12 +10,19 @@ import json, pathlib, sys
 import torch, transformers
 from safetensors.torch import save_file
 
+def place(model):
+    """The arguments of from_pretrained for a folder or a GGUF file."""
+    path = pathlib.Path(model)
+    return ((str(path.parent),), {'gguf_file': path.name}) if path.suffix == '.gguf' else ((model,), {})
+
+
 folder = pathlib.Path(sys.argv[1])
 job = json.loads((folder / 'job.json').read_text())
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
-tokenizer = transformers.AutoTokenizer.from_pretrained(job['model'])
-model = transformers.AutoModelForCausalLM.from_pretrained(job['model'], dtype=torch.float32, attn_implementation='eager').eval()
+where, options = place(job['model'])
+tokenizer = transformers.AutoTokenizer.from_pretrained(*where, **options)
+model = transformers.AutoModelForCausalLM.from_pretrained(*where, **options, dtype=torch.float32, attn_implementation='eager').eval()
 
 results = {}
 for i, text in enumerate(job['texts']):

@@ -1,7 +1,7 @@
 /**
  * Trains the same adapter on the same packed chats or texts in this engine and in PEFT and compares every step.
  *
- *     node dist/tools/check/compare-with-peft.js --model FOLDER --data chats.jsonl --python PYTHON [--steps 20]
+ *     node dist/tools/check/compare-with-peft.js --model FOLDER_OR_GGUF --data chats.jsonl --python PYTHON [--steps 20]
  *         [--batch 2] [--length 256]
  */
 import { spawnSync } from 'node:child_process';

@@ -1,7 +1,7 @@
 /**
  * Compares a model's token ids, logits and greedy answers here with those of the real transformers:
  *
- *     node dist/tools/check/compare-with-transformers.js --model FOLDER --python PYTHON [--tokens 24]
+ *     node dist/tools/check/compare-with-transformers.js --model FOLDER_OR_GGUF --python PYTHON [--tokens 24]
  *
  * Answers here come token by token from kept keys and values; transformers reads the whole of each at once. One prompt is longer
  * than the windows of attention that small models have. Ends with 1 where ids or greedy tokens differ, or logits by more than

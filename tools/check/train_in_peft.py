@@ -12,7 +12,10 @@ from peft import PeftModel
 folder = pathlib.Path(sys.argv[1])
 job = json.loads((folder / 'job.json').read_text())
 transformers.utils.logging.set_verbosity_error()
-model = transformers.AutoModelForCausalLM.from_pretrained(job['model'], dtype=torch.float32, attn_implementation='eager')
+# A folder, or a GGUF file.
+path = pathlib.Path(job['model'])
+where = {'pretrained_model_name_or_path': str(path.parent), 'gguf_file': path.name} if path.suffix == '.gguf' else {'pretrained_model_name_or_path': str(path)}
+model = transformers.AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, attn_implementation='eager')
 model = PeftModel.from_pretrained(model, folder / 'init', is_trainable=True).eval()
 trained = [p for p in model.parameters() if p.requires_grad]
 o = job['optimizer']

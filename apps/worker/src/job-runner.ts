@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LowrankError } from '#base/errors.js';
+import { isGgufPath } from '#gguf/model-files.js';
 import { versionOf } from '#jobs/base-model-versions.js';
 import type { Reason } from '#jobs/placement.js';
 import { nextJob, versionKey } from '#jobs/next-job.js';
@@ -176,7 +177,7 @@ export class JobRunner {
       return { code: 'base_model_missing', message };
     }
     try {
-      await access(join(base.folder, 'config.json'), constants.R_OK);
+      await access(isGgufPath(base.folder) ? base.folder : join(base.folder, 'config.json'), constants.R_OK);
       return null;
     } catch (error) {
       const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'is not there' : 'cannot be read';

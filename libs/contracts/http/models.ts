@@ -37,14 +37,14 @@ const name = z
   .max(200)
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)?$/);
 
-/** A folder on the server, or a model of a hub, in Hugging Face's format. */
+/** A folder or a GGUF file on the server, or a model of a hub, in Hugging Face's format. */
 export const baseModelRegister = z
   .strictObject({
-    /** On the server; every worker must reach it under the same path. */
+    /** The folder or .gguf file on the server; every worker must reach it under the same path. */
     folder: z.string().min(1).max(4096).optional(),
     /** `OWNER/NAME` or `OWNER/NAME@REVISION`, which is fetched. */
     model: z.string().min(1).max(300).optional(),
-    /** Default: the folder's own name, or `OWNER/NAME`. */
+    /** Default: the name of the folder or file, or `OWNER/NAME`. */
     name: name.optional(),
     /** Whether it becomes the new version of a name that another model has; jobs and adapters keep the version they have. */
     replace: z.boolean().default(false),

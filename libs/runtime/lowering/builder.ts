@@ -1,5 +1,5 @@
 /** Builds an ONNX graph operator by operator; lowering rules write through it. */
-import type { ByteRange, Constant, DType } from '#jit/graph.js';
+import type { ByteRange, Constant, DType, WeightSource } from '#jit/graph.js';
 import type { Capabilities } from '#runtime/capabilities.js';
 import type {
   ExternalTensor,
@@ -10,6 +10,7 @@ import type {
   OnnxType,
   OnnxValue,
 } from '#runtime/onnx-graph.js';
+import type { LoadedWeight } from '#runtime/loaded-weights.js';
 import type { WeightWriter } from '#runtime/weight-schemes/scheme.js';
 
 type Shape = readonly number[];
@@ -20,6 +21,7 @@ const absent: OnnxValue = { name: '', shape: [], type: 'float32' };
 export class OnnxBuilder implements WeightWriter {
   readonly inline: InlineTensor[] = [];
   readonly external: ExternalTensor[] = [];
+  readonly loadedWeights: LoadedWeight[] = [];
   /** Names the kernel and module that operators are written for. */
   home = '';
   private readonly nodes: OnnxNode[] = [];
@@ -176,6 +178,16 @@ export class OnnxBuilder implements WeightWriter {
     if (known) return known;
     const value: OnnxValue = { name, shape, type };
     this.external.push({ value, file, offset, byteLength });
+    this.memo.set(key, value);
+    return value;
+  }
+
+  loaded(name: string, shape: Shape, source: WeightSource): OnnxValue {
+    const key = `weight ${name}`;
+    const known = this.memo.get(key);
+    if (known) return known;
+    const value: OnnxValue = { name, shape, type: 'float32' };
+    this.loadedWeights.push({ name, shape, source });
     this.memo.set(key, value);
     return value;
   }

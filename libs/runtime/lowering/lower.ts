@@ -7,6 +7,7 @@ import { capabilitiesOf } from '#runtime/capabilities.js';
 import type { Device } from '#runtime/device.js';
 import { OnnxBuilder } from '#runtime/lowering/builder.js';
 import { loweringTable } from '#runtime/lowering/table.js';
+import type { LoadedWeight } from '#runtime/loaded-weights.js';
 import type { OnnxModel, OnnxValue } from '#runtime/onnx-graph.js';
 import { weightScheme } from '#runtime/weight-schemes/registry.js';
 
@@ -28,6 +29,8 @@ export interface LoweredGraph {
   readonly model: OnnxModel;
   readonly outputs: Readonly<Record<string, OnnxValue>>;
   readonly nextState: Readonly<Record<string, OnnxValue>>;
+  /** Weights that every run is given, inputs of the model by their names. */
+  readonly loadedWeights: readonly LoadedWeight[];
 }
 
 class GraphLowering {
@@ -145,9 +148,14 @@ export function lower(graph: Graph, device: Device): LoweredGraph {
   };
   const outputs = Object.fromEntries(graph.outputs.map(({ name, value }) => [name, result(value)]));
   const nextState = Object.fromEntries(graph.nextState.map(({ name, value }) => [name, result(value)]));
+  const loaded = builder.loadedWeights.map(({ name, shape }): OnnxValue => ({
+    name,
+    shape,
+    type: 'float32',
+  }));
   return {
     model: {
-      inputs,
+      inputs: [...inputs, ...loaded],
       outputs: [...Object.values(outputs), ...Object.values(nextState)],
       nodes: builder.finishedNodes,
       inline: builder.inline,
@@ -155,5 +163,6 @@ export function lower(graph: Graph, device: Device): LoweredGraph {
     },
     outputs,
     nextState,
+    loadedWeights: builder.loadedWeights,
   };
 }

@@ -34,6 +34,8 @@ export interface WeightWriter {
   kept<T>(key: string, build: () => T): T;
   /** A tensor that stays in its file; asked for twice it is one. */
   mapped(name: string, shape: Shape, type: OnnxType, range: ByteRange): OnnxValue;
+  /** A weight that is given to every run as float32; asked for twice it is one. */
+  loaded(name: string, shape: Shape, source: WeightSource): OnnxValue;
   cast(value: OnnxValue, type: OnnxType): OnnxValue;
   /**
    * What `make` writes, next to each use and freed after it; inside a loop it is made once, outside, under the key.

@@ -28,12 +28,14 @@ export function addModels(program: Command, run: Run): void {
     .action(run(list));
   models
     .command('add')
-    .description('register a folder in the format of Hugging Face, or a model of its hub, as a base model')
+    .description(
+      'register a folder in the format of Hugging Face, a GGUF file or a model of the hub as a base model',
+    )
     .argument(
       '<model>',
-      'a folder that the server and its workers reach under this path, or OWNER/NAME[@REVISION] of the hub, which is fetched',
+      'a folder or a .gguf file that the server and its workers reach under this path, or OWNER/NAME[@REVISION] of the hub, which is fetched',
     )
-    .option('--name <name>', "what jobs call it (default: the folder's name, or OWNER/NAME)")
+    .option('--name <name>', 'what jobs call it (default: the name of the folder or file, or OWNER/NAME)')
     .option('--replace', 'make it the new version of this name; jobs and adapters keep theirs')
     .action(run<AddOptions>(add));
   models
