@@ -20,6 +20,7 @@ const adapter: AdapterObject = {
   recipe: null,
   config: {},
   classes: null,
+  runs_on: [],
   notes: [],
   files: [],
   bytes: 0,

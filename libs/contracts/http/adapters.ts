@@ -47,6 +47,17 @@ export const adapterObject = z
     config: z.record(z.string(), z.unknown()),
     /** Names of the classes of the head that it brings, in the order of its logits; null for one without. */
     classes: z.array(z.string()).nullable().default(null),
+    /** Which programs load it as it is, why others do not, and the export that would do for them. */
+    runs_on: z
+      .array(
+        z.object({
+          program: z.string(),
+          runs: z.boolean(),
+          reason: z.string().nullable(),
+          export: z.string().nullable(),
+        }),
+      )
+      .default([]),
     /** What was noticed at its import, such as fields of a newer PEFT that are ignored. */
     notes: z.array(z.string()).default([]),
     files: z.array(adapterFile),

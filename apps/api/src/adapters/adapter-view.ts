@@ -1,3 +1,4 @@
+import { runsOn } from '#adapters/runs-on.js';
 import type { AdapterObject } from '#contracts/http/adapters.js';
 import type { Adapter } from '#platform/database/entities/adapter.js';
 import { unixSeconds } from '../http/unix-seconds.js';
@@ -17,6 +18,7 @@ export function viewAdapter(adapter: Adapter): AdapterObject {
     recipe: adapter.recipe as AdapterObject['recipe'],
     config: adapter.config,
     classes: adapter.classes ?? null,
+    runs_on: runsOn({ config: adapter.config, classes: adapter.classes ?? null }),
     notes: adapter.notes ?? [],
     files: adapter.files.map(({ path, bytes, sha256 }) => ({ name: path, bytes, sha256 })),
     bytes: adapter.bytes,

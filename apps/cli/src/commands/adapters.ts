@@ -25,6 +25,11 @@ export function addAdapters(program: Command, run: Run): void {
     .option('--model <name>', 'only those on this base model')
     .action(run<ListOptions>(list));
   adapters
+    .command('show')
+    .description('tell what an adapter is, and which programs load it')
+    .argument('<adapter>', 'id or name of the adapter, or the job that made it')
+    .action(run(show));
+  adapters
     .command('get')
     .description("put an adapter's files into a folder, each checked by its SHA-256")
     .argument('<adapter>', 'id or name of the adapter, or the job that made it')
@@ -47,6 +52,25 @@ async function list(
   });
   const headings = ['ADAPTER', 'NAME', 'BASE MODEL', 'SIZE', 'CREATED'];
   output.say(rows.length > 0 ? table(headings, rows) : 'No adapters.');
+}
+
+async function show({ client, output }: CommandContext, [reference]: readonly string[]): Promise<void> {
+  const adapter = await client.adapters.find(reference!);
+  const rows = adapter.runs_on.map(({ program, runs, reason, export: format }) => [
+    program,
+    runs ? 'yes' : 'no',
+    reason ?? '',
+    format ?? '',
+  ]);
+  output.result(adapter, () =>
+    [
+      `${adapter.id}  ${adapter.name}`,
+      `base model ${adapter.model}, ${byteSize(adapter.bytes)}, ${dateTime(adapter.created_at)}`,
+      ...adapter.notes,
+      '',
+      table(['RUNS ON', 'AS IT IS', 'WHY NOT', 'EXPORT THAT DOES'], rows),
+    ].join('\n'),
+  );
 }
 
 async function get(

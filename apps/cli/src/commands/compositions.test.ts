@@ -87,6 +87,7 @@ const adapter: AdapterObject = {
   recipe: null,
   config: {},
   classes: null,
+  runs_on: [],
   notes: [],
   files: [],
   bytes: 1,
@@ -208,4 +209,45 @@ describe.each([
     const { code, stdout } = await run([...making, '--json'], { url, signal: abort.signal });
     expect([code, JSON.parse(stdout)]).toEqual([130, made]);
   });
+});
+
+test('an adapter is shown with the programs that load it, and the export that does for others', async () => {
+  const runs_on = [
+    { program: 'PEFT', runs: true, reason: null, export: null },
+    { program: 'vLLM', runs: false, reason: 'DoRA (use_dora) is not read', export: 'merged' },
+  ];
+  const { url } = await serve((_, response) => sendJson(response, { ...adapter, runs_on }));
+  const { stdout } = await run(['adapters', 'show', 'adapter-1'], { url });
+  const lines = stdout.split('\n').map((line) => line.replaceAll(/ {2,}/g, ' | ').trim());
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^PEFT \| yes/),
+      'vLLM | no | DoRA (use_dora) is not read | merged',
+    ]),
+  );
+});
+
+test.each([
+  [['--merged', 'gguf:q8_0'], { format: 'merged-gguf', dtype: 'q8_0' }],
+  [['--format', 'gguf'], { format: 'gguf' }],
+  [[], { format: 'merged', dtype: 'f16' }],
+])('export with %j asks for %j', async (flags, order) => {
+  const { url, seen } = await serve(({ path }, response) =>
+    sendJson(response, path.startsWith('/v1/adapters') ? adapter : merged),
+  );
+  const { code } = await run(['export', 'adapter-1', ...flags], { url });
+  expect(code).toBe(0);
+  const asked = seen.find(({ method, path }) => method === 'POST' && path === '/v1/exports');
+  expect(JSON.parse(asked!.body)).toEqual({ adapter: 'adapter-1', ...order });
+});
+
+test.each([
+  [['--merged', 'gguf:f8'], /Allowed choices are f16, bf16, f32, gguf:f16/],
+  [['--merged', 'f16', '--format', 'gguf'], /give --merged or --format, not both/],
+  [['--dtype', 'f16'], /--dtype goes with --format/],
+])('export with %j is a mistake', async (flags, message) => {
+  const { url } = await serve((_, response) => sendJson(response, adapter));
+  const { code, stderr } = await run(['export', 'adapter-1', ...flags], { url });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(message);
 });

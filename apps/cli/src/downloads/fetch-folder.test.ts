@@ -36,6 +36,7 @@ const adapter: AdapterObject = {
   recipe: null,
   config: {},
   classes: null,
+  runs_on: [],
   notes: [],
   files,
   bytes: 100_002,
