@@ -1,4 +1,5 @@
 /** Uploaded files. */
+import type { DataForm } from '#data/data-form.js';
 import { type FileObject, fileObject, filePage } from '#contracts/http/files.js';
 import { type Deleted, deleted, type Page } from '#contracts/http/pages.js';
 import type { Connection } from './connection.js';
@@ -18,9 +19,15 @@ export class FilesClient {
   constructor(private readonly connection: Connection) {}
 
   /** Uploads data for training. Throws ApiError with everything that is wrong in the file. */
-  async upload(content: Blob, filename: string, options: UploadOptions = {}): Promise<FileObject> {
+  async upload(
+    content: Blob,
+    filename: string,
+    { format, columns, ...options }: UploadOptions & DataForm = {},
+  ): Promise<FileObject> {
     const form = new FormData();
     form.set('purpose', 'fine-tune');
+    if (format) form.set('format', format);
+    if (columns) form.set('columns', JSON.stringify(columns));
     form.set('file', content, filename);
     // A file that is uploaded twice does no harm.
     return this.connection.json('POST', '/v1/files', fileObject, { form, repeatable: true, ...options });

@@ -3,6 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import { LoraConfigError, loraConfigSchema, parseLoraConfig } from '#lora/config.js';
+import { columnsFix, dataForm, formatFix as formFix } from '#data/data-form.js';
+import { splitFix, validationSplit } from '#data/data-form.js';
 import { type FieldGuide, findProblems, type OptionProblem, throwFindings } from '#base/field-problems.js';
 import { chosenOptions } from '#training/chosen-options.js';
 import { checkTrainingOptions, trainingOptionsSchema } from '#training/options.js';
@@ -24,6 +26,12 @@ const fields = {
   training_file: nonEmpty,
   /** JSON lines to measure the loss on; default null, none. */
   validation_file: nonEmpty.nullable().default(null),
+  /** What the training file is, where its bytes do not say it: its format, and columns under the names of fields. */
+  training_form: dataForm.nullable().default(null),
+  /** The same of the validation file. */
+  validation_form: dataForm.nullable().default(null),
+  /** Share (below 1) or number of the training rows that validate in place of a validation file; default null, none. */
+  validation_split: validationSplit.nullable().default(null),
   /** PEFT's LoraConfig; default null, PEFT's defaults or what the initial adapter has. */
   lora: loraConfigSchema.nullable().default(null),
   /** Training options; default: all defaults. */
@@ -60,6 +68,9 @@ const guide: FieldGuide = {
     base_identity: 'give "sha256:" and 64 hexadecimal digits, or null',
     training_file: path,
     validation_file: `${path}, or null`,
+    training_form: `${formFix}; ${columnsFix}`,
+    validation_form: `${formFix}; ${columnsFix}`,
+    validation_split: splitFix,
     lora: 'give an object, or null',
     training: 'give an object',
     chosen: 'leave it out',

@@ -1,6 +1,8 @@
 /** Data sets: streamed from a file of any format, checked row by row, with every problem named. */
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { ColumnNames } from '#data/column-names.js';
+import type { DataForm } from '#data/data-form.js';
 import { ProblemCollector } from '#data/data-error.js';
 import type { Report } from '#data/field-report.js';
 import type { ByteSource } from '#data/formats/byte-source.js';
@@ -20,6 +22,8 @@ export interface DatasetOptions {
   /** Longest line in bytes, 16 MiB by default. Longer ones are a problem and are not read into memory. */
   readonly maxLineBytes?: number;
   readonly signal?: AbortSignal;
+  /** What is said of the file; what it is by its bytes unless given. */
+  readonly form?: DataForm | null;
   /** Kinds of rows that can be used; all unless given. */
   readonly reading?: RowReading;
   /** Whether the bytes are only the beginning of a file: what is cut at their end is no problem. */
@@ -65,6 +69,8 @@ export class DatasetReader {
   private rows = 0;
 
   private readonly reading: RowReading | undefined;
+  private readonly form: DataForm | undefined;
+  private readonly columns: ColumnNames;
   private readonly part: Pick<ContentOptions, 'isBeginning' | 'maxBytes'>;
   private content: Content | undefined;
   /** Of a format that is read from anywhere: the share that is done, and whether reading ended early. */
@@ -74,6 +80,8 @@ export class DatasetReader {
 
   constructor(source: ByteSource, options: DatasetOptions = {}) {
     this.reading = options.reading;
+    this.form = options.form ?? undefined;
+    this.columns = new ColumnNames(this.form?.columns);
     this.part = { isBeginning: options.isBeginning, maxBytes: options.maxContentBytes };
     const ownName = typeof source === 'string' ? basename(source) : 'data';
     this.problems = new ProblemCollector(options.name ?? ownName);
@@ -99,7 +107,7 @@ export class DatasetReader {
     const { problems } = this;
     const content = await openContent(this.stream, { problems, ...this.part });
     const head = headOf(content.head);
-    const source = chooseSource(head);
+    const source = chooseSource(head, this.form?.format);
     if ('message' in source) {
       if (!problems.isFull) problems.add(source.line, '', 'unsupported_format', source.message);
       await content.chunks.return(undefined);
@@ -166,7 +174,7 @@ export class DatasetReader {
         maxBytes,
         onCut: () => (this.endedEarly = true),
         onRead: (bytes) => (this.bytesDone = bytes),
-        isRead: isReadField,
+        isRead: (field) => isReadField(field) || this.columns.has(field),
       });
       if (this.endedEarly || problems.isFull) return;
       // For its digest.
@@ -199,7 +207,12 @@ export class DatasetReader {
   private readRow({ line, fields }: DataRecord): Row | undefined {
     this.recordCount++;
     const report: Report = (field, code, message) => this.problems.add(line, field, code, message);
-    const read = readRecord(fields, report, { reading: this.reading, isTable: this.source!.isTable });
+    const renamed = this.columns.rename(fields, report);
+    if (!renamed) {
+      this.problems.stop();
+      return undefined;
+    }
+    const read = readRecord(renamed, report, { reading: this.reading, isTable: this.source!.isTable });
     if (!read.row) {
       // All of the file is of another tool: one problem says so, hundreds would hide it.
       if (read.isForeign && this.rows === 0) this.problems.stop();

@@ -10,11 +10,20 @@ import { BlockStore } from '#data/block-store.js';
 import type { EncodedExample } from '#data/chat.js';
 import { codecDigests, type InputCodec, readsImages } from '#data/input-codec.js';
 import { ClassNames, explainUnknownClass } from '#data/class-names.js';
+import { formKey } from '#data/data-form.js';
 import type { ProblemCollector } from '#data/data-error.js';
 import { DatasetReader, type DatasetOptions, type DatasetSummary } from '#data/dataset.js';
 import { encodeNumberedRow, isRendered } from '#data/examples.js';
 import { BlockPacker, type PackingReport } from '#data/packing.js';
 import { NoteCounter, warnOfUnknownFields } from '#data/row-notes.js';
+import type { Row } from '#data/rows/row.js';
+
+/** Some of the rows. */
+export interface RowPart {
+  /** Tells the part from others of the same file. */
+  readonly name: string;
+  readonly has: (row: Row) => boolean;
+}
 
 interface PrepareSettings extends DatasetOptions {
   /** The data set: JSON lines in UTF-8. */
@@ -25,6 +34,8 @@ interface PrepareSettings extends DatasetOptions {
   readonly packing: boolean;
   /** Names of the classes, where examples have one. */
   readonly classes?: readonly string[];
+  /** The rows to prepare; all unless given. */
+  readonly part?: RowPart;
   /** Where prepared blocks are kept, by what they were made from. */
   readonly cacheFolder: string;
   /** Told the bytes of the file that are done. */
@@ -89,6 +100,7 @@ async function build(
       for (const row of rows) {
         if (reader.problems.isFull) break;
         options.signal?.throwIfAborted();
+        if (options.part?.has(row.row) === false) continue;
         const encoding = encodeNumberedRow(row, options, reader.problems);
         const example = encoding instanceof Promise ? await encoding : encoding;
         if (!example) continue;
@@ -206,6 +218,10 @@ function digestOf(options: PrepareOptions, sha256: string, version = FORMAT_VERS
   const inputs: unknown[] = [version, sha256, tokenizer, template, blockLength, packing];
   if (reading?.key !== undefined) inputs.push(reading.key, reading.examplesPerBlock?.(blockLength) ?? null);
   if (classes) inputs.push(classes);
+  // What has been prepared before there were such things keeps its name.
+  const form = formKey(options.form);
+  if (form !== undefined) inputs.push('form', form);
+  if (options.part) inputs.push('part', options.part.name);
   return createHash('sha256').update(JSON.stringify(inputs)).digest('hex');
 }
 

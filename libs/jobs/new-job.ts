@@ -5,7 +5,7 @@ import type { IdempotentRequest } from '#jobs/idempotency.js';
 import { pendingModel } from '#jobs/fetching.js';
 import type { NewEvent } from '#jobs/transitions.js';
 import { isInLine, reasonFromNow } from '#jobs/waiting.js';
-import { Job } from '#platform/database/entities/job.js';
+import { Job, type JobData } from '#platform/database/entities/job.js';
 import { newId } from '#platform/ids.js';
 import type { Choice } from '#training/events.js';
 import type { RequestedOptions, ResolvedOptions } from '#training/resolved-options.js';
@@ -18,6 +18,8 @@ export interface NewJob {
   readonly baseIdentity: string;
   readonly trainingFileId: string;
   readonly validationFileId: string | null;
+  /** What is said of the files; null for nothing. */
+  readonly data?: JobData | null;
   readonly initAdapterId: string | null;
   /** PEFT's LoraConfig as it was asked for. */
   readonly lora: Record<string, unknown> | null;
@@ -105,6 +107,7 @@ const begin = {
   tokensPerSecond: null,
   attempt: 0,
   ownFailures: 0,
+  data: null,
   requested: null,
   resolved: null,
   choices: null,

@@ -22,6 +22,7 @@ import { addedParameters, wholeWeightsOf } from '#lora/target-module.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { weightBytes } from '#models/weight-bytes.js';
+import type { ValidationSplit } from '#data/data-form.js';
 import { type InputCodec, readsImages } from '#data/input-codec.js';
 import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
 import type { DataHead } from '#training/data-head.js';
@@ -34,6 +35,7 @@ import {
   loraFor,
   requireAnswers,
 } from '#training/learning-model.js';
+import { splitHead } from '#training/split-head.js';
 import { type DataMeasure, lengthsOf, measureHead } from '#training/measure-head.js';
 import { declarationOf } from '#training/objectives/declared/registry.js';
 import { requireTrainable } from '#training/objectives/trained-head.js';
@@ -46,6 +48,8 @@ export interface PlanRequest {
   readonly requested: RequestedOptions;
   /** What was asked for, with every default. */
   readonly options: TrainingOptions;
+  /** Of the training rows, in place of validation data. */
+  readonly validationSplit?: ValidationSplit | null;
   /** Likewise; what the initial adapter has goes before it where nothing was asked for. */
   readonly lora: LoraConfig;
   readonly initAdapter: {
@@ -129,7 +133,12 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
   };
   const { method } = request.options;
   const known = await knownModel(request.base.folder, request.base.identity);
-  const heads = data && (await readHeads(data, (part, error) => problems.push(...problemsOf(part, error))));
+  const read = data && (await readHeads(data, (part, error) => problems.push(...problemsOf(part, error))));
+  const split = request.validationSplit ?? null;
+  const heads =
+    read && split !== null
+      ? attempt('validation_split', () => splitHead(read.training, split, request.options.seed))
+      : read;
   const base = attempt('model', () =>
     learningModel(known.base, method, {
       ofAdapter: request.initAdapter?.classes ?? undefined,

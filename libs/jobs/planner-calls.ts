@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { compositionForm } from '#contracts/composition-form.js';
 import { memberFolder } from '#contracts/member-folder.js';
 import type { Methods } from '#contracts/process-calls.js';
+import { dataForm } from '#data/data-form.js';
+import { validationSplit } from '#data/data-form.js';
 import type { DatasetSummary } from '#data/dataset.js';
 import { wantedDevices } from '#jobs/devices.js';
 import type { JobPlan } from '#jobs/plan.js';
@@ -23,6 +25,8 @@ const dataFile = z.object({
   name: z.string(),
   bytes: z.int(),
   sha256: z.string(),
+  /** What is said of it beside its bytes. */
+  form: dataForm.nullable(),
   /** A file with spans of it at their places; null if this process may have read what it needs already. */
   content: z.object({ path: z.string(), spans: z.array(z.tuple([z.int(), z.int()])) }).nullable(),
 });
@@ -58,6 +62,7 @@ const planTask = z.object({
     .nullable(),
   trainingFile: dataFile,
   validationFile: dataFile.nullable(),
+  validationSplit: validationSplit.nullable(),
   /** Whether examples are to be shown. */
   examples: z.boolean(),
   /** Whose operations are to be counted. */
@@ -100,13 +105,13 @@ export const plannerMethods = {
   plan: { input: planTask, update: z.never(), result: object<PlanAnswer>() },
   /** Reads all of an uploaded file. Throws DataError. */
   checkData: {
-    input: z.object({ file: z.string(), name: z.string() }),
+    input: z.object({ file: z.string(), name: z.string(), form: dataForm.nullable() }),
     update: z.never(),
     result: object<DatasetSummary>(),
   },
   /** Looks at what has come so far of an upload. Throws DataError. */
   checkDataHead: {
-    input: z.object({ file: z.string(), name: z.string() }),
+    input: z.object({ file: z.string(), name: z.string(), form: dataForm.nullable() }),
     update: z.never(),
     result: z.null(),
   },

@@ -7,7 +7,9 @@ import { openFile, type RandomAccess } from '#data/formats/random-access.js';
 import { encodeNumberedRow } from '#data/examples.js';
 import { unreadImage } from '#data/image-examples.js';
 import { codecDigests, type InputCodec, readsImages } from '#data/input-codec.js';
+import type { DataForm } from '#data/data-form.js';
 import type { ProblemCollector } from '#data/data-error.js';
+import { promptKey } from '#data/validation-split.js';
 import type { NumberedRow, RowKind } from '#data/rows/row.js';
 import { type DataWarning, NoteCounter, warnOfUnknownFields } from '#data/row-notes.js';
 import { LowrankError } from '#base/errors.js';
@@ -31,8 +33,10 @@ export interface DataHead {
   readonly format: string;
   readonly kind: RowKind;
   readonly examples: readonly EncodedExample[];
-  /** Lines of the first examples. */
-  readonly firstLines: readonly number[];
+  /** Of each example: names its prompt. */
+  readonly prompts: readonly string[];
+  /** Of each example: its line. */
+  readonly lines: readonly number[];
   /** Whether examples are texts, which may be cut into pieces. */
   readonly maySplit: boolean;
   /** See `RowReading`. */
@@ -53,10 +57,11 @@ export interface HeadSource {
   /** What problems call the file. */
   readonly name: string;
   readonly content: RandomAccess;
+  /** What is said of it. */
+  readonly form?: DataForm | null;
 }
 
 const pieceBytes = 64 * 1024;
-const shownExamples = 5;
 /** How long the event loop may wait. */
 const sliceMilliseconds = 10;
 
@@ -88,15 +93,16 @@ export async function readHead(
 /** Undefined where so many bytes hold no whole row. */
 async function readUpTo(
   maxContentBytes: number,
-  { name, content }: HeadSource,
+  { name, content, form }: HeadSource,
   codec: RowCodec,
   { signal, maxExamples = Infinity }: HeadOptions,
 ): Promise<DataHead | undefined> {
   const { reading } = codec;
-  const reader = new DatasetReader(content, { name, signal, reading, maxContentBytes });
+  const reader = new DatasetReader(content, { name, signal, reading, form, maxContentBytes });
   const { problems } = reader;
   const examples: EncodedExample[] = [];
-  const firstLines: number[] = [];
+  const prompts: string[] = [];
+  const lines: number[] = [];
   const notes = new NoteCounter();
   const classes = new Map<string, number>();
   const classLines = new Map<string, number>();
@@ -117,7 +123,9 @@ async function readUpTo(
         classes.set(label, (classes.get(label) ?? 0) + 1);
         if (!classLines.has(label)) classLines.set(label, line);
       }
-      if (examples.push(example) <= shownExamples) firstLines.push(line);
+      examples.push(example);
+      lines.push(line);
+      prompts.push(promptKey(row));
     }
   }
   if (examples.length < maxExamples) problems.throwIfAny();
@@ -134,7 +142,8 @@ async function readUpTo(
     format: known?.format ?? '',
     kind: known?.kind ?? 'text',
     examples,
-    firstLines,
+    prompts,
+    lines,
     maySplit,
     examplesPerBlock,
     isPart,
@@ -168,9 +177,9 @@ function encode(
  */
 export async function checkHead(
   head: Buffer,
-  { name, signal }: { readonly name: string; readonly signal?: AbortSignal },
+  { name, form, signal }: Pick<HeadSource, 'name' | 'form'> & { readonly signal?: AbortSignal },
 ): Promise<void> {
-  const reader = new DatasetReader(inPieces(head), { name, signal, isBeginning: true });
+  const reader = new DatasetReader(inPieces(head), { name, form, signal, isBeginning: true });
   for await (const _ of reader.batches()) signal?.throwIfAborted();
   reader.problems.throwIfAny();
 }
@@ -187,10 +196,14 @@ function pauses(signal: AbortSignal | undefined): () => Promise<void> | undefine
 }
 
 /** Does something with a file on this machine as the source of a head. Throws the errors of the file system. */
-export async function withFile<T>(file: string, work: (source: HeadSource) => Promise<T>): Promise<T> {
+export async function withFile<T>(
+  file: string,
+  form: DataForm | null,
+  work: (source: HeadSource) => Promise<T>,
+): Promise<T> {
   const content = await openFile(file);
   try {
-    return await work({ name: basename(file), content });
+    return await work({ name: basename(file), content, form });
   } finally {
     await content.close();
   }

@@ -58,6 +58,8 @@ const trainingEvents = [
     modules: z.array(z.object({ path: z.string(), r: z.int(), scale: z.number() })),
     /** Weights of the base that are trained as they are. */
     whole_weights: z.array(z.object({ name: z.string(), shape: z.array(z.int()) })),
+    /** Rows of both sides, as far as blocks were made of them. */
+    rows: z.object({ training: z.int(), validation: z.int().nullable() }).optional(),
     choices: z.array(choice),
     /** Every value that the run goes by, written or chosen. */
     chosen: chosenOptions,

@@ -1,6 +1,8 @@
 /** A training job as the library takes it: folders that exist, options that were checked. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { DataForm } from '#data/data-form.js';
+import type { ValidationSplit } from '#data/data-form.js';
 import { type LoraConfig, parseLoraConfig } from '#lora/config.js';
 import type { ChosenOptions } from '#training/chosen-options.js';
 import type { TrainingOptions } from '#training/options.js';
@@ -17,6 +19,11 @@ export interface TrainingJob {
   /** JSON lines to measure the loss on, or null. */
   readonly validationFile: string | null;
   /** Null = as the initial adapter has it. */
+  /** What is said of these files beside their bytes. */
+  readonly trainingForm: DataForm | null;
+  readonly validationForm: DataForm | null;
+  /** Share or number of the training rows to measure the loss on; null for none. */
+  readonly validationSplit: ValidationSplit | null;
   readonly lora: LoraConfig | null;
   readonly options: TrainingOptions;
   /** What an earlier attempt chose, which this one keeps; null for the first. */
@@ -49,6 +56,9 @@ export function completeJob(input: TrainingJobInput): TrainingJob {
   return {
     baseModelName: input.baseModel,
     validationFile: null,
+    trainingForm: null,
+    validationForm: null,
+    validationSplit: null,
     chosen: null,
     initAdapter: null,
     cacheFolder: join(input.outputFolder, 'cache'),

@@ -1,12 +1,16 @@
 /** Counts the tokens and blocks of a data set from its beginning, as training will count them from all of it. */
 import { LengthCounter, type LengthHistogram, type LengthStatistics } from '#data/length-counter.js';
 import { BlockPacker, cutExample } from '#data/packing.js';
+import type { RowKind } from '#data/rows/row.js';
 import { type ExamplePiece, renderExample } from '#data/render-example.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import type { DataHead } from '#training/data-head.js';
 
 /** Counts of a data set. */
 export interface DataMeasure {
+  /** What the file is, as its bytes say, and what its rows are. */
+  readonly format: string;
+  readonly kind: RowKind;
   readonly examples: number;
   readonly tokens: number;
   readonly trainedTokens: number;
@@ -36,6 +40,8 @@ export interface MeasureOptions {
   readonly blockLength: (lengths: { median: number; longest: number }) => number;
 }
 
+/** Examples that people look at. */
+const shownExamples = 5;
 /** Ranges of a histogram of lengths. */
 const maxBins = 40;
 
@@ -59,6 +65,8 @@ export function measureHead(
   const report = packer.finish();
   const scaled = (count: number) => Math.round(count * head.share);
   return {
+    format: head.format,
+    kind: head.kind,
     examples: scaled(report.examples),
     tokens: scaled(report.tokens),
     trainedTokens: scaled(report.trainedTokens),
@@ -73,7 +81,7 @@ export function measureHead(
 
 /** The first examples as the model reads them, each up to `maxTokens`. */
 export function showExamples(head: DataHead, tokenizer: Tokenizer, maxTokens: number): ShownExample[] {
-  return head.firstLines.map((line, i) => {
+  return head.lines.slice(0, shownExamples).map((line, i) => {
     const example = head.examples[i]!;
     const kept = cutExample(example, maxTokens);
     return {

@@ -170,6 +170,7 @@ export async function planRun(
       name,
       shape: [...shape],
     })),
+    rows: { training: training.report.examples, validation: validation?.report.examples ?? null },
     choices: record.choices,
     chosen,
     memory: fit?.prediction ?? null,

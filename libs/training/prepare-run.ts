@@ -15,6 +15,7 @@ import type { FlatLayout } from '#nn/flat-state.js';
 import { ChoiceBook } from '#training/auto-options.js';
 import type { ClassSources } from '#training/choose-classes.js';
 import type { ChosenOptions } from '#training/chosen-options.js';
+import { splitRows } from '#training/split-rows.js';
 import { surveyClasses } from '#training/class-survey.js';
 import { readVectors, type TrainedVectors } from '#training/checkpoint.js';
 import type { SoundCheckpoint } from '#training/checkpoint-store.js';
@@ -92,6 +93,10 @@ export async function prepareRun(
   const inputs = await loadCodec(stored, { now: new Date(templateDate) });
   const codec = { ...inputs, reading: readingOf(options.method, stored.tree.inputs) };
   await requireFile('training_file', job.trainingFile);
+  if (job.validationFile !== null && job.validationSplit !== null) {
+    const message = 'validation_split: contradicts validation_file; give one of them';
+    throw new LowrankError('job_invalid', message, { details: { field: 'validation_split' } });
+  }
   if (job.validationFile !== null) await requireFile('validation_file', job.validationFile);
   const base = learningModel(stored, options.method, await classSources(job, stored, codec, signal));
   const { contextLength, vocabSize } = learningShape(base.tree, options.method, codec);
@@ -106,16 +111,22 @@ export async function prepareRun(
   const earlier = checkpoint?.state.chosen ?? record?.chosen ?? job.chosen ?? undefined;
   const isOpen = earlier === undefined && options.block_length === 'auto' && !readsImages(codec);
   const survey = isOpen
-    ? await surveyDataset(job.trainingFile, codec, dataFolder, signal)
-    : { median: 0, longest: 0, example: await firstExample(job.trainingFile, codec) };
+    ? await surveyDataset(job.trainingFile, job.trainingForm, codec, dataFolder, signal)
+    : { median: 0, longest: 0, example: await firstExample(job.trainingFile, job.trainingForm, codec) };
   const blockLength =
     earlier?.block_length ??
     (readsImages(codec)
       ? planImages(book, options, codec.positions)
       : planBlocks(book, options, survey, contextLength));
-  const preparation = (file: string) => ({
+  const split =
+    job.validationSplit === null ? undefined : await splitRows(job, job.validationSplit, codec, signal);
+  const isSplit = split !== undefined;
+  const validationFile = isSplit ? job.trainingFile : job.validationFile;
+  const preparation = (file: string, side: 'training' | 'validation') => ({
     ...codec,
     file,
+    form: side === 'training' || isSplit ? job.trainingForm : job.validationForm,
+    part: split?.[side],
     blockLength,
     packing: options.packing,
     classes: learnedClasses(base, options.method),
@@ -123,14 +134,14 @@ export async function prepareRun(
     onProgress: (done: number, total: number) => onEvent({ type: 'progress', stage: 'data', done, total }),
     signal,
   });
-  const prepare = async (file: string) => {
-    const store = await prepareDataset(preparation(file));
+  const prepare = async (file: string, side: 'training' | 'validation') => {
+    const store = await prepareDataset(preparation(file, side));
     requireKnownTokens(store, codec, vocabSize);
     for (const { code, message } of store.report.warnings) warn(code, message);
     return store;
   };
-  const training = await prepare(job.trainingFile);
-  const validation = job.validationFile === null ? undefined : await prepare(job.validationFile);
+  const training = await prepare(job.trainingFile, 'training');
+  const validation = validationFile === null ? undefined : await prepare(validationFile, 'validation');
 
   const digests = codecDigests(codec);
   const identity: RunIdentity = {
@@ -151,13 +162,13 @@ export async function prepareRun(
     const { folder } = checkpoint ?? output;
     const saved = { ...earlierRun.identity };
     // What an earlier version made of the same files has another name.
-    for (const [field, file] of [
-      ['training_file', job.trainingFile],
-      ['validation_file', job.validationFile],
+    for (const [field, side, file] of [
+      ['training_file', 'training', job.trainingFile],
+      ['validation_file', 'validation', validationFile],
     ] as const) {
       const name = saved[field];
       if (file === null || name === null || name === identity[field]) continue;
-      const names = await digestsOfVersions(preparation(file));
+      const names = await digestsOfVersions(preparation(file, side));
       if (names.includes(name)) saved[field] = names[0]!;
     }
     requireSameRun(folder, saved, identity);
@@ -200,7 +211,7 @@ export async function prepareRun(
 }
 
 async function classSources(
-  { options, trainingFile, initAdapter }: TrainingJob,
+  { options, trainingFile, trainingForm: form, initAdapter }: TrainingJob,
   base: ModelFolder,
   { reading }: RowCodec,
   signal: AbortSignal | undefined,
@@ -208,7 +219,7 @@ async function classSources(
   if (!teachesClasses(options.method)) return { ofAdapter: undefined, found: undefined };
   return {
     ofAdapter: initAdapter === null ? undefined : await classesOfAdapter(initAdapter, trainedClasses(base)),
-    found: await surveyClasses(trainingFile, { reading, signal }),
+    found: await surveyClasses(trainingFile, { reading, form, signal }),
   };
 }
 

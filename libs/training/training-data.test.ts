@@ -26,19 +26,19 @@ test('a survey tells lengths and the first example, and is kept for the same dat
   const file = join(folder, 'data.jsonl');
   const cache = join(folder, 'cache');
   await writeFile(file, [row('a', 'b'), row('a a a', 'b b b b')].join('\n'));
-  const survey = await surveyDataset(file, codec, cache);
+  const survey = await surveyDataset(file, null, codec, cache);
   expect(survey.example.filter(({ trained }) => trained).map(({ text }) => text)).toEqual(['b</s>']);
   expect(survey.longest).toBeGreaterThan(survey.median);
   expect(await readdir(cache)).toHaveLength(1);
-  expect(await surveyDataset(file, codec, cache)).toEqual(survey);
+  expect(await surveyDataset(file, null, codec, cache)).toEqual(survey);
   await writeFile(file, row('c', 'd'));
-  expect((await surveyDataset(file, codec, cache)).example).not.toEqual(survey.example);
+  expect((await surveyDataset(file, null, codec, cache)).example).not.toEqual(survey.example);
 });
 
 test('a data set with problems has lengths 0, and whoever prepares it names them', async () => {
   const file = join(folder, 'data.jsonl');
   await writeFile(file, 'broken');
-  expect(await surveyDataset(file, codec, join(folder, 'cache'))).toEqual({
+  expect(await surveyDataset(file, null, codec, join(folder, 'cache'))).toEqual({
     median: 0,
     longest: 0,
     example: [],

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type Batch, makeBatch } from '#data/batch.js';
 import type { BlockStore } from '#data/block-store.js';
+import { type DataForm, formKey } from '#data/data-form.js';
 import { readsImages } from '#data/input-codec.js';
 import type { Block } from '#data/packing.js';
 import type { ExamplePiece } from '#data/render-example.js';
@@ -50,11 +51,12 @@ const footBytes = 64 * 1024;
  */
 export async function surveyDataset(
   file: string,
+  form: DataForm | null,
   codec: RowCodec,
   cacheFolder: string,
   signal?: AbortSignal,
 ): Promise<DataSurvey> {
-  return withFile(file, (source) => surveySource(source, codec, cacheFolder, signal));
+  return withFile(file, form, (source) => surveySource(source, codec, cacheFolder, signal));
 }
 
 async function surveySource(
@@ -65,7 +67,7 @@ async function surveySource(
 ): Promise<DataSurvey> {
   const { size } = source.content;
   const key = createHash('sha256')
-    .update(JSON.stringify([5, size, codecKey(codec)]))
+    .update(JSON.stringify([5, size, codecKey(codec), formKey(source.form)]))
     .update(await source.content.read(0, headBytes))
     // Where formats of columns tell them apart.
     .update(await source.content.read(Math.max(0, size - footBytes), footBytes))
@@ -86,8 +88,12 @@ async function surveySource(
 }
 
 /** The first example of a data set in pieces; empty if the file begins with something else. */
-export async function firstExample(file: string, codec: RowCodec): Promise<readonly ExamplePiece[]> {
-  const head = await withFile(file, (source) => soundHead(source, codec, { maxExamples: 1 }));
+export async function firstExample(
+  file: string,
+  form: DataForm | null,
+  codec: RowCodec,
+): Promise<readonly ExamplePiece[]> {
+  const head = await withFile(file, form, (source) => soundHead(source, codec, { maxExamples: 1 }));
   return exampleOf(head, codec);
 }
 

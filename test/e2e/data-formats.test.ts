@@ -28,6 +28,13 @@ const table = (separator: string) =>
     .map((cells) => cells.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(separator) + '\r\n')
     .join('');
 
+const settings = {
+  model: 'prose-4m',
+  seed: 5,
+  lora: { r: 4 },
+  training: { max_steps: 3, batch_size: 2, block_length: 64 },
+};
+
 test.each<[format: string, content: () => string | Buffer | Promise<Buffer>]>([
   ['jsonl', jsonLines],
   ['jsonl in gzip', () => gzipSync(jsonLines())],
@@ -43,16 +50,45 @@ test.each<[format: string, content: () => string | Buffer | Promise<Buffer>]>([
   await writeFile(file, await content());
   const { id } = await uploadFile(client, file);
   expect((await client.files.get(id)).report).toMatchObject({ format, kind: 'text', rows: rows.length });
-  const job = {
-    model: 'prose-4m',
-    training_file: id,
-    seed: 5,
-    lora: { r: 4 },
-    training: { max_steps: 3, batch_size: 2, block_length: 64 },
-  };
-  expect(await client.jobs.plan(job)).toMatchObject({ total_steps: 3 });
+  const job = { ...settings, training_file: id };
+  expect(await client.jobs.plan(job)).toMatchObject({
+    total_steps: 3,
+    data: { training: { format, kind: 'text' } },
+  });
   const { adapter, status, error } = await waitForEnd(client, (await client.jobs.create(job)).id);
   expect({ status, error }).toEqual({ status: 'succeeded', error: null });
   digests.add((await client.adapters.get(adapter!)).sha256);
   expect(digests.size).toBe(1);
+});
+
+test('columns of other names, said at the upload or in the job', async () => {
+  const file = join(stack.home, 'named.csv');
+  await writeFile(file, table(',').replace('"text"', '"what it says"'));
+  await expect(uploadFile(client, file)).rejects.toThrow(/say with columns which are meant/);
+  const wrong = uploadFile(client, file, { columns: { text: 'what is said' } });
+  await expect(wrong).rejects.toThrow(/does not have. Did you mean "what it says"/);
+  const { id, report } = await uploadFile(client, file, { format: 'csv', columns: { text: 'what it says' } });
+  expect(report).toMatchObject({ rows: rows.length, form: { format: 'csv' } });
+  const made = await client.jobs.create({ ...settings, training_file: id });
+  expect(made).toMatchObject({ format: 'csv', columns: { text: 'what it says' } });
+  const { adapter } = await waitForEnd(client, made.id);
+  digests.add((await client.adapters.get(adapter!)).sha256);
+  expect(digests.size).toBe(1);
+  const other = { ...settings, training_file: id, columns: { text: 'place' } };
+  expect((await client.jobs.plan(other)).data!.training.tokens).toBeLessThan(
+    (await client.jobs.plan({ ...settings, training_file: id })).data!.training.tokens,
+  );
+});
+
+test('rows of the training file validate, and the plan and the job say how many', async () => {
+  const file = join(stack.home, 'split.jsonl');
+  await writeFile(file, jsonLines());
+  const { id } = await uploadFile(client, file);
+  const job = { ...settings, training_file: id, validation_split: 0.1 };
+  const held = Math.round(rows.length / 10);
+  const examples = { training: { examples: rows.length - held }, validation: { examples: held } };
+  expect((await client.jobs.plan(job)).data).toMatchObject(examples);
+  const { plan, status } = await waitForEnd(client, (await client.jobs.create(job)).id);
+  expect(status).toBe('succeeded');
+  expect(plan!.rows).toEqual({ training: rows.length - held, validation: held });
 });

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { JobCreate } from '#contracts/http/job-create.js';
+import { type DataForm, formatNames } from '#data/data-form.js';
 import { LowrankError } from '#base/errors.js';
 import { isId } from '#platform/ids.js';
 import { declarations } from '#training/objectives/declared/registry.js';
@@ -18,6 +19,9 @@ export interface JobFlags {
   readonly model?: string;
   readonly data?: string;
   readonly validation?: string;
+  readonly validationSplit?: string;
+  readonly format?: string;
+  readonly column?: readonly string[];
   readonly r?: string;
   readonly alpha?: string;
   readonly dropout?: string;
@@ -63,6 +67,9 @@ export function addJobFlags(command: Command): Command {
     .option('--model <name>', 'base model, or a fine-tuned one to go on training')
     .option('--data <file>', 'training data: a file of JSON lines, or the id of an uploaded one')
     .option('--validation <file>', 'validation data, likewise')
+    .option('--validation-split <share>', 'share, or number, of the training rows that validate instead')
+    .option('--format <name>', `what the data are, where it is not seen: ${formatNames.join(', ')}`)
+    .option('--column <field=name>', 'the column that is a field of rows, again and again', gather)
     .option('--r <number>', 'rank of the adapter')
     .option('--alpha <number>', 'lora_alpha: the scale is alpha / rank')
     .option('--dropout <share>', 'lora_dropout')
@@ -110,6 +117,8 @@ export async function readDraft(flags: JobFlags): Promise<DraftJob> {
     model: flags.model,
     training_file: flags.data,
     validation_file: flags.validation,
+    validation_split: flags.validationSplit === undefined ? undefined : valueOf(flags.validationSplit),
+    format: flags.format,
     seed: flags.seed === undefined ? undefined : valueOf(flags.seed),
     device: flags.device,
     suffix: flags.suffix,
@@ -120,6 +129,8 @@ export async function readDraft(flags: JobFlags): Promise<DraftJob> {
   if (method) draft['method'] = method;
   if (Object.keys(training).length > 0) draft['training'] = training;
   if (Object.keys(lora).length > 0) draft['lora'] = lora;
+  const columns = { ...objectOf(file['columns']), ...assignments('--column', flags.column, String) };
+  if (Object.keys(columns).length > 0) draft['columns'] = columns;
   if (Object.keys(metadata).length > 0) draft['metadata'] = metadata;
   requireField(draft, 'model', '--model NAME');
   requireField(draft, 'training_file', '--data FILE');
@@ -144,6 +155,7 @@ export async function uploadFiles(
   draft: DraftJob,
 ): Promise<JobCreate> {
   const body: DraftJob = { ...draft };
+  const form = { format: body['format'], columns: body['columns'] } as DataForm;
   for (const field of ['training_file', 'validation_file']) {
     const file = body[field];
     if (typeof file !== 'string' || (isId('file', file) && !existsSync(file))) continue;
@@ -156,7 +168,7 @@ export async function uploadFiles(
           : 'the server checks the file',
       );
     try {
-      body[field] = (await uploadFile(client, file, { signal, onProgress })).id;
+      body[field] = (await uploadFile(client, file, { signal, onProgress, ...form })).id;
     } finally {
       bar?.clear();
     }

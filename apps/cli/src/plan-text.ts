@@ -51,7 +51,7 @@ function dataLines(name: string, data: PlannedData): string[] {
   const { min, median, max } = data.lengths;
   const about = data.estimated ? 'about ' : '';
   return [
-    `${name}: ${about}${count(data.examples)} examples, ${count(data.tokens)} tokens, ` +
+    `${name}${data.format === '' ? '' : ` (${data.format}, ${data.kind} rows)`}: ${about}${count(data.examples)} examples, ${count(data.tokens)} tokens, ` +
       `${count(data.trained_tokens)} of them to learn, in ${count(data.blocks)} blocks of ${data.block_length}`,
     `  lengths: shortest ${count(min)} tokens, median ${count(median)}, longest ${count(max)}; ${cutText(data)}`,
   ];

@@ -4,6 +4,7 @@ import { access } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { LowrankError } from '#base/errors.js';
 import type { LowrankClient } from '#client/client.js';
+import type { DataForm } from '#data/data-form.js';
 import type { UploadOptions } from '#client/files.js';
 import type { FileObject } from '#contracts/http/files.js';
 
@@ -11,7 +12,7 @@ import type { FileObject } from '#contracts/http/files.js';
 export async function uploadFile(
   client: LowrankClient,
   path: string,
-  options: UploadOptions = {},
+  options: UploadOptions & DataForm = {},
 ): Promise<FileObject> {
   return client.files.upload(await blobOf(path), basename(path), options);
 }

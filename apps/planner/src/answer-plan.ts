@@ -20,7 +20,7 @@ export async function answerPlan(heads: DataHeads, task: Task, signal: AbortSign
   const model = await knownModel(base.folder, base.identity);
   const codec = { ...(await model.codec()), reading: readingOf(task.options.method, model.base.tree.inputs) };
   const isMissing = (file: PlannedFile | null) =>
-    file !== null && file.content === null && !heads.find(file.sha256, codec);
+    file !== null && file.content === null && !heads.find(file.sha256, file.form, codec);
   const files = { training: trainingFile, validation: validationFile };
   const missing = (['training', 'validation'] as const).flatMap((file): MissingBytes[] =>
     isMissing(files[file]) ? [{ file, start: 0, length: headBytes }] : [],
@@ -63,16 +63,16 @@ async function plannedOf(
 
 async function headOf(
   heads: DataHeads,
-  { name, bytes, sha256, content }: PlannedFile,
+  { name, bytes, sha256, form, content }: PlannedFile,
   codec: RowCodec,
   signal: AbortSignal,
 ): Promise<DataHead> {
-  const known = heads.find(sha256, codec);
+  const known = heads.find(sha256, form, codec);
   if (known) return known;
   const { path, spans } = content!;
   const part = partialFile(path, bytes, spans);
   try {
-    return await heads.read(sha256, { name, content: part }, codec, signal);
+    return await heads.read(sha256, { name, content: part, form }, codec, signal);
   } finally {
     await part.close();
   }

@@ -20,9 +20,9 @@ export function plannerHandlers(): Handlers<typeof plannerMethods> {
   const heads = new DataHeads();
   return {
     plan: (task, { signal }) => answerPlan(heads, task, signal),
-    checkData: ({ file, name }, { signal }) => validateDataset(file, { name, signal }),
-    async checkDataHead({ file, name }, { signal }) {
-      await checkHead(await firstBytes(file), { name, signal });
+    checkData: ({ file, name, form }, { signal }) => validateDataset(file, { name, form, signal }),
+    async checkDataHead({ file, name, form }, { signal }) {
+      await checkHead(await firstBytes(file), { name, form, signal });
       return null;
     },
     async checkModel({ folder }) {

@@ -1,6 +1,7 @@
 /** Uploaded files: OpenAI's file object, and what the check of the upload found. */
 import { z } from 'zod';
 import { rowKinds } from '#data/rows/row.js';
+import { dataColumns, dataFormat } from '#data/data-form.js';
 import { order, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
 /** What a training file holds, told by the check of its upload. */
@@ -9,6 +10,10 @@ export const fileReport = z
     /** What the file is, as its bytes say: `csv`, say, and `csv in gzip` where it is packed. Files of earlier versions have none. */
     format: z.string().optional(),
     kind: z.enum(rowKinds),
+    /** What was said of the file at its upload. */
+    form: z
+      .object({ format: z.string().nullish(), columns: z.record(z.string(), z.string()).nullish() })
+      .optional(),
     rows: z.int(),
     /** Top-level fields that nothing reads, with the number of rows that have them. */
     unknown_fields: z.record(z.string(), z.int()),
@@ -54,6 +59,10 @@ export const fileExpiry = z.object({
 export const fileUpload = z.object({
   file: z.string().meta({ format: 'binary' }),
   purpose: z.literal('fine-tune'),
+  /** What the file is, where its bytes do not say it; jobs take it over. */
+  format: dataFormat.optional(),
+  /** Columns under the names of the fields that they are, in a form as JSON; jobs take it over. */
+  columns: dataColumns.optional(),
   /** In a form `expires_after[anchor]` and `expires_after[seconds]`; without it a file is kept until it is deleted. */
   expires_after: fileExpiry.optional(),
 });

@@ -22,11 +22,37 @@ function problemsOf(body: unknown): string[] {
   return refusal instanceof UnsupportedError ? (refusal.details['options'] as string[]) : [];
 }
 
+test('a job may say what its files are, and which rows validate', () => {
+  const said = { ...smallest, format: 'csv', columns: { prompt: 'question' }, validation_split: 0.1 };
+  expect(parseJobCreate(said)).toMatchObject({
+    form: { format: 'csv', columns: { prompt: 'question' } },
+    validationSplit: 0.1,
+  });
+  const problems = (more: object) => {
+    try {
+      parseJobCreate({ ...smallest, ...more });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    throw new Error('nothing was wrong');
+  };
+  expect(problems({ validation_split: 0.1, validation_file: 'file-2' })).toContain(
+    'contradicts validation_file',
+  );
+  expect(problems({ validation_split: 1.5 })).toContain('give a share of the rows above 0 and below 1');
+  expect(problems({ format: 'xml' })).toContain('give one of jsonl, json, csv, tsv, parquet');
+  expect(problems({ columns: { promt: 'a' } })).toContain(
+    'columns.promt: is no field of rows; did you mean prompt?',
+  );
+});
+
 test('the smallest job says nothing but its model and its file', () => {
   expect(parseJobCreate(smallest)).toEqual({
     model: 'm',
     trainingFile: 'file-1',
     validationFile: null,
+    validationSplit: null,
+    form: null,
     suffix: null,
     seed: null,
     metadata: null,

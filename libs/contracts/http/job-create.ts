@@ -7,6 +7,15 @@ import {
   methodFix,
   writtenMethods,
 } from '#contracts/http/hyperparameters.js';
+import {
+  columnsFix,
+  dataColumns,
+  type DataForm,
+  dataFormat,
+  formatFix,
+  mergedForm,
+} from '#data/data-form.js';
+import { splitFix, type ValidationSplit, validationSplit } from '#data/data-form.js';
 import { boundedRecord } from '#base/bounded-schemas.js';
 import { UnsupportedError } from '#base/errors.js';
 import { suffixSyntax } from '#contracts/http/compositions.js';
@@ -45,6 +54,12 @@ const fields = {
   training_file: objectId,
   /** Id of an uploaded file to measure the loss on. */
   validation_file: objectId.nullish(),
+  /** Share (below 1) or number of the training rows to measure the loss on, in place of a validation file. */
+  validation_split: validationSplit.nullish(),
+  /** What the files are, where their bytes do not say it; null for what was said at their upload. */
+  format: dataFormat.nullish(),
+  /** Columns under the names of the fields that they are: `{"prompt": "question"}`. */
+  columns: dataColumns.nullish(),
   /** Part of the fine-tuned model's name. */
   suffix: z.string().regex(suffixSyntax).max(64).nullish(),
   seed: z.int().min(0).max(maxSeed).nullish(),
@@ -73,6 +88,9 @@ export interface JobRequest extends RequestedOptions {
   readonly model: string;
   readonly trainingFile: string;
   readonly validationFile: string | null;
+  readonly validationSplit: ValidationSplit | null;
+  /** What is said of the files beside their bytes. */
+  readonly form: DataForm | null;
   readonly suffix: string | null;
   readonly metadata: Record<string, string> | null;
   readonly lora: Record<string, unknown> | null;
@@ -94,6 +112,9 @@ const guide: FieldGuide = {
     model: 'give the name of a model that GET /v1/models lists',
     training_file: id('file'),
     validation_file: `${id('file')}, or null`,
+    validation_split: splitFix,
+    format: formatFix,
+    columns: columnsFix,
     suffix: 'give at most 64 letters, digits, ".", "_" or "-", the first a letter or digit',
     seed: `give a whole number from 0 to ${maxSeed}`,
     metadata: 'give at most 16 texts of at most 512 characters under names of at most 64',
@@ -108,6 +129,9 @@ const guide: FieldGuide = {
     base_model: 'model',
     training_file_id: 'training_file',
     validation_file_id: 'validation_file',
+    val_size: 'validation_split',
+    test_size: 'validation_split',
+    column_mapping: 'columns',
     lora_config: 'lora',
     peft_config: 'lora',
     training_options: 'training',
@@ -156,6 +180,8 @@ export function parseJobCreate(input: unknown): JobRequest {
     model: job.model,
     trainingFile: job.training_file,
     validationFile: job.validation_file ?? null,
+    validationSplit: job.validation_split ?? null,
+    form: mergedForm({ format: job.format, columns: job.columns }, null),
     suffix: job.suffix ?? null,
     seed,
     metadata: job.metadata ?? null,
@@ -301,6 +327,10 @@ function contradictions(body: Loose): OptionProblem[] {
     if (!isSaid(value) || !isSaid(other) || value === other) return;
     problems.push({ field, problem: `contradicts ${otherField}`, fix: 'give one of them' });
   };
+  if (isSaid(body['validation_split']) && isSaid(body['validation_file'])) {
+    const problem = 'contradicts validation_file';
+    problems.push({ field: 'validation_split', problem, fix: 'give one of them' });
+  }
   const training = objectOf(body['training']);
   const deprecated = objectOf(body['hyperparameters']);
   const { path: methodPath, written: inMethod } = hyperparametersIn(body['method']);

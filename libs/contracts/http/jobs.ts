@@ -56,6 +56,8 @@ export const jobPlan = z.looseObject({
   modules: z.array(z.object({ path: z.string(), r: z.int(), scale: z.number() })),
   /** None in plans of versions that did not tell. */
   whole_weights: z.array(wholeWeight).default([]),
+  /** Rows that are learned from, and those that the loss is measured on. */
+  rows: z.object({ training: z.int(), validation: z.int().nullable() }).optional(),
 });
 
 const loose = z.record(z.string(), z.unknown());
@@ -75,6 +77,11 @@ export const jobObject = z
     trained_tokens: z.int().nullable(),
     training_file: z.string(),
     validation_file: z.string().nullable(),
+    /** Share or number of the training rows that validate; `plan.rows` says how many there are on each side. */
+    validation_split: z.number().nullish(),
+    /** What was said of the training file beside its bytes. */
+    format: z.string().nullish(),
+    columns: z.record(z.string(), z.string()).nullish(),
     hyperparameters: shownHyperparameters,
     seed: z.int(),
     error: z.object({ code: z.string(), message: z.string(), param: z.string().nullable() }).nullable(),

@@ -1,5 +1,6 @@
 /** What a job would come to, told before it is made. */
 import { z } from 'zod';
+import { rowKinds } from '#data/rows/row.js';
 import { examplePiece } from '#training/example-piece.js';
 import { resolvedOptions } from '#contracts/http/job-options.js';
 
@@ -24,6 +25,9 @@ const piece = examplePiece;
 
 export const plannedData = z
   .object({
+    /** What the file is: `csv in gzip`, say; and what its rows are. */
+    format: z.string().default(''),
+    kind: z.enum(rowKinds).optional(),
     examples: z.int(),
     tokens: z.int(),
     /** Tokens that are learned. */

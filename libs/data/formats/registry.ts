@@ -1,4 +1,5 @@
 /** The formats of data files. A new one is a file beside this one and an entry in the list. */
+import type { FormatName } from '#data/data-form.js';
 import { describeBinary, describeForeignText } from '#data/formats/foreign-files.js';
 import { jsonArray } from '#data/formats/json-array.js';
 import { jsonLines } from '#data/formats/json-lines.js';
@@ -7,14 +8,23 @@ import type { FileHead, RowSource } from '#data/formats/row-source.js';
 import { csv, tsv } from '#data/formats/separated-values.js';
 
 /** Asked in this order; the last takes every file that nobody knows, to say in its words what is wrong. */
-const rowSources: readonly [...RowSource[], RowSource] = [parquet, jsonArray, tsv, csv, jsonLines];
+export const rowSources: readonly [...RowSource[], RowSource] = [parquet, jsonArray, tsv, csv, jsonLines];
 
-/** The format of content by how it begins, or the problem that it is of one that is not read. */
+/** The format of content as it is said or by how it begins, or the problem that it is of one that is not read. */
 export function chooseSource(
   head: FileHead,
+  said?: FormatName | null,
 ): RowSource | { readonly line: number; readonly message: string } {
   const binary = describeBinary(head.bytes);
   if (binary) return { line: head.firstLine?.number ?? 1, message: binary };
+  if (said) {
+    const isParquet = parquet.detects(head);
+    if (isParquet === (said === parquet.name)) return rowSources.find(({ name }) => name === said)!;
+    return {
+      line: 0,
+      message: `the file is ${isParquet ? 'Parquet' : 'no Parquet'}, and format says ${said}. Leave format out.`,
+    };
+  }
   const source = rowSources.find((each) => each.detects(head));
   if (source) return source;
   const foreign = describeForeignText(head);

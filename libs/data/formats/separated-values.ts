@@ -18,6 +18,12 @@ function delimiterOf({ firstLine }: FileHead): string | undefined {
   return found && names.split(found).every((name) => /^[\w .-]{0,64}$/.test(name)) ? found : undefined;
 }
 
+/** For a table whose columns have names of all sorts, and that is said to be one. */
+function mostFrequent(delimiters: readonly string[], { firstLine }: FileHead): string {
+  const count = (delimiter: string) => firstLine?.text.split(delimiter).length ?? 0;
+  return delimiters.reduce((most, each) => (count(each) > count(most) ? each : most));
+}
+
 type Cell = string | null;
 interface Parsed {
   readonly record: readonly Cell[];
@@ -32,7 +38,9 @@ function separatedValues(name: string, delimiters: readonly string[]): StreamedS
     detects: (head) => delimiters.includes(delimiterOf(head) ?? ''),
     async *read(context: ReadContext): AsyncIterable<readonly DataRecord[]> {
       const text = new CheckedText(context);
-      yield* new TableReader(context, text).records(parsed(text.chunks(), context));
+      const known = delimiterOf(context.head);
+      const delimiter = delimiters.find((each) => each === known) ?? mostFrequent(delimiters, context.head);
+      yield* new TableReader(context, text).records(parsed(text.chunks(), context, delimiter));
     },
   };
 }
@@ -40,12 +48,13 @@ function separatedValues(name: string, delimiters: readonly string[]): StreamedS
 /** The records of a table. Throws CsvError after those that come before what is wrong. */
 async function* parsed(
   chunks: AsyncIterable<Buffer>,
-  { head, maxRecordBytes }: ReadContext,
+  { maxRecordBytes }: ReadContext,
+  delimiter: string,
 ): AsyncGenerator<Parsed> {
   const found: Parsed[] = [];
   let failure: Error | undefined;
   const parser = parse({
-    delimiter: delimiterOf(head),
+    delimiter,
     bom: true,
     skip_empty_lines: true,
     relax_column_count: true,

@@ -31,7 +31,9 @@ const rowShapes: readonly RowShape[] = [
   textShape,
 ];
 
-const readFields = new Set(rowShapes.flatMap(({ fields }) => fields));
+/** Every field that rows have. */
+export const readFieldNames: readonly string[] = [...new Set(rowShapes.flatMap(({ fields }) => fields))];
+const readFields = new Set(readFieldNames);
 
 /** Whether a shape of rows has a field of this name. */
 export function isReadField(name: string): boolean {
@@ -81,6 +83,6 @@ function describeUnknown(record: Fields): string {
     .map((field) => (record[field] === null ? `${field} (null)` : field));
   return (
     `the row has none of the fields messages, conversations, instruction and output, prompt and completion, text, text and label, image and label, or chosen and rejected; it has: ${named.join(', ') || 'none'}. ` +
-    'Rename them.'
+    'Rename them, or say with columns which are meant.'
   );
 }

@@ -18,6 +18,7 @@ import { ResultFiles1795808000000 } from '#platform/database/migrations/17958080
 import { CheckpointPermissions1795808100000 } from '#platform/database/migrations/1795808100000-checkpoint-permissions.js';
 import { HubRegistrations1795808200000 } from '#platform/database/migrations/1795808200000-hub-registrations.js';
 import { Webhooks1795808300000 } from '#platform/database/migrations/1795808300000-webhooks.js';
+import { JobData1795808400000 } from '#platform/database/migrations/1795808400000-job-data.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -38,4 +39,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   CheckpointPermissions1795808100000,
   HubRegistrations1795808200000,
   Webhooks1795808300000,
+  JobData1795808400000,
 ];

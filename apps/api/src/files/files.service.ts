@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
 import { type EntityManager, IsNull } from 'typeorm';
 import type { z } from 'zod';
+import type { DataForm } from '#data/data-form.js';
 import type { DatasetSummary } from '#data/dataset.js';
 import type { FileObject, fileListQuery } from '#contracts/http/files.js';
 import type { Deleted, Page } from '#contracts/http/pages.js';
@@ -23,7 +24,7 @@ import { receiveUpload } from '../uploads/receive-upload.js';
 import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
 import { viewFile } from './file-view.js';
 import { freeSoon } from './free-soon.js';
-import { checkUploadField, readUploadFields, uploadFields } from './upload-fields.js';
+import { checkUploadField, readDataForm, readUploadFields, uploadFields } from './upload-fields.js';
 
 /** Training files: taken in, checked, listed, handed out, deleted. */
 @Injectable()
@@ -48,12 +49,14 @@ export class FilesService {
       maxBytes: maxFileBytes,
       fields: uploadFields,
       onField: checkUploadField,
-      lookEarly: (name, stop) => this.planner.checkDataHead(projectId, { file: path, name }, stop),
+      lookEarly: (name, stop, early) =>
+        this.planner.checkDataHead(projectId, { file: path, name, form: readDataForm(early) }, stop),
     });
     const expiresAfter = readUploadFields(fields);
-    const summary = await this.planner.checkData(projectId, { file: path, name: filename }, signal);
+    const form = readDataForm(fields);
+    const summary = await this.planner.checkData(projectId, { file: path, name: filename, form }, signal);
     // Before the folder goes.
-    return await this.keep(projectId, { path, filename, expiresAfter, summary }, idempotencyKey);
+    return await this.keep(projectId, { path, filename, expiresAfter, form, summary }, idempotencyKey);
   }
 
   async list(projectId: string, query: z.output<typeof fileListQuery>): Promise<Page<FileObject>> {
@@ -131,8 +134,9 @@ export class FilesService {
         isKept = true;
         return viewFile(file);
       }
-      const { filename, summary, expiresAfter } = checked;
-      const request = [filename, summary.sha256, ...(expiresAfter === null ? [] : [expiresAfter])];
+      const { filename, summary, expiresAfter, form } = checked;
+      const said = [expiresAfter, form].filter((value) => value !== null);
+      const request = [filename, summary.sha256, ...said];
       const digest = digestOfRequest('POST /v1/files', request);
       const answer = await answerOnce(
         database,
@@ -155,6 +159,8 @@ interface CheckedUpload {
   readonly filename: string;
   /** Seconds; null for never. */
   readonly expiresAfter: number | null;
+  /** What was said of the file. */
+  readonly form: DataForm | null;
   readonly summary: DatasetSummary;
 }
 
@@ -166,6 +172,7 @@ async function insertFile(
     written,
     filename,
     expiresAfter,
+    form,
     summary,
   }: CheckedUpload & { projectId: string; id: string; written: WrittenObject },
 ): Promise<StoredFile> {
@@ -178,7 +185,7 @@ async function insertFile(
     bytes: written.bytes,
     sha256: written.sha256,
     objectKey: written.key,
-    report: { format, kind, rows, unknown_fields: unknownFields, warnings },
+    report: { format, kind, rows, unknown_fields: unknownFields, warnings, ...(form ? { form } : {}) },
     ...(expiresAfter === null ? {} : { expiresAt: () => `now() + make_interval(secs => ${expiresAfter})` }),
   });
   return manager.findOneByOrFail(StoredFile, { id });

@@ -1,4 +1,5 @@
 /** What the form of an upload says of its file beside the file itself. */
+import { columnsFix, type DataForm, dataForm, formatFix, mergedForm } from '#data/data-form.js';
 import { fileExpiry } from '#contracts/http/files.js';
 import { ApiError } from '../errors/api-error.js';
 
@@ -7,11 +8,12 @@ const anchorField = 'expires_after[anchor]';
 const secondsField = 'expires_after[seconds]';
 
 /** Names of the fields. */
-export const uploadFields = ['purpose', anchorField, secondsField];
+export const uploadFields = ['purpose', anchorField, secondsField, 'format', 'columns'];
 
 /** Looks at one field as soon as it is there, so that a file is not sent in vain. Throws ApiError 400. */
 export function checkUploadField(name: string, value: string): void {
   if (name === 'purpose') requireFineTune(value);
+  else if (name === 'format' || name === 'columns') readPart(name, value);
   else expect(name, name === anchorField ? 'anchor' : 'seconds', value);
 }
 
@@ -23,6 +25,30 @@ export function readUploadFields(fields: ReadonlyMap<string, string>): number | 
   expect(anchorField, 'anchor', anchor);
   expect(secondsField, 'seconds', seconds);
   return Number(seconds);
+}
+
+/** What is said of the file beside its bytes; null for nothing. Throws ApiError 400. */
+export function readDataForm(fields: ReadonlyMap<string, string>): DataForm | null {
+  const part = (name: 'format' | 'columns') => readPart(name, fields.get(name));
+  return mergedForm({ ...part('format'), ...part('columns') }, null);
+}
+
+/** Columns come as JSON. */
+function readPart(name: 'format' | 'columns', value: string | undefined): Partial<DataForm> {
+  if (value === undefined) return {};
+  const checked = dataForm.safeParse({ [name]: name === 'columns' ? jsonOf(value) : value });
+  if (checked.success) return checked.data;
+  const problem = `${JSON.stringify(value.slice(0, 200))} is not taken`;
+  const fix = name === 'format' ? formatFix : `${columnsFix}, as JSON`;
+  throw new ApiError('invalid_request', `${name}: ${problem}; ${fix}`, { param: name });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 function requireFineTune(purpose: string | undefined): void {

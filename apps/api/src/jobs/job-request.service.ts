@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { JobRequest } from '#contracts/http/job-create.js';
+import { mergedForm } from '#data/data-form.js';
 import type { NewJob } from '#jobs/new-job.js';
 import type { EarlierShape, Planned } from '#jobs/planner-calls.js';
 import type { Caller } from '#jobs/api-keys.js';
@@ -67,11 +68,11 @@ export class JobRequests {
       request,
       ...modelOf(request, fetched ? { ...named, base: fetched.base } : named),
       origin: fetched?.origin ?? null,
-      training: fileOf('training_file', request.trainingFile, named.training),
+      training: fileOf('training_file', request.trainingFile, named.training, request),
       validation:
         request.validationFile === null
           ? null
-          : fileOf('validation_file', request.validationFile, named.validation),
+          : fileOf('validation_file', request.validationFile, named.validation, request),
     };
   }
 
@@ -100,6 +101,7 @@ export class JobRequests {
         earlier: [...earlier],
         trainingFile: training,
         validationFile: validation,
+        validationSplit: request.validationSplit,
       },
       signal,
     );
@@ -122,6 +124,7 @@ export class JobRequests {
       baseIdentity: base.identity,
       trainingFileId: training.id,
       validationFileId: validation?.id ?? null,
+      data: dataOf(found),
       initAdapterId: adapter?.id ?? null,
       lora,
       training:
@@ -167,7 +170,7 @@ function modelOf(
   });
 }
 
-function fileOf(field: string, id: string, file: NamedFile | null): NamedFile {
+function fileOf(field: string, id: string, file: NamedFile | null, { form }: JobRequest): NamedFile {
   if (!file) {
     const message = `${field}: there is no file ${id}; upload it with POST /v1/files`;
     throw new ApiError('file_not_found', message, { status: 400, param: field });
@@ -176,7 +179,17 @@ function fileOf(field: string, id: string, file: NamedFile | null): NamedFile {
     const message = `${field}: the purpose of file ${id} is ${file.purpose}; give a file for "fine-tune"`;
     throw new ApiError('file_purpose', message, { param: field });
   }
-  return file;
+  return { ...file, form: mergedForm(form, file.form) };
+}
+
+/** Null where nothing is said. */
+function dataOf({ request, training, validation }: FoundJob): NewJob['data'] {
+  const data = {
+    trainingForm: training.form,
+    validationForm: validation?.form ?? null,
+    validationSplit: request.validationSplit,
+  };
+  return Object.values(data).every((value) => value === null) ? null : data;
 }
 
 function requestedOf({ training, lora, device, seed, learningRateMultiplier }: JobRequest) {

@@ -1,6 +1,7 @@
 /** What requests for jobs name, found by one query. */
 import type { DataSource } from 'typeorm';
 import { gathered } from '#base/gather.js';
+import type { DataForm } from '#data/data-form.js';
 import type { JobRequest } from '#contracts/http/job-create.js';
 import { fileIsThere } from '#jobs/stored-files.js';
 import type { Adapter } from '#platform/database/entities/adapter.js';
@@ -13,6 +14,8 @@ export type NamedAdapter = Pick<Adapter, 'id' | 'model' | 'baseIdentity' | 'conf
 export type NamedFile = Pick<StoredFile, 'id' | 'filename' | 'purpose' | 'bytes' | 'sha256'> & {
   /** What a file for training has. */
   readonly objectKey: string;
+  /** What was said at its upload. */
+  readonly form: DataForm | null;
 };
 
 /** Null for what is not there, or was not named. */
@@ -31,7 +34,7 @@ const adapter = (condition: string) =>
    WHERE ${condition} AND deleted_at IS NULL`;
 const ownAdapter = (condition: string) => adapter(`${condition} AND project_id = asked.project`);
 const file = (id: string) =>
-  `SELECT id, filename, purpose, bytes, sha256, object_key AS "objectKey" FROM stored_file file
+  `SELECT id, filename, purpose, bytes, sha256, object_key AS "objectKey", report->'form' AS form FROM stored_file file
    WHERE id = ${id} AND project_id = asked.project AND ${fileIsThere}`;
 const json = (rows: string) => `(SELECT to_json(found) FROM (${rows}) found)`;
 

@@ -54,6 +54,8 @@ export function viewPlan(
 
 function viewData(measure: DataMeasure, shown: readonly ShownExample[]): PlannedData {
   return {
+    format: measure.format,
+    kind: measure.kind,
     examples: measure.examples,
     tokens: measure.tokens,
     trained_tokens: measure.trainedTokens,

@@ -5,7 +5,7 @@ import { parseTrainingOptions } from '#training/options.js';
 import { KnownPlans } from './known-plans.js';
 import type { PlanOrder } from './plan-order.js';
 
-const file = { filename: 'train.jsonl', bytes: 10, sha256: 'a', objectKey: 'files/1' };
+const file = { filename: 'train.jsonl', bytes: 10, sha256: 'a', objectKey: 'files/1', form: null };
 const order: PlanOrder = {
   base: { name: 'tiny', folder: '/models/tiny', identity: 'sha256:1' },
   requested: { training: {}, lora: null, device: 'auto', seed: 1, learningRateMultiplier: null },
@@ -14,6 +14,7 @@ const order: PlanOrder = {
   initAdapter: null,
   trainingFile: file,
   validationFile: null,
+  validationSplit: null,
   examples: false,
   earlier: [],
 };
@@ -38,6 +39,8 @@ test.each([
   ['options', { options: parseTrainingOptions({ max_steps: 3 }) }],
   ['LoRA', { lora: parseLoraConfig({ r: 8 }) }],
   ['data', { trainingFile: { ...file, sha256: 'b' } }],
+  ['columns', { trainingFile: { ...file, form: { columns: { text: 'a' } } } }],
+  ['a validation split', { validationSplit: 0.1 }],
   ['validation data', { validationFile: file }],
   ['version of the base model', { base: { ...order.base, identity: 'sha256:2' } }],
   ['device', { requested: { ...order.requested, device: 'cuda' as const } }],

@@ -68,7 +68,8 @@ export class KnownPlans {
 
 /** Files are known by their contents; warnings call them by their names. */
 function keyOf(projectId: string, { trainingFile, validationFile, ...order }: PlanOrder): string {
-  const facts = (file: PlanOrder['validationFile']) => file && [file.filename, file.bytes, file.sha256];
+  const facts = (file: PlanOrder['validationFile']) =>
+    file && [file.filename, file.bytes, file.sha256, file.form];
   const text = JSON.stringify([projectId, order, facts(trainingFile), facts(validationFile)]);
   return createHash('sha256').update(text).digest('base64');
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
 import type { MemberFolder } from '#contracts/member-folder.js';
+import type { DataForm } from '#data/data-form.js';
 import type { DatasetSummary } from '#data/dataset.js';
 import type { CheckedFolder, Planned, PlannedFile, plannerMethods } from '#jobs/planner-calls.js';
 import type { BaseModel } from '#platform/database/entities/base-model.js';
@@ -91,7 +92,7 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
   /** Checks all of an uploaded file. Throws DataError's facts as a LowrankError, and the signal's reason. */
   async checkData(
     projectId: string,
-    upload: { readonly file: string; readonly name: string },
+    upload: { readonly file: string; readonly name: string; readonly form: DataForm | null },
     signal: AbortSignal,
   ): Promise<DatasetSummary> {
     return this.check(projectId, signal, () => this.checker.client().call('checkData', upload, { signal }));
@@ -100,7 +101,7 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
   /** Checks what has come so far of an upload. Throws as `checkData`. */
   async checkDataHead(
     projectId: string,
-    upload: { readonly file: string; readonly name: string },
+    upload: { readonly file: string; readonly name: string; readonly form: DataForm | null },
     signal: AbortSignal,
   ): Promise<void> {
     await this.check(projectId, signal, () =>
@@ -188,6 +189,6 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-function facts({ filename: name, bytes, sha256 }: DataFile): PlannedFile {
-  return { name, bytes, sha256, content: null };
+function facts({ filename: name, bytes, sha256, form }: DataFile): PlannedFile {
+  return { name, bytes, sha256, form, content: null };
 }

@@ -16,7 +16,11 @@ export interface UploadRules {
   /** Looks at a field as soon as it is there; what it throws ends the upload. */
   readonly onField?: (name: string, value: string) => void;
   /** Looks at what is on the disk a moment after the file began; what it throws ends the upload. */
-  readonly lookEarly?: (filename: string, signal: AbortSignal) => Promise<void>;
+  readonly lookEarly?: (
+    filename: string,
+    signal: AbortSignal,
+    fields: ReadonlyMap<string, string>,
+  ) => Promise<void>;
 }
 
 export interface Upload {
@@ -201,7 +205,9 @@ class FormReader {
   /** Looks at the file while it comes, if it still comes then. */
   private lookingEarly(filename: string): Disposable {
     const look = () => {
-      this.rules.lookEarly?.(filename, this.stop.signal).catch((error: unknown) => this.fail(error));
+      this.rules
+        .lookEarly?.(filename, this.stop.signal, this.fields)
+        .catch((error: unknown) => this.fail(error));
     };
     const timer = setTimeout(look, earlyMilliseconds);
     return { [Symbol.dispose]: () => clearTimeout(timer) };

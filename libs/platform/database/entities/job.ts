@@ -1,4 +1,5 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { DataForm } from '#data/data-form.js';
 import type { RequestedOptions, ResolvedOptions } from '#training/resolved-options.js';
 import { oneOf } from '#platform/database/entities/one-of.js';
 import type { WaitingReason } from '#platform/database/entities/waiting-reason.js';
@@ -19,6 +20,13 @@ export interface JobError {
   readonly code: string;
   readonly message: string;
   readonly param: string | null;
+}
+
+/** What a job says of its files. */
+export interface JobData {
+  readonly trainingForm: DataForm | null;
+  readonly validationForm: DataForm | null;
+  readonly validationSplit: number | null;
 }
 
 /** A fine-tuning job: what was asked for, and where it stands. */
@@ -51,6 +59,10 @@ export class Job {
 
   @Column('text', { nullable: true })
   validationFileId!: string | null;
+
+  /** What was said of the files beside their bytes; null for nothing. */
+  @Column('jsonb', { nullable: true })
+  data!: JobData | null;
 
   /** Id of an adapter to go on training. */
   @Column('text', { nullable: true })
