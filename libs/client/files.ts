@@ -1,6 +1,6 @@
 /** Uploaded files. */
-import type { DataForm } from '#data/data-form.js';
 import { type FileObject, fileObject, filePage } from '#contracts/http/files.js';
+import type { JobCreate } from '#contracts/http/job-create.js';
 import { type Deleted, deleted, type Page } from '#contracts/http/pages.js';
 import type { Connection } from './connection.js';
 import { download, type DownloadOptions } from './download.js';
@@ -22,7 +22,7 @@ export class FilesClient {
   async upload(
     content: Blob,
     filename: string,
-    { format, columns, ...options }: UploadOptions & DataForm = {},
+    { format, columns, ...options }: UploadOptions & Pick<JobCreate, 'format' | 'columns'> = {},
   ): Promise<FileObject> {
     const form = new FormData();
     form.set('purpose', 'fine-tune');
