@@ -98,3 +98,24 @@ function except(pattern: Readonly<Record<string, number>>): string {
 function cell(text: string): string {
   return text.replace(/[\r\n]+/g, ' ').replace(/[\\`*_{}[\]<>|]/g, '\\$&');
 }
+
+/** What a card says once its adapter lies in a repository of a hub. */
+export interface PublishedFacts {
+  /** `OWNER/NAME` of the base there; null if none is known, and then the card names none. */
+  readonly base: string | null;
+  /** Measured in training: name and value. */
+  readonly metrics: readonly (readonly [string, string])[];
+}
+
+/** A card for a hub: its front matter names the base there and what the adapter is to it, its text what was measured. */
+export function publishedCard(card: string, { base, metrics }: PublishedFacts): string {
+  const [whole = '', matter = ''] = /^---\r?\n([\s\S]*?)\r?\n---[^\n]*(\n|$)/.exec(card) ?? [];
+  // A hub knows no names but its own.
+  const kept = matter.split('\n').filter((line) => line !== '' && !/^base_model(_relation)?:/.test(line));
+  const named = base === null ? [] : [`base_model: ${JSON.stringify(base)}`, 'base_model_relation: adapter'];
+  const library = kept.some((line) => line.startsWith('library_name:')) ? [] : ['library_name: peft'];
+  const text = card.slice(whole.length).trimEnd();
+  const rows = metrics.map(([name, value]) => `| ${cell(name)} | ${cell(value)} |`);
+  const table = rows.length === 0 ? [] : ['', '## Training', '', '| | |', '|---|---|', ...rows];
+  return ['---', ...named, ...library, ...kept, '---', text, ...table, ''].join('\n');
+}

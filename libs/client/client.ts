@@ -6,6 +6,7 @@ import { CompletionsClient } from './completions.js';
 import { CompositionsClient } from './compositions.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { download, type DownloadOptions } from './download.js';
+import { PushesClient } from './pushes.js';
 import { ExportsClient } from './exports.js';
 import { FilesClient } from './files.js';
 import { JobsClient } from './jobs.js';
@@ -22,6 +23,7 @@ export class LowrankClient {
   readonly adapters: AdaptersClient;
   readonly compositions: CompositionsClient;
   readonly exports: ExportsClient;
+  readonly pushes: PushesClient;
   /** Links. */
   readonly shares: SharesClient;
   readonly webhooks: WebhooksClient;
@@ -41,6 +43,7 @@ export class LowrankClient {
     this.adapters = new AdaptersClient(this.connection);
     this.compositions = new CompositionsClient(this.connection);
     this.exports = new ExportsClient(this.connection);
+    this.pushes = new PushesClient(this.connection);
     this.shares = new SharesClient(this.connection);
     this.webhooks = new WebhooksClient(this.connection);
     this.completions = new CompletionsClient(this.connection);

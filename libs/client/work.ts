@@ -5,7 +5,7 @@ import { poll, type PollOptions } from './poll.js';
 /** A composition or an export, as far as waiting for it goes. */
 export interface Work {
   readonly id: string;
-  readonly object: 'composition' | 'export';
+  readonly object: 'composition' | 'export' | 'push';
   readonly status: string;
   readonly progress: { readonly stage: string; readonly done: number; readonly total: number } | null;
   readonly waiting: { readonly message: string } | null;

@@ -11,6 +11,10 @@ export const taskJob = z.object({
   members: z.array(memberFolder),
   /** Null for kinds that do not read the base model. */
   base_folder: z.string().nullable(),
+  /** Null in both for kinds that ask no hub. */
+  hub: z
+    .object({ endpoint: z.string().nullable(), token: z.string().nullable() })
+    .default({ endpoint: null, token: null }),
   /** The folder that the task makes. */
   output: z.string(),
 });

@@ -28,6 +28,8 @@ export interface HubConfiguration {
   readonly allow: readonly string[];
   /** Patterns of names for which the token is used when a project key asks. */
   readonly allowToken: readonly string[];
+  /** Patterns of repositories that project keys may push adapters to. */
+  readonly allowPush: readonly string[];
 }
 
 export interface Configuration {
@@ -142,6 +144,7 @@ function hubConfiguration(variables: Variables): HubConfiguration {
     cache: path.join(path.resolve(expanded(home)), 'hub'),
     allow: variables.patterns('LOWRANK_HUB_ALLOW'),
     allowToken: variables.patterns('LOWRANK_HUB_ALLOW_TOKEN'),
+    allowPush: variables.patterns('LOWRANK_HUB_ALLOW_PUSH'),
   };
 }
 

@@ -40,6 +40,7 @@ test('the page of operations has the defaults that the program takes', () => {
     HF_HOME: dirname(defaults.hub.cache).replace(homedir(), '~'),
     LOWRANK_HUB_ALLOW: defaults.hub.allow.join() || 'none',
     LOWRANK_HUB_ALLOW_TOKEN: defaults.hub.allowToken.join() || 'none',
+    LOWRANK_HUB_ALLOW_PUSH: defaults.hub.allowPush.join() || 'none',
     DATABASE_URL: defaults.databaseUrl ?? 'none',
     REDIS_URL: defaults.redisUrl ?? 'none',
     S3_ENDPOINT: defaults.s3 ?? 'none',

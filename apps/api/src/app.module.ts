@@ -60,6 +60,8 @@ import { Planner } from './planner/planner.service.js';
 import { PrometheusController } from './prometheus/prometheus.controller.js';
 import { PrometheusService } from './prometheus/prometheus.service.js';
 import { LinksController } from './shares/links.controller.js';
+import { PushesController } from './pushes/pushes.controller.js';
+import { PushesService } from './pushes/pushes.service.js';
 import { SharesController } from './shares/shares.controller.js';
 import { SharesService } from './shares/shares.service.js';
 import { CheckpointArchives } from './streams/checkpoint-archives.service.js';
@@ -120,6 +122,7 @@ export class AppModule implements OnApplicationBootstrap {
         CompletionsController,
         CompositionsController,
         ExportsController,
+        PushesController,
         SharesController,
         LinksController,
         KeysController,
@@ -146,6 +149,7 @@ export class AppModule implements OnApplicationBootstrap {
         CompletionsService,
         CompositionsService,
         ExportsService,
+        PushesService,
         FilesService,
         Generators,
         HealthService,

@@ -12,6 +12,7 @@ import { addCompositions } from './commands/compositions.js';
 import { addDoctor } from './commands/doctor.js';
 import { addExport } from './commands/export.js';
 import { addExports } from './commands/exports.js';
+import { addPush } from './commands/push.js';
 import { addEvents } from './commands/events.js';
 import { addImportOpenai } from './commands/import-openai.js';
 import { addJobs } from './commands/jobs.js';
@@ -83,6 +84,7 @@ export function buildProgram(io: CliIo, exit: { code: number }): Command {
     addCompositions,
     addExport,
     addExports,
+    addPush,
     addShare,
     addWebhooks,
     addImportOpenai,

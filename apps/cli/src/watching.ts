@@ -35,4 +35,6 @@ export async function watching<T>(
 const howToGoOn =
   ({ id, object }: Work) =>
   () =>
-    `${id} goes on without you.\nlook at it:  lowrank ${object}s\ncancel it:   lowrank ${object}s cancel ${id}`;
+    `${id} goes on without you.\nlook at it:  lowrank ${listOf(object)}\ncancel it:   lowrank ${listOf(object)} cancel ${id}`;
+
+const listOf = (object: Work['object']) => (object === 'push' ? 'pushes' : `${object}s`);

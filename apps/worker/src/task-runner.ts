@@ -6,12 +6,13 @@
 import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { factsOf, LowrankError } from '#base/errors.js';
+import type { TaskJob } from '#contracts/task-calls.js';
 import { versionOf } from '#jobs/base-model-versions.js';
 import { failurePolicy } from '#jobs/failure-policy.js';
 import { whenReachable } from '#jobs/retrying.js';
 import type { TaskClaim } from '#jobs/task-endings.js';
 import { taskKinds } from '#jobs/task-kinds/registry.js';
-import type { TaskInput, TaskKinds } from '#jobs/task-kinds/task-kind.js';
+import type { TaskInput, TaskKind, TaskKinds } from '#jobs/task-kinds/task-kind.js';
 import { Tasks } from '#jobs/tasks.js';
 import type { MemberFiles } from '#jobs/member-files.js';
 import type { ManifestFile } from '#platform/database/entities/checkpoint.js';
@@ -173,6 +174,7 @@ export class TaskRunner {
       input: { ...input },
       members: [...taken.folders],
       base_folder: base,
+      hub: this.hubFor(kind),
       output,
     };
     let sentAt = -Infinity;
@@ -189,6 +191,11 @@ export class TaskRunner {
       JSON.parse(await readFile(join(output, name), 'utf8')) as Record<string, unknown>;
     const outcome = await kind.outcome({ input, result, files, readJson });
     return this.written(task.id, signal, () => this.tasks.finish(claim, outcome));
+  }
+
+  private hubFor({ needsHub = false }: TaskKind): TaskJob['hub'] {
+    const { endpoint, token } = this.platform.configuration.hub;
+    return needsHub ? { endpoint, token } : { endpoint: null, token: null };
   }
 
   private async store(task: Task, output: string, signal: AbortSignal): Promise<ManifestFile[]> {

@@ -24,6 +24,16 @@ export async function hubAccess({
 /** How long a hub may take to begin an answer. */
 const answerMs = 30_000;
 
+/** What the library is given where it wants a token: it knows those of the public hub only, and sends them anywhere. */
+export const tokenPlace = 'hf_of_the_server';
+
+export interface FetchBehaviour {
+  /** Until an answer begins, which for an upload is when all of it was sent. */
+  readonly patienceMs?: number;
+  /** The error of a refusal. */
+  readonly refuse?: (repository: string, response: Response) => LowrankError;
+}
+
 /**
  * A `fetch` for a hub that has an error of ours for each refusal. Where the hub sends on to another host, the token stays behind.
  *
@@ -34,15 +44,17 @@ export function hubFetch(
   repository: string,
   { endpoint, token }: HubAccess,
   signal?: AbortSignal,
+  { patienceMs = answerMs, refuse = refusal }: FetchBehaviour = {},
 ): typeof fetch {
   return async (input, init) => {
     const headers = new Headers(init?.headers);
     const { origin } = new URL(input instanceof Request ? input.url : input);
-    headers.delete('authorization');
+    // What another host gave for itself stays.
+    if (headers.get('authorization') === `Bearer ${tokenPlace}`) headers.delete('authorization');
     if (token !== null && origin === new URL(endpoint).origin)
       headers.set('authorization', `Bearer ${token}`);
     const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(), answerMs);
+    const timer = setTimeout(() => limit.abort(), patienceMs);
     const signals = [limit.signal, ...(signal ? [signal] : []), ...(init?.signal ? [init.signal] : [])];
     let response: Response;
     try {
@@ -60,7 +72,7 @@ export function hubFetch(
     }
     if (response.ok || response.status === 416) return response;
     await response.body?.cancel().catch(() => undefined);
-    throw refusal(repository, response);
+    throw refuse(repository, response);
   };
 }
 

@@ -17,6 +17,8 @@ export async function runTask(
   return kind.run({
     input: kind.input.parse(job.input),
     members: await openMembers(job.members),
+    folders: job.members.map(({ folder }) => folder),
+    hub: job.hub,
     baseFolder: job.base_folder ?? '',
     output: job.output,
     onProgress: (progress) => {

@@ -27,6 +27,10 @@ export type TaskInput = z.infer<typeof taskInput>;
 export interface TaskWork<Input> {
   readonly input: Input;
   readonly members: readonly CompositionMember[];
+  /** Where the files of each member lie. */
+  readonly folders: readonly string[];
+  /** For kinds that need it. */
+  readonly hub: { readonly endpoint: string | null; readonly token: string | null };
   /** The base model's folder, for kinds that need it. */
   readonly baseFolder: string;
   /** A folder to make. */
@@ -70,6 +74,8 @@ export interface TaskKind<Input extends TaskInput = TaskInput, Result = unknown>
   /** What `run` gives. */
   readonly result: z.ZodType<Result>;
   readonly needsBase: boolean;
+  /** Whether its process gets the server's account of a hub. */
+  readonly needsHub?: boolean;
   /** Does the work, in a process of its own. */
   run(work: TaskWork<Input>): Promise<Result>;
   outcome(product: TaskProduct<Input, Result>): TaskOutcome | Promise<TaskOutcome>;
