@@ -2,6 +2,7 @@
  * What a person says of a data set where its bytes and names do not: its format, which columns are meant, and which rows are
  * kept back. Of use in browsers too.
  */
+import { boundedRecord } from '#base/bounded-schemas.js';
 import * as z from 'zod';
 import { nearestNames } from '#base/nearest-names.js';
 
@@ -45,17 +46,16 @@ export const columnsFix = `give columns under names of fields, such as {"prompt"
 
 export const dataFormat = z.enum(formatNames);
 /** Fields of rows, each with the column that is meant. */
-
-export const dataColumns = z
-  .record(z.string().max(64), z.string().min(1).max(200))
-  .superRefine((columns, context) => {
+export const dataColumns = boundedRecord(z.string().max(64), z.string().min(1).max(200), 100).superRefine(
+  (columns, context) => {
     for (const field of Object.keys(columns)) {
       if ((fieldNames as readonly string[]).includes(field)) continue;
       const [nearest] = nearestNames(field, fieldNames, 1);
       const fix = nearest === undefined ? columnsFix : `did you mean ${nearest}? Else ${columnsFix}`;
       context.addIssue({ code: 'custom', path: [field], message: 'is no field of rows', params: { fix } });
     }
-  });
+  },
+);
 
 export const dataForm = z.strictObject({
   format: dataFormat.nullish(),

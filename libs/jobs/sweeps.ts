@@ -17,7 +17,7 @@ export interface SweepOptions {
   readonly uploadHours?: number;
   /** Hours that the answer to an Idempotency-Key is kept. */
   readonly keyHours?: number;
-  /** Hours that the row of a file outlives its bytes: as long, a list can be read on after it. */
+  /** Hours that the row of something outlives its deletion: as long, a list can be read on after it. */
   readonly rowHours?: number;
 }
 
@@ -27,7 +27,7 @@ export interface SweepReport {
   /** Deleted files whose bytes went. */
   readonly files: number;
   readonly adapters: number;
-  /** Rows of files whose bytes went long ago. */
+  /** Rows of what was deleted long ago. */
   readonly rows: number;
   readonly idempotencyKeys: number;
   readonly workers: number;
@@ -47,7 +47,10 @@ export async function sweep(
       (await sweepJobObjects(parts)) +
       (await sweepTaskObjects(parts)) +
       (await sweepUploads(parts, uploadHours)),
-    rows: await deleteOlder(database, 'stored_file', 'content_deleted_at', rowHours),
+    rows:
+      (await deleteOlder(database, 'stored_file', 'content_deleted_at', rowHours)) +
+      (await deleteOlder(database, 'webhook', 'deleted_at', rowHours)) +
+      (await deleteOlder(database, 'checkpoint_permission', 'deleted_at', rowHours)),
     idempotencyKeys: await deleteOlder(database, 'idempotency_key', 'created_at', keyHours),
     workers: await deleteOlder(database, 'worker', 'heartbeat_at', 7 * 24),
   };

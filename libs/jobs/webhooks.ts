@@ -12,7 +12,7 @@ export async function noteEnd(
 ): Promise<void> {
   const type = `fine_tuning.job.${state}`;
   const hooks = await manager.query<{ id: string }[]>(
-    'SELECT id FROM webhook WHERE project_id = $1 AND events ? $2',
+    'SELECT id FROM webhook WHERE project_id = $1 AND events ? $2 AND deleted_at IS NULL',
     [projectId, type],
   );
   if (hooks.length === 0) return;

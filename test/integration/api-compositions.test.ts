@@ -10,7 +10,7 @@ let b: string;
 let unrelated: string;
 
 beforeAll(async () => {
-  api = await startApi();
+  api = await startApi({ environment: { HF_TOKEN: 'hf_of_tests' } });
   await api.smallJob();
   a = await storeAdapter(api.platform, { seed: 1, r: 4 });
   b = await storeAdapter(api.platform, { seed: 2, r: 3 });
@@ -86,10 +86,28 @@ test('only the attempt that holds a task may end it, and lost ones come back unt
   expect((await api.call('GET', `/v1/exports/${id}`)).status).toBe(404);
 });
 
+test('a push names what the hub will know: the repository, and a base only if it is one of the hub', async () => {
+  const push = (body: object) =>
+    api.call('POST', '/v1/pushes', { adapter: a, repository: 'org/name', ...body });
+  expect((await push({ private: true })).body).toMatchObject({
+    object: 'push',
+    status: 'queued',
+    adapter: a,
+    repository: 'org/name',
+    private: true,
+    base_model: null,
+    commit: null,
+  });
+  expect((await push({ base_model: 'org/base' })).body).toMatchObject({ base_model: 'org/base' });
+  const { status, body } = await push({ repository: 'name alone' });
+  expect({ status, param: body.error.param }).toEqual({ status: 400, param: 'repository' });
+});
+
 test.each([
-  ['compositions', () => ({ members: both() })],
-  ['exports', () => ({ adapter: a })],
-])('%s can be cancelled while they wait or run, and deleted always', async (kind, body) => {
+  ['compositions', 'composition', () => ({ members: both() })],
+  ['exports', 'export', () => ({ adapter: a })],
+  ['pushes', 'push', () => ({ adapter: a, repository: 'org/name' })],
+])('%s can be cancelled while they wait or run, and deleted always', async (kind, one, body) => {
   const tasks = new Tasks(api.platform);
   const make = async () => (await api.call('POST', `/v1/${kind}`, body())).body.id;
   const cancel = (id: string) => api.call('POST', `/v1/${kind}/${id}/cancel`);
@@ -105,7 +123,7 @@ test.each([
   await tasks.claim('w');
   await tasks.fail({ id: done, attempt: 1 }, { code: 'rank_invalid', message: 'x' });
   const late = await cancel(done);
-  expect([late.status, late.body.error.code]).toEqual([400, `${kind.slice(0, -1)}_finished`]);
+  expect([late.status, late.body.error.code]).toEqual([400, `${one}_finished`]);
   for (const id of [waiting, running, done]) {
     expect((await api.call('DELETE', `/v1/${kind}/${id}`)).status).toBe(200);
     expect((await api.call('GET', `/v1/${kind}/${id}`)).status).toBe(404);

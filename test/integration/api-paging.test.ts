@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Claims } from '#jobs/claims.js';
 import { writeProgress } from '#jobs/progress.js';
 import { sweep } from '#jobs/sweeps.js';
+import { Adapter } from '#platform/database/entities/adapter.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
+import { Project } from '#platform/database/entities/project.js';
 import { type ApiServer, fileForm, startApi, sums } from './api-server.js';
 import { storeAdapter } from './composed-adapters.js';
 
@@ -13,9 +15,11 @@ let job: { model: string; training_file: string };
 /** What happened to it fills lists of its own. */
 let jobId: string;
 let adapter: string;
+/** The model whose permissions are listed. */
+let lent = '';
 
 beforeAll(async () => {
-  api = await startApi();
+  api = await startApi({ environment: { HF_TOKEN: 'hf_of_tests' } });
   job = await api.smallJob();
   adapter = await storeAdapter(api.platform, { seed: 1, r: 2 });
   jobId = (await api.call('POST', '/v1/fine_tuning/jobs', job)).body.id;
@@ -92,10 +96,28 @@ const lists: readonly List[] = [
     remove: erase('/v1/exports'),
   },
   {
+    path: '/v1/pushes',
+    orders: [null],
+    fill: () => post('/v1/pushes', { adapter, repository: 'org/name' })(),
+    remove: erase('/v1/pushes'),
+  },
+  {
     path: '/v1/shares',
     orders: [null],
     fill: () => post('/v1/shares', { adapter })(),
     remove: erase('/v1/shares'),
+  },
+  {
+    path: '/v1/webhooks',
+    orders: [null],
+    fill: () => post('/v1/webhooks', { url: 'https://hook.example' })(),
+    remove: erase('/v1/webhooks'),
+  },
+  {
+    path: '/v1/fine_tuning/checkpoints/{model}/permissions',
+    orders: ['ascending', 'descending', null],
+    fill: () => fillPermissions(),
+    remove: (id) => erase(`/v1/fine_tuning/checkpoints/${encodeURIComponent(lent)}/permissions`)(id),
   },
   { path: '/v1/fine_tuning/jobs/{id}/events', orders: ['asc', 'desc', null] },
   { path: '/v1/fine_tuning/jobs/{id}/metrics', orders: ['asc', 'desc', null] },
@@ -116,8 +138,22 @@ async function fillJobs(): Promise<void> {
   await post('/v1/fine_tuning/jobs', { ...job, training_file: id })();
 }
 
+/** Of a model of their own, to new projects. */
+async function fillPermissions(): Promise<void> {
+  const { manager } = api.platform.database;
+  const id = await storeAdapter(api.platform, { seed: 3, r: 2 });
+  lent = (await manager.findOneByOrFail(Adapter, { id })).name;
+  const projects = Array.from({ length: count }, (_, i) => ({ id: `proj_${id}_${i}`, name: `${id} ${i}` }));
+  await manager.insert(Project, projects);
+  const path = `/v1/fine_tuning/checkpoints/${encodeURIComponent(lent)}/permissions`;
+  const { status } = await api.call('POST', path, { project_ids: projects.map((project) => project.id) });
+  expect(status).toBe(200);
+}
+
+const named = (path: string) => path.replace('{id}', jobId).replace('{model}', encodeURIComponent(lent));
+
 const get = async (path: string) => {
-  const answer = await api.call('GET', path.replace('{id}', jobId));
+  const answer = await api.call('GET', named(path));
   expect(answer.status, answer.text).toBe(200);
   return answer.body;
 };
@@ -196,7 +232,7 @@ test('a filter that leaves out the last row of a page since then does not end th
 
 test('an id that was never in the list is refused', async () => {
   for (const { path } of lists) {
-    const { status, body } = await api.call('GET', `${path.replace('{id}', jobId)}?after=none`);
+    const { status, body } = await api.call('GET', `${named(path)}?after=none`);
     expect({ path, status, param: body.error.param }).toEqual({ path, status: 400, param: 'after' });
   }
 });

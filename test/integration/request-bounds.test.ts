@@ -157,8 +157,8 @@ describe('what is larger is refused in a moment, by field and limit', () => {
     [
       'a value that is not supported',
       '/v1/chat/completions',
-      { model: 'tiny', messages: [{ role: 'user', content: 'a' }], tools: repeat(40_000, 'a') },
-      'tools',
+      { model: 'tiny', messages: [{ role: 'user', content: 'a' }], functions: repeat(40_000, 'a') },
+      'functions',
       'is not supported',
     ],
   ])('%s', async (_, path, body, field, limit) => {

@@ -76,6 +76,7 @@ async function makeForeign(): Promise<Record<string, string>> {
   return {
     '/v1/compositions': composed.body.id,
     '/v1/exports': exported.body.id,
+    '/v1/pushes': 'push-none',
     '/v1/shares': shared.body.id,
     '/v1/webhooks': hooked.body.id,
     '/v1/files': job.training_file,
@@ -108,6 +109,27 @@ function foreignPath(path: string): string {
 
 const ask = ({ method, path }: { method: string; path: string }, headers: Record<string, string>) =>
   api.call(method, path, method === 'POST' ? {} : undefined, headers);
+
+test('projects push nothing to a hub that their administrator did not name, and nobody does without an account', async () => {
+  const adapter = foreign['/v1/adapters']!;
+  for (const [headers, fix] of [
+    [theirs, 'LOWRANK_HUB_ALLOW_PUSH'],
+    [admin, 'HF_TOKEN'],
+  ] as const) {
+    const { status, body } = await api.call(
+      'POST',
+      '/v1/pushes',
+      { adapter, repository: 'org/name' },
+      headers,
+    );
+    expect({ status, code: body.error.code, param: body.error.param }).toEqual({
+      status: 403,
+      code: 'push_refused',
+      param: 'repository',
+    });
+    expect(body.error.message).toContain(fix);
+  }
+});
 
 test('the document lists the routes that there are, each with a summary and its answers', () => {
   expect(document.openapi).toBe('3.1.0');

@@ -5,7 +5,10 @@ import { anyValue, boundedArray, boundedRecord } from '#base/bounded-schemas.js'
 /** Characters of the JSON of a schema. */
 const maxSchemaLength = 262_144;
 /** As OpenAI allows them. */
-const name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not 1 to 64 letters, digits, "_" or "-"');
+const name = z
+  .string()
+  .max(64)
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not 1 to 64 letters, digits, "_" or "-"');
 const description = z.string().max(65_536).nullish();
 
 export const tools = boundedArray(

@@ -19,6 +19,7 @@ import { CheckpointPermissions1795808100000 } from '#platform/database/migration
 import { HubRegistrations1795808200000 } from '#platform/database/migrations/1795808200000-hub-registrations.js';
 import { Webhooks1795808300000 } from '#platform/database/migrations/1795808300000-webhooks.js';
 import { JobData1795808400000 } from '#platform/database/migrations/1795808400000-job-data.js';
+import { DeletedRows1795808500000 } from '#platform/database/migrations/1795808500000-deleted-rows.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -40,4 +41,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   HubRegistrations1795808200000,
   Webhooks1795808300000,
   JobData1795808400000,
+  DeletedRows1795808500000,
 ];

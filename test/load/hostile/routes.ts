@@ -89,6 +89,7 @@ export function soundBody({ method, path }: Route, world: World): Record<string,
       preview: true,
     },
     '/v1/exports': { adapter },
+    '/v1/pushes': { adapter, repository: 'org/name' },
     '/v1/shares': { adapter },
   };
   const body = bodies[path];

@@ -64,6 +64,7 @@ export async function makeWorld(url: string, { home, url: databaseUrl }: TestPos
         '/v1/adapters': adapter,
         '/v1/compositions': (await post('/v1/compositions', { members }))['id']!,
         '/v1/exports': (await post('/v1/exports', { adapter }))['id']!,
+        '/v1/pushes': 'push-none',
         '/v1/shares': share['id']!,
         '/s': share['path']!.split('/').at(-1)!,
       },

@@ -1,5 +1,5 @@
 /** Fine-tuned models and checkpoints by name: a project's own, and those that others let it use. */
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, IsNull } from 'typeorm';
 import { Adapter } from '#platform/database/entities/adapter.js';
 import { CheckpointPermission } from '#platform/database/entities/checkpoint-permission.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
@@ -17,7 +17,7 @@ export interface TunedModel {
 
 /** Whether a row `adapter` may be used by a project that is not its owner. */
 export const isLent = (project: string) =>
-  `EXISTS (SELECT 1 FROM checkpoint_permission lent WHERE lent.model_id = adapter.id AND lent.project_id = ${project})`;
+  `EXISTS (SELECT 1 FROM checkpoint_permission lent WHERE lent.model_id = adapter.id AND lent.project_id = ${project} AND lent.deleted_at IS NULL)`;
 
 /** What a name or id means, whosever it is; names are unique. */
 export async function findTunedModel(manager: EntityManager, model: string): Promise<TunedModel | undefined> {
@@ -38,7 +38,11 @@ export async function findUsableModel(
 ): Promise<TunedModel | undefined> {
   const found = await findTunedModel(manager, model);
   if (!found || found.projectId === projectId) return found;
-  const isPermitted = await manager.existsBy(CheckpointPermission, { modelId: found.id, projectId });
+  const isPermitted = await manager.existsBy(CheckpointPermission, {
+    modelId: found.id,
+    projectId,
+    deletedAt: IsNull(),
+  });
   return isPermitted ? found : undefined;
 }
 

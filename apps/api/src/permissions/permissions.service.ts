@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { In } from 'typeorm';
+import { In, IsNull } from 'typeorm';
 import type { z } from 'zod';
 import type { Page } from '#contracts/http/pages.js';
 import type {
@@ -43,7 +43,11 @@ export class PermissionsService {
       .values([...known].map((projectId) => ({ id: newId('cp'), modelId, projectId })))
       .orIgnore()
       .execute();
-    const rows = await manager.findBy(CheckpointPermission, { modelId, projectId: In(projectIds) });
+    const rows = await manager.findBy(CheckpointPermission, {
+      modelId,
+      projectId: In(projectIds),
+      deletedAt: IsNull(),
+    });
     return pageOfRows(rows.map(viewPermission), false);
   }
 
@@ -55,7 +59,7 @@ export class PermissionsService {
     const owned = this.platform.database.manager
       .createQueryBuilder(CheckpointPermission, 'row')
       .where('row.modelId = :modelId', { modelId });
-    const rows = owned.clone();
+    const rows = owned.clone().andWhere('row.deletedAt IS NULL');
     if (projectId !== undefined) rows.andWhere('row.projectId = :projectId', { projectId });
     const direction = order === 'ascending' ? 'asc' : 'desc';
     return keysetPage(rows, owned, { ...page, order: direction }, viewPermission);
@@ -63,7 +67,11 @@ export class PermissionsService {
 
   async delete(model: string, id: string) {
     const { id: modelId } = await this.find(model);
-    const { affected } = await this.platform.database.manager.delete(CheckpointPermission, { id, modelId });
+    const { affected } = await this.platform.database.manager.update(
+      CheckpointPermission,
+      { id, modelId, deletedAt: IsNull() },
+      { deletedAt: () => 'now()' },
+    );
     if (affected === 0) throw notFound('permission', id);
     return { id, object: 'checkpoint.permission' as const, deleted: true };
   }

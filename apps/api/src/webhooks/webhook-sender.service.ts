@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import type { DataSource } from 'typeorm';
+import { type DataSource, IsNull } from 'typeorm';
 import { Webhook } from '#platform/database/entities/webhook.js';
 import { WebhookDelivery } from '#platform/database/entities/webhook-delivery.js';
 import { newId } from '#platform/ids.js';
@@ -97,7 +97,8 @@ export class WebhookSender implements OnApplicationBootstrap, OnModuleDestroy {
   private async deliver(id: string): Promise<void> {
     const { manager } = this.database;
     const delivery = await manager.findOneBy(WebhookDelivery, { id });
-    const webhook = delivery && (await manager.findOneBy(Webhook, { id: delivery.webhookId }));
+    const webhook =
+      delivery && (await manager.findOneBy(Webhook, { id: delivery.webhookId, deletedAt: IsNull() }));
     if (!delivery || !webhook) {
       await manager.delete(WebhookDelivery, { id });
       return;

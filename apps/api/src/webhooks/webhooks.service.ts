@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
+import { IsNull } from 'typeorm';
 import type { z } from 'zod';
 import type { Deleted, Page } from '#contracts/http/pages.js';
 import type {
@@ -30,7 +31,7 @@ export class WebhooksService {
 
   async create(projectId: string, { url, events }: WebhookRequest): Promise<WebhookObject> {
     const { manager } = this.platform.database;
-    if ((await manager.countBy(Webhook, { projectId })) >= mostOfProject) {
+    if ((await manager.countBy(Webhook, { projectId, deletedAt: IsNull() })) >= mostOfProject) {
       throw new ApiError(
         'invalid_request',
         `a project has at most ${mostOfProject} webhooks: remove one first`,
@@ -45,7 +46,8 @@ export class WebhooksService {
   async list(projectId: string, query: z.output<typeof webhookListQuery>): Promise<Page<WebhookObject>> {
     const owned = this.owned(projectId);
     const pending = await this.pending(projectId);
-    return keysetPage(owned.clone(), owned, query, (row) => view(row, pending.get(row.id) ?? 0));
+    const rows = owned.clone().andWhere('row.deletedAt IS NULL');
+    return keysetPage(rows, owned, query, (row) => view(row, pending.get(row.id) ?? 0));
   }
 
   async get(projectId: string, id: string): Promise<WebhookObject> {
@@ -57,7 +59,8 @@ export class WebhooksService {
     await this.find(projectId, id);
     await this.platform.database.transaction(async (manager) => {
       await manager.delete(WebhookDelivery, { webhookId: id });
-      await manager.delete(Webhook, { id });
+      // The secret goes at once.
+      await manager.update(Webhook, { id }, { deletedAt: () => 'now()', secret: '' });
     });
     return { id, object: 'webhook', deleted: true };
   }
@@ -68,6 +71,7 @@ export class WebhooksService {
     return { id, object: 'webhook.test', delivered: error === null, error };
   }
 
+  /** Those that were deleted too. */
   private owned(projectId: string) {
     return this.platform.database.manager
       .createQueryBuilder(Webhook, 'row')
@@ -75,7 +79,9 @@ export class WebhooksService {
   }
 
   private async find(projectId: string, id: string): Promise<Webhook> {
-    const row = await this.owned(projectId).andWhere('row.id = :id', { id }).getOne();
+    const row = await this.owned(projectId)
+      .andWhere('row.id = :id AND row.deletedAt IS NULL', { id })
+      .getOne();
     if (!row) throw notFound('webhook', id);
     return row;
   }

@@ -31,4 +31,8 @@ export class Webhook {
   /** Why the last delivery failed; null after one that did not. */
   @Column('text', { nullable: true })
   lastError!: string | null;
+
+  /** Gone for everybody; the row stays for as long as a list may go on after it. */
+  @Column({ type: 'timestamptz', precision: 3, nullable: true })
+  deletedAt!: Date | null;
 }
