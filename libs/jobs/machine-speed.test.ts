@@ -27,7 +27,7 @@ test('what a quiet machine measured is kept, for this engine and processor', asy
   expect(await keptSpeed(home)).toEqual(speed(0.95));
   const file = join(home, 'machine-speed.json');
   const text = await readFile(file, 'utf8');
-  await writeFile(file, text.replace('lowrank', 'another'));
+  await writeFile(file, text.replace(/"engine":"./, '"engine":"-'));
   expect(await keptSpeed(home)).toBeNull();
   await writeFile(file, text.slice(0, -5));
   expect(await keptSpeed(home)).toBeNull();

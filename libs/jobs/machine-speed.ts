@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { writeFileAtomically } from '#base/atomic-file.js';
+import { engineDigest } from '#runtime/engine-digest.js';
 import { trainingEnvironment } from '#runtime/process-environment.js';
-import { engineVersion } from '#training/engine-version.js';
 import { machineSpeed, type MachineSpeed } from '#training/speed/speed-points.js';
 
 const longestMs = 120_000;
@@ -20,7 +20,7 @@ const kept = z.object({ engine: z.string(), processor: z.string(), cores: z.int(
 function machine() {
   const processors = cpus();
   return {
-    engine: engineVersion(),
+    engine: engineDigest(),
     processor: processors[0]?.model ?? 'unknown',
     cores: processors.length,
   };

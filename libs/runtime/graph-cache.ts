@@ -6,7 +6,7 @@ import type { CompiledGraph, GraphManifest } from '#runtime/compile.js';
 import { engineDigest } from '#runtime/engine-digest.js';
 
 /** Changes when the same step function compiles to another graph than before. */
-export const graphFormat = 3;
+export const graphFormat = 2;
 
 /** Text that identifies a value of plain data, whatever order its keys were written in. */
 export function canonicalJson(value: unknown): string {

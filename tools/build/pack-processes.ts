@@ -31,7 +31,7 @@ const mains: Readonly<Record<ProcessName, string>> = {
  * beside them, or load what they need by name.
  */
 const packedPackages =
-  /^(@bufbuild|@nestjs\/(common|core|mapped-types|platform-express|swagger)|es-toolkit|iterare|oniguruma|regex|rxjs|zod)\b/;
+  /^(@bufbuild|csv-parse|fzstd|hyparquet|@nestjs\/(common|core|mapped-types|platform-express|swagger)|es-toolkit|iterare|oniguruma|regex|rxjs|zod)\b/;
 const isPackage = /^[^.#/\0]/;
 
 /** An entry prepares its process before any other module is loaded. */

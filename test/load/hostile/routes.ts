@@ -91,6 +91,8 @@ export function soundBody({ method, path }: Route, world: World): Record<string,
     '/v1/exports': { adapter },
     '/v1/pushes': { adapter, repository: 'org/name' },
     '/v1/shares': { adapter },
+    '/v1/webhooks': { url: 'https://hook.example' },
+    '/v1/fine_tuning/checkpoints/{model}/permissions': { project_ids: ['default'] },
   };
   const body = bodies[path];
   if (!body) throw new Error(`no sound body is known for ${method} ${path}: add one`);

@@ -46,7 +46,7 @@ export async function makeWorld(url: string, { home, url: databaseUrl }: TestPos
       await storeAdapter(platform, { seed: 2, r: 3 }),
     ];
     const { manager } = platform.database;
-    const { files } = await manager.findOneByOrFail(Adapter, { id: adapters[0] });
+    const { files, name } = await manager.findOneByOrFail(Adapter, { id: adapters[0] });
     const { attempt } = (await new Claims(platform).claimJob(made, 'worker-t', 'cpu'))!;
     const checkpoint = { step: 1, best: true, files, metrics: {} };
     await writeProgress(platform, { jobId: made, attempt }, { checkpoint });
@@ -65,6 +65,8 @@ export async function makeWorld(url: string, { home, url: databaseUrl }: TestPos
         '/v1/compositions': (await post('/v1/compositions', { members }))['id']!,
         '/v1/exports': (await post('/v1/exports', { adapter }))['id']!,
         '/v1/pushes': 'push-none',
+        '/v1/webhooks': (await post('/v1/webhooks', { url: 'https://hook.example' }))['id']!,
+        '/v1/fine_tuning/checkpoints': encodeURIComponent(name),
         '/v1/shares': share['id']!,
         '/s': share['path']!.split('/').at(-1)!,
       },
