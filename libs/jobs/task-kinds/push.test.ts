@@ -45,8 +45,8 @@ const push = (changes: Partial<typeof input> = {}, token: string | null = 'hf_ou
     hub: { endpoint: hub.url, token },
     baseFolder: '',
     output: path.join(scratch, 'output'),
-    onProgress: ({ stage }: { stage: string }) => void stages.push(stage),
-  } as never);
+    onProgress: ({ stage }) => void stages.push(stage),
+  });
   return result.then((pushed) => ({ ...pushed, stages }));
 };
 
