@@ -3,18 +3,9 @@ import { adapterNotes } from '#adapters/adapter.js';
 import { LowrankError } from '#base/errors.js';
 import { type KnownModel, knownModel } from '#jobs/known-models.js';
 import { type Heads, unknownClasses } from '#jobs/planned-classes.js';
-import {
-  explainDevice,
-  explainLora,
-  explainSeed,
-  explainTraining,
-  type OptionReason,
-  type RequestedOptions,
-  settledOptions,
-} from '#training/resolved-options.js';
+import type { RequestedOptions } from '#training/resolved-options.js';
+import { planData, type PlannedData } from '#jobs/plan-data.js';
 import { PlanError, type PlanProblem, problemsOf } from '#jobs/plan-problems.js';
-import type { PlannedRun } from '#jobs/time-estimate.js';
-import { countWork } from '#training/speed/count-work.js';
 import { type LoraConfig, readLoraConfig } from '#lora/config.js';
 import { OptionsError } from '#base/field-problems.js';
 import { listed } from '#base/quote.js';
@@ -23,24 +14,21 @@ import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import type { ModelFolder } from '#models/model-folder.js';
 import { weightBytes } from '#models/weight-bytes.js';
 import type { ValidationSplit } from '#data/data-form.js';
-import { type InputCodec, readsImages } from '#data/input-codec.js';
+import { readsImages } from '#data/input-codec.js';
 import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
 import type { DataHead } from '#training/data-head.js';
-import type { Choice } from '#training/events.js';
 import {
   learnedClasses,
   learningModel,
-  type LearningShape,
   learningShape,
   loraFor,
   requireAnswers,
 } from '#training/learning-model.js';
 import { splitHead } from '#training/split-head.js';
-import { type DataMeasure, lengthsOf, measureHead } from '#training/measure-head.js';
 import { declarationOf } from '#training/objectives/declared/registry.js';
 import { requireTrainable } from '#training/objectives/trained-head.js';
 import { maxLearningRate, type TrainingOptions } from '#training/options.js';
-import { planBatch, planBlocks, planImages, planSteps, requireContext } from '#training/plan-options.js';
+import { planImages, requireContext } from '#training/plan-options.js';
 
 export interface PlanRequest {
   /** A registered base model. */
@@ -97,22 +85,6 @@ export interface JobPlan {
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
   /** Null where no data were given. */
   readonly data: PlannedData | null;
-}
-
-/** What a plan tells of a job with data. */
-export interface PlannedData {
-  readonly training: DataMeasure;
-  readonly validation: DataMeasure | null;
-  /** What is chosen for `auto`, as far as it does not depend on the worker. */
-  readonly choices: readonly Choice[];
-  /** The training options with these choices. */
-  readonly settled: TrainingOptions;
-  /** Of all options. */
-  readonly reasons: readonly OptionReason[];
-  readonly totalSteps: number;
-  readonly stepsPerEpoch: number;
-  /** What it computes. */
-  readonly run: PlannedRun;
 }
 
 /**
@@ -261,93 +233,6 @@ async function readHeads(
   const training = await read('training_file', data.training);
   const validation = data.validation && (await read('validation_file', data.validation));
   return training && validation !== undefined ? { training, validation } : undefined;
-}
-
-function planData(
-  request: PlanRequest,
-  { shape, codec }: { readonly shape: LearningShape; readonly codec: InputCodec | undefined },
-  {
-    training: options,
-    targets,
-    heads,
-  }: { readonly training: TrainingOptions; readonly targets: TargetPlan; readonly heads: Heads },
-): PlannedData {
-  const book = new ChoiceBook(options);
-  const { median, max: longest } = lengthsOf(heads.training).statistics();
-  const blockLength =
-    codec && readsImages(codec)
-      ? planImages(book, options, codec.positions)
-      : planBlocks(book, options, { median, longest }, shape.contextLength);
-  const measured = { blockLength, packing: options.packing };
-  const training = measureHead(heads.training, measured);
-  const validation = heads.validation && measureHead(heads.validation, measured);
-  if (training.blocks === 0) throw new PlanError([nothingLeft(training)]);
-  const facts = {
-    hiddenSize: shape.hiddenSize,
-    blockLength,
-    blocks: training.blocks,
-    validationBlocks: validation?.blocks ?? 0,
-  };
-  const batchSize = planBatch(book, options, facts);
-  const {
-    stepsPerEpoch,
-    validationBatches,
-    max_steps: totalSteps,
-    ...planned
-  } = planSteps(book, options, facts, batchSize);
-  const values = { ...planned, block_length: blockLength };
-  const work = countWork({
-    batchSize,
-    blockLength,
-    accumulation: options.gradient_accumulation_steps,
-    trainableParameters: targets.trainableParameters,
-    ...shape,
-  });
-  // Before the first step and after the last one too.
-  const evaluations = values.eval_steps === null ? 2 : 1 + Math.ceil(totalSteps / values.eval_steps);
-  return {
-    training,
-    validation,
-    choices: book.choices,
-    settled: settledOptions(options, values),
-    reasons: [
-      ...explainTraining({
-        requested: requestedTraining(request.requested, options),
-        options,
-        planned: values,
-        choices: book.choices,
-      }),
-      ...explainLora(request.requested.lora, targets.config, request.initAdapter?.id ?? null),
-      explainSeed(request.requested.seed, options.seed),
-      explainDevice(request.requested.device, options.base_precision),
-    ],
-    totalSteps,
-    stepsPerEpoch,
-    run: {
-      steps: totalSteps,
-      width: shape.hiddenSize,
-      rows: batchSize * blockLength,
-      layers: shape.layers,
-      stepOperations: work.step,
-      evaluationOperations: evaluations * validationBatches * work.evaluationBatch,
-    },
-  };
-}
-
-function nothingLeft({ examples, blockLength }: DataMeasure): PlanProblem {
-  return {
-    field: 'training_file',
-    code: 'no_blocks',
-    message: `nothing to learn is left: each of its ${examples} examples has more than ${blockLength} tokens before what is to be learned; give longer blocks or shorter prompts`,
-  };
-}
-
-/** What was asked for under the names of training options. */
-function requestedTraining(
-  { training, learningRateMultiplier }: RequestedOptions,
-  { learning_rate }: TrainingOptions,
-): RequestedOptions['training'] {
-  return learningRateMultiplier === null ? training : { ...training, learning_rate };
 }
 
 function dataWarnings(heads: Heads | undefined): JobPlan['warnings'] {
