@@ -82,25 +82,39 @@ async function compute(
   try {
     let done = 0;
     for (const [i, indices] of missing.entries()) {
-      for (let first = 0; first < indices.length; first += shape.batch) {
+      for (const [first, wanted] of byBatch(indices, shape.batch)) {
         onEvent({ type: 'progress', stage: 'reference', done, total });
         await setImmediate();
         signal?.throwIfAborted();
-        const batch = indices.slice(first, first + shape.batch);
+        const size = Math.min(shape.batch, stores[i]!.blockCount - first);
+        const batch = Array.from({ length: size }, (_, order) => first + order);
         const data = {
           ...reference.inputs(stores[i]!, batch, shape),
           ...(frozen.length > 0 ? { frozen } : {}),
         };
         const { values } = await runner.run('reference', { data });
         const own = (order: number) => reference.valuesOf(values as Float32Array, order, shape);
-        await files[i]!.write(new Map(batch.map((index, order) => [index, own(order)])));
-        done += batch.length;
+        await files[i]!.write(new Map(wanted.map((index) => [index, own(index - first)])));
+        done += wanted.length;
       }
     }
     onEvent({ type: 'progress', stage: 'reference', done, total });
   } finally {
     await runner.close();
   }
+}
+
+/**
+ * Blocks by the first one of the batch that they are in when nothing is known yet: what is said of a block depends, in its
+ * last bits, on its place in a batch and on what is beside it.
+ */
+function byBatch(indices: readonly number[], batch: number): Map<number, number[]> {
+  const groups = new Map<number, number[]>();
+  for (const index of indices) {
+    const first = index - (index % batch);
+    groups.set(first, [...(groups.get(first) ?? []), index]);
+  }
+  return groups;
 }
 
 /** Names what is kept by everything that its numbers depend on. */
