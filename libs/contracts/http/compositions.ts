@@ -4,13 +4,13 @@ import { declaredExport, exportDtypes, exportFormatNames } from '#adapters/expor
 import { compositionReport } from '#contracts/composition-report.js';
 import { objectId, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
-export const taskStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']);
-export const taskProgress = z.object({ stage: z.string(), done: z.number(), total: z.number() }).nullable();
+const taskStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']);
+const taskProgress = z.object({ stage: z.string(), done: z.number(), total: z.number() }).nullable();
 /** Why a queued one is not made; null if nothing is known against it, and otherwise. */
-export const taskWaiting = z
+const taskWaiting = z
   .object({ code: z.string(), message: z.string(), since: unixSeconds, retry_at: unixSeconds.nullable() })
   .nullable();
-export const taskError = z.object({ code: z.string(), message: z.string() }).nullable();
+const taskError = z.object({ code: z.string(), message: z.string() }).nullable();
 
 export const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export const maxMembers = 64;
@@ -53,26 +53,31 @@ export const compositionMember = z.object({
   weight: z.number(),
 });
 
+/** What compositions, exports and uploads to a hub have in common: work that a worker does in the background. */
+export const taskFields = {
+  id: z.string(),
+  created_at: unixSeconds,
+  finished_at: unixSeconds.nullable(),
+  status: taskStatus,
+  /** Name of the base model. */
+  model: z.string(),
+  progress: taskProgress,
+  waiting: taskWaiting,
+  error: taskError,
+};
+
 export const compositionObject = z
   .object({
-    id: z.string(),
+    ...taskFields,
     object: z.literal('composition'),
-    created_at: unixSeconds,
-    finished_at: unixSeconds.nullable(),
-    status: taskStatus,
-    /** Name of the base model. */
-    model: z.string(),
     members: z.array(compositionMember),
     rank: z.int().nullable(),
     energy: z.number().nullable(),
     suffix: z.string().nullable(),
-    progress: taskProgress,
-    waiting: taskWaiting,
     /** Once it succeeded. */
     report: compositionReport.nullable(),
     /** The adapter that it became. */
     adapter: z.string().nullable(),
-    error: taskError,
   })
   .meta({ id: 'Composition' });
 export type CompositionObject = z.infer<typeof compositionObject>;
@@ -121,25 +126,17 @@ export type ExportRequest = z.output<typeof exportCreate>;
 
 export const exportObject = z
   .object({
-    id: z.string(),
+    ...taskFields,
     object: z.literal('export'),
-    created_at: unixSeconds,
-    finished_at: unixSeconds.nullable(),
-    status: taskStatus,
-    model: z.string(),
     adapter: z.string().nullable(),
     checkpoint: z.string().nullable(),
     format: z.string().default('merged'),
     dtype: z.string(),
     /** Null for a format of one file. */
     max_shard_bytes: z.int().nullable(),
-    /** In bytes. */
-    progress: taskProgress,
-    waiting: taskWaiting,
     /** Once it is whole. */
     files: z.array(z.object({ name: z.string(), bytes: z.int(), sha256: z.string() })),
     bytes: z.int(),
-    error: taskError,
   })
   .meta({ id: 'Export' });
 export type ExportObject = z.infer<typeof exportObject>;

@@ -1,13 +1,7 @@
 /** Adapters that are uploaded to a hub. */
 import { z } from 'zod';
-import {
-  memberFields,
-  taskError,
-  taskProgress,
-  taskStatus,
-  taskWaiting,
-} from '#contracts/http/compositions.js';
-import { pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
+import { memberFields, taskFields } from '#contracts/http/compositions.js';
+import { pageOf, pageQuery } from '#contracts/http/pages.js';
 
 const repository = z
   .string()
@@ -30,24 +24,17 @@ export type PushRequest = z.output<typeof pushCreate>;
 
 export const pushObject = z
   .object({
-    id: z.string(),
+    ...taskFields,
     object: z.literal('push'),
-    created_at: unixSeconds,
-    finished_at: unixSeconds.nullable(),
-    status: taskStatus,
-    model: z.string(),
     adapter: z.string().nullable(),
     checkpoint: z.string().nullable(),
     repository: z.string(),
     private: z.boolean(),
     /** What the card names as the base; null if it names none. */
     base_model: z.string().nullable(),
-    progress: taskProgress,
-    waiting: taskWaiting,
     /** Once it succeeded. */
     commit: z.string().nullable(),
     url: z.string().nullable(),
-    error: taskError,
   })
   .meta({ id: 'Push' });
 export type PushObject = z.infer<typeof pushObject>;

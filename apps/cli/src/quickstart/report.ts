@@ -56,7 +56,8 @@ What next:
 - npm start                          runs the service; ${job} is in its list
 - npx lowrank train --help           trains on your own text: one {"text": ...}, {"prompt": ..., "completion": ...} or
                                      {"messages": [...]} a line
-- npx lowrank models add FOLDER      takes a real base model: any folder with config.json, *.safetensors and tokenizer.json
+- npx lowrank models add OWNER/NAME  fetches a real base model from the Hugging Face hub; a model's folder or a GGUF file
+                                     is taken as it is
 - PeftModel.from_pretrained(base, "${folder}") loads the adapter in Python
 `;
 }
