@@ -61,6 +61,21 @@ export function reportOverall(modules: readonly ModuleReport[]): Closeness {
   return closenessOf(energy, lost);
 }
 
+/** What one rank for all layers keeps of the squared norm of their sum, from the rank 1 to the largest of any layer. */
+export function energyByRank(spectra: readonly Spectrum[]): number[] {
+  const ranks = Math.max(...spectra.map(({ sigma }) => sigma.length));
+  const energies = Array.from({ length: ranks }, (_, k) =>
+    spectra.reduce((sum, { sigma }) => sum + (sigma[k] ?? 0) ** 2, 0),
+  );
+  const kept: number[] = [];
+  let lost = 0;
+  for (let k = ranks - 1; k >= 0; k--) {
+    kept[k] = lost;
+    lost += energies[k]!;
+  }
+  return kept.map((beyond) => (lost > 0 ? 1 - beyond / lost : 1));
+}
+
 function closenessOf(energy: number, lost: number): Closeness {
   return {
     norm: Math.sqrt(energy),

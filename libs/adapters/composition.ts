@@ -7,8 +7,14 @@ import type { CompositionMember, Stack } from '#adapters/composition-members.js'
 import { stackedFactors, truncatedFactors } from '#adapters/composed-factors.js';
 import { checkForm, recipeId } from '#adapters/composition-recipe.js';
 import type { CompositionForm, CompositionRecipe, RecipeId } from '#adapters/composition-recipe.js';
-import { chooseRank, reportModule, reportOverall } from '#adapters/composition-report.js';
+import { chooseRank, energyByRank, reportModule, reportOverall } from '#adapters/composition-report.js';
 import type { Closeness, ModuleReport } from '#adapters/composition-report.js';
+import {
+  conflictsOf,
+  type MemberConflict,
+  type ModuleOverlaps,
+  overlapsOf,
+} from '#adapters/member-conflicts.js';
 import { columnFactors, measureModule, readParts, spectrumOf } from '#adapters/stack-measure.js';
 import type { MeasuredModule, Spectrum } from '#adapters/stack-measure.js';
 import { describingFiles } from '#adapters/write-adapter.js';
@@ -43,6 +49,10 @@ export interface CompositionReport {
   readonly overall: Closeness;
   /** By path. */
   readonly modules: readonly ModuleReport[];
+  /** Share of the squared norm that one rank for all layers keeps, from the rank 1 to that of the exact sum. */
+  readonly energyByRank: readonly number[];
+  /** Every two members; null where `open` was not asked to compare them. */
+  readonly conflicts: readonly MemberConflict[] | null;
 }
 
 interface PlannedModule {
@@ -61,30 +71,36 @@ export class Composition {
     private readonly stack: Stack,
     private readonly modules: readonly MeasuredModule[],
     private readonly targets: readonly string[],
+    private readonly overlaps: readonly ModuleOverlaps[] | null,
   ) {}
 
   /**
-   * Reads every member and measures their sum, one layer after the other: memory is that of one layer.
+   * Reads every member and measures their sum, one layer after the other: memory is that of one layer. `conflicts` has
+   * the members compared with each other too.
    *
    * Throws what `stackMembers` throws for members that do not fit, and the reason of the signal.
    */
   static async open(
     members: readonly CompositionMember[],
-    { onProgress, signal }: CompositionHooks = {},
+    { onProgress, signal, conflicts = false }: CompositionHooks & { readonly conflicts?: boolean } = {},
   ): Promise<Composition> {
     const stack = await stackMembers(members, signal);
     requireAdditive(stack);
     const measured: MeasuredModule[] = [];
+    const overlaps: ModuleOverlaps[] = [];
     for (const module of stack.modules) {
       signal?.throwIfAborted();
-      measured.push(measureModule(module, await readParts(stack, module)));
+      const factors = await readParts(stack, module);
+      const one = measureModule(module, factors);
+      measured.push(one);
+      if (conflicts) overlaps.push(overlapsOf(one, factors));
       onProgress?.({ stage: 'measure', done: measured.length, total: stack.modules.length });
     }
     const targets = stackTargets(
       stack,
       members.map(({ adapter }) => adapter.config),
     );
-    return new Composition(members, stack, measured, targets);
+    return new Composition(members, stack, measured, targets, conflicts ? overlaps : null);
   }
 
   /** The largest rank of the members together in any layer. */
@@ -189,7 +205,14 @@ export class Composition {
       target_modules: this.targets,
     };
     return {
-      report: { id: recipeId(recipe), recipe, overall: reportOverall(reports), modules: reports },
+      report: {
+        id: recipeId(recipe),
+        recipe,
+        overall: reportOverall(reports),
+        modules: reports,
+        energyByRank: energyByRank(spectra),
+        conflicts: this.overlaps && conflictsOf(this.overlaps, weights),
+      },
       modules,
     };
   }

@@ -36,12 +36,39 @@ export const compositionReport = z
     ),
     /** Digests and weights as the recipe has them: sorted by digest, a member that was listed twice once. */
     members: z.array(z.object({ digest: z.string(), weight: z.number() })),
+    /** Share of the squared norm that one rank for all layers keeps, from the rank 1 to that of the exact sum. */
+    energy_by_rank: z.array(z.number()).default([]),
+    /** Every two of `members` compared; null where that was not measured. */
+    conflicts: z
+      .array(
+        z.object({
+          /** Indices into `members`. */
+          members: z.tuple([z.int(), z.int()]),
+          /** Number of layers that both adapt. */
+          layers: z.int(),
+          /** Between their weighted updates, -1 to 1. */
+          cosine: z.number(),
+          /** Share of the entries that both change whose signs differ; from evenly spaced rows of each layer. */
+          opposed_signs: z.number(),
+          /** Degrees between the column spaces of their B: 0 to 90. */
+          angle: z.number(),
+        }),
+      )
+      .nullable()
+      .default(null),
   })
   .meta({ id: 'CompositionReport' });
 export type CompositionReportObject = z.infer<typeof compositionReport>;
 
 /** A report of the library in the form of the API. */
-export function viewReport({ id, recipe, overall, modules }: CompositionReport): CompositionReportObject {
+export function viewReport({
+  id,
+  recipe,
+  overall,
+  modules,
+  energyByRank,
+  conflicts,
+}: CompositionReport): CompositionReportObject {
   return {
     recipe_id: id,
     stack_rank: Math.max(...modules.map(({ stackRank }) => stackRank)),
@@ -56,6 +83,15 @@ export function viewReport({ id, recipe, overall, modules }: CompositionReport):
       member_norms: [...memberNorms],
     })),
     members: recipe.members.map(({ digest, weight }) => ({ digest, weight })),
+    energy_by_rank: [...energyByRank],
+    conflicts:
+      conflicts?.map(({ members: [a, b], layers, cosine, opposedSigns, angle }) => ({
+        members: [a, b],
+        layers,
+        cosine,
+        opposed_signs: opposedSigns,
+        angle,
+      })) ?? null,
   };
 }
 

@@ -24,7 +24,7 @@ serveCalls(previewMethods, {
   async measure({ key, members }, { signal }) {
     // Weights are given to each report; one that is 0 must not take its member out of the stack.
     const opened = await openMembers(members.map((member) => ({ ...member, weight: 1 })));
-    keep(key, await Composition.open(opened, { signal }));
+    keep(key, await Composition.open(opened, { signal, conflicts: true }));
     return null;
   },
   report({ key, form, weights }) {

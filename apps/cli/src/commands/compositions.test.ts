@@ -50,7 +50,16 @@ const composed: CompositionObject = {
   id: 'composition-2',
   status: 'succeeded',
   adapter: 'adapter-2',
-  report: { recipe_id: 'r', stack_rank: 6, rank: 4, overall: closeness, modules: [], members: [] },
+  report: {
+    recipe_id: 'r',
+    stack_rank: 6,
+    rank: 4,
+    overall: closeness,
+    modules: [],
+    members: [],
+    energy_by_rank: [],
+    conflicts: null,
+  },
 };
 
 const merging: ExportObject = {

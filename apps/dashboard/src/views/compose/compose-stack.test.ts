@@ -19,6 +19,8 @@ function reportOf(members: readonly number[], memberNorms: readonly number[][]):
       member_norms,
     })),
     members: members.map((weight, i) => ({ digest: `sha256:${i}`, weight })),
+    energy_by_rank: [],
+    conflicts: null,
   };
 }
 
