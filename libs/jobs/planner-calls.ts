@@ -3,6 +3,7 @@
  * process has no secrets, and may be killed at any time.
  */
 import { z } from 'zod';
+import { exportFormatNames } from '#adapters/exports/declared.js';
 import { compositionForm } from '#contracts/composition-form.js';
 import { memberFolder } from '#contracts/member-folder.js';
 import type { Methods } from '#contracts/process-calls.js';
@@ -132,6 +133,12 @@ export const plannerMethods = {
   /** Whether members make a composition of a form. Throws what `openMembers`, `stackMembers` and `checkForm` throw. */
   checkMembers: {
     input: z.object({ members: z.array(memberFolder), form: compositionForm }),
+    update: z.never(),
+    result: z.null(),
+  },
+  /** Whether a format of exports can hold an adapter. Throws what its `check` and `openMembers` throw. */
+  checkExport: {
+    input: z.object({ member: memberFolder, baseFolder: z.string(), format: z.enum(exportFormatNames) }),
     update: z.never(),
     result: z.null(),
   },

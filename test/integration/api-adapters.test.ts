@@ -5,6 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { Header } from 'tar';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adapterObject } from '#contracts/http/adapters.js';
+import { kohya, kohyaFile } from '#adapters/exports/kohya.js';
+import { openAdapter } from '#adapters/read-adapter.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { resolveTargetModules } from '#lora/target-modules.js';
 import { openModelFolder } from '#models/model-folder.js';
@@ -135,6 +137,31 @@ describe('an adapter is imported', () => {
     expect(adapter.sha256).toBe(createHash('sha256').update(weights).digest('hex'));
     const got = await fetch(`${api.url}/v1/adapters/${adapter.id}/files/adapter_model.safetensors`);
     expect(Buffer.from(await got.arrayBuffer()).equals(weights)).toBe(true);
+  });
+
+  test("from a file of kohya's form, by its base's layers", async () => {
+    const folder = join(api.home, 'adapter-of-tests');
+    await writeFile(join(folder, 'adapter_config.json'), JSON.stringify(config));
+    const adapter = await openAdapter(folder);
+    const [baseFolder, output] = [join(api.home, 'models-of-tests', 'tiny'), join(api.home, 'kohya')];
+    await kohya.write({ baseFolder, member: { adapter, weight: 1 }, output, dtype: 'f32' });
+    const file = await readFile(join(output, kohyaFile));
+    const { status, body, text } = await send(file, { model: 'tiny', suffix: 'kohya' });
+    expect(status, text).toBe(200);
+    const made = adapterObject.parse(body);
+    expect(made.config).toMatchObject({ r: config['r'], base_model_name_or_path: 'tiny' });
+    for (const name of ['adapter_config.json', 'adapter_model.safetensors']) {
+      const got = await fetch(`${api.url}/v1/adapters/${made.id}/files/${name}`);
+      await writeFile(join(output, name), Buffer.from(await got.arrayBuffer()));
+    }
+    const again = await openAdapter(output);
+    for (const [path, { scale }] of adapter.modules) {
+      expect(again.modules.get(path)!.scale).toBe(scale);
+      expect(await again.readNumbers(path)).toEqual(await adapter.readNumbers(path));
+    }
+    const lost = await send(file.subarray(0, -4), { model: 'tiny' });
+    expect([lost.status, lost.body.error.param]).toEqual([400, 'file']);
+    expect(lost.body.error.message).toMatch(/^lora\.safetensors: /);
   });
 
   test('and a job goes on from it', async () => {

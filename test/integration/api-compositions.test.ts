@@ -1,6 +1,10 @@
 /** Compositions and exports as the API takes them: refusals, tasks for workers. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Tasks } from '#jobs/tasks.js';
+import type { TextConfig } from '#models/model-config.js';
+import { openModelFolder } from '#models/model-folder.js';
+import { BaseModel } from '#platform/database/entities/base-model.js';
+import { Task } from '#platform/database/entities/task.js';
 import { type ApiServer, startApi } from './api-server.js';
 import { refusedCompositions, storeAdapter } from './composed-adapters.js';
 
@@ -174,6 +178,23 @@ test.each([
   const { status, body } = await api.call('POST', '/v1/exports', { adapter: a, ...order });
   expect({ status, param: body.error.param }).toEqual({ status: 400, param });
   expect(body.error.message).toMatch(message);
+});
+
+test('an export of an adapter that its format cannot hold is refused at once, with the one that would do', async () => {
+  const { manager } = api.platform.database;
+  const { folder } = await manager.findOneByOrFail(BaseModel, { name: 'tiny' });
+  const { vocabSize, hiddenSize } = (await openModelFolder(folder)).config as TextConfig & {
+    readonly hiddenSize: number;
+  };
+  const shapes = { lm_head: [vocabSize, hiddenSize] } as const;
+  const head = await storeAdapter(api.platform, { seed: 4, r: 2, shapes });
+  const before = await manager.count(Task);
+  const { status, body } = await api.call('POST', '/v1/exports', { adapter: head, format: 'gguf' });
+  expect([status, body.error.code, body.error.param]).toEqual([400, 'unsupported', 'adapter']);
+  expect(body.error.message).toMatch(
+    /^adapter-\S+ cannot be exported as GGUF: it changes the output embedding.*: merged-gguf$/,
+  );
+  expect(await manager.count(Task)).toBe(before);
 });
 
 test('an export has the usual numbers of its format unless others are asked for', async () => {

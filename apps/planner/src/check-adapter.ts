@@ -1,14 +1,18 @@
 /** Adapters that were trained elsewhere, held against their base model. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { classesOfAdapter } from '#adapters/adapter-classes.js';
 import { ADAPTER_FILES, adapterNotes } from '#adapters/adapter.js';
 import { completeCard, modelCard } from '#adapters/model-card.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
+import { readKohya } from '#adapters/read-kohya.js';
+import { writeAdapterFiles } from '#adapters/write-adapter.js';
 import { knownModel } from '#jobs/known-models.js';
 import type { CheckedFolder } from '#jobs/planner-calls.js';
+import type { ModelFolder } from '#models/model-folder.js';
 import { trainedClasses, withClasses } from '#models/with-classes.js';
 import { readModelOrigin } from '#models/model-origin.js';
+import { lonelyFile } from './open-archive.js';
 
 interface Base {
   readonly name: string;
@@ -22,6 +26,7 @@ interface Base {
  */
 export async function checkAdapter(folder: string, base: Base): Promise<CheckedFolder> {
   const known = await knownModel(base.folder, base.identity);
+  await rewriteKohya(folder, known.base);
   const classes = (await classesOfAdapter(folder, trainedClasses(known.base))) ?? null;
   const model = classes ? withClasses(known.base, classes) : known.base;
   const notes = adapterNotes(await readAdapter(folder, { model: model.tree }));
@@ -32,6 +37,14 @@ export async function checkAdapter(folder: string, base: Base): Promise<CheckedF
   if (!isNamed) await writeFile(file, `${JSON.stringify(config, undefined, 2)}\n`);
   await completeReadme(folder, String(config['base_model_name_or_path']), base.folder);
   return { config, classes: classes && [...classes], notes };
+}
+
+/** Writes a file of kohya's tools as PEFT would have saved the same adapter. */
+async function rewriteKohya(folder: string, base: ModelFolder): Promise<void> {
+  const file = join(folder, lonelyFile);
+  if (!(await stat(file).catch(() => null))) return;
+  await writeAdapterFiles(folder, await readKohya(file, base, folder), folder);
+  await rm(file);
 }
 
 async function completeReadme(folder: string, base: string, baseFolder: string): Promise<void> {

@@ -97,7 +97,9 @@ export class AdapterGate {
           `the archive has its weights only as adapter_model.bin: pickle files can run code when they are opened, so they are not. Load it with PEFT where you trust it and save it again, which writes ${name}`,
         );
       }
-      throw refusal(`the archive has no ${name}: send the folder that PEFT's save_pretrained wrote`);
+      throw refusal(
+        `the archive has no ${name}: send the folder that PEFT's save_pretrained wrote, or a file of kohya's form by itself, not packed`,
+      );
     }
     for (const name of adapter![1].names) {
       await rename(path.join(this.numbered(adapter![1].number), name), path.join(this.folder, name));

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { stackMembers } from '#adapters/composition-members.js';
 import { checkForm } from '#adapters/composition-recipe.js';
+import { exportFormats } from '#adapters/exports/registry.js';
 import { openMembers } from '#adapters/open-members.js';
 import type { Handlers } from '#contracts/serve-calls.js';
 import { validateDataset } from '#data/dataset.js';
@@ -40,6 +41,11 @@ export function plannerHandlers(): Handlers<typeof plannerMethods> {
     async checkMembers({ members, form }, { signal }) {
       const { modules } = await stackMembers(await openMembers(members), signal);
       checkForm(form, Math.max(...modules.map(({ rank }) => rank)));
+      return null;
+    },
+    async checkExport({ member, baseFolder, format }, { signal }) {
+      const [opened] = await openMembers([{ ...member, weight: 1 }]);
+      await exportFormats[format].check({ baseFolder, member: opened!, signal });
       return null;
     },
     checkAdapter: ({ folder, base }) => checkAdapter(folder, base),

@@ -6,7 +6,7 @@
  */
 import { requireBaseLayers } from '#adapters/base-fit.js';
 import type { AdapterSource } from '#adapters/adapter.js';
-import type { ExportFormat } from '#adapters/exports/export-format.js';
+import type { ExportFormat, ExportMaterial } from '#adapters/exports/export-format.js';
 import { ggufOf } from '#adapters/exports/gguf-base.js';
 import { oneLine, writeGgufFolder } from '#adapters/exports/write-gguf-file.js';
 import { cannotHold, requireLinear, scaledFactors } from '#adapters/exports/plain-factors.js';
@@ -24,21 +24,30 @@ const instead = 'Export it merged into its base model: merged-gguf';
 const tensorTypes: Readonly<Record<string, GgufTensorType>> = { f32: 'F32', f16: 'F16', bf16: 'BF16' };
 
 export const ggufAdapter: ExportFormat = {
-  async write({ baseFolder, member: { adapter }, output, dtype, onProgress, signal }) {
-    const base = await openModelFolder(baseFolder);
-    const model = ggufOf(base, adapter.name);
-    requireLinear(adapter, format, instead);
-    requireBaseLayers(base.tree, adapter, baseFolder);
-    const type = tensorTypes[dtype]!;
-    const tensors = adapterTensors(base, model, adapter, type);
-    const metadata = adapterMetadata(model, adapter);
+  async check(material) {
+    await contentOf(material, 'F32');
+  },
+
+  async write({ output, dtype, onProgress, ...material }) {
+    const { adapter } = material.member;
+    const { metadata, tensors } = await contentOf(material, tensorTypes[dtype]!);
     const file = `adapter-${dtype}.gguf`;
     await writeGgufFolder(
-      { output, onProgress, signal },
+      { output, onProgress, signal: material.signal },
       { name: file, metadata, tensors, modelfile: modelfile(file, adapter) },
     );
   },
 };
+
+/** What the file will hold, made when it is written. */
+async function contentOf({ baseFolder, member: { adapter } }: ExportMaterial, type: GgufTensorType) {
+  const base = await openModelFolder(baseFolder);
+  const model = ggufOf(base, adapter.name);
+  requireLinear(adapter, format, instead);
+  requireBaseLayers(base.tree, adapter, baseFolder);
+  const tensors = adapterTensors(base, model, adapter, type);
+  return { metadata: adapterMetadata(model, adapter), tensors };
+}
 
 function adapterMetadata(
   { architecture }: GgufModel,

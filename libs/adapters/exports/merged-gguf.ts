@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { writeFlushed } from '#base/atomic-file.js';
 import { UnsupportedError } from '#base/errors.js';
 import type { ExportDtype } from '#adapters/exports/declared.js';
-import type { ExportFormat } from '#adapters/exports/export-format.js';
+import type { ExportFormat, ExportMaterial } from '#adapters/exports/export-format.js';
 import { ggufOf } from '#adapters/exports/gguf-base.js';
 import { oneLine, writeGgufFolder } from '#adapters/exports/write-gguf-file.js';
 import { type MergedWeights, mergedWeights } from '#adapters/merged-weights.js';
@@ -29,34 +29,21 @@ const numbers: Readonly<Record<ExportDtype, { readonly type: GgufTensorType; rea
 };
 
 export const mergedGguf: ExportFormat = {
-  async write({ baseFolder, member, output, dtype, onProgress, signal }) {
+  async check(material) {
+    await contentOf(material, 'f16');
+  },
+
+  async write({ output, dtype, onProgress, ...material }) {
+    const { baseFolder, member, signal } = material;
     const { name: adapter, config } = member.adapter;
-    const merged = await mergedWeights(baseFolder, [member], signal);
-    const model = ggufOf(merged.base, adapter);
-    if (model.refusal !== undefined) {
-      throw new UnsupportedError(
-        `${adapter} cannot be exported as GGUF: ${model.refusal}, which llama.cpp computes otherwise. Export it merged as safetensors`,
-        { adapter },
-      );
-    }
-    const { vocabSize } = merged.base.config as TextConfig;
-    const { type, fileType } = numbers[dtype];
-    const metadata = new Map<string, GgufValue>([
-      ['general.architecture', { type: 'string', value: model.architecture }],
-      ['general.type', { type: 'string', value: 'model' }],
-      ['general.name', { type: 'string', value: adapter }],
-      ['general.file_type', { type: 'uint32', value: fileType }],
-      ['general.quantization_version', { type: 'uint32', value: 2 }],
-      ...model.metadata,
-      ...(await ggufVocabulary(baseFolder, vocabSize)),
-    ]);
+    const { metadata, tensors } = await contentOf(material, dtype);
     const file = `model-${dtype}.gguf`;
     await writeGgufFolder(
       { output, onProgress, signal },
       {
         name: file,
         metadata,
-        tensors: tensorsOf(merged, model, type, adapter),
+        tensors,
         modelfile: `# ${oneLine(config.base_model_name_or_path ?? 'A base model')} with the adapter ${oneLine(adapter)} in its weights.
 # Ollama: ollama create NAME -f Modelfile
 # llama.cpp: llama-server --model ${file}
@@ -67,6 +54,31 @@ FROM ./${file}
     );
   },
 };
+
+/** What the file will hold, made when it is written. */
+async function contentOf({ baseFolder, member, signal }: ExportMaterial, dtype: ExportDtype) {
+  const { name: adapter } = member.adapter;
+  const merged = await mergedWeights(baseFolder, [member], signal);
+  const model = ggufOf(merged.base, adapter);
+  if (model.refusal !== undefined) {
+    throw new UnsupportedError(
+      `${adapter} cannot be exported as GGUF: ${model.refusal}, which llama.cpp computes otherwise. Export it merged as safetensors`,
+      { adapter },
+    );
+  }
+  const { vocabSize } = merged.base.config as TextConfig;
+  const { type, fileType } = numbers[dtype];
+  const metadata = new Map<string, GgufValue>([
+    ['general.architecture', { type: 'string', value: model.architecture }],
+    ['general.type', { type: 'string', value: 'model' }],
+    ['general.name', { type: 'string', value: adapter }],
+    ['general.file_type', { type: 'uint32', value: fileType }],
+    ['general.quantization_version', { type: 'uint32', value: 2 }],
+    ...model.metadata,
+    ...(await ggufVocabulary(baseFolder, vocabSize)),
+  ]);
+  return { metadata, tensors: tensorsOf(merged, model, type, adapter) };
+}
 
 function tensorsOf(
   { weights }: MergedWeights,

@@ -14,8 +14,12 @@ import type { FloatDtype } from '#models/safetensors-dtype.js';
 const dtypes: Readonly<Record<string, FloatDtype>> = { f32: 'F32', f16: 'F16', bf16: 'BF16' };
 
 export const portable: ExportFormat = {
+  async check({ member: { adapter } }) {
+    requirePortable(adapter);
+  },
+
   async write({ member: { adapter }, output, dtype, onProgress, signal }) {
-    requireProducts(adapter, 'a portable adapter', 'Export it merged into its base model: merged');
+    requirePortable(adapter);
     const targets = [...adapter.modules.values()];
     const r = Math.max(...targets.map((target) => target.r));
     const modules: AdapterModule[] = [];
@@ -37,6 +41,9 @@ export const portable: ExportFormat = {
     });
   },
 };
+
+const requirePortable = (adapter: AdapterSource) =>
+  requireProducts(adapter, 'a portable adapter', 'Export it merged into its base model: merged');
 
 function portableConfig({ config, modules }: AdapterSource, r: number): LoraConfig {
   const { target_modules: targets, layers_to_transform: layers, exclude_modules: excluded } = config;

@@ -2,6 +2,7 @@
 import type { ExportFormatName } from '#adapters/exports/declared.js';
 import type { ExportFormat } from '#adapters/exports/export-format.js';
 import { ggufAdapter } from '#adapters/exports/gguf-adapter.js';
+import { kohya } from '#adapters/exports/kohya.js';
 import { mergedGguf } from '#adapters/exports/merged-gguf.js';
 import { merged } from '#adapters/exports/merged.js';
 import { portable } from '#adapters/exports/portable.js';
@@ -10,5 +11,6 @@ export const exportFormats: Readonly<Record<ExportFormatName, ExportFormat>> = {
   merged,
   'merged-gguf': mergedGguf,
   gguf: ggufAdapter,
+  kohya,
   portable,
 };

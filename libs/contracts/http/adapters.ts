@@ -75,10 +75,10 @@ export const adapterListQuery = z.strictObject({ ...pageQuery(20), model: object
 export const adapterImport = z.object({
   /**
    * A PEFT folder as .tar, .tar.gz or .zip: adapter_config.json, adapter_model.safetensors, perhaps README.md. Other files
-   * are passed over.
+   * are passed over. Or one .safetensors by itself, as kohya-ss/sd-scripts writes adapters of linear layers and convolutions.
    */
   file: z.string().meta({ format: 'binary' }),
-  /** Name of the base model; default: what adapter_config.json says. */
+  /** Name of the base model; default: what adapter_config.json, or ss_sd_model_name of kohya's form, says. */
   model: objectId.optional(),
   /** Part of the adapter's name. */
   suffix: z.string().regex(suffixSyntax).max(64).optional(),

@@ -22,7 +22,10 @@ export class AdaptersController {
 
   @Post()
   @UploadBody(adapterImport)
-  @Endpoint({ summary: "Import a PEFT adapter's folder as .tar, .tar.gz or .zip", answer: adapterObject })
+  @Endpoint({
+    summary: "Import a PEFT adapter's folder as .tar, .tar.gz or .zip, or a .safetensors of kohya's form",
+    answer: adapterObject,
+  })
   import(@ProjectId() project: string, @Req() request: Request, @UntilGone() untilGone: AbortSignal) {
     return this.imports.import(project, request, untilGone);
   }

@@ -12,6 +12,7 @@ import { deleted, filePath, objectId } from '#contracts/http/pages.js';
 import { type Download, Downloading } from '../http/downloads.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
+import { UntilGone } from '../http/until-gone.js';
 import { ProjectId } from '../keys/caller.js';
 import { ExportsService } from './exports.service.js';
 
@@ -29,9 +30,10 @@ export class ExportsController {
   create(
     @ProjectId() project: string,
     @Body({ schema: exportCreate }) request: ExportRequest,
+    @UntilGone() untilGone: AbortSignal,
     @IdempotencyKey() key?: string,
   ) {
-    return this.exports.create(project, request, key);
+    return this.exports.create(project, request, untilGone, key);
   }
 
   @Get()

@@ -9,9 +9,10 @@ import { Tasks } from '#jobs/tasks.js';
 import type { Task } from '#platform/database/entities/task.js';
 import type { Platform } from '#platform/platform.js';
 import { Members } from '../compositions/members.service.js';
-import { ApiError } from '../errors/api-error.js';
+import { ApiError, blaming } from '../errors/api-error.js';
 import { attachment } from '../http/attachment.js';
 import type { Download } from '../http/downloads.js';
+import { Planner } from '../planner/planner.service.js';
 import { TaskResource } from '../tasks/task-resource.js';
 import { viewTask } from '../tasks/task-view.js';
 import { PLATFORM } from '../tokens.js';
@@ -28,6 +29,7 @@ export class ExportsService {
     @Inject(PLATFORM) private readonly platform: Platform,
     @Inject(Tasks) tasks: Tasks,
     @Inject(Members) private readonly members: Members,
+    @Inject(Planner) private readonly planner: Planner,
   ) {
     this.resource = new TaskResource(platform, tasks, adapterExport, {
       view: viewExport,
@@ -36,18 +38,31 @@ export class ExportsService {
     });
   }
 
-  async create(projectId: string, request: ExportRequest, idempotencyKey?: string): Promise<ExportObject> {
+  /** What a worker would refuse is refused now. */
+  async create(
+    projectId: string,
+    request: ExportRequest,
+    untilGone: AbortSignal,
+    idempotencyKey?: string,
+  ): Promise<ExportObject> {
     const { adapter, checkpoint, format } = request;
     const { dtypes, hasShards } = declaredExport(format);
     const member = await this.members.find(projectId, { adapter, checkpoint, weight: 1 }, '');
     const { manager } = this.platform.database;
-    if (!(await versionOf(manager, { name: member.model, identity: member.baseIdentity }))) {
+    const base = await versionOf(manager, { name: member.model, identity: member.baseIdentity });
+    if (!base) {
       throw new ApiError(
         'base_changed',
         `${member.kind}: ${member.id} was trained on ${member.model} ${member.baseIdentity}, which is not registered here: register that model again`,
         { param: member.kind },
       );
     }
+    await blaming(member.kind, () =>
+      this.members.withFolders([member], untilGone, ([folder]) => {
+        const order = { member: folder!, baseFolder: base.folder, format };
+        return this.planner.checkExport(projectId, order, untilGone);
+      }),
+    );
     const { id, kind, weight, files, model, baseIdentity } = member;
     const input = {
       model,

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { CompositionForm } from '#adapters/composition-recipe.js';
+import type { ExportFormatName } from '#adapters/exports/declared.js';
 import type { MemberFolder } from '#contracts/member-folder.js';
 import type { DataForm } from '#data/data-form.js';
 import type { DatasetSummary } from '#data/dataset.js';
@@ -136,6 +137,15 @@ export class Planner implements OnApplicationBootstrap, OnModuleDestroy {
   ): Promise<void> {
     const input = { members: [...members], form };
     await this.check(projectId, signal, () => this.checker.client().call('checkMembers', input, { signal }));
+  }
+
+  /** Checks whether a format of exports can hold an adapter, as the worker will. */
+  async checkExport(
+    projectId: string,
+    order: { readonly member: MemberFolder; readonly baseFolder: string; readonly format: ExportFormatName },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.check(projectId, signal, () => this.checker.client().call('checkExport', order, { signal }));
   }
 
   /** Checks the folder of an adapter and completes it. */
