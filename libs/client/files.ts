@@ -6,6 +6,10 @@ import type { Connection } from './connection.js';
 import { download, type DownloadOptions } from './download.js';
 import { eachOf, type PageQuery, readPage, type ReadOptions } from './pages.js';
 import type { UploadProgress } from './transport.js';
+import { UploadsClient } from './uploads.js';
+
+/** Larger files are sent in parts: what breaks is sent again without the rest, and they may be larger than a request. */
+const largestRequest = 128 * 2 ** 20;
 
 export interface UploadOptions {
   readonly signal?: AbortSignal;
@@ -16,14 +20,29 @@ export interface UploadOptions {
 type FileQuery = PageQuery & { readonly purpose?: FileObject['purpose'] };
 
 export class FilesClient {
-  constructor(private readonly connection: Connection) {}
+  /** Files in parts, as OpenAI has them. */
+  readonly uploads: UploadsClient;
 
-  /** Uploads data for training. Throws ApiError with everything that is wrong in the file. */
+  constructor(private readonly connection: Connection) {
+    this.uploads = new UploadsClient(connection);
+  }
+
+  /** Uploads data for training, large files in parts. Throws ApiError with everything that is wrong in the file. */
   async upload(
     content: Blob,
     filename: string,
     { format, columns, ...options }: UploadOptions & Pick<JobCreate, 'format' | 'columns'> = {},
   ): Promise<FileObject> {
+    if (content.size > largestRequest) {
+      const about = {
+        filename,
+        purpose: 'fine-tune' as const,
+        mime_type: content.type || 'application/octet-stream',
+        ...(format ? { format } : {}),
+        ...(columns ? { columns } : {}),
+      };
+      return this.uploads.send(content, about, options);
+    }
     const form = new FormData();
     form.set('purpose', 'fine-tune');
     if (format) form.set('format', format);

@@ -3,9 +3,11 @@ import { Adapter } from '#platform/database/entities/adapter.js';
 import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import { Job, terminalStates } from '#platform/database/entities/job.js';
 import { Task } from '#platform/database/entities/task.js';
-import type { ObjectStore, StoredObject } from '#platform/objects/object-store.js';
+import type { ObjectStore } from '#platform/objects/object-store.js';
 import type { DataSource } from 'typeorm';
+import { groupedBy } from '#jobs/object-groups.js';
 import type { Log } from '#jobs/parts.js';
+import { sweepParts } from '#jobs/uploads.js';
 
 export interface SweepParts {
   readonly database: DataSource;
@@ -46,9 +48,12 @@ export async function sweep(
     objects:
       (await sweepJobObjects(parts)) +
       (await sweepTaskObjects(parts)) +
-      (await sweepUploads(parts, uploadHours)),
+      (await sweepUploads(parts, uploadHours)) +
+      (await sweepParts(parts)),
     rows:
       (await deleteOlder(database, 'stored_file', 'content_deleted_at', rowHours)) +
+      (await deleteOlder(database, 'upload', 'expires_at', rowHours)) +
+      (await deleteOlder(database, 'upload_part', 'created_at', rowHours)) +
       (await deleteOlder(database, 'webhook', 'deleted_at', rowHours)) +
       (await deleteOlder(database, 'checkpoint_permission', 'deleted_at', rowHours)),
     idempotencyKeys: await deleteOlder(database, 'idempotency_key', 'created_at', keyHours),
@@ -127,7 +132,7 @@ async function freeDeletedAdapters({ database, objects }: SweepParts, id: string
 async function sweepJobObjects({ database, objects }: SweepParts): Promise<number> {
   let count = 0;
   for await (const group of groupedBy(objects.list('jobs/'), ({ key }) => key.split('/')[1] ?? '')) {
-    const jobId = group[0]!.key.split('/')[1] ?? '';
+    const jobId = group[0].key.split('/')[1] ?? '';
     // The job first: whatever its attempt adds later is an object of an attempt that is left alone.
     const job = await database.manager.findOneBy(Job, { id: jobId });
     const named = await namedObjects(database, jobId);
@@ -146,7 +151,7 @@ async function sweepJobObjects({ database, objects }: SweepParts): Promise<numbe
 async function sweepTaskObjects({ database, objects }: SweepParts): Promise<number> {
   let count = 0;
   for await (const group of groupedBy(objects.list('tasks/'), ({ key }) => key.split('/')[1] ?? '')) {
-    const taskId = group[0]!.key.split('/')[1] ?? '';
+    const taskId = group[0].key.split('/')[1] ?? '';
     const task = await database.manager.findOneBy(Task, { id: taskId });
     const adapters = await database.manager.findBy(Adapter, { taskId });
     const files = [
@@ -180,7 +185,7 @@ async function sweepUploads({ database, objects }: SweepParts, hours: number): P
   };
   for (const [prefix, owner] of Object.entries(owners)) {
     for await (const group of groupedBy(objects.list(prefix), ({ key }) => key.split('/')[1] ?? '')) {
-      const id = group[0]!.key.split('/')[1] ?? '';
+      const id = group[0].key.split('/')[1] ?? '';
       const newest = Math.max(...group.map(({ modifiedAt }) => modifiedAt.getTime()));
       if (newest > Date.now() - 3_600_000 * hours) continue;
       const rows = await database.query<unknown[]>(owner, [id]);
@@ -190,20 +195,4 @@ async function sweepUploads({ database, objects }: SweepParts, hours: number): P
     }
   }
   return count;
-}
-
-/** Objects that follow each other and share a name. */
-async function* groupedBy(
-  objects: AsyncIterable<StoredObject>,
-  nameOf: (object: StoredObject) => string,
-): AsyncGenerator<StoredObject[]> {
-  let group: StoredObject[] = [];
-  for await (const object of objects) {
-    if (group[0] && nameOf(group[0]) !== nameOf(object)) {
-      yield group;
-      group = [];
-    }
-    group.push(object);
-  }
-  if (group.length > 0) yield group;
 }

@@ -54,7 +54,10 @@ export interface Configuration {
   /** Null for a folder in `home`. */
   readonly s3: S3Configuration | null;
   readonly logLevel: LogLevel;
+  /** Of a file in one request. */
   readonly maxFileBytes: number;
+  /** Of a file in parts. */
+  readonly maxUploadBytes: number;
   /** Whether webhooks may reach this machine and its network. */
   readonly webhookPrivateAddresses: boolean;
   /** Prompts that may wait for an answer. */
@@ -98,6 +101,7 @@ export function parseConfiguration(env: Readonly<Record<string, string | undefin
     s3: s3Configuration(variables),
     logLevel: variables.oneOf('LOG_LEVEL', logLevels, 'info'),
     maxFileBytes: variables.number('MAX_FILE_BYTES', 2 ** 30, { min: 1, max: 2 ** 50, whole: true }),
+    maxUploadBytes: variables.number('MAX_UPLOAD_BYTES', 2 ** 33, { min: 1, max: 2 ** 50, whole: true }),
     webhookPrivateAddresses:
       variables.oneOf('WEBHOOK_PRIVATE_ADDRESSES', ['true', 'false'], 'false') === 'true',
     generationQueue: variables.number('GENERATION_QUEUE', 32, { min: 0, max: 10_000, whole: true }),

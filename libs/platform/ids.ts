@@ -6,6 +6,8 @@ const separators = {
   file: '-',
   adapter: '-',
   share: '-',
+  upload: '_',
+  part: '_',
   worker: '-',
   req: '-',
   ftckpt: '_',

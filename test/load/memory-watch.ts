@@ -15,6 +15,8 @@ export interface MostMemory {
   readonly megabytes: number;
   /** What each of the processes had then. */
   readonly processes: string;
+  /** The most that the process of the API had by itself. */
+  readonly api: number;
   /** The most of the others that the API started, each at another time. */
   readonly others: string;
 }
@@ -24,6 +26,7 @@ export class MemoryWatch {
   private readonly timer: NodeJS.Timeout;
   private looking: Promise<void> = Promise.resolve();
   private most: readonly Size[] = [];
+  private mostOfApi = 0;
   private readonly others = new Map<string, Size>();
 
   constructor(api: number) {
@@ -39,6 +42,7 @@ export class MemoryWatch {
     return {
       megabytes: megabytes(sum(this.most)),
       processes: listed(this.most),
+      api: megabytes(this.mostOfApi),
       others: listed([...this.others.values()]),
     };
   }
@@ -47,6 +51,9 @@ export class MemoryWatch {
     const sizes = await Promise.all(
       familyOf(api).map(async (pid) => ({ name: await nameOf(pid), bytes: await pssOf(pid) })),
     );
+    for (const { name, bytes } of sizes) {
+      if (name === 'api') this.mostOfApi = Math.max(this.mostOfApi, bytes);
+    }
     const own = sizes.filter(({ name }) => counted.test(name));
     if (sum(own) > sum(this.most)) this.most = own;
     for (const size of sizes) {

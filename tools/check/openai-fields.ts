@@ -16,6 +16,13 @@ import {
   eventListQuery,
   eventObject,
 } from '#contracts/http/streams.js';
+import {
+  uploadComplete,
+  uploadCreate,
+  uploadObject,
+  uploadPartForm,
+  uploadPartObject,
+} from '#contracts/http/uploads.js';
 import { webhookEvent } from '#contracts/http/webhooks.js';
 
 interface Compared {
@@ -29,6 +36,7 @@ interface Compared {
 }
 
 const shapeOf = ({ shape }: z.ZodObject) => Object.keys(shape);
+const uploads = 'uploads/uploads';
 const jobs = 'fine-tuning/jobs/jobs';
 const permissions = 'fine-tuning/checkpoints/permissions';
 const chat = 'chat/completions/completions';
@@ -37,6 +45,15 @@ const compared: readonly Compared[] = [
   { what: 'file', types: ['files', 'FileObject'], ours: shapeOf(fileObject) },
   { what: 'upload of a file', types: ['files', 'FileCreateParams'], ours: shapeOf(fileUpload) },
   { what: 'list of files', types: ['files', 'FileListParams'], ours: shapeOf(fileListQuery) },
+  { what: 'upload in parts', types: [uploads, 'Upload'], ours: shapeOf(uploadObject) },
+  { what: 'new upload in parts', types: [uploads, 'UploadCreateParams'], ours: shapeOf(uploadCreate) },
+  { what: 'part', types: ['uploads/parts', 'UploadPart'], ours: shapeOf(uploadPartObject) },
+  { what: 'new part', types: ['uploads/parts', 'PartCreateParams'], ours: shapeOf(uploadPartForm) },
+  {
+    what: 'end of an upload in parts',
+    types: [uploads, 'UploadCompleteParams'],
+    ours: shapeOf(uploadComplete),
+  },
   { what: 'job', types: [jobs, 'FineTuningJob'], ours: shapeOf(jobObject) },
   { what: 'new job', types: [jobs, 'JobCreateParams'], ours: shapeOf(jobCreate) },
   { what: 'list of jobs', types: [jobs, 'JobListParams'], ours: shapeOf(jobListQuery) },

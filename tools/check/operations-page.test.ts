@@ -51,6 +51,7 @@ test('the page of operations has the defaults that the program takes', () => {
     S3_PATH_STYLE: String(s3.pathStyle),
     LOG_LEVEL: defaults.logLevel,
     MAX_FILE_BYTES: String(defaults.maxFileBytes),
+    MAX_UPLOAD_BYTES: String(defaults.maxUploadBytes),
     WORKER_MEASURES_SPEED: String(defaults.workerMeasuresSpeed),
     WEBHOOK_PRIVATE_ADDRESSES: String(defaults.webhookPrivateAddresses),
     GENERATION_QUEUE: String(defaults.generationQueue),

@@ -31,6 +31,7 @@ import { Previews } from './compositions/previews.service.js';
 import { ErrorFilter } from './errors/error.filter.js';
 import { ExportsController } from './exports/exports.controller.js';
 import { ExportsService } from './exports/exports.service.js';
+import { FileIntake } from './files/file-intake.service.js';
 import { FilesController } from './files/files.controller.js';
 import { FilesService } from './files/files.service.js';
 import { HealthController } from './health/health.controller.js';
@@ -70,7 +71,9 @@ import { JobWakes } from './streams/job-wakes.js';
 import { StreamsController } from './streams/streams.controller.js';
 import { StreamsService } from './streams/streams.service.js';
 import { GENERATOR_MAIN, PLANNER, PLATFORM } from './tokens.js';
-import { spoolRoot, sweepSpool } from './uploads/spool-folder.js';
+import { spoolRoot, sweepSpool } from './intake/spool-folder.js';
+import { UploadsController } from './uploads/uploads.controller.js';
+import { UploadsService } from './uploads/uploads.service.js';
 import { WebhookSender } from './webhooks/webhook-sender.service.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
 import { WebhooksService } from './webhooks/webhooks.service.js';
@@ -111,6 +114,7 @@ export class AppModule implements OnApplicationBootstrap {
       module: AppModule,
       controllers: [
         FilesController,
+        UploadsController,
         JobsController,
         StreamsController,
         PermissionsController,
@@ -150,6 +154,7 @@ export class AppModule implements OnApplicationBootstrap {
         CompositionsService,
         ExportsService,
         PushesService,
+        FileIntake,
         FilesService,
         Generators,
         HealthService,
@@ -172,6 +177,7 @@ export class AppModule implements OnApplicationBootstrap {
         SharesService,
         StreamsService,
         WantedModels,
+        UploadsService,
         WebhookSender,
         WebhooksService,
         WorkersService,

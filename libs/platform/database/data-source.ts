@@ -18,6 +18,8 @@ import { Share } from '#platform/database/entities/share.js';
 import { ShareAccess } from '#platform/database/entities/share-access.js';
 import { StoredFile } from '#platform/database/entities/stored-file.js';
 import { Task } from '#platform/database/entities/task.js';
+import { Upload } from '#platform/database/entities/upload.js';
+import { UploadPart } from '#platform/database/entities/upload-part.js';
 import { WebhookDelivery } from '#platform/database/entities/webhook-delivery.js';
 import { Webhook } from '#platform/database/entities/webhook.js';
 import { Worker } from '#platform/database/entities/worker.js';
@@ -42,6 +44,8 @@ export const entities = [
   ShareAccess,
   StoredFile,
   Task,
+  Upload,
+  UploadPart,
   Webhook,
   WebhookDelivery,
   Worker,

@@ -20,6 +20,7 @@ import { HubRegistrations1795808200000 } from '#platform/database/migrations/179
 import { Webhooks1795808300000 } from '#platform/database/migrations/1795808300000-webhooks.js';
 import { JobData1795808400000 } from '#platform/database/migrations/1795808400000-job-data.js';
 import { DeletedRows1795808500000 } from '#platform/database/migrations/1795808500000-deleted-rows.js';
+import { Uploads1795808600000 } from '#platform/database/migrations/1795808600000-uploads.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -42,4 +43,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Webhooks1795808300000,
   JobData1795808400000,
   DeletedRows1795808500000,
+  Uploads1795808600000,
 ];

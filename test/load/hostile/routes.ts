@@ -91,6 +91,8 @@ export function soundBody({ method, path }: Route, world: World): Record<string,
     '/v1/exports': { adapter },
     '/v1/pushes': { adapter, repository: 'org/name' },
     '/v1/shares': { adapter },
+    '/v1/uploads': { filename: 'a.jsonl', purpose: 'fine-tune', bytes: 10, mime_type: 'text/jsonl' },
+    '/v1/uploads/{id}/complete': { part_ids: ['part_none'] },
     '/v1/webhooks': { url: 'https://hook.example' },
     '/v1/fine_tuning/checkpoints/{model}/permissions': { project_ids: ['default'] },
   };

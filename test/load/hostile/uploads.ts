@@ -16,10 +16,12 @@ export function hostileUploads(route: Route, world: World): HostileRequest[] {
   const isAdapter = path === '/v1/adapters';
   const field = (name: string, value: string) =>
     `--xyz\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
-  const start = isAdapter ? field('model', world.job.model) : field('purpose', 'fine-tune');
+  const isPart = path === '/v1/uploads/{id}/parts';
+  const name = isPart ? 'data' : 'file';
+  const start = isAdapter ? field('model', world.job.model) : isPart ? '' : field('purpose', 'fine-tune');
   const file = (content: string | Buffer, head = 'filename="a.jsonl"') =>
     Buffer.concat([
-      Buffer.from(`${start}--xyz\r\nContent-Disposition: form-data; name="file"; ${head}\r\n\r\n`),
+      Buffer.from(`${start}--xyz\r\nContent-Disposition: form-data; name="${name}"; ${head}\r\n\r\n`),
       Buffer.from(content),
       Buffer.from('\r\n--xyz--\r\n'),
     ]);
@@ -38,7 +40,7 @@ export function hostileUploads(route: Route, world: World): HostileRequest[] {
     { what: 'nothing but boundaries', body: '--xyz\r\n'.repeat(500_000) },
     {
       what: 'almost boundaries',
-      body: `${start}--xyz\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n${'\r\n--xy'.repeat(500_000)}`,
+      body: `${start}--xyz\r\nContent-Disposition: form-data; name="${name}"; filename="a"\r\n\r\n${'\r\n--xy'.repeat(500_000)}`,
     },
     { what: '20,000 fields', body: field('a', 'b').repeat(20_000) },
     { what: 'a field of 4 megabytes', body: field('purpose', 'a'.repeat(4_000_000)) },

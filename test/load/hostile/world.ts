@@ -53,6 +53,8 @@ export async function makeWorld(url: string, { home, url: databaseUrl }: TestPos
     const { id: checkpointId } = await manager.findOneByOrFail(Checkpoint, { jobId: made });
     const adapter = adapters[0]!;
     const members = adapters.map((id) => ({ adapter: id, weight: 1 }));
+    const about = { filename: 'a.jsonl', purpose: 'fine-tune', bytes: 10, mime_type: 'text/jsonl' };
+    const upload = await post('/v1/uploads', about);
     const share = await post('/v1/shares', { adapter });
     return {
       ids: {
@@ -68,6 +70,7 @@ export async function makeWorld(url: string, { home, url: databaseUrl }: TestPos
         '/v1/webhooks': (await post('/v1/webhooks', { url: 'https://hook.example' }))['id']!,
         '/v1/fine_tuning/checkpoints': encodeURIComponent(name),
         '/v1/shares': share['id']!,
+        '/v1/uploads': upload['id']!,
         '/s': share['path']!.split('/').at(-1)!,
       },
       checkpoint: checkpointId,

@@ -15,8 +15,8 @@ import type { Platform } from '#platform/platform.js';
 import { ApiError, isCallers } from '../errors/api-error.js';
 import { Planner } from '../planner/planner.service.js';
 import { PLATFORM } from '../tokens.js';
-import { receiveUpload } from '../uploads/receive-upload.js';
-import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
+import { receiveUpload, toDisk } from '../intake/receive-upload.js';
+import { SpoolFolder, spoolRoot } from '../intake/spool-folder.js';
 import { viewAdapter } from './adapter-view.js';
 
 const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -34,7 +34,7 @@ export class AdapterImports {
     await using spool = await SpoolFolder.make(spoolRoot(home));
     const archive = spool.file('archive');
     const { fields } = await receiveUpload(request, {
-      path: archive,
+      write: toDisk(archive),
       maxBytes: maxFileBytes,
       fields: ['model', 'suffix'],
       onField: checkField,

@@ -39,6 +39,7 @@ const notFoundCodes = {
   permission: 'permission_not_found',
   registration: 'registration_not_found',
   share: 'share_not_found',
+  upload: 'upload_not_found',
   webhook: 'webhook_not_found',
 } as const;
 

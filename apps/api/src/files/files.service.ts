@@ -1,18 +1,13 @@
-import { createReadStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, type StreamableFile } from '@nestjs/common';
-import { type EntityManager, IsNull } from 'typeorm';
+import { IsNull } from 'typeorm';
 import type { z } from 'zod';
-import type { DataForm } from '#data/data-form.js';
 import type { DatasetSummary } from '#data/dataset.js';
 import type { FileObject, fileListQuery } from '#contracts/http/files.js';
 import type { Deleted, Page } from '#contracts/http/pages.js';
 import { answerOnce } from '#jobs/idempotency.js';
 import { everyFileOf, filesOf } from '#jobs/stored-files.js';
 import { StoredFile } from '#platform/database/entities/stored-file.js';
-import { newId } from '#platform/ids.js';
-import { keySegment } from '#platform/objects/object-keys.js';
-import type { WrittenObject } from '#platform/objects/object-store.js';
 import type { Platform } from '#platform/platform.js';
 import { notFound } from '../errors/api-error.js';
 import type { Download } from '../http/downloads.js';
@@ -20,8 +15,9 @@ import { digestOfRequest } from '../http/idempotency.js';
 import { keysetPage } from '../http/keyset-page.js';
 import { Planner } from '../planner/planner.service.js';
 import { PLATFORM } from '../tokens.js';
-import { receiveUpload } from '../uploads/receive-upload.js';
-import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
+import { receiveUpload, toDisk } from '../intake/receive-upload.js';
+import { SpoolFolder, spoolRoot } from '../intake/spool-folder.js';
+import { FileIntake, type InsertFile, type Settled } from './file-intake.service.js';
 import { viewFile } from './file-view.js';
 import { freeSoon } from './free-soon.js';
 import { checkUploadField, readDataForm, readUploadFields, uploadFields } from './upload-fields.js';
@@ -32,6 +28,7 @@ export class FilesService {
   constructor(
     @Inject(PLATFORM) private readonly platform: Platform,
     @Inject(Planner) private readonly planner: Planner,
+    @Inject(FileIntake) private readonly intake: FileIntake,
   ) {}
 
   /** Takes a file in. One that is refused leaves nothing behind, neither on the disk nor in the store. */
@@ -45,8 +42,9 @@ export class FilesService {
     await using spool = await SpoolFolder.make(spoolRoot(home));
     const path = spool.file('data');
     const { fields, filename } = await receiveUpload(request, {
-      path,
+      write: toDisk(path),
       maxBytes: maxFileBytes,
+      tooLargeFix: 'send it in parts (/v1/uploads), or split it',
       fields: uploadFields,
       onField: checkUploadField,
       lookEarly: (name, stop, early) =>
@@ -54,9 +52,22 @@ export class FilesService {
     });
     const expiresAfter = readUploadFields(fields);
     const form = readDataForm(fields);
-    const summary = await this.planner.checkData(projectId, { file: path, name: filename, form }, signal);
+    const said = [expiresAfter, form].filter((value) => value !== null);
+    const settle = async (insert: InsertFile, { sha256 }: DatasetSummary): Promise<Settled<FileObject>> => {
+      const { database } = this.platform;
+      if (idempotencyKey === undefined) {
+        return { answer: viewFile(await database.transaction(insert)), isKept: true };
+      }
+      const digest = digestOfRequest('POST /v1/files', [filename, sha256, ...said]);
+      const { body, replayed } = await answerOnce(
+        database,
+        { projectId, key: idempotencyKey, digest },
+        async (manager) => ({ status: 200, body: viewFile(await insert(manager)) }),
+      );
+      return { answer: body as unknown as FileObject, isKept: !replayed };
+    };
     // Before the folder goes.
-    return await this.keep(projectId, { path, filename, expiresAfter, form, summary }, idempotencyKey);
+    return await this.intake.take(projectId, { path, filename, expiresAfter, form }, { settle, signal });
   }
 
   async list(projectId: string, query: z.output<typeof fileListQuery>): Promise<Page<FileObject>> {
@@ -114,79 +125,4 @@ export class FilesService {
     if (!file) throw notFound('file', id);
     return file;
   }
-
-  private async keep(
-    projectId: string,
-    checked: CheckedUpload,
-    idempotencyKey?: string,
-  ): Promise<FileObject> {
-    const { objects, database } = this.platform;
-    const id = newId('file');
-    const written = await objects.put(
-      `files/${id}/${keySegment(checked.filename)}`,
-      createReadStream(checked.path),
-    );
-    let isKept = false;
-    try {
-      const insert = (manager: EntityManager) => insertFile(manager, { projectId, id, written, ...checked });
-      if (idempotencyKey === undefined) {
-        const file = await database.transaction(insert);
-        isKept = true;
-        return viewFile(file);
-      }
-      const { filename, summary, expiresAfter, form } = checked;
-      const said = [expiresAfter, form].filter((value) => value !== null);
-      const request = [filename, summary.sha256, ...said];
-      const digest = digestOfRequest('POST /v1/files', request);
-      const answer = await answerOnce(
-        database,
-        { projectId, key: idempotencyKey, digest },
-        async (manager) => ({
-          status: 200,
-          body: viewFile(await insert(manager)),
-        }),
-      );
-      isKept = !answer.replayed;
-      return answer.body as unknown as FileObject;
-    } finally {
-      if (!isKept) await objects.delete(written.key);
-    }
-  }
-}
-
-interface CheckedUpload {
-  readonly path: string;
-  readonly filename: string;
-  /** Seconds; null for never. */
-  readonly expiresAfter: number | null;
-  /** What was said of the file. */
-  readonly form: DataForm | null;
-  readonly summary: DatasetSummary;
-}
-
-async function insertFile(
-  manager: EntityManager,
-  {
-    projectId,
-    id,
-    written,
-    filename,
-    expiresAfter,
-    form,
-    summary,
-  }: CheckedUpload & { projectId: string; id: string; written: WrittenObject },
-): Promise<StoredFile> {
-  const { format, kind, rows, unknownFields, warnings } = summary;
-  await manager.insert(StoredFile, {
-    id,
-    projectId,
-    filename,
-    purpose: 'fine-tune',
-    bytes: written.bytes,
-    sha256: written.sha256,
-    objectKey: written.key,
-    report: { format, kind, rows, unknown_fields: unknownFields, warnings, ...(form ? { form } : {}) },
-    ...(expiresAfter === null ? {} : { expiresAt: () => `now() + make_interval(secs => ${expiresAfter})` }),
-  });
-  return manager.findOneByOrFail(StoredFile, { id });
 }

@@ -10,7 +10,7 @@ import type { BaseModel } from '#platform/database/entities/base-model.js';
 import { FairQueue } from '#platform/fair-queue.js';
 import type { Platform } from '#platform/platform.js';
 import { PLANNER, PLATFORM } from '../tokens.js';
-import { SpoolFolder, spoolRoot } from '../uploads/spool-folder.js';
+import { SpoolFolder, spoolRoot } from '../intake/spool-folder.js';
 import { FetchedSpans } from './fetched-spans.js';
 import { KnownPlans } from './known-plans.js';
 import type { DataFile, PlanOrder } from './plan-order.js';

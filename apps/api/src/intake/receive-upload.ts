@@ -1,17 +1,22 @@
-/** A multipart body read as it comes: one file onto the disk, short fields into memory. */
+/** A multipart body read as it comes: one file handed on, short fields into memory. */
 import { createWriteStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import busboy from 'busboy';
+import { LowrankError } from '#base/errors.js';
 import { ApiError } from '../errors/api-error.js';
 import { letBodyCome } from '../http/expectations.js';
 
 export interface UploadRules {
-  /** Where the file's bytes go. */
-  readonly path: string;
+  /** Takes the file's bytes as they come, all of them or an error; stops with the signal. */
+  readonly write: (content: Readable, signal: AbortSignal) => Promise<unknown>;
   readonly maxBytes: number;
-  /** Names of the fields beside `file`. */
+  /** What to do about a file that is larger. */
+  readonly tooLargeFix?: string;
+  /** Name of the field that is the file; `file` unless said otherwise. */
+  readonly fileField?: string;
+  /** Names of the fields beside it. */
   readonly fields: readonly string[];
   /** Looks at a field as soon as it is there; what it throws ends the upload. */
   readonly onField?: (name: string, value: string) => void;
@@ -29,6 +34,12 @@ export interface Upload {
   readonly bytes: number;
 }
 
+/** Writes what comes into a new file of this disk. */
+export function toDisk(path: string): UploadRules['write'] {
+  return (content, signal) =>
+    pipeline(content, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal });
+}
+
 /** When a file that still comes is looked at. */
 const earlyMilliseconds = 500;
 const maxFieldBytes = 4096;
@@ -42,7 +53,7 @@ const overheadBytes = 64 * 1024;
  */
 export async function receiveUpload(request: IncomingMessage, rules: UploadRules): Promise<Upload> {
   const declared = Number(request.headers['content-length'] ?? 0);
-  if (declared > rules.maxBytes + overheadBytes) throw tooLarge(rules.maxBytes);
+  if (declared > rules.maxBytes + overheadBytes) throw tooLarge(rules);
   const form = openForm(request, rules);
   const reader = new FormReader(form, rules);
   const checkEnd = () => {
@@ -62,10 +73,12 @@ export async function receiveUpload(request: IncomingMessage, rules: UploadRules
   }
 }
 
-function openForm({ headers }: IncomingMessage, { maxBytes, fields }: UploadRules): busboy.Busboy {
-  const form = 'send the file as multipart/form-data with a field "file"';
+function openForm({ headers }: IncomingMessage, rules: UploadRules): busboy.Busboy {
+  const { maxBytes, fields } = rules;
+  const param = fileFieldOf(rules);
+  const form = `send the file as multipart/form-data with a field "${param}"`;
   if (!/^multipart\/form-data\b/i.test(headers['content-type'] ?? '')) {
-    throw new ApiError('not_multipart', form, { param: 'file' });
+    throw new ApiError('not_multipart', form, { param });
   }
   try {
     return busboy({
@@ -82,21 +95,16 @@ function openForm({ headers }: IncomingMessage, { maxBytes, fields }: UploadRule
       },
     });
   } catch (cause) {
-    throw new ApiError('not_multipart', `${form}: ${(cause as Error).message}`, {
-      param: 'file',
-      cause,
-    });
+    throw new ApiError('not_multipart', `${form}: ${(cause as Error).message}`, { param, cause });
   }
 }
 
-function tooLarge(maxBytes: number): ApiError {
-  return new ApiError(
-    'file_too_large',
-    `the file is larger than ${maxBytes} bytes, the limit of this server: split it`,
-    {
-      param: 'file',
-    },
-  );
+const fileFieldOf = ({ fileField = 'file' }: UploadRules) => fileField;
+
+function tooLarge(rules: UploadRules): ApiError {
+  const { maxBytes, tooLargeFix = 'split it' } = rules;
+  const message = `the file is larger than ${maxBytes} bytes, the limit of this server: ${tooLargeFix}`;
+  return new ApiError('file_too_large', message, { param: fileFieldOf(rules) });
 }
 
 function broken(): ApiError {
@@ -116,7 +124,7 @@ class FormReader {
   ) {
     this.result = new Promise((resolve, reject) => {
       this.reject = reject;
-      form.on('error', (cause) => this.fail(malformed(cause)));
+      form.on('error', (cause) => this.fail(this.malformed(cause)));
       form.on('field', (name, value, info) => this.guard(() => this.takeField(name, value, info)));
       form.on('file', (name, stream, { filename }) => this.takeFile(name, stream, filename));
       form.on('close', () => void this.finish().then(resolve, (error: unknown) => this.fail(error)));
@@ -145,9 +153,10 @@ class FormReader {
   private takeField(name: string, value: string, info: busboy.FieldInfo): void {
     const invalid = (message: string) =>
       new ApiError('invalid_request', `${name}: ${message}`, { param: name });
-    if (name === 'file') throw invalid('must be a file, not a text: give it a file name');
+    const fileField = fileFieldOf(this.rules);
+    if (name === fileField) throw invalid('must be a file, not a text: give it a file name');
     if (!this.rules.fields.includes(name)) {
-      throw invalid(`is not a known field; known fields: file, ${this.rules.fields.join(', ')}`);
+      throw invalid(`is not a known field; known fields: ${[fileField, ...this.rules.fields].join(', ')}`);
     }
     if (this.fields.has(name)) throw invalid('is there twice');
     if (info.valueTruncated) throw invalid(`is longer than ${maxFieldBytes} bytes`);
@@ -161,13 +170,14 @@ class FormReader {
     filename: string | undefined,
   ): void {
     // Without a listener a form that ends in the middle of its file would throw where nobody catches it.
-    stream.on('error', (cause) => this.fail(malformed(cause)));
-    if (name !== 'file' || this.file !== undefined) {
+    stream.on('error', (cause) => this.fail(this.malformed(cause)));
+    const fileField = fileFieldOf(this.rules);
+    if (name !== fileField || this.file !== undefined) {
       stream.resume();
       const problem =
-        name === 'file'
+        name === fileField
           ? 'is there twice: send one file at a time'
-          : 'is not a known file field: name it "file"';
+          : `is not a known file field: name it "${fileField}"`;
       this.fail(new ApiError('invalid_request', `${name}: ${problem}`, { param: name }));
       return;
     }
@@ -179,7 +189,7 @@ class FormReader {
     stream: Readable,
     filename: string | undefined,
   ): Promise<{ filename: string; bytes: number }> {
-    const { maxBytes, path } = this.rules;
+    const { maxBytes, write } = this.rules;
     const name = soundName(filename);
     const { signal } = this.stop;
     let bytes = 0;
@@ -187,7 +197,7 @@ class FormReader {
       transform: (chunk: Buffer, _, done) => {
         try {
           bytes += chunk.length;
-          if (bytes > maxBytes) throw tooLarge(maxBytes);
+          if (bytes > maxBytes) throw tooLarge(this.rules);
           done(null, chunk);
         } catch (error) {
           // At once: what the streams make of it says less.
@@ -196,9 +206,15 @@ class FormReader {
         }
       },
     });
-    const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
     using _ = this.lookingEarly(name);
-    await pipeline(stream, meter, file, { signal });
+    // Both end before anyone goes on: nothing is written after an answer.
+    const [read, written] = await Promise.allSettled([
+      pipeline(stream, meter, { signal }),
+      write(meter, signal),
+    ]);
+    // What stops the writer breaks the reader too, and says why.
+    if (written.status === 'rejected') throw written.reason;
+    if (read.status === 'rejected') throw read.reason;
     return { filename: name, bytes };
   }
 
@@ -214,25 +230,27 @@ class FormReader {
   }
 
   private async finish(): Promise<Upload> {
-    if (!this.file)
-      throw new ApiError('missing_file', 'the form has no file: send one in the field "file"', {
-        param: 'file',
-      });
+    if (!this.file) {
+      const param = fileFieldOf(this.rules);
+      throw new ApiError('missing_file', `the form has no file: send one in the field "${param}"`, { param });
+    }
     return { fields: this.fields, ...(await this.file) };
+  }
+
+  /** What the form's reader says of a body; what was refused for another reason comes back through its streams too. */
+  private malformed(cause: unknown): unknown {
+    const isKnown = cause instanceof LowrankError || (cause as NodeJS.ErrnoException).syscall !== undefined;
+    if (isKnown) return cause;
+    const param = fileFieldOf(this.rules);
+    return new ApiError('invalid_form', `the form cannot be read: ${(cause as Error).message}`, {
+      param,
+      cause,
+    });
   }
 }
 
-/** What the form's reader says of a body; what was refused for another reason comes back through its streams too. */
-function malformed(cause: unknown): unknown {
-  if (cause instanceof ApiError || (cause as NodeJS.ErrnoException).syscall !== undefined) return cause;
-  return new ApiError('invalid_form', `the form cannot be read: ${(cause as Error).message}`, {
-    param: 'file',
-    cause,
-  });
-}
-
 /** The last part of a path, without control characters, 255 characters at most. */
-function soundName(name: string | undefined): string {
+export function soundName(name: string | undefined): string {
   const last = (name ?? '')
     .split(/[/\\]/)
     .at(-1)!
