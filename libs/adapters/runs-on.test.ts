@@ -9,12 +9,12 @@ const plain = {
   rank_pattern: {},
   target_modules: ['q_proj'],
 };
-const verdicts = (config: object, classes: string[] | null = null) =>
+const llama = 'LlamaForCausalLM';
+const verdicts = (config: object, classes: string[] | null = null, architecture: string | null = llama) =>
   Object.fromEntries(
-    runsOn({ config: { ...plain, ...config }, classes }).map(({ program, runs, export: format }) => [
-      program,
-      runs ? 'runs' : format,
-    ]),
+    runsOn({ config: { ...plain, ...config }, classes, architecture }).map(
+      ({ program, runs, export: format }) => [program, runs ? 'runs' : format],
+    ),
   );
 
 test.each([
@@ -22,7 +22,9 @@ test.each([
   ['rsLoRA', { use_rslora: true }, 'runs', 'gguf'],
   ['patterns', { rank_pattern: { q_proj: 4 } }, 'portable', 'gguf'],
   ['DoRA', { use_dora: true, rank_pattern: { q_proj: 4 } }, 'merged', 'merged-gguf'],
-  ['a bias on B', { lora_bias: true }, 'merged', 'merged-gguf'],
+  ['a bias on B', { lora_bias: true }, null, null],
+  ['a high rank', { r: 64 }, 'runs', 'gguf'],
+  ['an output embedding by an expression', { target_modules: '.*(q_proj|lm_head)' }, 'runs', 'merged-gguf'],
   ['biases', { bias: 'all' }, 'merged', 'merged-gguf'],
   ['whole modules', { modules_to_save: ['lm_head'] }, 'merged', 'merged-gguf'],
   ['an embedding', { target_modules: ['embed_tokens'] }, 'runs', 'merged-gguf'],
@@ -32,6 +34,7 @@ test.each([
     transformers: 'runs',
     vLLM: servers,
     LoRAX: servers,
+    'Together-style upload': servers,
     'llama.cpp, Ollama': llama,
   });
 });
@@ -39,8 +42,28 @@ test.each([
 test('what tells classes apart has no export for llama.cpp', () => {
   expect(verdicts({}, ['bad', 'good'])['llama.cpp, Ollama']).toBeNull();
   expect(
-    runsOn({ config: plain, classes: ['bad', 'good'] }).every(
+    runsOn({ config: plain, classes: ['bad', 'good'], architecture: null }).every(
       ({ runs, reason }) => runs === (reason === null),
     ),
   ).toBe(true);
+});
+
+test('the base decides too: its family, and whether it reads images', () => {
+  expect(verdicts({}, null, 'GPT2LMHeadModel')).toMatchObject({ vLLM: 'runs', 'llama.cpp, Ollama': null });
+  expect(verdicts({}, null, 'ResNetForImageClassification')).toMatchObject({
+    PEFT: 'runs',
+    vLLM: null,
+    'llama.cpp, Ollama': null,
+  });
+  expect(verdicts({}, null, 'LlamaForSequenceClassification')).toMatchObject({ vLLM: 'merged' });
+  expect(verdicts({}, null, null)).toEqual(verdicts({}));
+});
+
+test('vLLM needs to be told of ranks above its limit', () => {
+  const of = (config: object) =>
+    runsOn({ config: { ...plain, ...config }, classes: null, architecture: llama }).find(
+      ({ program }) => program === 'vLLM',
+    );
+  expect(of({ r: 16 })).toEqual({ program: 'vLLM', runs: true, reason: null, export: null });
+  expect(of({ r: 17 })).toMatchObject({ runs: true, reason: expect.stringContaining('--max-lora-rank') });
 });

@@ -103,6 +103,9 @@ test('a plan tells modules, parameters and bytes without any data', async () => 
   expect(plan.wholeWeights).toEqual([]);
   expect(plan.adapterBytes).toBeGreaterThan(4 * plan.trainableParameters);
   expect(plan).toMatchObject({ data: null, warnings: [] });
+  expect(plan.runsOn.filter(({ runs }) => !runs)).toEqual([
+    { program: 'llama.cpp, Ollama', runs: false, reason: 'it reads GGUF', export: 'gguf' },
+  ]);
 });
 
 test('with data it counts what the trainer will count', async () => {

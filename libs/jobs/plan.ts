@@ -1,5 +1,6 @@
 /** What a job will do, told before it is made, and everything that is wrong with it. */
 import { adapterNotes } from '#adapters/adapter.js';
+import { type RunsOn, runsOn } from '#adapters/runs-on.js';
 import { LowrankError } from '#base/errors.js';
 import { type KnownModel, knownModel } from '#jobs/known-models.js';
 import { type Heads, unknownClasses } from '#jobs/planned-classes.js';
@@ -78,6 +79,8 @@ export interface JobPlan {
   readonly trainableParameters: number;
   /** Size of the adapter's weight file. */
   readonly adapterBytes: number;
+  /** Which programs would load the adapter. */
+  readonly runsOn: readonly RunsOn[];
   /** The configuration as it will stand in the adapter. */
   readonly lora: LoraConfig;
   /** As asked for, with every default. */
@@ -133,12 +136,14 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
   }
   if (base && heads) problems.push(...unknownClasses(request, heads, learnedClasses(base, method)));
   if (problems.length > 0 || !base || !shape || !training || !targets) throw new PlanError(problems);
+  const classes = learnedClasses(base, method) ?? null;
+  const { architecture } = base.config;
   return {
     model: request.base.name,
     baseIdentity: request.base.identity,
     modelParameters: shape.parameterCount,
     weightBytes: weightBytes(base),
-    classes: learnedClasses(base, method) ?? null,
+    classes,
     modules: targets.modules
       .filter(({ r }) => r > 0)
       .map((target) => {
@@ -148,6 +153,7 @@ export async function planJob(request: PlanRequest, data?: PlanData): Promise<Jo
     wholeWeights: wholeWeightsOf(targets.modules),
     trainableParameters: targets.trainableParameters,
     adapterBytes: targets.adapterBytes,
+    runsOn: runsOn({ config: { ...targets.config }, classes, architecture }),
     lora: targets.config,
     training,
     warnings: [...unmatchedNames(targets), ...initAdapterNotes(request), ...dataWarnings(heads)],

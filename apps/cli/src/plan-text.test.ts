@@ -51,6 +51,18 @@ test.each<[string, PlannedTime | null, string]>([
   expect(lineOf('time:', { time })).toBe(`time: ${text}`);
 });
 
+test('where the adapter will run is told, and for other programs the export that does', () => {
+  const runs_on = [
+    { program: 'PEFT', runs: true, reason: null, export: null },
+    { program: 'vLLM', runs: true, reason: 'started so', export: null },
+    { program: 'llama.cpp', runs: false, reason: 'it reads GGUF', export: 'gguf' },
+    { program: 'LoRAX', runs: false, reason: 'not read', export: null },
+  ];
+  expect(lineOf('will run on:', { runs_on })).toBe('will run on: PEFT, vLLM (started so)');
+  expect(lineOf('llama.cpp', { runs_on })).toBe('  llama.cpp: as an export, gguf; it reads GGUF');
+  expect(lineOf('LoRAX', { runs_on })).toBe('  LoRAX: no; not read');
+});
+
 test('no time is told of a job whose steps are not known', () => {
   expect(lineOf('time:', { total_steps: null, time: null })).toBeUndefined();
 });

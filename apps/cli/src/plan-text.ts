@@ -12,6 +12,7 @@ export function planText(plan: PlanObject, output: Output): string {
     `base model: ${plan.model}, ${count(plan.model_parameters)} parameters`,
     weightsText(plan),
     `adapter: ${count(plan.trainable_parameters)} parameters in ${layersText(plan)}, ${byteSize(plan.adapter_bytes)}`,
+    ...runsOnLines(plan),
     ...(data ? dataLines('training data', data.training) : []),
     ...(data?.validation ? dataLines('validation data', data.validation) : []),
     ...(plan.choices ?? []).map(
@@ -36,6 +37,19 @@ function weightsText({ weight_bytes: bytes, training }: PlanObject): string {
     ? `as stored they would be ${byteSize(other)}`
     : `--base-precision int8 makes them ${byteSize(other)}`;
   return `weights of the base: ${byteSize(own)}, ${saves}`;
+}
+
+/** Programs that load the adapter as it is, and a line for each other one. */
+function runsOnLines({ runs_on: verdicts }: PlanObject): string[] {
+  const loading = verdicts.filter(({ runs }) => runs);
+  if (loading.length === 0) return [];
+  const named = loading.map(({ program, reason }) => (reason === null ? program : `${program} (${reason})`));
+  return [
+    `will run on: ${named.join(', ')}`,
+    ...verdicts.flatMap(({ program, runs, reason, export: format }) =>
+      runs ? [] : [`  ${program}: ${format === null ? 'no' : `as an export, ${format}`}; ${reason}`],
+    ),
+  ];
 }
 
 /** Every layer with its shape and rank, and every weight that is trained as it is. */

@@ -1,5 +1,6 @@
 /** Adapters: what jobs made and what was imported, in PEFT's files. */
 import { z } from 'zod';
+import { runsOnVerdicts } from '#contracts/http/runs-on.js';
 import { compositionMember, suffixSyntax } from '#contracts/http/compositions.js';
 import { objectId, pageOf, pageQuery, unixSeconds } from '#contracts/http/pages.js';
 
@@ -47,17 +48,7 @@ export const adapterObject = z
     config: z.record(z.string(), z.unknown()),
     /** Names of the classes of the head that it brings, in the order of its logits; null for one without. */
     classes: z.array(z.string()).nullable().default(null),
-    /** Which programs load it as it is, why others do not, and the export that would do for them. */
-    runs_on: z
-      .array(
-        z.object({
-          program: z.string(),
-          runs: z.boolean(),
-          reason: z.string().nullable(),
-          export: z.string().nullable(),
-        }),
-      )
-      .default([]),
+    runs_on: runsOnVerdicts,
     /** What was noticed at its import, such as fields of a newer PEFT that are ignored. */
     notes: z.array(z.string()).default([]),
     files: z.array(adapterFile),

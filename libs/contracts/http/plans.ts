@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { rowKinds } from '#data/rows/row.js';
 import { examplePiece } from '#training/example-piece.js';
+import { runsOnVerdicts } from '#contracts/http/runs-on.js';
 import { resolvedOptions } from '#contracts/http/job-options.js';
 
 export const plannedModule = z
@@ -122,6 +123,8 @@ export const planObject = z
     steps_per_epoch: z.number().nullable(),
     /** Null where nothing tells: no step is known, or no job ran on such a device and no worker is alive. */
     time: plannedTime.nullable(),
+    /** Which programs would load the adapter. */
+    runs_on: runsOnVerdicts,
     warnings: z.array(z.object({ code: z.string(), message: z.string() })),
   })
   .meta({ id: 'FineTuningPlan' });

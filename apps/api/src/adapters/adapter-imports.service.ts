@@ -17,7 +17,7 @@ import { Planner } from '../planner/planner.service.js';
 import { PLATFORM } from '../tokens.js';
 import { receiveUpload, toDisk } from '../intake/receive-upload.js';
 import { SpoolFolder, spoolRoot } from '../intake/spool-folder.js';
-import { viewAdapter } from './adapter-view.js';
+import { knownArchitectures, viewAdapter } from './adapter-view.js';
 
 const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -113,7 +113,8 @@ export class AdapterImports {
       for (const { key } of files) await objects.delete(key);
       throw error;
     }
-    return viewAdapter(await database.manager.findOneByOrFail(Adapter, { id }));
+    const { manager } = database;
+    return viewAdapter(await manager.findOneByOrFail(Adapter, { id }), await knownArchitectures(manager));
   }
 }
 

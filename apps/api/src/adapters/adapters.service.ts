@@ -11,7 +11,7 @@ import { keysetPage } from '../http/keyset-page.js';
 import { PLATFORM } from '../tokens.js';
 import { freeSoon } from '../files/free-soon.js';
 import { adapterArchive } from './adapter-archive.js';
-import { viewAdapter } from './adapter-view.js';
+import { knownArchitectures, viewAdapter } from './adapter-view.js';
 
 /** Adapters: listed, handed out, deleted. */
 @Injectable()
@@ -21,11 +21,12 @@ export class AdaptersService {
   async list(projectId: string, query: z.output<typeof adapterListQuery>): Promise<Page<AdapterObject>> {
     const rows = this.adapters(projectId);
     if (query.model !== undefined) rows.andWhere('row.model = :model', { model: query.model });
-    return keysetPage(rows, this.owned(projectId), query, viewAdapter);
+    const architectures = await this.architectures();
+    return keysetPage(rows, this.owned(projectId), query, (adapter) => viewAdapter(adapter, architectures));
   }
 
   async get(projectId: string, id: string): Promise<AdapterObject> {
-    return viewAdapter(await this.find(projectId, id));
+    return viewAdapter(await this.find(projectId, id), await this.architectures());
   }
 
   async file(
@@ -61,6 +62,10 @@ export class AdaptersService {
     if (affected === 0) throw notFound('adapter', id);
     await freeSoon(this.platform, id);
     return { id, object: 'adapter', deleted: true };
+  }
+
+  private architectures() {
+    return knownArchitectures(this.platform.database.manager);
   }
 
   private adapters(projectId: string) {

@@ -48,6 +48,7 @@ export function viewPlan(
     total_steps: data.totalSteps,
     steps_per_epoch: data.stepsPerEpoch,
     time,
+    runs_on: [...plan.runsOn],
     warnings: [...plan.warnings],
   };
 }

@@ -78,6 +78,7 @@ function Planned({ plan }: { readonly plan: PlanObject }) {
           ))}
         </ul>
       </details>
+      <RunsOn verdicts={plan.runs_on} />
       {choices.length > 0 && (
         <details>
           <summary>
@@ -93,6 +94,26 @@ function Planned({ plan }: { readonly plan: PlanObject }) {
         </details>
       )}
     </>
+  );
+}
+
+function RunsOn({ verdicts }: { readonly verdicts: PlanObject['runs_on'] }) {
+  const loading = verdicts.filter(({ runs }) => runs);
+  if (verdicts.length === 0) return null;
+  return (
+    <details>
+      <summary>
+        Will run as it is on {loading.length} of {verdicts.length} programs
+      </summary>
+      <ul className={styles.modules}>
+        {verdicts.map(({ program, runs, reason, export: format }) => (
+          <li key={program}>
+            {program}: {runs ? 'yes' : format === null ? 'no' : `as an export, ${format}`}
+            {reason !== null && ` (${reason})`}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 
