@@ -14,6 +14,7 @@ const libs = [
   'generation',
   'training',
   'hub',
+  'trackers',
   'contracts',
   'client',
   'platform',

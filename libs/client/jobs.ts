@@ -74,6 +74,11 @@ export class JobsClient extends JobReader {
     return download(this.connection, path, options);
   }
 
+  /** What the job measured so far, as a tracker's file. */
+  trackerFile(id: string, tracker: string, options: DownloadOptions = {}): AsyncGenerator<Uint8Array> {
+    return download(this.connection, `${pathOfJob(id)}/trackers/${encodeURIComponent(tracker)}`, options);
+  }
+
   /**
    * Everything that happened to a job and goes on happening, each thing once and in order, until the job is over.
    *

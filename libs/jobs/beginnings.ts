@@ -22,6 +22,8 @@ export interface Beginning {
   readonly job: Job;
   readonly events: readonly NewEvent[];
   readonly isQueued: boolean;
+  /** Types of the trackers whose servers are told of it. */
+  readonly trackers: readonly string[];
   /** The answer to be kept; null for a request without a key. */
   readonly keyed: (IdempotentRequest & { readonly body: Record<string, unknown> }) | null;
 }
@@ -84,7 +86,7 @@ async function readStanding(manager: EntityManager, lostSeconds: number): Promis
 async function write(manager: EntityManager, beginnings: readonly Beginning[]): Promise<readonly Begun[]> {
   const { columns: all } = manager.connection.getMetadata(Job);
   const columns = all.map(({ databaseName }) => databaseName).join(', ');
-  const asked = beginnings.map(({ job, events, isQueued, keyed }) => ({
+  const asked = beginnings.map(({ job, events, isQueued, trackers, keyed }) => ({
     id: job.id,
     project: job.projectId,
     job: Object.fromEntries(
@@ -93,6 +95,7 @@ async function write(manager: EntityManager, beginnings: readonly Beginning[]): 
     files: Object.values(filesOf(job)).filter((file) => file !== null),
     events: events.map(({ level, code, message }, i) => ({ seq: i + 1, level, code, message })),
     is_queued: isQueued,
+    trackers,
     key: keyed?.key ?? null,
     digest: keyed?.digest ?? null,
     body: keyed?.body ?? null,
@@ -100,7 +103,7 @@ async function write(manager: EntityManager, beginnings: readonly Beginning[]): 
   const written = await manager.query<({ id: string } & Begun)[]>(
     `WITH asked AS MATERIALIZED (
        SELECT * FROM jsonb_to_recordset($1) AS asked(id text, project text, job jsonb, files text[], events jsonb,
-         is_queued boolean, key text, digest text, body jsonb)),
+         is_queued boolean, trackers text[], key text, digest text, body jsonb)),
      there AS MATERIALIZED (
        SELECT file.id, file.project_id AS project FROM stored_file file
        WHERE file.id IN (SELECT unnest(files) FROM asked) AND ${fileIsThere} ORDER BY file.id FOR SHARE),
@@ -127,6 +130,8 @@ async function write(manager: EntityManager, beginnings: readonly Beginning[]): 
        INSERT INTO job_event (job_id, seq, level, code, message)
        SELECT made.id, seq, level, code, message FROM made JOIN sound USING (id),
          jsonb_to_recordset(sound.events) AS event(seq int, level text, code text, message text)),
+     tracked AS (
+       INSERT INTO tracker_run (job_id, tracker) SELECT made.id, unnest(trackers) FROM made JOIN sound USING (id)),
      queued AS (INSERT INTO outbox (job_id) SELECT made.id FROM made JOIN sound USING (id) WHERE is_queued)
      SELECT found.id, found.files, made.id IS NOT NULL AS "isMade" FROM found LEFT JOIN made USING (id)`,
     [JSON.stringify(asked)],

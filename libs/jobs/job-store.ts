@@ -18,6 +18,8 @@ export class JobStore {
     private readonly log?: Log,
     /** Seconds without a sign of life after which a worker is taken for dead. */
     private readonly lostSeconds = defaultLostSeconds,
+    /** Types of the trackers whose servers are told of every job. */
+    private readonly trackers: readonly string[] = [],
   ) {
     this.beginnings = gatheredBeginnings(parts.database, lostSeconds);
   }
@@ -29,7 +31,7 @@ export class JobStore {
    */
   async createJob(projectId: string, input: NewJob, within?: EntityManager): Promise<MadeJob> {
     const beginnings = within ? beginningsWithin(within, this.lostSeconds) : this.beginnings;
-    return (await makeJob(beginnings, projectId, input))!;
+    return (await makeJob(beginnings, projectId, input, undefined, this.trackers))!;
   }
 
   /** The same once for a key; yields the answer that is kept with it. Throws `idempotency_mismatch` too. */
@@ -39,7 +41,7 @@ export class JobStore {
     keyed: KeyedAnswer,
   ): Promise<Record<string, unknown>> {
     for (;;) {
-      const made = await makeJob(this.beginnings, projectId, input, keyed);
+      const made = await makeJob(this.beginnings, projectId, input, keyed, this.trackers);
       if (made) return keyed.view(made);
       const kept = await findAnswer(this.parts.database, keyed.request);
       if (kept) return kept.body;

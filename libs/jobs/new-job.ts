@@ -7,6 +7,7 @@ import type { NewEvent } from '#jobs/transitions.js';
 import { isInLine, reasonFromNow } from '#jobs/waiting.js';
 import { Job, type JobData } from '#platform/database/entities/job.js';
 import { newId } from '#platform/ids.js';
+import type { Integration } from '#trackers/declared/registry.js';
 import type { Choice } from '#training/events.js';
 import type { RequestedOptions, ResolvedOptions } from '#training/resolved-options.js';
 
@@ -33,6 +34,7 @@ export interface NewJob {
   readonly device: string;
   readonly suffix: string | null;
   readonly metadata: Record<string, string> | null;
+  readonly integrations?: readonly Integration[] | null;
   readonly seed: number;
 }
 
@@ -60,6 +62,7 @@ export async function makeJob(
   projectId: string,
   input: NewJob,
   keyed?: KeyedAnswer,
+  trackers: readonly string[] = [],
 ): Promise<MadeJob | null> {
   const { now, ahead, placement } = await beginnings.readStanding();
   const reason = placement.reasonFor({ device: input.device, memoryBytes: 0 });
@@ -93,7 +96,13 @@ export async function makeJob(
     position: isQueued ? ahead + 1 : null,
     busyWith: placement.busyWith(projectId, reason?.devices ?? []),
   };
-  const { files, isMade } = await beginnings.write({ job, events, isQueued, keyed: answered(keyed, made) });
+  const { files, isMade } = await beginnings.write({
+    job,
+    events,
+    isQueued,
+    trackers,
+    keyed: answered(keyed, made),
+  });
   for (const [field, file] of Object.entries(filesOf(job))) {
     if (file !== null && !files.includes(file)) throw fileMissing(field, file);
   }
@@ -108,6 +117,7 @@ const begin = {
   attempt: 0,
   ownFailures: 0,
   data: null,
+  integrations: null,
   requested: null,
   resolved: null,
   choices: null,

@@ -4,6 +4,7 @@ import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialE
 import { LowrankError } from '#base/errors.js';
 import type { JobsParts } from '#jobs/parts.js';
 import { keepResults } from '#jobs/result-file.js';
+import { trackerFileEvents, wakeTrackers } from '#jobs/trackers.js';
 import { noteEnd } from '#jobs/webhooks.js';
 import { JobEvent } from '#platform/database/entities/job-event.js';
 import { Job, type JobState, terminalStates } from '#platform/database/entities/job.js';
@@ -104,7 +105,9 @@ export class JobChange {
     if (this.end !== undefined) {
       this.set({ resultFileId: await keepResults(manager, job) });
       await noteEnd(manager, job, this.end);
+      this.emit(...trackerFileEvents(job));
     }
+    if (this.end !== undefined || this.fields.state === 'running') await wakeTrackers(manager, job.id);
     const isChanged = Object.keys(this.fields).length > 0 || this.events.length > 0;
     if (isChanged) {
       await appendEvents(manager, job, this.events);

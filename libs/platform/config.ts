@@ -1,7 +1,8 @@
 /** What a process is told by its environment: read once, checked as a whole. */
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { LowrankError } from '#base/errors.js';
+import type { TrackerConfiguration } from '#trackers/registry.js';
+import { Variables } from '#platform/variables.js';
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -47,6 +48,8 @@ export interface Configuration {
   /** Folders under which base models may be registered; null for the default (apps/api/src/models/model-roots.ts). */
   readonly modelRoots: readonly string[] | null;
   readonly hub: HubConfiguration;
+  /** Servers of experiment trackers that jobs are told to. */
+  readonly trackers: TrackerConfiguration;
   /** Null for the Postgres that the launcher keeps in `home`. */
   readonly databaseUrl: string | null;
   /** Null for the queue in Postgres. */
@@ -96,6 +99,7 @@ export function parseConfiguration(env: Readonly<Record<string, string | undefin
     corsOrigins: variables.origins('LOWRANK_CORS_ORIGINS'),
     modelRoots: variables.folders('LOWRANK_MODEL_ROOTS'),
     hub: hubConfiguration(variables),
+    trackers: { mlflow: mlflowConfiguration(variables) },
     databaseUrl: variables.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: variables.url('REDIS_URL', ['redis:', 'rediss:']),
     s3: s3Configuration(variables),
@@ -152,6 +156,26 @@ function hubConfiguration(variables: Variables): HubConfiguration {
   };
 }
 
+/** By the variables of MLflow's own clients. */
+function mlflowConfiguration(variables: Variables): TrackerConfiguration['mlflow'] {
+  const written = variables.url('MLFLOW_TRACKING_URI', ['http:', 'https:']);
+  const token = variables.text('MLFLOW_TRACKING_TOKEN');
+  const username = variables.text('MLFLOW_TRACKING_USERNAME');
+  const password = variables.text('MLFLOW_TRACKING_PASSWORD');
+  const experiment = variables.text('MLFLOW_EXPERIMENT_NAME') ?? 'lowrank';
+  if (written === null) return null;
+  const uri = new URL(written);
+  const user = username ?? decodeURIComponent(uri.username);
+  const secret = password ?? decodeURIComponent(uri.password);
+  Object.assign(uri, { username: '', password: '', search: '', hash: '' });
+  const basic = user === '' ? null : `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`;
+  return {
+    uri: uri.href.replace(/\/+$/, ''),
+    authorization: token === null ? basic : `Bearer ${token}`,
+    experiment,
+  };
+}
+
 function s3Configuration(variables: Variables): S3Configuration | null {
   const endpoint = variables.url('S3_ENDPOINT', ['http:', 'https:']);
   const bucket = variables.text('S3_BUCKET');
@@ -175,114 +199,4 @@ function s3Configuration(variables: Variables): S3Configuration | null {
   }
   if (endpoint === null || bucket === null || accessKey === null || secretKey === null) return null;
   return { endpoint, bucket, accessKey, secretKey, region, pathStyle };
-}
-
-/** Scheme, host and port of a web page, as browsers send them. */
-function isOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
-}
-
-/** Reads variables and gathers what is wrong with them. An empty one counts as not set, as Compose files make them. */
-class Variables {
-  private readonly problems: string[] = [];
-
-  constructor(private readonly env: Readonly<Record<string, string | undefined>>) {}
-
-  isSet(name: string): boolean {
-    return this.text(name) !== null;
-  }
-
-  text(name: string): string | null {
-    const value = this.env[name]?.trim();
-    return value === undefined || value === '' ? null : value;
-  }
-
-  number(
-    name: string,
-    fallback: number,
-    { min, max, whole = false }: { min: number; max: number; whole?: boolean },
-  ): number {
-    const text = this.text(name);
-    if (text === null) return fallback;
-    const value = Number(text);
-    if (/^\d+(\.\d+)?$/.test(text) && value >= min && value <= max && (!whole || Number.isInteger(value))) {
-      return value;
-    }
-    this.problem(name, `must be a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
-    return fallback;
-  }
-
-  oneOf<T extends string>(name: string, values: readonly T[], fallback: T): T {
-    const text = this.text(name)?.toLowerCase();
-    if (text === undefined) return fallback;
-    const value = values.find((candidate) => candidate === text);
-    if (value === undefined) this.problem(name, `must be one of ${values.join(', ')}`);
-    return value ?? fallback;
-  }
-
-  url(name: string, protocols: readonly string[]): string | null {
-    const text = this.text(name);
-    if (text === null) return null;
-    const url = URL.canParse(text) ? new URL(text) : null;
-    if (url !== null && protocols.includes(url.protocol) && url.hostname !== '') return text;
-    this.problem(name, `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`);
-    return null;
-  }
-
-  /** Null for `auto`. */
-  list(name: string): readonly string[] | null {
-    const text = this.text(name);
-    if (text === null || text === 'auto') return null;
-    const entries = text.split(',').map((entry) => entry.trim());
-    if (entries.every((entry) => /^[a-z0-9:_-]+$/.test(entry))) return entries;
-    this.problem(name, 'must be auto, or names of devices with commas between them');
-    return null;
-  }
-
-  /** Absolute paths with colons between them (semicolons on Windows). */
-  folders(name: string): readonly string[] | null {
-    const text = this.text(name);
-    if (text === null) return null;
-    const entries = text.split(path.delimiter).filter((entry) => entry !== '');
-    if (entries.every((entry) => path.isAbsolute(entry))) return entries;
-    this.problem(name, `must be absolute paths with "${path.delimiter}" between them`);
-    return null;
-  }
-
-  /** A path without a slash at its end; empty for the root. */
-  pathPrefix(name: string): string {
-    const prefix = (this.text(name) ?? '').replace(/\/+$/, '');
-    if (/^(\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/.test(prefix)) return prefix;
-    this.problem(name, 'must be a path such as /lowrank, of letters, digits and - . _ ~');
-    return '';
-  }
-
-  /** Origins with commas between them, or `*`. */
-  origins(name: string): readonly string[] {
-    const entries = (this.text(name) ?? '')
-      .split(',')
-      .flatMap((entry) => entry.trim().replace(/\/$/, '') || []);
-    if (entries.every((entry) => entry === '*' || isOrigin(entry))) return entries;
-    this.problem(name, 'must be origins such as https://app.example.com with commas between them, or *');
-    return [];
-  }
-
-  /** Names of models with commas between them, `*` for any part of one. */
-  patterns(name: string): readonly string[] {
-    const entries = (this.text(name) ?? '').split(',').flatMap((entry) => entry.trim() || []);
-    if (entries.every((entry) => /^(\*|[A-Za-z0-9_.*-]+\/[A-Za-z0-9_.*-]+)$/.test(entry))) return entries;
-    this.problem(name, 'must be names of models such as org/* or org/name with commas between them, or *');
-    return [];
-  }
-
-  problem(name: string, text: string): void {
-    this.problems.push(`${name} ${text}`);
-  }
-
-  throwProblems(): void {
-    if (this.problems.length === 0) return;
-    throw new LowrankError('configuration', `invalid environment: ${this.problems.join('; ')}`, {
-      details: { problems: this.problems },
-    });
-  }
 }

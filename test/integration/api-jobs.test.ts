@@ -257,8 +257,21 @@ describe('a bad job is refused, and the field is named', () => {
     ],
     ['rows of another method', () => ({ ...job, method: { type: 'dpo' } }), 'training_file'],
     [
-      'an integration',
-      () => ({ ...job, integrations: [{ type: 'wandb', wandb: { project: 'x' } }] }),
+      'a tracker whose server nobody named',
+      () => ({ ...job, integrations: [{ type: 'mlflow', mlflow: {} }] }),
+      'integrations',
+    ],
+    [
+      'a tracker without its project',
+      () => ({ ...job, integrations: [{ type: 'wandb', wandb: {} }] }),
+      'integrations.0.wandb.project',
+    ],
+    [
+      'one tracker twice',
+      () => ({
+        ...job,
+        integrations: ['a', 'b'].map((project) => ({ type: 'wandb', wandb: { project } })),
+      }),
       'integrations',
     ],
     ['no epochs at all', () => ({ ...job, hyperparameters: { n_epochs: 0 } }), 'hyperparameters.n_epochs'],

@@ -107,7 +107,7 @@ function foreignPath(path: string): string {
   )?.[1];
   if (id === undefined) throw new Error(`the matrix knows no object of another project for ${path}: add one`);
   if (!path.includes('{id}')) return path.replace('{name}', id);
-  return path.replace('{id}', id).replace('{name}', 'README.md');
+  return path.replace('{id}', id).replace('{name}', 'README.md').replace('{tracker}', 'tensorboard');
 }
 
 /** What is looked at before the object is looked for. */

@@ -107,7 +107,6 @@ const compared: readonly Compared[] = [
 const reasons: Readonly<Record<string, string>> = {
   status_details: 'deprecated; a file that is wrong is refused with its lines',
   system_fingerprint: 'deprecated',
-  integrations: 'refused unless it is empty: no runs are kept in other services',
   moderation: 'nothing is moderated',
 };
 

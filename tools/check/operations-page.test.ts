@@ -28,6 +28,7 @@ test('the page of operations has the defaults that the program takes', () => {
     S3_ACCESS_KEY: 'a',
     S3_SECRET_KEY: 's',
   }).s3!;
+  const mlflow = parseConfiguration({ MLFLOW_TRACKING_URI: 'http://localhost' }).trackers.mlflow!;
   expect(Object.fromEntries(rows())).toEqual({
     LOWRANK_HOME: defaults.home.replace(homedir(), '~'),
     HOST: defaults.host,
@@ -41,6 +42,11 @@ test('the page of operations has the defaults that the program takes', () => {
     LOWRANK_HUB_ALLOW: defaults.hub.allow.join() || 'none',
     LOWRANK_HUB_ALLOW_TOKEN: defaults.hub.allowToken.join() || 'none',
     LOWRANK_HUB_ALLOW_PUSH: defaults.hub.allowPush.join() || 'none',
+    MLFLOW_TRACKING_URI: defaults.trackers.mlflow ?? 'none',
+    MLFLOW_TRACKING_TOKEN: 'none',
+    MLFLOW_TRACKING_USERNAME: 'none',
+    MLFLOW_TRACKING_PASSWORD: 'none',
+    MLFLOW_EXPERIMENT_NAME: mlflow.experiment,
     DATABASE_URL: defaults.databaseUrl ?? 'none',
     REDIS_URL: defaults.redisUrl ?? 'none',
     S3_ENDPOINT: defaults.s3 ?? 'none',

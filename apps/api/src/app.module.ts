@@ -13,6 +13,7 @@ import { MemberFiles } from '#jobs/member-files.js';
 import { OutboxRelay } from '#jobs/outbox.js';
 import { Shares } from '#jobs/shares.js';
 import { Tasks } from '#jobs/tasks.js';
+import { trackerServers } from '#trackers/registry.js';
 import type { Platform } from '#platform/platform.js';
 import { AdapterImports } from './adapters/adapter-imports.service.js';
 import { AdaptersController } from './adapters/adapters.controller.js';
@@ -74,6 +75,9 @@ import { GENERATOR_MAIN, PLANNER, PLATFORM } from './tokens.js';
 import { spoolRoot, sweepSpool } from './intake/spool-folder.js';
 import { UploadsController } from './uploads/uploads.controller.js';
 import { UploadsService } from './uploads/uploads.service.js';
+import { TrackerFiles } from './trackers/tracker-files.service.js';
+import { TrackerSender } from './trackers/tracker-sender.service.js';
+import { TrackersController } from './trackers/trackers.controller.js';
 import { WebhookSender } from './webhooks/webhook-sender.service.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
 import { WebhooksService } from './webhooks/webhooks.service.js';
@@ -87,7 +91,12 @@ function jobProviders({ database, queue, notifications, objects, log, configurat
     { provide: ApiKeys, useValue: new ApiKeys(database) },
     { provide: MemberFiles, useValue: new MemberFiles({ objects, configuration }) },
     { provide: JobHistory, useValue: new JobHistory(database) },
-    { provide: JobStore, useValue: new JobStore(parts, log, configuration.workerLostSeconds) },
+    {
+      provide: JobStore,
+      useValue: new JobStore(parts, log, configuration.workerLostSeconds, [
+        ...trackerServers(configuration.trackers).keys(),
+      ]),
+    },
     { provide: Shares, useValue: new Shares(database) },
     { provide: Tasks, useValue: new Tasks(parts) },
     { provide: OutboxRelay, useValue: new OutboxRelay(parts, log) },
@@ -117,6 +126,7 @@ export class AppModule implements OnApplicationBootstrap {
         UploadsController,
         JobsController,
         StreamsController,
+        TrackersController,
         PermissionsController,
         PlanController,
         ModelsController,
@@ -159,6 +169,8 @@ export class AppModule implements OnApplicationBootstrap {
         Generators,
         HealthService,
         CheckpointArchives,
+        TrackerFiles,
+        TrackerSender,
         HistoryService,
         JobCare,
         JobRequests,

@@ -41,6 +41,8 @@ export interface JobFlags {
   readonly set?: readonly string[];
   readonly lora?: readonly string[];
   readonly metadata?: readonly string[];
+  readonly wandbProject?: string;
+  readonly mlflowExperiment?: string;
 }
 
 /** A job whose files may still be paths on this disk. */
@@ -88,6 +90,8 @@ export function addJobFlags(command: Command): Command {
     .option('--hyper <name=value>', 'a hyperparameter of the method, such as beta, again and again', gather)
     .option('--set <name=value>', 'any other training option, again and again', gather)
     .option('--lora <name=value>', 'any other field of the LoRA configuration, again and again', gather)
+    .option('--wandb-project <name>', 'project of Weights & Biases, for a run that wandb sync takes')
+    .option('--mlflow-experiment <name>', 'experiment of MLflow, where the server tells one')
     .option('--metadata <name=value>', 'a text to keep with the job, again and again', gather);
 }
 
@@ -132,6 +136,8 @@ export async function readDraft(flags: JobFlags): Promise<DraftJob> {
   const columns = { ...objectOf(file['columns']), ...assignments('--column', flags.column, String) };
   if (Object.keys(columns).length > 0) draft['columns'] = columns;
   if (Object.keys(metadata).length > 0) draft['metadata'] = metadata;
+  const integrations = integrationsOf(file['integrations'], flags);
+  if (integrations) draft['integrations'] = integrations;
   requireField(draft, 'model', '--model NAME');
   requireField(draft, 'training_file', '--data FILE');
   return draft;
@@ -147,6 +153,25 @@ function methodOf(written: unknown, { method: flag, hyper }: JobFlags): DraftJob
   const own = objectOf(type === before['type'] ? before[type] : undefined);
   const hyperparameters = { ...objectOf(own['hyperparameters']), ...given };
   return { type, [type]: { ...own, hyperparameters } };
+}
+
+/** The trackers of a file, with what the flags say of theirs. */
+function integrationsOf(
+  written: unknown,
+  { wandbProject, mlflowExperiment }: JobFlags,
+): DraftJob[] | undefined {
+  const given = {
+    ...(wandbProject === undefined ? {} : { wandb: { project: wandbProject } }),
+    ...(mlflowExperiment === undefined ? {} : { mlflow: { experiment: mlflowExperiment } }),
+  };
+  if (Object.keys(given).length === 0) return undefined;
+  const before = (Array.isArray(written) ? written : []).map(objectOf);
+  const others = before.filter(({ type }) => !(String(type) in given));
+  const own = Object.entries(given).map(([type, settings]) => {
+    const earlier = objectOf(before.find((each) => each['type'] === type)?.[type]);
+    return { type, [type]: { ...earlier, ...settings } };
+  });
+  return [...others, ...own];
 }
 
 /** Uploads the files that are paths and puts their ids in place; shows how far it is on a terminal. */

@@ -22,6 +22,7 @@ import { addPlan } from './commands/plan.js';
 import { addPrune } from './commands/prune.js';
 import { addShare } from './commands/share.js';
 import { addStart } from './commands/start.js';
+import { addTracker } from './commands/tracker.js';
 import { addTrain } from './commands/train.js';
 import { addWebhooks } from './commands/webhooks.js';
 import { addWhere } from './commands/where.js';
@@ -79,6 +80,7 @@ export function buildProgram(io: CliIo, exit: { code: number }): Command {
     addPlan,
     addJobs,
     addEvents,
+    addTracker,
     addAdapters,
     addCompose,
     addCompositions,

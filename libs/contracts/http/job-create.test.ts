@@ -61,6 +61,7 @@ test('the smallest job says nothing but its model and its file', () => {
     learningRateMultiplier: null,
     device: 'auto',
     initAdapter: null,
+    integrations: null,
     options: parseTrainingOptions({}),
     loraConfig: parseLoraConfig({}),
   });
@@ -205,8 +206,9 @@ test('sample prompts that would make every answer about the job huge are refused
 });
 
 test('problems come before what is not done', () => {
-  expect(problemsOf({ ...smallest, seed: 'x', integrations: [{ type: 'wandb' }] })).toEqual(['seed']);
-  expect(problemsOf({ ...smallest, integrations: [{ type: 'wandb' }] })).toEqual(['integrations']);
+  const method = { type: 'reinforcement' };
+  expect(problemsOf({ ...smallest, seed: 'x', method })).toEqual(['seed']);
+  expect(problemsOf({ ...smallest, method })).toEqual(['method.type']);
 });
 
 test.each([[null], [[]], ['text'], [7]])('%j is no job', (body) => {

@@ -35,6 +35,7 @@ import {
   type TrainingOptions,
   trainingOptionsSchema,
 } from '#training/options.js';
+import { type Integration, integrations, integrationsFix } from '#trackers/declared/registry.js';
 import { defaultMethod, type Method, method } from '#training/objectives/declared/registry.js';
 import type { RequestedOptions } from '#training/resolved-options.js';
 
@@ -74,6 +75,8 @@ const fields = {
   device: z.enum(jobDevices).nullish(),
   /** Id of an adapter to go on training. */
   init_adapter: objectId.nullish(),
+  /** Experiment trackers that are to have the job's curves. */
+  integrations: integrations.nullish(),
 };
 
 /** For documents and types; `parseJobCreate` reads it with one message for each problem. */
@@ -98,6 +101,7 @@ export interface JobRequest extends RequestedOptions {
   readonly training: Record<string, unknown>;
   readonly device: JobDevice;
   readonly initAdapter: string | null;
+  readonly integrations: readonly Integration[] | null;
   /** The training options with every default; `auto` stands where a plan or a worker chooses. */
   readonly options: TrainingOptions;
   /** `lora` with every default. */
@@ -124,6 +128,7 @@ const guide: FieldGuide = {
     training: 'give an object, or null',
     device: `give one of ${jobDevices.join(', ')}`,
     init_adapter: 'give the id of an adapter that GET /v1/adapters lists, or null',
+    integrations: integrationsFix,
   },
   aliases: {
     base_model: 'model',
@@ -144,7 +149,7 @@ const guide: FieldGuide = {
     lora_dropout: 'lora.lora_dropout',
     target_modules: 'lora.target_modules',
   },
-  unsupported: ['integrations'],
+  unsupported: [],
 };
 
 /** Methods of OpenAI's that are not done here. */
@@ -161,12 +166,11 @@ const objectOf = (value: unknown): Loose =>
  * or UnsupportedError if nothing is wrong but things are asked for that are not done.
  */
 export function parseJobCreate(input: unknown): JobRequest {
-  const body = withoutIdleFields(input);
-  const found = check(body);
+  const found = check(input);
   const { options, loraConfig } = found;
   if (found.problems.length + found.refused.length > 0 || !options || !loraConfig)
     throwFindings('invalid_request', 'the job', found);
-  const job = body as z.output<z.ZodObject<typeof fields>>;
+  const job = input as z.output<z.ZodObject<typeof fields>>;
   const hyper = writtenHyperparameters(job);
   const learns = writtenMethod(job);
   const { seed: trainingSeed, device: trainingDevice, ...training } = objectOf(job.training);
@@ -191,6 +195,7 @@ export function parseJobCreate(input: unknown): JobRequest {
       typeof hyper.learning_rate_multiplier === 'number' ? hyper.learning_rate_multiplier : null,
     device,
     initAdapter: job.init_adapter ?? null,
+    integrations: job.integrations?.length ? job.integrations : null,
     // The devices of one kind have the same rules; the worker that takes the job has the device.
     options: {
       ...options,
@@ -201,18 +206,6 @@ export function parseJobCreate(input: unknown): JobRequest {
     },
     loraConfig,
   };
-}
-
-/** OpenAI's clients may send fields that ask for nothing. */
-function withoutIdleFields(input: unknown): unknown {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
-  const { integrations, ...rest } = input as Record<string, unknown>;
-  const isIdle = integrations === undefined || integrations === null || isEmptyList(integrations);
-  return isIdle ? rest : input;
-}
-
-function isEmptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
 }
 
 interface Checked extends Collected {

@@ -87,7 +87,7 @@ export const jobObject = z
     error: z.object({ code: z.string(), message: z.string(), param: z.string().nullable() }).nullable(),
     estimated_finish: unixSeconds.nullable(),
     method: shownMethods,
-    integrations: z.array(z.unknown()),
+    integrations: z.array(z.looseObject({ type: z.string() })),
     metadata: z.record(z.string(), z.string()).nullable(),
     suffix: z.string().nullable(),
     /** The same under OpenAI's older name. */

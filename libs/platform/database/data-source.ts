@@ -20,6 +20,7 @@ import { StoredFile } from '#platform/database/entities/stored-file.js';
 import { Task } from '#platform/database/entities/task.js';
 import { Upload } from '#platform/database/entities/upload.js';
 import { UploadPart } from '#platform/database/entities/upload-part.js';
+import { TrackerRun } from '#platform/database/entities/tracker-run.js';
 import { WebhookDelivery } from '#platform/database/entities/webhook-delivery.js';
 import { Webhook } from '#platform/database/entities/webhook.js';
 import { Worker } from '#platform/database/entities/worker.js';
@@ -47,6 +48,7 @@ export const entities = [
   Upload,
   UploadPart,
   Webhook,
+  TrackerRun,
   WebhookDelivery,
   Worker,
 ];

@@ -21,6 +21,7 @@ import { Webhooks1795808300000 } from '#platform/database/migrations/17958083000
 import { JobData1795808400000 } from '#platform/database/migrations/1795808400000-job-data.js';
 import { DeletedRows1795808500000 } from '#platform/database/migrations/1795808500000-deleted-rows.js';
 import { Uploads1795808600000 } from '#platform/database/migrations/1795808600000-uploads.js';
+import { Trackers1795808700000 } from '#platform/database/migrations/1795808700000-trackers.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -44,4 +45,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   JobData1795808400000,
   DeletedRows1795808500000,
   Uploads1795808600000,
+  Trackers1795808700000,
 ];

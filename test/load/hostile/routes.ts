@@ -65,6 +65,7 @@ export function pathOf({ method, path }: Route, world: World, id?: string): stri
   const there = method === 'DELETE' ? 'absent' : world.ids[start!];
   const known: Readonly<Record<string, string>> = {
     checkpoint: world.checkpoint,
+    tracker: 'tensorboard',
     name: start === '/v1/base_models' ? there! : world.fileName,
   };
   return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => id ?? known[name] ?? there!);

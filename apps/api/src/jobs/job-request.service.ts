@@ -6,6 +6,8 @@ import type { EarlierShape, Planned } from '#jobs/planner-calls.js';
 import type { Caller } from '#jobs/api-keys.js';
 import type { HubOrigin } from '#platform/database/entities/registration.js';
 import type { Platform } from '#platform/platform.js';
+import { trackerDeclaration } from '#trackers/declared/registry.js';
+import { trackerServers } from '#trackers/registry.js';
 import { isMachineOption } from '#training/resolved-options.js';
 import { ApiError } from '../errors/api-error.js';
 import { HubJobs } from '../models/hub-jobs.service.js';
@@ -43,7 +45,7 @@ export class JobRequests {
   private readonly readNamed: ReturnType<typeof namedPartsReader>;
 
   constructor(
-    @Inject(PLATFORM) platform: Platform,
+    @Inject(PLATFORM) private readonly platform: Platform,
     @Inject(Planner) private readonly planner: Planner,
     @Inject(HubJobs) private readonly hub: HubJobs,
   ) {
@@ -59,6 +61,7 @@ export class JobRequests {
     request: JobRequest,
     signal: AbortSignal,
   ): Promise<FoundJob> {
+    this.requireTrackers(request);
     const named = await this.readNamed(projectId, request);
     const isMissing = !named.base && !named.tuned;
     const fetched = isMissing
@@ -107,6 +110,17 @@ export class JobRequests {
     );
   }
 
+  /** A tracker with a server can be asked for where the service has one. */
+  private requireTrackers({ integrations }: JobRequest): void {
+    const servers = trackerServers(this.platform.configuration.trackers);
+    for (const { type } of integrations ?? []) {
+      const { server, title } = trackerDeclaration(type)!;
+      if (server === undefined || servers.has(type)) continue;
+      const message = `integrations: this service tells no ${title} server: its administrator sets ${server}, or leave it out`;
+      throw new ApiError('invalid_request', message, { param: 'integrations' });
+    }
+  }
+
   /** Both, as a job that can be made; fetching its base model has begun. */
   async check(
     caller: Pick<Caller, 'projectId' | 'role'>,
@@ -117,7 +131,7 @@ export class JobRequests {
     const { plan } = await this.plan(caller.projectId, found, signal);
     if (found.origin) await this.hub.fetch(found.origin);
     const { base, adapter, training, validation } = found;
-    const { lora, device, suffix, metadata, learningRateMultiplier } = request;
+    const { lora, device, suffix, metadata, integrations, learningRateMultiplier } = request;
     const data = plan.data!;
     return {
       model: base.name,
@@ -143,6 +157,7 @@ export class JobRequests {
       device,
       suffix,
       metadata,
+      integrations,
       seed: data.settled.seed,
     };
   }

@@ -35,7 +35,7 @@ export function viewJob(reading: JobReading, now = new Date()): JobObject {
     error: job.error,
     estimated_finish: secondsLeft === null ? null : unixSeconds(now) + Math.ceil(secondsLeft),
     method: { type, [type]: { hyperparameters: { ...hyperparameters, ...options } } },
-    integrations: [],
+    integrations: job.integrations ?? [],
     metadata: job.metadata,
     suffix: job.suffix,
     user_provided_suffix: job.suffix,

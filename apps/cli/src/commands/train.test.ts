@@ -111,7 +111,7 @@ describe('train', () => {
       'packing=false',
     ];
     const { code, stdout, stderr } = await run(
-      [...args, '--target-modules', 'q_proj,v_proj', '--metadata', 'a=1'],
+      [...args, '--target-modules', 'q_proj,v_proj', '--metadata', 'a=1', '--wandb-project', 'poems'],
       { url },
     );
     expect(code).toBe(0);
@@ -127,6 +127,7 @@ describe('train', () => {
       training: { max_steps: 10, packing: false },
       lora: { r: 2, lora_alpha: 4, target_modules: ['q_proj', 'v_proj'] },
       metadata: { a: '1' },
+      integrations: [{ type: 'wandb', wandb: { project: 'poems' } }],
     });
     expect(create.headers['idempotency-key']).toMatch(/^[0-9a-f]{32}$/);
     expect(seen.find(({ path }) => path === '/v1/files')!.body).toContain('filename="data.jsonl"');

@@ -1,5 +1,6 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { DataForm } from '#data/data-form.js';
+import type { Integration } from '#trackers/declared/registry.js';
 import type { RequestedOptions, ResolvedOptions } from '#training/resolved-options.js';
 import { oneOf } from '#platform/database/entities/one-of.js';
 import type { WaitingReason } from '#platform/database/entities/waiting-reason.js';
@@ -93,6 +94,10 @@ export class Job {
 
   @Column('jsonb', { nullable: true })
   metadata!: Record<string, string> | null;
+
+  /** Experiment trackers that the job names; null for none. */
+  @Column('jsonb', { nullable: true })
+  integrations!: Integration[] | null;
 
   @Column('bigint', { transformer: { to: (value: number) => value, from: Number } })
   seed!: number;

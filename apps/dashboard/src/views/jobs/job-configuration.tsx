@@ -4,6 +4,7 @@ import { Layers } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import type { ResolvedObject } from '#contracts/http/job-options.js';
 import type { JobObject } from '#contracts/http/jobs.js';
+import { trackerFiles } from '#trackers/declared/registry.js';
 import { layersText } from '#training/layers-text.js';
 import { fileQuery } from '../../api/files.js';
 import { bytes, number, whole } from '../../format.js';
@@ -14,6 +15,7 @@ import { SearchBox } from '../../ui/field.js';
 import { Card, type Fact, Facts } from '../../ui/layout.js';
 import tableStyles from '../../ui/table.module.css';
 import { Tabs } from '../../ui/tabs.js';
+import { Download } from '../parts/download.js';
 import styles from './job.module.css';
 
 interface JobProps {
@@ -40,6 +42,14 @@ export function JobDetails({ job }: JobProps) {
     facts.push(['Adapter size', bytes(plan.adapter_bytes)]);
   }
   facts.push(['Device', job.resolved.device ?? job.device], ['Seed', job.seed], ['Attempts', job.attempt]);
+  if (job.progress.step > 0) {
+    for (const { type, title, file } of trackerFiles) {
+      const name = file.name({ id: job.id, createdAt: job.created_at });
+      const path = `/v1/fine_tuning/jobs/${job.id}/trackers/${type}`;
+      const label = `Download the curves for ${title}`;
+      facts.push([title, <Download key={type} path={path} name={name} text="Download" label={label} />]);
+    }
+  }
   for (const [name, value] of Object.entries(metadata ?? {})) facts.push([name, value]);
   return (
     <Card

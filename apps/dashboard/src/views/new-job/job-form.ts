@@ -210,13 +210,20 @@ export function formOf(
 }
 
 /** The parts of a job that the form does not show, which a clone keeps. */
-export function restOf({ lora, training, init_adapter, metadata }: JobObject): Partial<JobCreate> {
+export function restOf({
+  lora,
+  training,
+  init_adapter,
+  metadata,
+  integrations,
+}: JobObject): Partial<JobCreate> {
   return {
     lora,
     training,
     // What is not asked for is left to the server, which takes no null for everything.
     ...(init_adapter === null ? {} : { init_adapter }),
     ...(metadata === null ? {} : { metadata }),
+    ...(integrations.length === 0 ? {} : { integrations: integrations as JobCreate['integrations'] }),
   };
 }
 
