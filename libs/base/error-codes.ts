@@ -88,6 +88,8 @@ const table = {
   // Jobs and tasks
   fine_tuning_job_not_found: { ...caller, status: 404 },
   job_not_found: { ...caller, status: 404 },
+  job_not_finished: { ...caller, status: 409, exit: exitCodes.conflict },
+  job_in_use: { ...caller, status: 409, exit: exitCodes.conflict },
   job_finished: { ...caller, exit: exitCodes.conflict },
   job_transition: { ...caller, exit: exitCodes.conflict },
   job_invalid: caller,

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { LowrankError } from '#base/errors.js';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import { type JobObject, jobObject } from '#contracts/http/jobs.js';
+import { type Deleted, deleted } from '#contracts/http/pages.js';
 import { type PlanObject, planObject } from '#contracts/http/plans.js';
 import {
   type CheckpointObject,
@@ -47,6 +48,11 @@ export class JobsClient extends JobReader {
 
   async resume(id: string): Promise<JobObject> {
     return this.act(id, 'resume');
+  }
+
+  /** One that is over, with its checkpoints, results and events; its adapter stays. */
+  async delete(id: string): Promise<Deleted> {
+    return this.connection.json('DELETE', pathOfJob(id), deleted);
   }
 
   /** First to last. */

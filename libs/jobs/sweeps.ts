@@ -54,6 +54,7 @@ export async function sweep(
       (await deleteOlder(database, 'stored_file', 'content_deleted_at', rowHours)) +
       (await deleteOlder(database, 'upload', 'expires_at', rowHours)) +
       (await deleteOlder(database, 'upload_part', 'created_at', rowHours)) +
+      (await deleteOlder(database, 'job', 'deleted_at', rowHours)) +
       (await deleteOlder(database, 'webhook', 'deleted_at', rowHours)) +
       (await deleteOlder(database, 'checkpoint_permission', 'deleted_at', rowHours)),
     idempotencyKeys: await deleteOlder(database, 'idempotency_key', 'created_at', keyHours),

@@ -5,6 +5,7 @@ import { planObject } from '#contracts/http/plans.js';
 import { Claims } from '#jobs/claims.js';
 import { OutboxRelay } from '#jobs/outbox.js';
 import { writeProgress } from '#jobs/progress.js';
+import { Checkpoint } from '#platform/database/entities/checkpoint.js';
 import { type ApiServer, fileForm, type AnswerBody, startApi, sums } from './api-server.js';
 import { chosenValues } from './chosen-values.js';
 
@@ -466,6 +467,61 @@ describe('a job', () => {
       status: 'running',
       cancel_requested: true,
     });
+  });
+
+  test('that is over is deleted with what it measured, and its adapter and data stay', async () => {
+    const { id } = await create();
+    const remove = () => api.call('DELETE', `${jobs}/${id}`);
+    const waiting = await remove();
+    expect(waiting).toMatchObject({ status: 409, body: { error: { code: 'job_not_finished' } } });
+    expect(waiting.body.error.message).toContain('cancel it');
+    const claim = { jobId: id, attempt: (await claims.claimJob(id, 'worker-t', 'cpu'))!.attempt };
+    await writeProgress(api.platform, claim, {
+      metrics: [{ step: 1, kind: 'step', values: { loss: 1 } }],
+    });
+    const [own, shared] = [`jobs/${id}/attempts/1/own`, `jobs/${id}/attempts/1/shared`];
+    const files = [own, shared].map((key) => ({ path: key, key, bytes: 1, sha256: '0' }));
+    for (const key of [own, shared]) await api.platform.objects.put(key, Buffer.from('x'));
+    const checkpoint = { id: 'ftckpt_deleted', jobId: id, step: 1, attempt: 1, files, metrics: {} };
+    await api.platform.database.manager.insert(Checkpoint, checkpoint);
+    await claims.finish(claim, {
+      end: 'succeeded',
+      trainedTokens: 1,
+      adapter: { config: {}, files: files.slice(1), sha256: '0' },
+    });
+    const done = jobObject.parse((await api.call('GET', `${jobs}/${id}`)).body);
+    const reading = {
+      id: 'composition-reading',
+      projectId: 'default',
+      kind: 'composition',
+      inputIds: [checkpoint.id],
+    };
+    await api.platform.database.query(
+      `INSERT INTO task (id, project_id, kind, state, input, input_ids) VALUES ($1, $2, $3, 'queued', '{}', $4)`,
+      [reading.id, reading.projectId, reading.kind, JSON.stringify(reading.inputIds)],
+    );
+    const used = await remove();
+    expect(used).toMatchObject({ status: 409, body: { error: { code: 'job_in_use' } } });
+    expect(used.body.error.message).toContain(reading.id);
+    await api.platform.database.query('DELETE FROM task WHERE id = $1', [reading.id]);
+
+    expect((await remove()).body).toEqual({ id, object: 'fine_tuning.job', deleted: true });
+    expect((await remove()).status).toBe(404);
+    for (const path of ['', '/events', '/metrics', '/checkpoints', '/stream'])
+      expect((await api.call('GET', `${jobs}/${id}${path}`)).status, path).toBe(404);
+    const listed = (await api.call('GET', `${jobs}?limit=100`)).body as unknown as { data: { id: string }[] };
+    expect(listed.data.map((one) => one.id)).not.toContain(id);
+    for (const table of ['metric', 'job_event', 'checkpoint', 'attempt'])
+      expect(
+        await api.platform.database.query(`SELECT 1 FROM ${table} WHERE job_id = $1`, [id]),
+        table,
+      ).toEqual([]);
+    expect((await api.call('GET', `/v1/files/${done.result_files[0]}`)).status).toBe(404);
+    expect((await api.call('GET', `/v1/adapters/${done.adapter}`)).status).toBe(200);
+    expect((await api.call('GET', `/v1/files/${job.training_file}`)).status).toBe(200);
+    const left: string[] = [];
+    for await (const { key } of api.platform.objects.list(`jobs/${id}/`)) left.push(key);
+    expect(left).toEqual([shared]);
   });
 
   test('that is not there is 404 for everything', async () => {

@@ -71,7 +71,12 @@ const lists: readonly List[] = [
     path: '/v1/fine_tuning/jobs',
     orders: ['asc', 'desc', null],
     fill: () => fillJobs(),
-    remove: async (id) => void (await api.call('POST', `/v1/fine_tuning/jobs/${id}/cancel`)),
+    remove: async (id) => {
+      // That one runs, and its events and metrics are read below.
+      if (id === jobId) return;
+      await api.call('POST', `/v1/fine_tuning/jobs/${id}/cancel`);
+      await erase('/v1/fine_tuning/jobs')(id);
+    },
   },
   {
     path: '/v1/adapters',

@@ -22,6 +22,7 @@ import { JobData1795808400000 } from '#platform/database/migrations/179580840000
 import { DeletedRows1795808500000 } from '#platform/database/migrations/1795808500000-deleted-rows.js';
 import { Uploads1795808600000 } from '#platform/database/migrations/1795808600000-uploads.js';
 import { Trackers1795808700000 } from '#platform/database/migrations/1795808700000-trackers.js';
+import { DeletedJobs1795808900000 } from '#platform/database/migrations/1795808900000-deleted-jobs.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -46,4 +47,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   DeletedRows1795808500000,
   Uploads1795808600000,
   Trackers1795808700000,
+  DeletedJobs1795808900000,
 ];

@@ -1,9 +1,9 @@
-import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { jobCreate, type JobRequest } from '#contracts/http/job-create.js';
 import { jobListQuery, jobObject, jobPage } from '#contracts/http/jobs.js';
-import { objectId } from '#contracts/http/pages.js';
+import { deleted, objectId } from '#contracts/http/pages.js';
 import type { Caller } from '#jobs/api-keys.js';
 import { Endpoint } from '../http/endpoint.js';
 import { IdempotencyKey, idempotencyHeader } from '../http/idempotency.js';
@@ -56,5 +56,14 @@ export class JobsController {
   @Endpoint({ summary: 'Let a paused job go on', answer: jobObject })
   resume(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
     return this.jobs.resume(project, id);
+  }
+
+  @Delete(':id')
+  @Endpoint({
+    summary: 'Delete a job that is over, with its checkpoints, results and events; its adapter stays',
+    answer: deleted,
+  })
+  delete(@ProjectId() project: string, @Param('id', { schema: objectId }) id: string) {
+    return this.jobs.delete(project, id);
   }
 }

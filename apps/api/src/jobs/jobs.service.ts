@@ -2,8 +2,9 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 import type { JobRequest } from '#contracts/http/job-create.js';
 import { type JobObject, type jobListQuery, metadataFilter } from '#contracts/http/jobs.js';
-import type { Page } from '#contracts/http/pages.js';
+import type { Deleted, Page } from '#contracts/http/pages.js';
 import type { Caller } from '#jobs/api-keys.js';
+import { deleteJob } from '#jobs/deleted-jobs.js';
 import { findAnswer } from '#jobs/idempotency.js';
 import { JobStore } from '#jobs/job-store.js';
 import type { MadeJob } from '#jobs/new-job.js';
@@ -60,7 +61,7 @@ export class JobsService {
       .createQueryBuilder(Job, 'job')
       .where('job.projectId = :projectId', { projectId });
     const rows = owned.clone().orderBy('job.createdAt', direction).addOrderBy('job.id', direction);
-    if (after !== undefined) await goOnAfter(rows, owned, { after, order });
+    if (after !== undefined) await goOnAfter(rows, owned.withDeleted(), { after, order });
     if (status !== undefined) rows.andWhere('job.state = :status', { status });
     const metadata = metadataFilter(query);
     if (metadata === null) rows.andWhere('job.metadata IS NULL');
@@ -89,6 +90,11 @@ export class JobsService {
     await this.store.resumeJob(projectId, id);
     this.relay.wake();
     return this.get(projectId, id);
+  }
+
+  async delete(projectId: string, id: string): Promise<Deleted> {
+    await deleteJob(this.platform, projectId, id);
+    return { id, object: 'fine_tuning.job', deleted: true };
   }
 
   private async createOnce(

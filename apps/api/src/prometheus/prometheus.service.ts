@@ -134,7 +134,7 @@ export class PrometheusService {
       { state: string; jobs: string; steps: string; tokens: string }[]
     >(
       `SELECT state, count(*) AS jobs, sum(step) AS steps, coalesce(sum(trained_tokens), 0) AS tokens
-       FROM job WHERE $1::text IS NULL OR project_id = $1 GROUP BY state`,
+       FROM job WHERE deleted_at IS NULL AND ($1::text IS NULL OR project_id = $1) GROUP BY state`,
       [projectId],
     );
     for (const state of jobStates) {

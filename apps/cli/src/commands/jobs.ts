@@ -1,4 +1,4 @@
-/** `lowrank jobs`, `cancel`, `pause`, `resume`: jobs as they stand, and what to do with them. */
+/** `lowrank jobs`, `jobs delete`, `cancel`, `pause`, `resume`: jobs as they stand, and what to do with them. */
 import type { Command } from 'commander';
 import { type JobObject, jobStatus } from '#contracts/http/jobs.js';
 import { LowrankError } from '#base/errors.js';
@@ -14,7 +14,7 @@ interface JobsOptions {
 }
 
 export function addJobs(program: Command, run: Run): void {
-  program
+  const jobs = program
     .command('jobs')
     .description('list jobs, newest first; with an id, show one')
     .argument('[job]', 'id of a job')
@@ -23,6 +23,11 @@ export function addJobs(program: Command, run: Run): void {
     .action(
       run<JobsOptions>((context, [id], options) => (id ? showOne(context, id) : list(context, options))),
     );
+  jobs
+    .command('delete')
+    .description('delete jobs that are over, with their checkpoints, results and events; adapters stay')
+    .argument('<jobs...>', 'ids of the jobs')
+    .action(run((context, ids) => remove(context, ids)));
   const verbs = [
     ['cancel', 'cancel a job; its checkpoints are kept'],
     ['pause', 'stop a job at a checkpoint, to go on later'],
@@ -69,6 +74,13 @@ async function act(
 ): Promise<void> {
   const job = await client.jobs[verb](id);
   output.result(job, () => `${job.id} is ${statusText(job)}`);
+}
+
+async function remove({ client, output }: CommandContext, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    const removed = await client.jobs.delete(id);
+    output.result(removed, () => `${id} is deleted`);
+  }
 }
 
 function statusText(job: JobObject): string {

@@ -64,6 +64,22 @@ export const lossesQuery = (id: string) =>
     },
   });
 
+/** Shows a job nowhere any more. */
+export function forgetJob(id: string): void {
+  queryClient.removeQueries({ queryKey: jobQuery(id).queryKey });
+  const isOther = (job: JobObject) => job.id !== id;
+  queryClient.setQueryData<JobObject[]>(freshJobsKey, (old) => old?.filter(isOther));
+  queryClient.setQueriesData<InfiniteData<Page<JobObject>>>({ queryKey: listKey }, (lists) =>
+    lists === undefined
+      ? undefined
+      : {
+          ...lists,
+          pages: lists.pages.map((page) => ({ ...page, data: page.data.filter(isOther) })),
+        },
+  );
+  void queryClient.invalidateQueries({ queryKey: [...jobsKey, 'newest'] });
+}
+
 /** Shows a job as it is now, wherever it is shown. */
 export function showJob(job: JobObject): void {
   setNewest(jobQuery(job.id).queryKey, job);

@@ -1,4 +1,4 @@
-import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Check, Column, DeleteDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { DataForm } from '#data/data-form.js';
 import type { Integration } from '#trackers/declared/registry.js';
 import type { RequestedOptions, ResolvedOptions } from '#training/resolved-options.js';
@@ -183,4 +183,8 @@ export class Job {
 
   @Column({ type: 'timestamptz', precision: 3, nullable: true })
   finishedAt!: Date | null;
+
+  /** When it was deleted: reads leave such rows out unless they ask for them. */
+  @DeleteDateColumn({ type: 'timestamptz', precision: 3 })
+  deletedAt!: Date | null;
 }

@@ -1,8 +1,9 @@
 /** What can be done with the jobs that are selected. */
 import { useMutation } from '@tanstack/react-query';
-import { Ban, Columns2, X } from 'lucide-react';
+import { Ban, Columns2, Trash2, X } from 'lucide-react';
+import { isOver } from '#client/job-reader.js';
 import type { JobObject } from '#contracts/http/jobs.js';
-import { showJob } from '../../api/jobs.js';
+import { forgetJob, showJob } from '../../api/jobs.js';
 import { jobsClient } from '../../api/jobs-client.js';
 import { go } from '../../router.js';
 import { Button, IconButton } from '../../ui/button.js';
@@ -31,6 +32,20 @@ export function ChosenJobs({ jobs, onClear }: ChosenJobsProps) {
     },
     onError: (error) => toast.error(error.message),
   });
+  const over = jobs.filter(isOver);
+  const deleting = useMutation({
+    mutationFn: async () => {
+      for (const { id } of over) {
+        await jobsClient.delete(id);
+        forgetJob(id);
+      }
+    },
+    onSuccess: () => {
+      toast.done(`${counted(over.length)} deleted.`);
+      onClear();
+    },
+    onError: (error) => toast.error(error.message),
+  });
   if (jobs.length === 0) return null;
   return (
     <section className={styles.chosen} aria-label="Selected jobs">
@@ -52,6 +67,23 @@ export function ChosenJobs({ jobs, onClear }: ChosenJobsProps) {
       >
         <Button isSmall icon={Ban} isDisabled={open.length === 0 || cancelling.isPending}>
           Cancel
+        </Button>
+      </Confirm>
+      <Confirm
+        title={`Delete ${counted(over.length)}?`}
+        question={
+          <>
+            <p>Their curves, checkpoints, results and events are lost. Adapters and data files stay.</p>
+            {over.length < jobs.length && (
+              <p>{counted(jobs.length - over.length)} not over yet stay: cancel them first.</p>
+            )}
+          </>
+        }
+        deed={over.length === 1 ? 'Delete the job' : 'Delete the jobs'}
+        onConfirm={() => deleting.mutate()}
+      >
+        <Button isSmall icon={Trash2} isDisabled={over.length === 0 || deleting.isPending}>
+          Delete
         </Button>
       </Confirm>
       <IconButton isSmall icon={X} label="Clear the selection" onPress={onClear} />

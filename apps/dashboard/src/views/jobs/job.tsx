@@ -1,5 +1,6 @@
 /** One job, live. */
-import { Copy, Pause, Play, XCircle } from 'lucide-react';
+import { Copy, Pause, Play, Trash2, XCircle } from 'lucide-react';
+import { isOver } from '#client/job-reader.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { JobAction } from '../../api/job-feed.js';
 import { useJob } from '../../api/use-job.js';
@@ -9,6 +10,7 @@ import { Id } from '../../ui/copy.js';
 import { Confirm } from '../../ui/dialog.js';
 import { Card, Note, PageHead, Skeleton } from '../../ui/layout.js';
 import { Ago } from '../../ui/time.js';
+import { go } from '../../router.js';
 import { Problem, Waiting } from '../parts/common.js';
 import { Snippets } from '../parts/snippets.js';
 import { ConfusionMatrix } from './confusion-matrix.js';
@@ -19,6 +21,7 @@ import { JobEvents } from './job-events.js';
 import { canCancel, canPause, methodName, nameOf, stateOf } from './job-facts.js';
 import { JobProgress } from './job-progress.js';
 import styles from './job.module.css';
+import { deletionQuestion, useJobDeletion } from './use-job-actions.js';
 import { SampleAnswers } from './sample-answers.js';
 import { bodyOfJob } from '../new-job/job-form.js';
 
@@ -83,6 +86,7 @@ interface ActionsProps {
 }
 
 function Actions({ job, onAct }: ActionsProps) {
+  const deleting = useJobDeletion(job, () => go('/jobs'));
   return (
     <>
       {canPause(job) && (
@@ -104,6 +108,11 @@ function Actions({ job, onAct }: ActionsProps) {
           onConfirm={() => onAct('cancel')}
         >
           <Button icon={XCircle}>Cancel</Button>
+        </Confirm>
+      )}
+      {isOver(job) && (
+        <Confirm {...deletionQuestion(job)} onConfirm={() => deleting.mutate()}>
+          <Button icon={Trash2}>Delete</Button>
         </Confirm>
       )}
       <LinkButton to={`/new?from=${job.id}`} icon={Copy}>
