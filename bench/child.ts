@@ -2,14 +2,17 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { hashFiles, modelFileNames, modelIdentity } from '#hub/model-identity.js';
+import { openBlockBase } from '#models/block-base.js';
 import { openInt8Base } from '#models/int8-base.js';
+import type { ModelFolder } from '#models/model-folder.js';
+import type { QuantisedBaseOptions } from '#models/quantised-base.js';
 import { lowerProgram } from '#runtime/compile.js';
 import { encodeModel } from '#runtime/encode.js';
 import { type NumericArray, zerosFor } from '#runtime/numeric-array.js';
 import type { OnnxValue } from '#runtime/onnx-graph.js';
 import { Session } from '#runtime/session.js';
 import { chooseInt8Weights } from '#training/base-precision/choose-int8.js';
-import { largestError } from '#training/base-precision/run-weights.js';
+import { largestError } from '#training/base-precision/int8-weights.js';
 import { createStepPrograms } from '#training/step-programs.js';
 import { predictMemory, runtimeBytes } from '#training/memory.js';
 import { tokenInputs } from '#training/objectives/token-inputs.js';
@@ -68,10 +71,16 @@ async function prepareBare(unit: WorkUnit, options: BenchOptions): Promise<Prepa
   };
 }
 
+const work = { onProgress: () => undefined, pause: () => Promise.resolve() };
+
+async function cacheOf(base: ModelFolder, name: string): Promise<QuantisedBaseOptions> {
+  const identity = modelIdentity(await hashFiles(base.folder, await modelFileNames(base.folder)));
+  return { identity, folder: join(cacheFolder, name), ...work, onDamage: console.error };
+}
+
 /** The work unit over weights in int8, rounded by its own batch. */
 async function inInt8(unit: WorkUnit, { threads }: BenchOptions): Promise<WorkUnit> {
   const { base, batch, parameters, source } = unit;
-  const work = { onProgress: () => undefined, pause: () => Promise.resolve() };
   const { weights } = await chooseInt8Weights({
     base,
     step: createStepPrograms(source).evaluate,
@@ -82,10 +91,19 @@ async function inInt8(unit: WorkUnit, { threads }: BenchOptions): Promise<WorkUn
     scratchFolder: cacheFolder,
     ...work,
   });
-  const identity = modelIdentity(await hashFiles(base.folder, await modelFileNames(base.folder)));
-  const folder = join(cacheFolder, 'int8');
-  const { specs } = await openInt8Base(base, weights, { identity, folder, ...work, onDamage: console.error });
+  const { specs } = await openInt8Base(base, weights, await cacheOf(base, 'int8'));
   return { ...unit, source: { ...source, weights: specs } };
+}
+
+async function inInt4(unit: WorkUnit): Promise<WorkUnit> {
+  const { specs } = await openBlockBase(unit.base, 4, await cacheOf(unit.base, 'int4'));
+  return { ...unit, source: { ...unit.source, weights: specs } };
+}
+
+async function unitOf(kind: string, options: BenchOptions, folder: string): Promise<WorkUnit> {
+  const unit = await openWorkUnit(folder, options);
+  if (kind === 'int8') return inInt8(unit, options);
+  return kind === 'int4' ? inInt4(unit) : unit;
 }
 
 async function prepareStep(unit: WorkUnit, options: BenchOptions): Promise<Prepared> {
@@ -102,8 +120,7 @@ async function prepareStep(unit: WorkUnit, options: BenchOptions): Promise<Prepa
 if (process.send) {
   const [kind, folder, json] = process.argv.slice(2) as [string, string, string];
   const options = JSON.parse(json) as BenchOptions;
-  const asStored = await openWorkUnit(folder, options);
-  const unit = kind === 'int8' ? await inInt8(asStored, options) : asStored;
+  const unit = await unitOf(kind, options, folder);
   const { ready, run } = await (kind === 'bare' ? prepareBare : prepareStep)(unit, options);
   await run();
   process.on('message', () => {

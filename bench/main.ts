@@ -47,8 +47,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const bare = await startOurs('bare', folder, options);
   const step = await startOurs('step', folder, options);
   const others: Program[] = [];
-  if (options.basePrecision !== 'as-stored')
-    others.push(await startOurs(options.basePrecision, folder, options));
+  for (const precision of options.basePrecisions) others.push(await startOurs(precision, folder, options));
   if (options.peer) {
     for (const dtype of options.peerDtypes) others.push(await startPeer(folder, dtype, options));
   }

@@ -1,7 +1,7 @@
 /** What the benchmark is asked for on the command line. */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { type BasePrecision, basePrecisions } from '#training/options.js';
+import { type BasePrecision, basePrecisions, defaultPrecision } from '#training/base-precision/declared.js';
 
 const peerDtypes = ['f32', 'bf16'] as const;
 export type PeerDtype = (typeof peerDtypes)[number];
@@ -13,8 +13,8 @@ export interface BenchOptions {
   readonly length: number;
   /** Share of the positions that have a target. */
   readonly lossShare: number;
-  /** Measures a step in int8 too, in turns with the one as stored. */
-  readonly basePrecision: BasePrecision;
+  /** Measures a step in these precisions too, in turns with the one as stored. */
+  readonly basePrecisions: readonly BasePrecision[];
   /** How many layers are recomputed in the backward pass; 'all' for every one. */
   readonly recompute: number | 'all';
   readonly threads: number;
@@ -32,7 +32,7 @@ export const usage = `npm run bench -- [options]
   --model FOLDER      a model's folder; else random weights in the shapes of SmolLM2-135M
   --tokens BxL        blocks and tokens of a block (2x256)
   --loss-share S      share of the positions that have a target (1)
-  --base-precision P  int8 measures a step in int8 too (as-stored)
+  --base-precision P  measures a step in other precisions too: int8, int4 or int8,int4
   --recompute N|all   layers recomputed in the backward pass (0)
   --threads N         threads of every program (all processors)
   --rounds N          turns of each program (5)
@@ -68,7 +68,9 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     batch: batch ?? 0,
     length: length ?? 0,
     lossShare: Number(values['loss-share']),
-    basePrecision: values['base-precision'] as BasePrecision,
+    basePrecisions: (values['base-precision'].split(',') as BasePrecision[]).filter(
+      (name) => name !== defaultPrecision,
+    ),
     recompute: values.recompute === 'all' ? 'all' : Number(values.recompute),
     threads: Number(values.threads ?? availableParallelism()),
     rounds: Number(values.rounds),
@@ -91,8 +93,8 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
   }
   if (!(options.lossShare > 0 && options.lossShare <= 1))
     throw new Error('--loss-share must be over 0, at most 1');
-  if (!basePrecisions.includes(options.basePrecision)) {
-    throw new Error(`--base-precision must be one of ${basePrecisions.join(', ')}`);
+  if (!options.basePrecisions.every((name) => basePrecisions.includes(name))) {
+    throw new Error(`--base-precision must be of ${basePrecisions.join(', ')}`);
   }
   if (options.recompute !== 'all' && !Number.isInteger(options.recompute)) {
     throw new Error('--recompute must be a whole number or all');

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { trainingEnvironment } from '#runtime/process-environment.js';
+import type { BasePrecision } from '#training/base-precision/declared.js';
 import type { Ready, Turn } from './child.js';
 import type { BenchOptions, PeerDtype } from './options.js';
 import { lora } from '#training/speed/work-unit.js';
@@ -25,7 +26,7 @@ async function messageOf(child: ChildProcess): Promise<unknown> {
 
 /** Starts our step, or its bare products, in a process set up as a training process is. */
 export async function startOurs(
-  kind: 'step' | 'int8' | 'bare',
+  kind: 'step' | 'bare' | BasePrecision,
   folder: string,
   options: BenchOptions,
 ): Promise<Program> {

@@ -4,6 +4,7 @@ import { PlanError, type PlanProblem } from '#jobs/plan-problems.js';
 import type { Heads } from '#jobs/planned-classes.js';
 import type { PlannedRun } from '#jobs/time-estimate.js';
 import type { TargetPlan } from '#lora/target-modules.js';
+import { precisionDeclaration } from '#training/base-precision/declared.js';
 import { ChoiceBook } from '#training/auto-options.js';
 import type { Choice } from '#training/events.js';
 import type { LearningShape } from '#training/learning-model.js';
@@ -103,6 +104,7 @@ export function planData(
       width: shape.hiddenSize,
       rows: batchSize * blockLength,
       layers: shape.layers,
+      pace: precisionDeclaration(options.base_precision).pace,
       stepOperations: work.step,
       evaluationOperations: evaluations * validationBatches * work.evaluationBatch,
     },

@@ -13,7 +13,7 @@ import { listed } from '#base/quote.js';
 import { addedParameters, wholeWeightsOf } from '#lora/target-module.js';
 import { resolveTargetModules, type TargetPlan } from '#lora/target-modules.js';
 import type { ModelFolder } from '#models/model-folder.js';
-import { weightBytes } from '#models/weight-bytes.js';
+import { type WeightBytes, weightBytes } from '#models/weight-bytes.js';
 import type { ValidationSplit } from '#data/data-form.js';
 import { readsImages } from '#data/input-codec.js';
 import { ChoiceBook, chooseLearningRate } from '#training/auto-options.js';
@@ -61,7 +61,7 @@ export interface JobPlan {
   readonly baseIdentity: string;
   readonly modelParameters: number;
   /** Of the base model's weights in memory, by `base_precision`. */
-  readonly weightBytes: { readonly asStored: number; readonly int8: number };
+  readonly weightBytes: WeightBytes;
   /** Names of the classes that it learns; those of the beginning of a longer file. Null where it learns tokens. */
   readonly classes: readonly string[] | null;
   /** The layers that get a low-rank update. */

@@ -2,7 +2,15 @@ import { expect, test } from 'vitest';
 import { estimateTime } from '#jobs/time-estimate.js';
 import { countWork } from '#training/speed/count-work.js';
 
-const run = { steps: 100, width: 256, rows: 128, layers: 4, stepOperations: 1e9, evaluationOperations: 2e10 };
+const run = {
+  steps: 100,
+  width: 256,
+  rows: 128,
+  layers: 4,
+  pace: 1,
+  stepOperations: 1e9,
+  evaluationOperations: 2e10,
+};
 const processor = (cores: number) => ({ cores, speed: null });
 
 test('a job like an earlier one takes about as long', () => {
@@ -79,4 +87,13 @@ test('operations are two for each weight and position forward, and as many backw
   expect(countWork({ ...shape, attentions, accumulation: 1 }).step).toBe(
     2 * 16 * (4 * 1000 + 3 * 2 * 16 * (2 * 4 + 8)),
   );
+});
+
+test('a rounded base changes the time in proportion where only the machine is known', () => {
+  const processor = { cores: 2, speed: null };
+  const [plain, quick] = [
+    estimateTime(run, [], processor)!,
+    estimateTime({ ...run, pace: 2 }, [], processor)!,
+  ];
+  expect(plain.highSeconds - 20).toBeCloseTo(2 * (quick.highSeconds - 20));
 });

@@ -15,6 +15,8 @@ export interface PlannedRun {
   /** Positions of a micro-batch. */
   readonly rows: number;
   readonly layers: number;
+  /** How many times as fast its steps are as those of the base as stored. */
+  readonly pace: number;
   /** Operations of one step. */
   readonly stepOperations: number;
   /** Operations of all evaluations together. */
@@ -79,7 +81,7 @@ export function estimateTime(
   const { cores, speed } = processor;
   if (speed) {
     const compiling = run.layers * speed.compileSecondsPerLayer;
-    const seconds = startWithoutCompiling + compiling + operations / speedAt(speed.points, run);
+    const seconds = startWithoutCompiling + compiling + operations / (run.pace * speedAt(speed.points, run));
     return {
       lowSeconds: seconds / machineSpread,
       highSeconds: seconds * machineSpread,
@@ -90,8 +92,8 @@ export function estimateTime(
     };
   }
   return {
-    lowSeconds: startSeconds.low + operations / (cores * coreSpeed.high),
-    highSeconds: startSeconds.high + operations / (cores * coreSpeed.low),
+    lowSeconds: startSeconds.low + operations / (cores * coreSpeed.high * run.pace),
+    highSeconds: startSeconds.high + operations / (cores * coreSpeed.low * run.pace),
     basis: 'operations',
     jobs: 0,
     operations,

@@ -14,6 +14,8 @@ export interface Capabilities {
   readonly keepsSingleChannels: boolean;
   /** Whether MatMulIntegerToFloat multiplies uint8 by int8 faster than float32 is multiplied. */
   readonly hasIntegerProducts: boolean;
+  /** Whether DequantizeLinear reads blocks of 4 and 8 bits. */
+  readonly hasBlocks: boolean;
   /** Whether Sin and Cos are exact for large angles. */
   readonly hasExactSine: boolean;
 }
@@ -25,12 +27,13 @@ const everything: Capabilities = {
   joinedAtOnce: Infinity,
   keepsSingleChannels: true,
   hasIntegerProducts: true,
+  hasBlocks: true,
   hasExactSine: true,
 };
 
 export const capabilitiesOf: Readonly<Record<Device, Capabilities>> = {
   cpu: everything,
-  cuda: { ...everything, hasExactSine: false, hasIntegerProducts: false },
+  cuda: { ...everything, hasExactSine: false, hasIntegerProducts: false, hasBlocks: false },
   webgpu: {
     hasFusedKernels: false,
     normGivesRoot: false,
@@ -39,6 +42,7 @@ export const capabilitiesOf: Readonly<Record<Device, Capabilities>> = {
     joinedAtOnce: 8,
     keepsSingleChannels: false,
     hasIntegerProducts: false,
+    hasBlocks: false,
     hasExactSine: false,
   },
 };

@@ -2,7 +2,7 @@
 import { sizeOf } from '#base/shapes.js';
 
 export type OnnxType =
-  'float32' | 'int32' | 'int64' | 'uint32' | 'uint8' | 'int8' | 'bool' | 'bfloat16' | 'float16';
+  'float32' | 'int32' | 'int64' | 'uint32' | 'uint8' | 'uint4' | 'int8' | 'bool' | 'bfloat16' | 'float16';
 
 /** A named tensor of known shape. */
 export interface OnnxValue {
@@ -60,6 +60,7 @@ const elementBytes: Readonly<Record<OnnxType, number>> = {
   int64: 8,
   uint32: 4,
   uint8: 1,
+  uint4: 0.5,
   int8: 1,
   bool: 1,
   bfloat16: 2,
@@ -68,7 +69,7 @@ const elementBytes: Readonly<Record<OnnxType, number>> = {
 
 /** Bytes that a value takes in memory. */
 export function byteSize({ shape, type }: OnnxValue): number {
-  return sizeOf(shape) * elementBytes[type];
+  return Math.ceil(sizeOf(shape) * elementBytes[type]);
 }
 
 /** Values that a node reads, those its body takes from outside included. */

@@ -5,24 +5,28 @@ import { devices, eagerDevices, isEagerDevice } from '#runtime/device.js';
 import { type FieldGuide, type Findings, findProblems, throwFindings } from '#base/field-problems.js';
 import { anyValue, boundedArray } from '#base/bounded-schemas.js';
 import { defaultMethod, declarations, method } from '#training/objectives/declared/registry.js';
+import {
+  type BasePrecision,
+  basePrecisions,
+  defaultPrecision,
+  precisionDeclaration,
+} from '#training/base-precision/declared.js';
 import { scheduleKinds } from '#training/schedule.js';
 
 /** Where a run computes: ONNX Runtime's CPU, WebGPU or CUDA, or TensorFlow.js operation by operation. */
 export const trainingDevices = [...devices, ...eagerDevices] as const;
 export type TrainingDevice = (typeof trainingDevices)[number];
 
-/** See the option `base_precision`. */
-export const basePrecisions = ['as-stored', 'int8'] as const;
-export type BasePrecision = (typeof basePrecisions)[number];
-
-const withoutIntegers: readonly TrainingDevice[] = trainingDevices.filter(
-  (device) => isEagerDevice(device) || !capabilitiesOf[device].hasIntegerProducts,
-);
+/** Whether a device has the kernels that a precision needs. */
+function serves(device: TrainingDevice, precision: BasePrecision): boolean {
+  const { needs } = precisionDeclaration(precision);
+  return needs === null || (!isEagerDevice(device) && Boolean(capabilitiesOf[device][needs]));
+}
 
 /** The device of a job: where any will do, the one that has the kernels for a precision. */
 export function deviceFor<D extends string>(precision: BasePrecision, asked: D): D | 'auto' | TrainingDevice {
-  if (asked !== 'auto' || precision === 'as-stored') return asked;
-  return trainingDevices.find((device) => !withoutIntegers.includes(device))!;
+  if (asked !== 'auto' || precision === defaultPrecision) return asked;
+  return trainingDevices.find((device) => serves(device, precision))!;
 }
 
 const auto = <T extends z.ZodType>(value: T) => z.union([z.literal('auto'), value]);
@@ -101,10 +105,10 @@ const fields = {
   /** Memory that the process may take in all; default 'auto'. */
   memory_limit_bytes: auto(count).default('auto'),
   /**
-   * In what numbers the frozen base model computes: as its files have it, or in int8, which is made from them; default
-   * 'as-stored'.
+   * In what numbers the frozen base model computes: as its files have it, or in int8 or int4, which are made from them;
+   * default 'as-stored'.
    */
-  base_precision: z.enum(basePrecisions).default('as-stored'),
+  base_precision: z.enum(basePrecisions).default(defaultPrecision),
   /** Default 'cpu'. */
   device: z.enum(trainingDevices).default('cpu'),
   /** Threads of the CPU; default 'auto'. */
@@ -144,7 +148,7 @@ const guide: FieldGuide = {
     memory_limit_bytes: 'give a whole number of bytes, or "auto"',
     device: `give one of ${trainingDevices.join(', ')}`,
     threads: 'give a whole number from 1 to 1024, or "auto"',
-    base_precision: 'give "as-stored" or "int8"; "int4" and "auto" are not there yet',
+    base_precision: `give one of ${basePrecisions.join(', ')}; "auto" is not there yet`,
   },
   aliases: {
     lr: 'learning_rate',
@@ -230,12 +234,21 @@ export const trainingOptionsSchema = z
     ),
   )
   .refine(
-    ({ device, base_precision }) => base_precision !== 'int8' || !withoutIntegers.includes(device),
-    rule(
-      'base_precision',
-      `is int8, which has no kernels on the devices ${withoutIntegers.join(', ')}`,
-      'give as-stored, or choose another device',
-    ),
+    // A value that is none of the precisions is told of by its field.
+    ({ device, base_precision }) =>
+      !basePrecisions.includes(base_precision) ||
+      !trainingDevices.includes(device) ||
+      serves(device, base_precision),
+    {
+      path: ['base_precision'],
+      error: ({ input }) => {
+        const { base_precision: precision } = input as { base_precision: BasePrecision };
+        const without = trainingDevices.filter((device) => !serves(device, precision));
+        return `is ${precision}, which has no kernels on the devices ${without.join(', ')}`;
+      },
+      params: { fix: 'give as-stored, or choose another device' },
+      ...always,
+    },
   );
 
 /** The options of a run, every default filled in; 'auto' still stands where the program is to choose. */

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isEagerDevice } from '#runtime/device.js';
 import type { FlatLayout } from '#nn/flat-state.js';
-import type { RunWeights } from '#training/base-precision/run-weights.js';
+import type { RunWeights } from '#training/base-precision/precision.js';
 import type { AdamWOptions, GroupRate } from '#training/adamw.js';
 import type { ChosenOptions } from '#training/chosen-options.js';
 import type { MemoryPrediction, TrainingEvent } from '#training/events.js';

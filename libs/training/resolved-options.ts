@@ -2,7 +2,8 @@
 import type { LoraConfig } from '#lora/config.js';
 import type { ChosenOptions } from '#training/chosen-options.js';
 import type { Choice } from '#training/events.js';
-import type { BasePrecision, TrainingOptions } from '#training/options.js';
+import { type BasePrecision, defaultPrecision } from '#training/base-precision/declared.js';
+import type { TrainingOptions } from '#training/options.js';
 
 /**
  * Where a value comes from: from the request, a default, a rule that looks at the model and its data, the adapter that
@@ -129,7 +130,7 @@ export function explainSeed(requested: number | null, seed: number): OptionReaso
 }
 
 export function explainDevice(requested: string, precision: BasePrecision): OptionReason {
-  if (precision !== 'as-stored') {
+  if (precision !== defaultPrecision) {
     const reason = `has the kernels for base_precision ${precision}`;
     return { option: 'device', value: requested, reason, source: 'rule' };
   }

@@ -38,7 +38,7 @@ export async function openRunData(
       folder: join(job.cacheFolder, 'data'),
       identity,
       refersToAdapter,
-      precision: plan.weights.int8?.digest,
+      precision: plan.weights.digest,
       frozen: run.frozen,
       device: job.options.device,
       openRunner: async () => {

@@ -147,7 +147,7 @@ async function carryOut(
         parameters: packed(vectors.parameters),
         modules,
         trained,
-        int8: weights.int8?.weights,
+        int8: weights.int8,
       };
       const folder = await output.checkpoints.write({ ...kept, ...described, config, state });
       await output.checkpoints.prune(options.keep_checkpoints, progress.best?.step);

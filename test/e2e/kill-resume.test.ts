@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TrainerJobInput } from '#contracts/trainer-job.js';
 import { streamKey, uniformAt } from '#jit/random.js';
 import { readMetrics } from '#training/metrics-log.js';
-import { tinySteps, writeTinyJob } from './tiny-job.js';
+import { tinySteps, writeTinyJob, writeTinyModel } from './tiny-job.js';
 import { runForked, writeJob } from './trainer-process.js';
 
 const kills = Number(process.env['LOWRANK_KILLS'] ?? 4);
@@ -19,14 +19,18 @@ const killsPerRun = 4;
 
 let folder: string;
 let job: TrainerJobInput;
-let control: Outcome;
-let int8Control: Outcome;
+const controls = new Map<string, Outcome>();
+
+const precisions = ['as-stored', 'int8', 'int4'] as const;
+type Precision = (typeof precisions)[number];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kill-resume-'));
   job = await writeTinyJob(folder);
-  control = await undisturbed('control', job);
-  int8Control = await undisturbed('control-int8', inInt8());
+  // Rows of 64 fill blocks of 4 bits.
+  await writeTinyModel(join(folder, 'model'), { hidden_size: 64 });
+  for (const precision of precisions)
+    controls.set(precision, await undisturbed(`control-${precision}`, jobIn(precision)));
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -53,7 +57,10 @@ async function outcomeOf(out: string): Promise<Outcome> {
   };
 }
 
-const inInt8 = (): TrainerJobInput => ({ ...job, training: { ...job.training, base_precision: 'int8' } });
+const jobIn = (base_precision: Precision): TrainerJobInput => ({
+  ...job,
+  training: { ...job.training, base_precision },
+});
 
 async function undisturbed(output: string, job: TrainerJobInput): Promise<Outcome> {
   const file = await writeJob(folder, { ...job, output_folder: output });
@@ -79,15 +86,14 @@ async function runAndKill(file: string, kill: number, random: (what: string) => 
 const rounds = Math.ceil(kills / killsPerRun);
 
 const runs = Array.from({ length: rounds }, (_, round) =>
-  (['as stored', 'in int8'] as const).map((precision) => [round, precision] as const),
+  precisions.map((precision) => [round, precision] as const),
 ).flat();
 
 test.each(runs)(
-  'run %i %s, killed again and again, ends with the bits of the undisturbed run',
+  'run %i in %s, killed again and again, ends with the bits of the undisturbed run',
   async (round, precision) => {
-    const isInt8 = precision === 'in int8';
     const output = `killed-${round} ${precision}`;
-    const file = await writeJob(folder, { ...(isInt8 ? inInt8() : job), output_folder: output });
+    const file = await writeJob(folder, { ...jobIn(precision), output_folder: output });
     let landed = 0;
     for (let kill = 0; kill < killsPerRun; kill++) {
       const random = (what: string) => uniformAt(streamKey(round, kill, what), 0);
@@ -97,7 +103,7 @@ test.each(runs)(
     expect(messages.at(-1)).toMatchObject({ type: 'finished' });
     expect(code).toBe(0);
     expect(landed).toBeGreaterThanOrEqual(killsPerRun / 2);
-    expect(await outcomeOf(join(folder, output))).toEqual(isInt8 ? int8Control : control);
+    expect(await outcomeOf(join(folder, output))).toEqual(controls.get(precision));
     const left = await readdir(join(folder, output, 'checkpoints'));
     expect(left.filter((name) => name.startsWith('.'))).toEqual([]);
   },
@@ -123,13 +129,13 @@ test('a damaged newest checkpoint is passed over with a warning, and the bits st
   expect(messages).toContainEqual(
     expect.objectContaining({ type: 'warning', code: 'checkpoint_corrupt' }) as unknown,
   );
-  expect(await outcomeOf(join(folder, 'damaged'))).toEqual(control);
+  expect(await outcomeOf(join(folder, 'damaged'))).toEqual(controls.get('as-stored'));
 }, 120_000);
 
 test('resuming a run that is done gives its adapter again', async () => {
-  const file = await writeJob(folder, { ...job, output_folder: 'control' });
+  const file = await writeJob(folder, { ...job, output_folder: 'control-as-stored' });
   const { code, messages } = await runForked(file, { resume: true });
   expect(code).toBe(0);
   expect(messages.filter(({ type }) => type === 'step')).toEqual([]);
-  expect(await outcomeOf(join(folder, 'control'))).toEqual(control);
+  expect(await outcomeOf(join(folder, 'control-as-stored'))).toEqual(controls.get('as-stored'));
 }, 60_000);

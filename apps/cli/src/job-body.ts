@@ -7,6 +7,7 @@ import type { JobCreate } from '#contracts/http/job-create.js';
 import { type DataForm, formatNames } from '#data/data-form.js';
 import { LowrankError } from '#base/errors.js';
 import { isId } from '#platform/ids.js';
+import { basePrecisions } from '#training/base-precision/declared.js';
 import { declarations } from '#training/objectives/declared/registry.js';
 import type { UploadProgress } from '#client/transport.js';
 import type { CommandContext } from './context.js';
@@ -83,7 +84,7 @@ export function addJobFlags(command: Command): Command {
     .option('--block-length <number>', 'tokens in a block')
     .option('--seed <number>', 'of everything random')
     .option('--device <name>', 'cpu, webgpu, cuda, eager, tfjs-node or tfjs-node-gpu')
-    .option('--base-precision <name>', 'numbers of the frozen base model: as-stored or int8')
+    .option('--base-precision <name>', `numbers of the frozen base model: ${basePrecisions.join(', ')}`)
     .option('--suffix <text>', "part of the fine-tuned model's name")
     .option('--from <adapter>', 'id of an adapter to go on training')
     .option('--method <name>', `what is learned: ${declarations.map(({ type }) => type).join(' or ')}`)

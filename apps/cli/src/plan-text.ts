@@ -1,5 +1,6 @@
 /** A plan for people: what will be trained on what, and one example as the model reads it. */
 import type { PlannedTime, PlanObject, PlannedData } from '#contracts/http/plans.js';
+import { basePrecisions, defaultPrecision } from '#training/base-precision/declared.js';
 import { layersText } from '#training/layers-text.js';
 import { byteSize, count, duration } from './format.js';
 import type { Output } from './output.js';
@@ -29,14 +30,12 @@ export function planText(plan: PlanObject, output: Output): string {
   ].join('\n');
 }
 
-/** What the weights of the base take, and what they would in the other precision. */
+/** What the weights of the base take, and what they would in other precisions. */
 function weightsText({ weight_bytes: bytes, training }: PlanObject): string {
-  const isInt8 = training['base_precision'] === 'int8';
-  const [own, other] = isInt8 ? [bytes.int8, bytes['as-stored']] : [bytes['as-stored'], bytes.int8];
-  const saves = isInt8
-    ? `as stored they would be ${byteSize(other)}`
-    : `--base-precision int8 makes them ${byteSize(other)}`;
-  return `weights of the base: ${byteSize(own)}, ${saves}`;
+  const own = basePrecisions.find((name) => name === training['base_precision']) ?? defaultPrecision;
+  const others = basePrecisions.filter((name) => name !== own);
+  const sizes = others.map((name) => `${byteSize(bytes[name])} with --base-precision ${name}`);
+  return `weights of the base: ${byteSize(bytes[own])}; ${sizes.join(', ')}`;
 }
 
 /** Programs that load the adapter as it is, and a line for each other one. */

@@ -96,7 +96,7 @@ export const plan = {
   model: 'tiny',
   base_identity: 'sha256:0',
   model_parameters: 1000,
-  weight_bytes: { 'as-stored': 4000, int8: 2100 },
+  weight_bytes: { 'as-stored': 4000, int8: 2100, int4: 800 },
   modules: [],
   whole_weights: [],
   trainable_parameters: 12,

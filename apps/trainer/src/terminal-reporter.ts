@@ -9,7 +9,7 @@ const plainMarks: Marks = { open: '\u27e6', close: '\u27e7' };
 const colourMarks: Marks = { open: '\u001b[32m', close: '\u001b[39m' };
 const stageNames = {
   reference: 'asking the reference',
-  quantise: 'rounding the base model to int8',
+  quantise: 'rounding the base model',
   hash: 'reading the base model',
   data: 'preparing data',
   adapter: 'starting the adapter',

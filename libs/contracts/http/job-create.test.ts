@@ -81,8 +81,8 @@ test('the options hold every default, and all that was written in any place', ()
   expect(loraConfig).toEqual(parseLoraConfig({ r: 4 }));
 });
 
-test('int8 is for the device that has the kernels', () => {
-  const training = { base_precision: 'int8' };
+test.each(['int8', 'int4'])('%s is for the device that has the kernels', (base_precision) => {
+  const training = { base_precision };
   expect(parseJobCreate({ ...smallest, training })).toMatchObject({ training, device: 'cpu' });
   expect(parseJobCreate({ ...smallest, training, device: 'cpu' }).device).toBe('cpu');
   for (const device of ['webgpu', 'cuda', 'eager', 'tfjs-node']) {

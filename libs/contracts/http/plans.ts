@@ -97,8 +97,8 @@ export const planObject = z
     model: z.string(),
     base_identity: z.string(),
     model_parameters: z.int(),
-    /** Bytes of the base model's weights in memory, by what `base_precision` may be; embeddings stay as stored. */
-    weight_bytes: z.object({ 'as-stored': z.int(), int8: z.int() }),
+    /** Bytes of the base model's weights in memory, by what `base_precision` may be. */
+    weight_bytes: z.object({ 'as-stored': z.int(), int8: z.int(), int4: z.int() }),
     /** Names of the classes that are learned, as far as the beginning of the file tells; null where tokens are learned. */
     classes: z.array(z.string()).nullable().default(null),
     /** Layers that get a low-rank update. */

@@ -256,6 +256,7 @@ export const onnxTypeNumber: Readonly<Record<OnnxType, number>> = {
   float16: 10,
   uint32: 12,
   bfloat16: 16,
+  uint4: 21,
 };
 
 function constantType(data: Float32Array | Int32Array | BigInt64Array | Uint8Array): OnnxType {

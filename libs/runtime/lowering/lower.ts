@@ -64,18 +64,23 @@ class GraphLowering {
 
   private lowerKernel(node: Node): readonly OnnxValue[] {
     if (!(node.kernel in loweringTable)) throw new UnknownLoweringError(node);
-    const product = this.quantisedProduct(node);
+    const product = this.quantisedProduct(node) ?? this.pickedRows(node);
     if (product) return [product];
     const rule = loweringTable[node.kernel as keyof typeof loweringTable];
-    const [table] = node.inputs;
-    // Rows are picked from a weight as it is stored and only those are upcast.
-    const picksRows = node.kernel === 'GatherV2' && table?.kind === 'weight';
-    const inputs = node.inputs.map((input, i) =>
-      picksRows && i === 0 ? weightScheme(table.source).table(this.builder, table) : this.valueOf(input),
-    );
+    const inputs = node.inputs.map((input) => this.valueOf(input));
     const result = rule({ builder: this.builder, inputs, attributes: node.attributes, node });
-    const results = Array.isArray(result) ? (result as readonly OnnxValue[]) : [result as OnnxValue];
-    return picksRows ? results.map((value) => this.builder.cast(value, 'float32')) : results;
+    return Array.isArray(result) ? (result as readonly OnnxValue[]) : [result as OnnxValue];
+  }
+
+  /** Rows that are looked up in a weight. */
+  private pickedRows({ kernel, inputs: [table, indices], outputs, attributes }: Node): OnnxValue | undefined {
+    const axis = [attributes['axis'] ?? 0].flat()[0];
+    if (kernel !== 'GatherV2' || table?.kind !== 'weight' || axis !== 0) return undefined;
+    const rows = this.valueOf(indices!);
+    const leading = outputs[0]!.shape.slice(0, outputs[0]!.shape.length - table.shape.length + 1);
+    return weightScheme(table.source).pick(this.builder, table, (from) =>
+      this.builder.emit('Gather', [from, rows], [...leading, ...from.shape.slice(1)], { axis }),
+    );
   }
 
   /** A product of activations with a weight whose scheme has kernels for it. */

@@ -47,5 +47,5 @@ export const gguf: WeightScheme<BlockWeight> = {
     return { ...source, part: { first: part.first + first, count, of: part.of } };
   },
   operand: loaded,
-  table: loaded,
+  pick: (writer, weight, gather) => gather(loaded(writer, weight)),
 };

@@ -107,9 +107,9 @@ export const int8: WeightScheme<QuantisedWeight> = {
     const plain = original(weight);
     return plainSchemes[plain.source.storage].operand(writer, plain);
   },
-  table(writer, weight) {
+  pick(writer, weight, gather) {
     const plain = original(weight);
-    return plainSchemes[plain.source.storage].table(writer, plain);
+    return plainSchemes[plain.source.storage].pick(writer, plain, gather);
   },
   product(writer, x, { name, shape, source: { ranges } }, transposed) {
     const names = int8Ranges(transposed);

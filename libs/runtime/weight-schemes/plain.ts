@@ -15,7 +15,7 @@ interface Layout {
 }
 
 function plainScheme(name: Storage, { elementBytes, upcast }: Layout): WeightScheme<PlainWeight> {
-  const table = (writer: WeightWriter, { name, shape, source }: StoredWeight<PlainWeight>): OnnxValue =>
+  const mapped = (writer: WeightWriter, { name, shape, source }: StoredWeight<PlainWeight>): OnnxValue =>
     writer.mapped(name, shape, source.storage, source);
   return {
     name,
@@ -33,9 +33,10 @@ function plainScheme(name: Storage, { elementBytes, upcast }: Layout): WeightSch
       const rowBytes = sizeOf(shape.slice(1)) * elementBytes;
       return { ...source, offset: source.offset + first * rowBytes, byteLength: count * rowBytes };
     },
-    table,
+    // Only the rows that are picked are upcast.
+    pick: (writer, weight, gather) => writer.cast(gather(mapped(writer, weight)), 'float32'),
     operand(writer, weight) {
-      const stored = table(writer, weight);
+      const stored = mapped(writer, weight);
       return upcast ? writer.besideUse(stored.name, () => writer.cast(stored, 'float32')) : stored;
     },
   };

@@ -55,8 +55,8 @@ export interface WeightScheme<S extends WeightSource = WeightSource> {
   rows(weight: Pick<StoredWeight<S>, 'shape' | 'source'>, first: number, count: number): S;
   /** The weight as a float32 operand. */
   operand(writer: WeightWriter, weight: StoredWeight<S>): OnnxValue;
-  /** The weight as a table that rows are picked from; they are cast to float32 after that. */
-  table(writer: WeightWriter, weight: StoredWeight<S>): OnnxValue;
+  /** Rows of the weight as float32; `gather` writes what picks them out of any table of as many rows. */
+  pick(writer: WeightWriter, weight: StoredWeight<S>, gather: (table: OnnxValue) => OnnxValue): OnnxValue;
   /**
    * The product of activations [rows, n] with a weight [n, m], or [m, n] where that is transposed, by kernels of the
    * scheme; undefined where there are none and the operand is to be multiplied.

@@ -2,6 +2,7 @@
 import type { DataSource } from 'typeorm';
 import { resolvedOf } from '#jobs/job-options.js';
 import type { Processor } from '#jobs/time-estimate.js';
+import { defaultPrecision } from '#training/base-precision/declared.js';
 import { machineSpeed } from '#training/speed/speed-points.js';
 import type { EarlierShape } from '#jobs/planner-calls.js';
 import type { ResolvedOptions } from '#training/resolved-options.js';
@@ -23,6 +24,7 @@ const query = `SELECT job.training, job.resolved, job.choices, job.plan, speed.s
       ORDER BY metric.seq DESC LIMIT 50) recent
   ) speed
   WHERE job.project_id = $1 AND job.base_identity = $2 AND job.device = $3 AND job.step >= 5
+    AND coalesce(job.training->>'base_precision', $4) = $5
     AND job.choices IS NOT NULL AND job.plan IS NOT NULL AND speed.seconds > 0
   ORDER BY job.created_at DESC LIMIT 20`;
 
@@ -34,12 +36,23 @@ export interface EarlierJob extends EarlierShape {
   readonly secondsPerStep: number;
 }
 
-/** The newest jobs of a project on a base and a device. */
+/** The newest jobs of a project on a base in a precision and on a device. */
 export async function earlierJobs(
   database: DataSource,
-  of: { readonly projectId: string; readonly baseIdentity: string; readonly device: string },
+  of: {
+    readonly projectId: string;
+    readonly baseIdentity: string;
+    readonly device: string;
+    readonly precision: string;
+  },
 ): Promise<EarlierJob[]> {
-  const jobs = await database.query<MeasuredJob[]>(query, [of.projectId, of.baseIdentity, of.device]);
+  const jobs = await database.query<MeasuredJob[]>(query, [
+    of.projectId,
+    of.baseIdentity,
+    of.device,
+    defaultPrecision,
+    of.precision,
+  ]);
   return jobs.flatMap(({ plan, seconds, ...row }) => {
     const { training, chosen } = resolvedOf({ ...row, ...unused });
     const option = (name: 'block_length' | 'batch_size') => {

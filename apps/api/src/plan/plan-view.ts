@@ -17,7 +17,7 @@ export function viewPlan(
     model: plan.model,
     base_identity: plan.baseIdentity,
     model_parameters: plan.modelParameters,
-    weight_bytes: { 'as-stored': plan.weightBytes.asStored, int8: plan.weightBytes.int8 },
+    weight_bytes: plan.weightBytes,
     classes: plan.classes && [...plan.classes],
     modules: plan.modules.map(({ path, inFeatures, outFeatures, r, scale, parameters }) => ({
       path,

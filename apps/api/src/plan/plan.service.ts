@@ -7,6 +7,7 @@ import type { Planned } from '#jobs/planner-calls.js';
 import { estimateTime } from '#jobs/time-estimate.js';
 import { isInLine } from '#jobs/waiting.js';
 import type { Platform } from '#platform/platform.js';
+import { defaultPrecision } from '#training/base-precision/declared.js';
 import { JobRequests } from '../jobs/job-request.service.js';
 import { PLATFORM } from '../tokens.js';
 import { type EarlierJob, earlierJobs, largestProcessor } from './measured-steps.js';
@@ -30,7 +31,12 @@ export class PlanService {
     const found = await this.requests.find(caller, request, signal);
     const { database } = this.platform;
     const { device } = request;
-    const earlier = await earlierJobs(database, { projectId, baseIdentity: found.base.identity, device });
+    const earlier = await earlierJobs(database, {
+      projectId,
+      baseIdentity: found.base.identity,
+      device,
+      precision: String(request.training['base_precision'] ?? defaultPrecision),
+    });
     const planned = await this.requests.plan(projectId, found, signal, { examples: true, earlier });
     const plan = viewPlan(request, planned, await this.time(device, planned, earlier));
     const warning = await this.placeWarning(device);

@@ -18,6 +18,7 @@ const caches = [
   'cache/adapters',
   'cache/members',
   'cache/int8',
+  'cache/int4',
   'cache/outlines',
 ];
 const hourMs = 3_600_000;
@@ -27,7 +28,7 @@ export function addPrune(program: Command, run: Run): void {
   program
     .command('prune')
     .description(
-      'remove what can be made again: compiled graphs, prepared data, base models in int8, fetched adapters, downloads that broke off',
+      'remove what can be made again: compiled graphs, prepared data, rounded base models, fetched adapters, downloads that broke off',
     )
     .option('--days <number>', 'only what was not used for so long; 0 is all', wholeNumber(0, 10_000), 30)
     .option('--dry-run', 'only say what would go')

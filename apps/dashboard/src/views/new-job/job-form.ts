@@ -2,7 +2,7 @@
 import type { JobCreate } from '#contracts/http/job-create.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { PlanObject } from '#contracts/http/plans.js';
-import type { BasePrecision } from '#training/options.js';
+import { type BasePrecision, defaultPrecision } from '#training/base-precision/declared.js';
 import { defaultMethod, type Method, type MethodType } from '#training/objectives/declared/registry.js';
 
 export interface JobForm {
@@ -205,7 +205,7 @@ export function formOf(
     rslora: lora['use_rslora'] === true ? 'yes' : '',
     init: shown(lora['init_lora_weights']),
     plus: shown(training['loraplus_lr_ratio']),
-    precision: training['base_precision'] === 'int8' ? 'int8' : '',
+    precision: training['base_precision'] === defaultPrecision ? '' : shown(training['base_precision']),
   };
 }
 

@@ -1,6 +1,7 @@
 /** How long and how fast it learns, and where. */
 import type { ReactNode } from 'react';
 import type { PlanObject } from '#contracts/http/plans.js';
+import { defaultPrecision, precisionDeclarations } from '#training/base-precision/declared.js';
 import { bytes } from '../../format.js';
 import { Link } from '../../router.js';
 import { TextField } from '../../ui/field.js';
@@ -91,20 +92,13 @@ export function TrainingStep({ form, set, plan }: StepFormProps) {
         </div>
         <ChoiceCards
           label="Precision of the base model"
-          value={form.precision === 'int8' ? 'int8' : 'as-stored'}
-          options={[
-            {
-              id: 'as-stored',
-              name: 'As stored',
-              detail: `Exact${weight ? `, ${bytes(weight['as-stored'])} of weights in memory` : ''}.`,
-            },
-            {
-              id: 'int8',
-              name: '8-bit integers',
-              detail: `Rounded, for less memory on the CPU${weight ? `: ${bytes(weight.int8)} of weights` : ''}.`,
-            },
-          ]}
-          onChange={(precision) => set({ precision: precision === 'int8' ? 'int8' : '' })}
+          value={form.precision === '' ? defaultPrecision : form.precision}
+          options={precisionDeclarations.map(({ name, title, detail }) => ({
+            id: name,
+            name: title,
+            detail: `${detail}${weight ? `: ${bytes(weight[name])} of weights in memory` : ''}.`,
+          }))}
+          onChange={(precision) => set({ precision: precision === defaultPrecision ? '' : precision })}
         />
       </details>
     </Step>
