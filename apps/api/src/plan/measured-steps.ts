@@ -43,7 +43,7 @@ export async function earlierJobs(
     readonly projectId: string;
     readonly baseIdentity: string;
     readonly device: string;
-    readonly precision: string;
+    readonly precision: unknown;
   },
 ): Promise<EarlierJob[]> {
   const jobs = await database.query<MeasuredJob[]>(query, [

@@ -35,7 +35,7 @@ export class PlanService {
       projectId,
       baseIdentity: found.base.identity,
       device,
-      precision: String(request.training['base_precision'] ?? defaultPrecision),
+      precision: request.training['base_precision'] ?? defaultPrecision,
     });
     const planned = await this.requests.plan(projectId, found, signal, { examples: true, earlier });
     const plan = viewPlan(request, planned, await this.time(device, planned, earlier));
