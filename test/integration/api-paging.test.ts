@@ -242,6 +242,27 @@ test('an id that was never in the list is refused', async () => {
   }
 });
 
+test('a long history in a table that the database knows nothing of is read in no time', async () => {
+  const [first, steps] = [1000, 5000];
+  const { database } = api.platform;
+  await database.query(
+    `INSERT INTO metric (job_id, step, kind, seq, "values", attempt)
+      SELECT $1, i, 'step', i, '{"loss": 1}', 1 FROM generate_series($2::int, $3::int) AS i`,
+    [jobId, first, first + steps - 1],
+  );
+  const asked = performance.now();
+  let read = 0;
+  for (let after = ''; ;) {
+    const { body } = await api.call('GET', `/v1/fine_tuning/jobs/${jobId}/metrics?limit=500${after}`);
+    read += body.data.length;
+    if (!body.has_more) break;
+    after = `&after=${body.last_id}`;
+  }
+  expect(read).toBeGreaterThanOrEqual(steps);
+  expect(performance.now() - asked).toBeLessThan(3000);
+  await database.query(`DELETE FROM metric WHERE job_id = $1 AND seq >= $2`, [jobId, first]);
+});
+
 const long = `repeat('a', 300000)`;
 const longObject = `jsonb_build_object('a', ${long})`;
 /** What makes the rows of lists large. */

@@ -37,7 +37,9 @@ export async function readPage<Row extends ObjectLiteral, Raw extends object = o
   const isOfPage = `page.key = ${alias}.${column} AND (page.place = 1 OR page.bytes <= ${maxPageBytes})`;
   const { entities, raw } = await query
     .clone()
-    .innerJoin(`(${measured.getQuery()})`, 'page', isOfPage)
+    // Measured once: without statistics of a new table the planner would do it again for every row.
+    .addCommonTableExpression(measured.getQuery(), 'page', { materialized: true })
+    .innerJoin('page', 'page', isOfPage)
     .addSelect('page.has_more', 'has_more')
     .getRawAndEntities<Raw & { has_more: boolean }>();
   return { rows: entities, raw, hasMore: raw.at(-1)?.has_more ?? false };
