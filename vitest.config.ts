@@ -50,7 +50,8 @@ function unit(name: string, options: { include: string[]; exclude: string[]; iso
       ...shared.test,
       ...options,
       name,
-      maxWorkers: availableParallelism(),
+      // One more than cores: those with a database wait for it now and then.
+      maxWorkers: availableParallelism() + 1,
       globalSetup: ['test/postgres-template.ts'],
     },
   };

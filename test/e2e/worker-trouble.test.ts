@@ -24,7 +24,7 @@ beforeAll(async () => {
         slots: [{ name: 'cpu', devices: ['cpu'], onRequest: [], facts: { memory_bytes: 1e9 } }],
         unusable: [],
       }),
-    silence: { start: 5, step: 1 },
+    silence: { start: 3, step: 1 },
     policy: { ...failurePolicy, delays: { bug: [0], transient: [0], machine: [0] } },
   });
   await worker.start();

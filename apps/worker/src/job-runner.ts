@@ -26,8 +26,8 @@ export interface JobRunnerOptions {
 /** How long the database is waited for before a wake-up is given back to the queue. */
 const databaseSeconds = 60;
 /** How long jobs wait whose base model is not on this machine, and how long this worker leaves them to others. */
-const holdSeconds = 10;
-const leaveSeconds = 15;
+const holdSeconds = 4;
+const leaveSeconds = 6;
 /** Shares of the grace period at which training has stopped, and at which nothing more is uploaded. */
 const stopShare = 0.6;
 const saveShare = 0.85;
