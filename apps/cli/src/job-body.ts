@@ -96,7 +96,8 @@ export function addJobFlags(command: Command): Command {
     .option('--metadata <name=value>', 'a text to keep with the job, again and again', gather);
 }
 
-function gather(value: string, before: readonly string[] | undefined): string[] {
+/** Values of a flag that may be given again and again. */
+export function gather(value: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), value];
 }
 
@@ -247,7 +248,8 @@ function moduleNames(text: string): string | string[] {
   return /^[\w.]+(,[\w.]+)*$/.test(text) ? text.split(',') : text;
 }
 
-function assignments(
+/** Values of flags such as `--set NAME=VALUE`. Throws LowrankError `usage`. */
+export function assignments(
   flag: string,
   given: readonly string[] | undefined,
   parse: (text: string) => unknown,

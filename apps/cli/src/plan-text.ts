@@ -26,7 +26,7 @@ export function planText(plan: PlanObject, output: Output): string {
           `time: ${timeText(plan.time)}`,
         ]),
     ...plan.warnings.map(({ message }) => output.paint(`warning: ${message}`, 'yellow')),
-    ...(data ? exampleLines(data.training, output) : []),
+    ...(data ? pieceLines('first example', data.training.example, output) : []),
   ].join('\n');
 }
 
@@ -70,7 +70,13 @@ function dataLines(name: string, data: PlannedData): string[] {
   ];
 }
 
-function cutText(data: PlannedData): string {
+/** What of the examples is cut or left out. */
+export function cutText(
+  data: Pick<
+    PlannedData,
+    'truncated_examples' | 'dropped_examples' | 'estimated' | 'lengths' | 'block_length'
+  >,
+): string {
   const { truncated_examples: cut, dropped_examples: dropped } = data;
   const about = data.estimated ? 'about ' : '';
   const lost = [
@@ -99,7 +105,7 @@ function basisText({ basis, jobs, operations, cores }: PlannedTime): string {
 }
 
 /** The text between the marks is what the model learns to write. */
-function exampleLines({ example }: PlannedData, output: Output): string[] {
+export function pieceLines(title: string, example: PlannedData['example'], output: Output): string[] {
   if (example.length === 0) return [];
   const isColoured = output.paint('', 'green') !== '';
   const mark = (text: string) => (isColoured ? output.paint(text, 'green') : `\u27e6${text}\u27e7`);
@@ -114,5 +120,5 @@ function exampleLines({ example }: PlannedData, output: Output): string[] {
   }
   const end = left <= 0 ? ' ...' : '';
   const how = isColoured ? `what is learned in ${mark('green')}` : `what is learned between ${mark('')}`;
-  return [`first example, ${how}:`, ...`${pieces.join('')}${end}`.split('\n').map((line) => `  | ${line}`)];
+  return [`${title}, ${how}:`, ...`${pieces.join('')}${end}`.split('\n').map((line) => `  | ${line}`)];
 }

@@ -9,6 +9,7 @@ import { addClassify } from './commands/classify.js';
 import { addCompletion } from './commands/completion.js';
 import { addCompose } from './commands/compose.js';
 import { addCompositions } from './commands/compositions.js';
+import { addData } from './commands/data.js';
 import { addDoctor } from './commands/doctor.js';
 import { addExport } from './commands/export.js';
 import { addExports } from './commands/exports.js';
@@ -78,6 +79,7 @@ export function buildProgram(io: CliIo, exit: { code: number }): Command {
     addStart,
     addTrain,
     addPlan,
+    addData,
     addJobs,
     addEvents,
     addTracker,
