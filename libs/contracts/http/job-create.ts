@@ -1,12 +1,7 @@
 /** The body that makes a job, or plans one: OpenAI's fields, and ours beside them. */
 import { z } from 'zod';
 import { isEagerDevice } from '#runtime/device.js';
-import {
-  type Hyperparameters,
-  hyperparameters,
-  methodFix,
-  writtenMethods,
-} from '#contracts/http/hyperparameters.js';
+import { hyperparameters, methodFix, writtenMethods } from '#contracts/http/hyperparameters.js';
 import {
   columnsFix,
   dataColumns,
@@ -35,8 +30,15 @@ import {
   type TrainingOptions,
   trainingOptionsSchema,
 } from '#training/options.js';
+import { contradictions } from '#contracts/http/job-contradictions.js';
+import {
+  type Loose,
+  objectOf,
+  withoutAuto,
+  writtenHyperparameters,
+  writtenMethod,
+} from '#contracts/http/job-method.js';
 import { type Integration, integrations, integrationsFix } from '#trackers/declared/registry.js';
-import { defaultMethod, type Method, method } from '#training/objectives/declared/registry.js';
 import type { RequestedOptions } from '#training/resolved-options.js';
 
 /** Where a job can be asked to run; `auto` leaves it to the workers. */
@@ -154,10 +156,6 @@ const guide: FieldGuide = {
 
 /** Methods of OpenAI's that are not done here. */
 const otherMethods = ['reinforcement'];
-
-type Loose = Readonly<Record<string, unknown>>;
-const objectOf = (value: unknown): Loose =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {};
 
 /**
  * Reads the body of a job.
@@ -290,81 +288,4 @@ function checkLora(lora: unknown, all: Collected): LoraConfig | undefined {
     } else throw error;
     return undefined;
   }
-}
-
-/** What a method says under its type, and where. */
-function hyperparametersIn(method: unknown): { path: string; written: Loose } {
-  const type = String(objectOf(method)['type']);
-  const written = objectOf(objectOf(objectOf(method)[type])['hyperparameters']);
-  return { path: `method.${type}.hyperparameters`, written };
-}
-
-function writtenHyperparameters({ method, hyperparameters }: Loose): Hyperparameters {
-  return { ...objectOf(hyperparameters), ...hyperparametersIn(method).written };
-}
-
-/** The training option that a method stands for; none where it says no more than nothing would. */
-function writtenMethod({ method: asked }: Loose): { method?: Method } {
-  if (!isSaid(asked)) return {};
-  const own = Object.entries(hyperparametersIn(asked).written).filter(
-    ([name]) => !(name in hyperparameters.shape),
-  );
-  const learns = method.parse({ ...withoutAuto(Object.fromEntries(own)), type: objectOf(asked)['type'] });
-  return JSON.stringify(learns) === JSON.stringify(defaultMethod) ? {} : { method: learns };
-}
-
-/** Two fields that contradict each other. */
-function contradictions(body: Loose): OptionProblem[] {
-  const problems: OptionProblem[] = [];
-  const differ = (field: string, value: unknown, otherField: string, other: unknown) => {
-    if (!isSaid(value) || !isSaid(other) || value === other) return;
-    problems.push({ field, problem: `contradicts ${otherField}`, fix: 'give one of them' });
-  };
-  if (isSaid(body['validation_split']) && isSaid(body['validation_file'])) {
-    const problem = 'contradicts validation_file';
-    problems.push({ field: 'validation_split', problem, fix: 'give one of them' });
-  }
-  const training = objectOf(body['training']);
-  const deprecated = objectOf(body['hyperparameters']);
-  const { path: methodPath, written: inMethod } = hyperparametersIn(body['method']);
-  for (const key of ['batch_size', 'learning_rate_multiplier', 'n_epochs'] as const) {
-    differ(`hyperparameters.${key}`, deprecated[key], `${methodPath}.${key}`, inMethod[key]);
-  }
-  for (const [path, written] of [
-    ['hyperparameters', deprecated],
-    [methodPath, inMethod],
-  ] as const) {
-    for (const key of ['batch_size', 'n_epochs']) {
-      differ(`${path}.${key}`, written[key], `training.${key}`, training[key]);
-    }
-    if (isSaid(written['learning_rate_multiplier']) && isSaid(training['learning_rate'])) {
-      const field = `${path}.learning_rate_multiplier`;
-      problems.push({ field, problem: 'contradicts training.learning_rate', fix: 'give one of them' });
-    }
-    if (isSaid(written['n_epochs']) && isSaid(training['max_steps'])) {
-      problems.push({
-        field: `${path}.n_epochs`,
-        problem: 'contradicts training.max_steps',
-        fix: 'give one of them',
-      });
-    }
-  }
-  const own = isSaid(body['method']) && isSaid(training['method']) ? writtenMethod(body) : undefined;
-  if (
-    own &&
-    JSON.stringify(own.method ?? defaultMethod) !== JSON.stringify(method.parse(training['method']))
-  ) {
-    problems.push({ field: 'method', problem: 'contradicts training.method', fix: 'give one of them' });
-  }
-  differ('seed', body['seed'], 'training.seed', training['seed']);
-  differ('device', body['device'], 'training.device', training['device']);
-  return problems;
-}
-
-function isSaid(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== 'auto';
-}
-
-function withoutAuto(entries: Loose): Loose {
-  return Object.fromEntries(Object.entries(entries).filter(([, value]) => isSaid(value)));
 }
