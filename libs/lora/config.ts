@@ -4,6 +4,7 @@ import { anyValue, boundedArray, boundedRecord } from '#base/bounded-schemas.js'
 import { fieldOf, inWords, valueAt } from '#base/field-problems.js';
 import { nearestNames } from '#base/nearest-names.js';
 import { listed, quote } from '#base/quote.js';
+import { refusals, unsupported, unsupportedOptions } from '#lora/unsupported-options.js';
 import { variantDeclarations, variantFields, variantFixes } from '#lora/variants/declared/registry.js';
 
 /** Problems that one error lists. */
@@ -58,32 +59,6 @@ const fixes: Readonly<Record<string, string>> = {
   ...variantFixes,
 };
 
-/**
- * Options of PEFT 0.21 that are not done here, with the values under which they do nothing; null where every value does
- * nothing without another of these options.
- */
-const unsupportedOptions: Readonly<Record<string, readonly unknown[] | null>> = {
-  alora_invocation_tokens: [null],
-  arrow_config: [null],
-  corda_config: [null],
-  ensure_weight_tying: [false],
-  eva_config: [null],
-  kasa_config: [null],
-  layer_replication: [null],
-  loftq_config: [null, {}],
-  lora_ga_config: [null],
-  megatron_config: [null],
-  megatron_core: null,
-  monteclora_config: [null],
-  qalora_group_size: null,
-  runtime_config: null,
-  target_parameters: [null, []],
-  trainable_token_indices: [null],
-  use_bdlora: [null],
-  use_qalora: [false],
-  velora_config: [null],
-};
-
 type KnownInit = 'gaussian' | 'orthogonal' | 'olora' | 'pissa' | `pissa_niter_${number}`;
 /** Names of PEFT's `init_lora_weights` that are done. */
 const knownInits = /^(gaussian|orthogonal|olora|pissa(_niter_\d{1,3})?)$/i;
@@ -93,7 +68,6 @@ const unsupportedInits = /^(eva|corda|loftq|mica|lora_ga)$/i;
 const harmlessInits = /^(eva|orthogonal)$/i;
 const unsupportedTasks = ['SEQ_CLS', 'SEQ_2_SEQ_LM', 'TOKEN_CLS', 'QUESTION_ANS', 'FEATURE_EXTRACTION'];
 
-const unsupported = { params: { unsupported: true } };
 const name = z.string().min(1).max(longestName);
 const expression = z.string().max(longestExpression);
 const label = z.string().max(longestName).nullable().default(null);
@@ -155,22 +129,6 @@ const fields = {
   auto_mapping: boundedRecord(name, anyValue(1000), 100).nullable().default(null),
   peft_version: label,
 };
-
-const refusals = Object.fromEntries(
-  Object.entries(unsupportedOptions).map(([option, harmless]) => [
-    option,
-    harmless === null
-      ? anyValue().optional()
-      : z
-          .unknown()
-          .optional()
-          .refine(
-            (value) => value === undefined || harmless.some((idle) => JSON.stringify(idle) === quote(value)),
-            unsupported,
-          )
-          .meta({ enum: [...harmless] }),
-  ]),
-);
 
 const isNothing = (value: unknown) =>
   value === null || value === '' || (Array.isArray(value) && value.length === 0);

@@ -1,6 +1,6 @@
 import { access, realpath } from 'node:fs/promises';
 import path from 'node:path';
-import { LowrankError, UnsupportedError } from '#base/errors.js';
+import { LowrankError } from '#base/errors.js';
 import type { FileWeight, Storage } from '#jit/graph.js';
 import { isGgufPath } from '#gguf/model-files.js';
 import { readModelConfig } from '#models/config.js';
@@ -10,6 +10,7 @@ import { isFloatDtype } from '#models/safetensors-dtype.js';
 import type { FloatDtype } from '#models/safetensors-dtype.js';
 import { readSafetensorsHeader, sameTensor } from '#models/safetensors.js';
 import type { LocatedTensor } from '#models/located-tensor.js';
+import { matchTensors } from '#models/match-tensors.js';
 import { locateGgufTensors } from '#models/gguf/read-tensors.js';
 import { buildModel, familyOf } from '#models/families/registry.js';
 import type { ModelConfig } from '#models/model-config.js';
@@ -50,34 +51,11 @@ export interface ModelFolder {
   readonly warnings: readonly string[];
 }
 
-/** Files that lack tensors, have others, or have them in other shapes; every one is named. */
-export class ModelWeightsError extends LowrankError {
-  constructor(
-    folder: string,
-    problems: {
-      readonly missing: readonly string[];
-      readonly extra: readonly string[];
-      readonly misshapen: readonly string[];
-    },
-    hint: string,
-  ) {
-    const parts = (['missing', 'misshapen', 'extra'] as const)
-      .filter((kind) => problems[kind].length > 0)
-      .map((kind) => `${kind}: ${problems[kind].join(', ')}`);
-    super('weights_mismatch', `${folder}: the weights do not fit config.json (${parts.join('; ')})${hint}`, {
-      details: { folder, ...problems },
-    });
-  }
-}
-
 const storages: Readonly<Record<FloatDtype, Storage>> = {
   F32: 'float32',
   BF16: 'bfloat16',
   F16: 'float16',
 };
-
-/** Tensors that old exports carry and that transformers does not read either. */
-const harmless = /(^|\.)rotary_emb\.inv_freq$/;
 
 /**
  * Opens the folder of a model as the hub or its cache has it and finds every parameter of its architecture.
@@ -238,55 +216,6 @@ async function settleTying(
       `config.json says tie_word_embeddings, but ${headName} differs from ${name}: they are not tied`,
     ],
   };
-}
-
-function matchTensors(folder: string, model: Model, tensors: ReadonlyMap<string, LocatedTensor>): void {
-  const known = new Map([...model.parameters()].map((parameter) => [parameter.name, parameter]));
-  const missing: string[] = [];
-  const misshapen: string[] = [];
-  for (const { name, shape } of known.values()) {
-    const entry = tensors.get(name)?.entry;
-    if (entry === undefined) {
-      if (!mayLack(model, name)) missing.push(`${name} ${shown(shape)}`);
-    } else if (entry.shape.join() !== shape.join()) {
-      misshapen.push(`${name} is ${shown(entry.shape)} and should be ${shown(shape)}`);
-    } else if (!isFloatDtype(entry.dtype)) {
-      throw new UnsupportedError(
-        `${folder}: ${name} is stored as ${entry.dtype}; weights must be F32, BF16 or F16. If the model was quantized, take the folder that it was made from`,
-        { folder, tensor: name, dtype: entry.dtype },
-      );
-    }
-  }
-  const { files: { ignored, otherParts } = {}, bodies } = familyOf(model.config);
-  const otherHeads = model.config.bodyOf === undefined ? undefined : bodies?.otherHeads;
-  const mayBeThere = [harmless, ignored, otherParts, otherHeads].filter((pattern) => pattern !== undefined);
-  const tiedHead = model.tiedWeight?.otherName;
-  const extra = [...tensors]
-    .filter(
-      ([name]) => !known.has(name) && !mayBeThere.some((pattern) => pattern.test(name)) && name !== tiedHead,
-    )
-    .map(([name, { entry }]) => `${name} ${shown(entry.shape)}`)
-    .sort();
-  if (missing.length + misshapen.length + extra.length === 0) return;
-  const unprefixed = [...tensors.keys()].some((name) => known.has(`model.${name}`));
-  throw new ModelWeightsError(
-    folder,
-    { missing, misshapen, extra },
-    unprefixed
-      ? `. The names lack "model.": the folder was saved from the model without its head; load and save it with AutoModelForCausalLM`
-      : '',
-  );
-}
-
-/** Whether the files of a model that has another head, or none, do without a parameter. */
-function mayLack({ config, headLayers }: Model, name: string): boolean {
-  if (config.bodyOf === undefined) return false;
-  const isOfHead = headLayers.some((layer) => [...layer.parameters()].some((own) => own.name === name));
-  return isOfHead || (familyOf(config).bodies?.lacks?.test(name) ?? false);
-}
-
-function shown(shape: readonly number[]): string {
-  return `[${shape.join(', ')}]`;
 }
 
 function stored(
