@@ -58,8 +58,14 @@ export const programs: readonly Program[] = [
   { program: 'PEFT', source: 'src/peft/tuners/lora of huggingface/peft 0.21', rules: [] },
   {
     program: 'transformers',
-    source: 'integrations/peft.py of huggingface/transformers 5, which loads by PEFT',
-    rules: [],
+    source: 'load_adapter in integrations/peft.py of huggingface/transformers 5.24',
+    rules: [
+      {
+        if: 'dora',
+        reason: 'its load_adapter leaves the magnitudes of DoRA out; PEFT itself reads them',
+        export: 'merged',
+      },
+    ],
   },
   {
     program: 'vLLM',

@@ -28,10 +28,10 @@ test.each([
   ['biases', { bias: 'all' }, 'merged', 'merged-gguf'],
   ['whole modules', { modules_to_save: ['lm_head'] }, 'merged', 'merged-gguf'],
   ['an embedding', { target_modules: ['embed_tokens'] }, 'runs', 'merged-gguf'],
-])('%s runs in PEFT, and elsewhere as this export', (_, config, servers, llama) => {
+])('%s runs in PEFT, and elsewhere as this export', (what, config, servers, llama) => {
   expect(verdicts(config)).toEqual({
     PEFT: 'runs',
-    transformers: 'runs',
+    transformers: what === 'DoRA' ? 'merged' : 'runs',
     vLLM: servers,
     LoRAX: servers,
     'Together-style upload': servers,

@@ -17,13 +17,11 @@ import { startOn } from '#adapters/base-layers.js';
 import { flattenModules, unflattenModules } from '#adapters/flat-factors.js';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
-import type { Program } from '#jit/trace.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { createLoraModel } from '#lora/lora-model.js';
 import type { TargetModule } from '#lora/target-module.js';
 import { frozenWeights } from '#models/frozen-weights.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
-import { splitFlat } from '#nn/flat-state.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { adamWScalars } from '#training/adamw.js';
@@ -34,6 +32,7 @@ import { readJson, readTensors } from '../../test/golden/golden-case.js';
 import { type GoldenTask, goldenTask } from '../../test/golden/lora-batches.js';
 import { hasGatedDelta } from '../../test/gated-delta.js';
 import { absoluteError, gatedDeltaTolerances, tolerances } from '../../test/tolerances.js';
+import { logitsOf, runnerOptions } from './adapter-logits.js';
 import { optimizer } from './peer-comparison.js';
 import { type AdapterKind, adapterKinds } from './peft-adapter-kinds.js';
 
@@ -49,41 +48,6 @@ const { python } = values;
 if (!python) throw new Error('--python is needed');
 const fixtures = resolve(values.fixtures);
 const folder = mkdtempSync(join(tmpdir(), 'lowrank-adapters-'));
-const runnerOptions = { device: 'cpu', threads: 2, spin: false, cacheFolder: undefined } as const;
-
-/** Logits of the batch that is compared, those of padding left out. */
-async function logitsOf(
-  base: ModelFolder,
-  task: GoldenTask,
-  modules: readonly TargetModule[],
-  { parameters, frozen }: RunNumbers,
-): Promise<ArrayLike<number>> {
-  const adapted = createLoraModel(base.config, modules, 0);
-  const program: Program = ({ data, weights, state }) => {
-    const trained = splitFlat(state['parameters']!, adapted.layout);
-    const taken = frozen.length > 0 ? splitFlat(data['frozen']!, adapted.frozen) : [];
-    const own = new Map([
-      ...trained.map((part, i) => [adapted.layout.entries[i]!.name, part] as const),
-      ...taken.map((part, i) => [adapted.frozen.entries[i]!.name, part] as const),
-    ]);
-    adapted.model.bindParameters(({ name }) => own.get(name) ?? weights[name]!);
-    return { outputs: { logits: task.logits(adapted.model, data) }, state: {} };
-  };
-  const float = (size: number) => ({ shape: [size], dtype: 'float32' as const });
-  const spec = {
-    data: { ...task.logitsSpec, ...(frozen.length > 0 ? { frozen: float(frozen.length) } : {}) },
-    scalars: [],
-    state: { parameters: float(parameters.length) },
-    weights: frozenWeights(base.parameters),
-  };
-  const compile = () => compileProgram(program, spec, { device: 'cpu', recomputedSegments: 0 });
-  const runner = new CompiledRunner({ logits: { key: 'logits', compile } }, { parameters }, runnerOptions);
-  const { logitsInputs, counted } = task.batch(steps - 1, 0);
-  const { logits } = await runner.run('logits', { data: { ...logitsInputs, frozen } });
-  await runner.close();
-  return counted(logits!);
-}
-
 /** The numbers of an adapter after a few steps from its start. */
 async function train(
   base: ModelFolder,
@@ -124,7 +88,7 @@ async function trainedLogits(kind: AdapterKind): Promise<ArrayLike<number>> {
     classifier: await classifierConfig(base),
     modules: unflattenModules(saved.modules, saved.pack(trained)),
   });
-  return logitsOf(base, task, saved.trained, trained);
+  return logitsOf(base, task, saved.trained, trained, steps - 1);
 }
 
 /** What an adapter that PEFT saved computes here. */
@@ -135,7 +99,7 @@ async function readLogits(kind: AdapterKind): Promise<ArrayLike<number>> {
   const adapter = await readAdapter(join(folder, 'peft', kind.name), { model: base.tree, weights });
   const modules = [...adapter.modules.values()];
   const numbers = { parameters: flattenModules(modules), frozen: new Float32Array() };
-  return logitsOf(base, task, modules, numbers);
+  return logitsOf(base, task, modules, numbers, steps - 1);
 }
 
 const kinds = adapterKinds(fixtures).filter(({ name }) => values.only === undefined || name === values.only);

@@ -9,36 +9,13 @@ holds ours/KIND and peft/KIND, the logits of both. Needs torch, transformers and
 import json, pathlib, sys, warnings
 import torch, transformers
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+from golden_models import base, logits
 
 folder = pathlib.Path(sys.argv[1])
 torch.set_num_threads(1)
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
-
-
-def base(job):
-    model_class = getattr(transformers, json.loads((pathlib.Path(job['base']) / 'config.json').read_text())['architectures'][0])
-    return model_class.from_pretrained(job['base'], dtype=torch.float32, attn_implementation='eager').eval()
-
-
-def inputs(job):
-    prefix = job['batch'] + '.'
-    tensors = {k.removeprefix(prefix): v for k, v in load_file(job['batches']).items() if k.startswith(prefix)}
-    tensors.pop('labels')
-    if (segments := tensors.pop('segment_ids', None)) is not None:
-        order = torch.arange(segments.shape[1])
-        visible = (segments[:, :, None] == segments[:, None, :]) & (order[None, :] <= order[:, None])[None]
-        if (window := json.loads((pathlib.Path(job['base']) / 'config.json').read_text()).get('sliding_window')) is not None:
-            # A mask that is given stands in place of the model's own.
-            visible = visible & (order[:, None] - order[None, :] < window)[None]
-        tensors['attention_mask'] = torch.where(visible, 0.0, torch.finfo(torch.float32).min)[:, None]
-    return tensors
-
-
-def logits(model, job):
-    with torch.no_grad():
-        return model.eval()(**inputs(job)).logits.flatten().contiguous()
 
 
 def load(job, adapter):

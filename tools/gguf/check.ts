@@ -11,14 +11,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { flatAdapter } from '#adapters/flat-factors.js';
 import type { ExportDtype, ExportFormatName } from '#adapters/exports/declared.js';
 import { exportFormats } from '#adapters/exports/registry.js';
-import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
+import { openAdapter } from '#adapters/read-adapter.js';
 import { loadTokenizer } from '#data/load-tokenizer.js';
-import { BucketModel } from '#generation/bucket-model.js';
 import type { LoraConfigInput } from '#lora/config.js';
 import { openModelFolder } from '#models/model-folder.js';
+import { answersHere, difference } from './greedy-answers.js';
 import { askLlamaCpp, installLlamaCpp } from './llama-cpp.js';
 import { smallModels, writeRandomAdapter, writeSmallModel } from './small-models.js';
 
@@ -37,9 +36,6 @@ const texts = [
   "Ünïcödé, it's I'LL we've 3.14159 1,234,567 x=1;y+=2 <b>tag</b>",
   'line\n\nbreaks\r\n\ttabs 数据集 русский 👩‍👩‍👧 😀',
 ];
-/** What llama.cpp computes in another order may decide between tokens whose logits are this close. */
-const closeCall = 2e-3;
-
 const adapters: readonly { readonly name: string; readonly lora: LoraConfigInput }[] = [
   { name: 'all linear layers', lora: { r: 4, lora_alpha: 8, target_modules: 'all-linear' } },
   {
@@ -55,45 +51,6 @@ const adapters: readonly { readonly name: string; readonly lora: LoraConfigInput
   },
 ];
 
-interface OurAnswer {
-  readonly tokens: number[];
-  /** Between the likeliest token and the next, at each place. */
-  readonly margins: number[];
-}
-
-async function answersHere(
-  folder: string,
-  adapter: string | undefined,
-  prompts: readonly number[][],
-): Promise<OurAnswer[]> {
-  const model = await openModelFolder(folder);
-  const read = adapter === undefined ? undefined : await readAdapter(adapter, { model: model.tree });
-  const flat = read && flatAdapter(read);
-  const answers = BucketModel.create({
-    model,
-    modules: flat?.modules ?? [],
-    runner: { kind: 'compiled', device: 'cpu', threads: 2, spin: false, cacheFolder: undefined },
-  });
-  const found: OurAnswer[] = [];
-  for (const prompt of prompts) {
-    const sequence = answers.open(flat && { parameters: flat.parameters });
-    const answer: OurAnswer = { tokens: [], margins: [] };
-    for (let next = prompt; answer.tokens.length < tokens; next = [answer.tokens.at(-1)!]) {
-      const logits = await sequence.extend(next);
-      const best = logits.reduce((most, value, i) => (value > logits[most]! ? i : most), 0);
-      const second = logits.reduce(
-        (most, value, i) => (i !== best && value > most ? value : most),
-        -Infinity,
-      );
-      answer.tokens.push(best);
-      answer.margins.push(logits[best]! - second);
-    }
-    found.push(answer);
-  }
-  await answers.close();
-  return found;
-}
-
 const scratch = mkdtempSync(join(tmpdir(), 'lowrank-gguf-'));
 let failures = 0;
 let checks = 0;
@@ -104,15 +61,6 @@ function report(name: string, problem: string | undefined): void {
   console.log(
     `${problem === undefined ? 'ok  ' : 'FAIL'} ${name}${problem === undefined ? '' : `: ${problem}`}`,
   );
-}
-
-function difference(ours: readonly OurAnswer[], theirs: readonly (readonly number[])[]): string | undefined {
-  for (const [i, { tokens, margins }] of ours.entries()) {
-    const at = tokens.findIndex((token, place) => token !== theirs[i]?.[place]);
-    if (at < 0 || margins[at]! < closeCall) continue;
-    return `prompt ${i} differs at token ${at} (margin ${margins[at]!.toFixed(4)}): here ${tokens.slice(0, at + 1).join()}, there ${theirs[i]?.slice(0, at + 1).join()}`;
-  }
-  return undefined;
 }
 
 async function exported(
@@ -144,7 +92,7 @@ async function checkModel(name: string, base: string): Promise<void> {
   const theirs = askLlamaCpp({ model: plain, prompts, tokens, texts });
   report(
     `${name}: the base`,
-    theirs.error ?? difference(await answersHere(base, undefined, prompts), theirs.answers),
+    theirs.error ?? difference(await answersHere(base, undefined, prompts, tokens), theirs.answers),
   );
   if (theirs.error !== undefined) return;
   const idsOf = (text: string) => tokenizer.encode(text, { addSpecialTokens: false }).join();
@@ -159,7 +107,7 @@ async function checkModel(name: string, base: string): Promise<void> {
     const adapter = mkdtempSync(join(scratch, 'adapter-'));
     rmSync(adapter, { recursive: true });
     await writeRandomAdapter(adapter, base, lora, 7);
-    const ours = await answersHere(base, adapter, prompts);
+    const ours = await answersHere(base, adapter, prompts, tokens);
     const beside = askLlamaCpp({
       model: plain,
       adapter: await exported('gguf', 'f32', base, adapter),
