@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import type { LowrankError } from '#base/errors.js';
 import type { JobCreate } from '#contracts/http/job-create.js';
-import { type JobObject, jobObject } from '#contracts/http/jobs.js';
+import { type JobObject, jobObject, jobPage } from '#contracts/http/jobs.js';
 import { type Deleted, deleted } from '#contracts/http/pages.js';
 import { type PlanObject, planObject } from '#contracts/http/plans.js';
 import {
@@ -78,6 +78,12 @@ export class JobsClient extends JobReader {
   ): AsyncGenerator<Uint8Array> {
     const path = `${pathOfJob(id)}/checkpoints/${encodeURIComponent(checkpoint)}/archive`;
     return download(this.connection, path, options);
+  }
+
+  /** Those with all of these entries in their metadata, newest first. */
+  withMetadata(entries: Readonly<Record<string, string>>): AsyncGenerator<JobObject> {
+    const query = Object.entries(entries).map(([name, value]) => [`metadata[${name}]`, value]);
+    return eachOf(this.connection, jobsPath, jobPage, Object.fromEntries(query) as Record<string, string>);
   }
 
   /** What the job measured so far, as a tracker's file. */

@@ -70,6 +70,12 @@ export function exportedFile(folder: string, id: string): string {
   );
 }
 
+/** The entry of the metadata that names the job at OpenAI. */
+export const sourceEntry = 'openai_job';
+
+/** Whether a job has room in its metadata for the entry by which it is found again. */
+export const isRemembered = ({ metadata }: Pick<JobCreate, 'metadata'>) => sourceEntry in (metadata ?? {});
+
 /** The job for this server; files are still to be uploaded. Throws `unsupported` for a method that is not done. */
 export function convertedJob(
   job: ExportedJob,
@@ -88,7 +94,7 @@ export function convertedJob(
   // ft:BASE:ORGANIZATION:SUFFIX:ID
   const suffix = job.user_provided_suffix ?? job.fine_tuned_model?.split(':')[3];
   const metadata = { ...job.metadata };
-  if (Object.keys(metadata).length < 16) metadata['openai_job'] = job.id;
+  if (Object.keys(metadata).length < 16) metadata[sourceEntry] = job.id;
   return {
     model,
     method: { type, [type]: { hyperparameters: Object.fromEntries(numbers) as object } },
