@@ -1,5 +1,5 @@
 /** A job over HTTP, from its files to its adapter, and what can be done to it on the way. */
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readAdapter } from '#adapters/read-adapter.js';
@@ -8,7 +8,7 @@ import type { JobObject } from '#contracts/http/jobs.js';
 import type { MetricObject } from '#contracts/http/streams.js';
 import type { ApiError } from '#client/errors.js';
 import { LowrankClient } from '#client/client.js';
-import { fetchAdapter } from '../../apps/cli/src/downloads/fetch-folder.js';
+import { fetchAdapter, fetchExport } from '../../apps/cli/src/downloads/fetch-folder.js';
 import { uploadFile } from '../../apps/cli/src/upload-file.js';
 import { longJob, prepareTinyJob, startTestStack, type TestStack } from './stack.js';
 import { cuttingProxy } from './stack-proxy.js';
@@ -107,6 +107,32 @@ test('the same job again gives the same adapter, and its first step comes soon',
     client.adapters.get(adapter!),
   ]);
   expect(second.sha256).toBe(first.sha256);
+});
+
+test('jobs learn over a base in int8 and in int4, and over a GGUF file', async () => {
+  const made = await client.exports.wait(
+    await client.exports.create({ adapter: done.adapter!, format: 'merged-gguf', dtype: 'q8_0' }),
+  );
+  const folder = join(stack.home, 'downloads', 'gguf');
+  await fetchExport(client, made, folder);
+  const name = (await readdir(folder)).find((file) => file.endsWith('.gguf'))!;
+  await client.models.add({ folder: join(folder, name), name: 'tiny-gguf' });
+  const short = { ...job.training, max_steps: 6, eval_steps: null, checkpoint_steps: 6 };
+  const bodies: JobCreate[] = [
+    { ...job, training: { ...short, base_precision: 'int8' } },
+    { ...job, training: { ...short, base_precision: 'int4' } },
+    { ...job, model: 'tiny-gguf', training: short },
+    { ...job, model: 'tiny-gguf', training: { ...short, base_precision: 'int4' } },
+  ];
+  const created = await Promise.all(bodies.map((body) => client.jobs.create(body)));
+  const ended = await Promise.all(created.map(({ id }) => waitForEnd(client, id)));
+  expect(ended.map(({ status }) => status)).toEqual(bodies.map(() => 'succeeded'));
+  const losses = ended.map(({ progress }) => progress.loss!);
+  // Rounding changes losses, and by little.
+  for (const [a, b] of [losses.slice(0, 2), losses.slice(2)]) {
+    expect(a).not.toBe(b);
+    expect(Math.abs(a! - b!)).toBeLessThan(0.1);
+  }
 });
 
 test('while a job trains its status is answered quickly, and cancelling it takes seconds', async () => {
