@@ -31,6 +31,8 @@ export interface StubHub {
   gate: Promise<void> | null;
   /** Whether requests for parts of them are held back too. */
   gatesParts: boolean;
+  /** Whether it is in trouble with everything. */
+  isDown: boolean;
   add(name: string, files: Iterable<readonly [string, Buffer | string]>): StubRepository;
   /** The files of a folder as a model. */
   addFolder(name: string, folder: string): Promise<StubRepository>;
@@ -61,6 +63,7 @@ export async function stubHub(): Promise<StubHub> {
     noRanges: false,
     gate: null,
     gatesParts: true,
+    isDown: false,
     add(name, files) {
       const content = new Map([...files].map(([file, bytes]) => [file, Buffer.from(bytes)] as const));
       const repository = { files: content, commit: '', gatedTo: null, isPrivate: false };
@@ -93,6 +96,7 @@ export async function stubHub(): Promise<StubHub> {
 
   function answerHub(request: SeenRequest, response: ServerResponse): void {
     const { method, path: url } = request;
+    if (stub.isDown) return sendJson(response, { error: 'down' }, 500);
     if (url === '/api/repos/create') return create(request, response);
     const api = /^\/api\/models\/([^/]+\/[^/]+)(?:\/(.*))?$/.exec(url);
     const batch = /^\/([^/]+\/[^/]+)\.git\/info\/lfs\/objects\/batch$/.exec(url);

@@ -404,6 +404,16 @@ describe('a job on a model of a hub', () => {
     await becomes(again.body.id, 'queued');
   });
 
+  test('whose name is not here is told both what may be wrong, where the hub cannot be asked', async () => {
+    hub.isDown = true;
+    const { status, body } = await create('org/mistyped');
+    hub.isDown = false;
+    expect([status, body.error.code]).toEqual([503, 'download_failed']);
+    expect(body.error.message).toMatch(
+      /no base model org\/mistyped is registered here.*spelling.*the hub cannot be asked for org\/mistyped/,
+    );
+  });
+
   test('ends the download when it is cancelled and no other waits', async () => {
     const { held, resolve } = stoppable();
     hub.gate = held;

@@ -1,11 +1,12 @@
 /** One file of a hub, fetched into the cache: goes on where it broke off, and is there only if its hash is right. */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { isDiskFull, LowrankError } from '#base/errors.js';
 import { waitFor } from '#base/wait.js';
 import type { HubFile } from '#hub/remote/hub-listing.js';
+import { finishPartial, leavePartial, sizeOf, takePartial } from '#hub/remote/partial-file.js';
 import { type HubAccess, hubFetch, unreachable } from '#hub/remote/hub-requests.js';
 
 export interface FetchOptions {
@@ -25,14 +26,24 @@ export interface FetchOptions {
 const maxTries = 5;
 
 /**
- * Fetches a file to `blob`, by way of `blob.incomplete`.
+ * Fetches a file to `blob`; what came of one that broke off is gone on with (partial-file.ts).
  *
  * Throws LowrankError `download_damaged` if the hub sends other bytes than it promised, `disk_full`, the errors of `hubFetch`
  * and the signal's reason.
  */
 export async function fetchBlob(file: HubFile, blob: string, options: FetchOptions): Promise<void> {
-  const incomplete = `${blob}.incomplete`;
   await mkdir(path.dirname(blob), { recursive: true });
+  const incomplete = await takePartial(blob);
+  try {
+    await fetchWhole(file, incomplete, options);
+  } catch (error) {
+    await leavePartial(blob, incomplete);
+    throw error;
+  }
+  await finishPartial(blob, incomplete);
+}
+
+async function fetchWhole(file: HubFile, incomplete: string, options: FetchOptions): Promise<void> {
   let idle = 0;
   for (;;) {
     const had = await sizeOf(incomplete);
@@ -56,7 +67,6 @@ export async function fetchBlob(file: HubFile, blob: string, options: FetchOptio
       await waitFor((options.pauseMs ?? 1000) * 2 ** idle, options.signal);
     }
   }
-  await rename(incomplete, blob);
 }
 
 async function fetchRest(file: HubFile, incomplete: string, options: FetchOptions): Promise<void> {
@@ -174,8 +184,4 @@ async function hashBeginning(
     }
   }
   return { hash, size };
-}
-
-async function sizeOf(file: string): Promise<number> {
-  return (await stat(file).catch(() => null))?.size ?? 0;
 }

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -6,6 +7,7 @@ import { fetchDescription, fetchModel } from '#hub/remote/fetch-model.js';
 import { brokenDownloads, removeSnapshot, repositoryFolder } from '#hub/remote/hub-cache.js';
 import { listHubModel } from '#hub/remote/hub-listing.js';
 import { isHubName, isListed, parseHubName } from '#hub/remote/hub-name.js';
+import { finishPartial, leavePartial, partialBytes, takePartial } from '#hub/remote/partial-file.js';
 import { openModelFolder } from '#models/model-folder.js';
 import { type StubHub, stubHub } from '../../../test/stub-hub.js';
 
@@ -215,6 +217,38 @@ describe('a model of a hub', () => {
       code: 'download_failed',
     });
   });
+});
+
+test('two that fetch one file at a time have each a part of their own, and what broke off is gone on with', async () => {
+  const blob = path.join(cache, 'blobs', 'abc');
+  await mkdir(path.dirname(blob), { recursive: true });
+  const [first, second] = [await takePartial(blob), await takePartial(blob)];
+  expect(first).not.toBe(second);
+  await writeFile(first, 'twelve bytes');
+  await writeFile(second, 'five5');
+  expect(await partialBytes(blob)).toBe(0);
+  await leavePartial(blob, first);
+  await leavePartial(blob, second);
+  expect(await readdir(path.dirname(blob))).toEqual(['abc.incomplete']);
+  const third = await takePartial(blob);
+  expect(await readFile(third, 'utf8')).toBe('twelve bytes');
+  await finishPartial(blob, third);
+  expect(await readdir(path.dirname(blob))).toEqual(['abc']);
+});
+
+test('the part of a process that was killed is taken over, and that of one on another machine only when it is old', async () => {
+  const blob = path.join(cache, 'blobs', 'abc');
+  await mkdir(path.dirname(blob), { recursive: true });
+  const { pid } = spawnSync(process.execPath, ['--version']);
+  const mine = await takePartial(blob);
+  const dead = mine.replace(`-${process.pid}-`, `-${pid}-`);
+  await writeFile(dead, 'of a dead one');
+  expect(await partialBytes(blob)).toBe(13);
+  const elsewhere = `${blob}.elsewhere-1-00ff.incomplete`;
+  await writeFile(elsewhere, 'of another machine');
+  expect(await partialBytes(blob)).toBe(13);
+  await utimes(elsewhere, 0, 0);
+  expect(await partialBytes(blob)).toBe(18);
 });
 
 test('removing a snapshot leaves what another one of its repository uses', async () => {

@@ -5,6 +5,7 @@ import { fetchBlob } from '#hub/remote/fetch-blob.js';
 import { blobFile, linkBlob, noteRevision, repositoryFolder, snapshotFolder } from '#hub/remote/hub-cache.js';
 import { describingFiles, type HubFile, type HubModel, weightFilesOf } from '#hub/remote/hub-listing.js';
 import type { HubAccess } from '#hub/remote/hub-requests.js';
+import { partialBytes } from '#hub/remote/partial-file.js';
 import { INDEX, shardsOf } from '#models/model-folder-files.js';
 
 export interface FetchModelOptions {
@@ -84,7 +85,7 @@ async function requireRoom(
   let missing = 0;
   for (const { etag, size } of files) {
     const blob = blobFile(cache, repository, etag);
-    const present = (await stat(blob).catch(() => stat(`${blob}.incomplete`).catch(() => null)))?.size ?? 0;
+    const present = (await stat(blob).catch(() => null))?.size ?? (await partialBytes(blob));
     missing += Math.max(0, size - present);
   }
   const { bavail, bsize } = await statfs(repositoryFolder(cache, repository));

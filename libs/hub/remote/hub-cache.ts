@@ -7,6 +7,7 @@
  */
 import { lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
+import { blobOf } from '#hub/remote/partial-file.js';
 import { writeFileAtomically } from '#base/atomic-file.js';
 
 /** The folder of a repository's downloads. */
@@ -69,7 +70,7 @@ export async function removeSnapshot(folder: string): Promise<number> {
   }
   let freed = 0;
   for (const blob of await namesIn(path.join(home, 'blobs'))) {
-    if (used.has(blob.replace(/\.incomplete$/, ''))) continue;
+    if (used.has(blobOf(blob))) continue;
     const file = path.join(home, 'blobs', blob);
     const { size } = await lstat(file);
     await rm(file, { force: true });

@@ -2,6 +2,7 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { LowrankError } from '#base/errors.js';
 import { hidePaths } from '#base/hide-paths.js';
 import { snapshotFolder } from '#hub/remote/hub-cache.js';
 import { isHubName, parseHubName } from '#hub/remote/hub-name.js';
@@ -35,6 +36,13 @@ const lookMs = 3000;
 /** Between two events that tell how far a download is. */
 const toldShare = 0.1;
 const fullCommit = /^[0-9a-f]{40}$/;
+
+/** Without the hub nobody knows whether a name is a model of it or a mistyped one of this server. */
+function missingHereToo(model: string, error: unknown): unknown {
+  if (!(error instanceof LowrankError) || error.code !== 'download_failed') return error;
+  const message = `no base model ${model} is registered here (GET /v1/models lists those that are; see to its spelling), and ${error.message}`;
+  return new LowrankError(error.code, message, { cause: error, details: error.details });
+}
 
 @Injectable()
 export class HubJobs implements OnApplicationBootstrap, OnModuleDestroy {
@@ -75,7 +83,9 @@ export class HubJobs implements OnApplicationBootstrap, OnModuleDestroy {
       if (here) return { base: here, origin: null };
     }
     return blaming('model', async () => {
-      const found = await this.hub.find(model, asker, signal);
+      const found = await this.hub.find(model, asker, signal).catch((error: unknown) => {
+        throw missingHereToo(model, error);
+      });
       const here = await this.versionHere(found.origin);
       if (here) return { base: here, origin: null };
       const folder = await this.hub.outline(found, signal);
