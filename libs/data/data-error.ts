@@ -55,11 +55,20 @@ export class ProblemCollector {
   /** What is counted, once the format is known. */
   place: Place = 'line';
 
+  private member = '';
+
   constructor(readonly file: string) {}
+
+  /** Says that lines are those of a file inside of this one. */
+  within(member: string, place: Place): void {
+    this.member = ` (${member})`;
+    this.place = place;
+  }
 
   add(line: number, field: string, code: string, message: string): void {
     if (this.problems.length < MOST_PROBLEMS) {
-      const { file, place } = this;
+      const { place } = this;
+      const file = `${this.file}${this.member}`;
       this.problems.push({ file, line, ...(place === 'line' ? {} : { place }), field, code, message });
     }
     if (this.problems.length === MOST_PROBLEMS) this.hasStopped = true;

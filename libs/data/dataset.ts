@@ -8,7 +8,7 @@ import type { Report } from '#data/field-report.js';
 import type { ByteSource } from '#data/formats/byte-source.js';
 import { ByteStream } from '#data/formats/byte-stream.js';
 import { type Content, type ContentOptions, openContent } from '#data/formats/content.js';
-import { chooseSource, headOf } from '#data/formats/registry.js';
+import { chooseArchive, chooseSource, headOf } from '#data/formats/registry.js';
 import type { DataRecord, FileHead, RandomSource, RowSource } from '#data/formats/row-source.js';
 import { type DataWarning, NoteCounter } from '#data/row-notes.js';
 import { contentsOf } from '#data/rows/contents.js';
@@ -62,6 +62,7 @@ export class DatasetReader {
   private readonly stream: ByteStream;
   private readonly maxRecordBytes: number;
   private readonly fields = new Map<string, number>();
+  private readonly warnings: DataWarning[] = [];
   private readonly notes = new NoteCounter();
   private kind: RowKind | undefined;
   private firstLine = 0;
@@ -104,7 +105,15 @@ export class DatasetReader {
 
   /** The rows in batches of about 256 KiB of text. Throws the signal's reason when it aborts. */
   async *batches(): AsyncGenerator<NumberedRow[]> {
-    const { problems } = this;
+    const { problems, stream } = this;
+    const start = await stream.head();
+    const archive = await chooseArchive(start, () => stream.anywhere());
+    if (archive) {
+      const [packing, isUtf16] = [undefined, false];
+      const content = { head: start, chunks: stream.chunks(), packing, isUtf16, isCut: () => false };
+      yield* this.rowsOf(archive, content, headOf(start));
+      return;
+    }
     const content = await openContent(this.stream, { problems, ...this.part });
     const head = headOf(content.head);
     const source = chooseSource(head, this.form?.format);
@@ -114,6 +123,11 @@ export class DatasetReader {
       await this.stream.close();
       return;
     }
+    yield* this.rowsOf(source, content, head);
+  }
+
+  private async *rowsOf(source: RowSource, content: Content, head: FileHead): AsyncGenerator<NumberedRow[]> {
+    const { problems } = this;
     this.content = content;
     this.source = source;
     problems.place = source.place ?? 'line';
@@ -173,6 +187,7 @@ export class DatasetReader {
         maxRecordBytes,
         maxBytes,
         onCut: () => (this.endedEarly = true),
+        onWarning: (warning) => this.warnings.push(warning),
         onRead: (bytes) => (this.bytesDone = bytes),
         isRead: (field) => isReadField(field) || this.columns.has(field),
       });
@@ -195,7 +210,7 @@ export class DatasetReader {
       bytes: this.bytesRead,
       sha256: this.stream.digest(),
       unknownFields: Object.fromEntries(this.fields),
-      warnings: this.notes.warnings(this.rows),
+      warnings: [...this.warnings, ...this.notes.warnings(this.rows)],
     };
   }
 

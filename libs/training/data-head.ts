@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { EncodedExample } from '#data/chat.js';
 import { DatasetReader, longestLine } from '#data/dataset.js';
+import { isArchive } from '#data/formats/registry.js';
 import { openFile, type RandomAccess } from '#data/formats/random-access.js';
 import { encodeNumberedRow } from '#data/examples.js';
 import { unreadImage } from '#data/image-examples.js';
@@ -179,6 +180,8 @@ export async function checkHead(
   head: Buffer,
   { name, form, signal }: Pick<HeadSource, 'name' | 'form'> & { readonly signal?: AbortSignal },
 ): Promise<void> {
+  // What is in it, only its end says.
+  if (isArchive(head)) return;
   const reader = new DatasetReader(inPieces(head), { name, form, signal, isBeginning: true });
   for await (const _ of reader.batches()) signal?.throwIfAborted();
   reader.problems.throwIfAny();

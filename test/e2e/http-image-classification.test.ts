@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LowrankClient } from '#client/client.js';
 import { writeImageClassifier } from '../classifier-folder.js';
 import { dataUrl } from '../image-fixtures.js';
+import { zipOf } from '../integration/zip-of.js';
 import { pictureClasses as classes, pictures } from './pictures.js';
 import { startTestStack, type TestStack } from './stack.js';
 import { collect, waitForEnd } from './stack-watch.js';
@@ -70,6 +71,31 @@ test('a plan counts images and classes', async () => {
   });
   expect(plan.classes).toEqual(classes);
   expect(plan.data!.training).toMatchObject({ examples: 30, blocks: 30, block_length: 17 });
+});
+
+test('a ZIP archive with a folder for each class trains the very bits of the same rows', async () => {
+  const rows = await pictures(0, 24);
+  const files = rows.map(({ image, label }, i) => ({
+    path: `pictures/${label}/${i}.png`,
+    content: Buffer.from(image.split(',')[1]!, 'base64'),
+  }));
+  const zip = new Blob([new Uint8Array(zipOf(files))]);
+  const packed = await client.files.upload(zip, 'pictures.zip');
+  expect(packed.report).toMatchObject({ format: 'images in zip', kind: 'image', rows: 24 });
+  const training = { learning_rate: 0.02, max_steps: 2, batch_size: 8 };
+  const digests = await Promise.all(
+    [packed.id, await upload(rows, 'rows.jsonl')].map(async (training_file) => {
+      const { id } = await client.jobs.create({
+        model: 'vit',
+        training_file,
+        method,
+        lora: { r: 2 },
+        training,
+      });
+      return (await client.adapters.get((await waitForEnd(client, id)).adapter!)).sha256;
+    }),
+  );
+  expect(digests[0]).toBe(digests[1]);
 });
 
 const good = () => pictures(0, 6);

@@ -6,6 +6,8 @@ import { expect, test } from 'vitest';
 import { DataError } from '#data/data-error.js';
 import { validateDataset } from '#data/dataset.js';
 import { bufferAccess } from '#data/formats/random-access.js';
+import { imageFile } from '../image-fixtures.js';
+import { zipOf } from '../integration/zip-of.js';
 
 const files = 2000;
 const rows = Array.from({ length: 40 }, (_, i) => ({ prompt: `${i}, "ä"\n`, completion: ` ${i ** 3};\t😀` }));
@@ -41,6 +43,15 @@ function mutate(content: Buffer, random: () => number): Buffer {
   return mutated;
 }
 
+const image = imageFile('rgb.png');
+const inFolders = zipOf(['a/1.png', 'a/2.png', 'b/3.png'].map((path) => ({ path, content: image })));
+const pathRows = 'image,label\na/1.png,x\nb/3.png,y\n';
+const withRows = zipOf([
+  { path: 'a/1.png', content: image },
+  { path: 'b/3.png', content: image },
+  { path: 'metadata.csv', content: Buffer.from(pathRows) },
+]);
+
 const fixture = (name: string) => readFileSync(join(import.meta.dirname, '../fixtures/parquet', name));
 
 async function* whole(content: Buffer): AsyncGenerator<Buffer> {
@@ -55,6 +66,8 @@ test.each([
   ['csv', Buffer.from(table(','))],
   ['tsv', Buffer.from(table('\t'))],
   ['csv in gzip', gzipSync(table(','))],
+  ['images in zip', inFolders],
+  ['images in zip with rows', withRows],
   ['parquet', fixture('completions-none.parquet')],
   ['parquet with snappy', fixture('completions-snappy.parquet')],
   ['parquet with lists', fixture('chats-small-pages.parquet')],
@@ -68,7 +81,8 @@ test.each([
     for (let i = 0; i < files; i++) {
       try {
         const mutated = mutate(content, random);
-        const source = content.subarray(0, 4).toString() === 'PAR1' ? bufferAccess(mutated) : whole(mutated);
+        const isRandom = ['PAR1', 'PK\u0003\u0004'].includes(content.subarray(0, 4).toString('latin1'));
+        const source = isRandom ? bufferAccess(mutated) : whole(mutated);
         await validateDataset(source, { name: 'data' });
       } catch (error) {
         if (!(error instanceof DataError)) throw error;

@@ -1,5 +1,6 @@
 /** What a format of data files is made of. */
 import type { Place, ProblemCollector } from '#data/data-error.js';
+import type { DataWarning } from '#data/row-notes.js';
 import type { RandomAccess } from '#data/formats/random-access.js';
 
 /** Fields of a record by name, as the file holds them. */
@@ -37,6 +38,8 @@ export interface RandomContext extends Pick<ReadContext, 'problems' | 'maxRecord
   /** Bytes of records after which reading ends, with a call of `onCut` where there are more. */
   readonly maxBytes: number;
   readonly onCut: () => void;
+  /** Told what people should know of the file, though it can be read. */
+  readonly onWarning: (warning: DataWarning) => void;
   /** Told which share of the file's bytes is done. */
   readonly onRead: (bytes: number) => void;
   /** Whether rows read a field of this name; of others it is enough to say that they are there. */
