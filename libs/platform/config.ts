@@ -163,6 +163,7 @@ function mlflowConfiguration(variables: Variables): TrackerConfiguration['mlflow
   const username = variables.text('MLFLOW_TRACKING_USERNAME');
   const password = variables.text('MLFLOW_TRACKING_PASSWORD');
   const experiment = variables.text('MLFLOW_EXPERIMENT_NAME') ?? 'lowrank';
+  const answerSeconds = variables.number('MLFLOW_HTTP_REQUEST_TIMEOUT', 10, { min: 0.1, max: 30 });
   if (written === null) return null;
   const uri = new URL(written);
   const user = username ?? decodeURIComponent(uri.username);
@@ -173,6 +174,7 @@ function mlflowConfiguration(variables: Variables): TrackerConfiguration['mlflow
     uri: uri.href.replace(/\/+$/, ''),
     authorization: token === null ? basic : `Bearer ${token}`,
     experiment,
+    answerSeconds,
   };
 }
 

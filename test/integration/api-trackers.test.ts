@@ -17,6 +17,7 @@ beforeAll(async () => {
       MLFLOW_TRACKING_URI: `${mlflow.url}/`,
       MLFLOW_TRACKING_TOKEN: 'secret',
       MLFLOW_EXPERIMENT_NAME: 'poems',
+      MLFLOW_HTTP_REQUEST_TIMEOUT: '1',
     },
   });
   job = await api.smallJob();
@@ -88,7 +89,8 @@ test('a job is told to MLflow with its options, curves and end, and not before i
   await vi.waitFor(() => expect(run.status).toBe('FINISHED'), soon);
   expect(run.metrics).toHaveLength(10);
   expect(run.metrics.find(({ key }) => key === 'eval/loss')).toMatchObject({ value: 1.5, step: 3 });
-  expect(await api.platform.database.manager.countBy(TrackerRun, { jobId: id })).toBe(0);
+  const { manager } = api.platform.database;
+  await vi.waitFor(async () => expect(await manager.countBy(TrackerRun, { jobId: id })).toBe(0), soon);
 }, 40_000);
 
 test('a job says where in MLflow it goes, and a cancelled one is killed there', async () => {
@@ -129,13 +131,7 @@ test('curves whose answer was lost are not sent twice, and a job that is tried a
 
 test.each([
   ['fails', 'it answered 500: disk'],
-  [
-    'leads away',
-    'it answered 302 and leads to http://192.0.2.1/: give MLFLOW_TRACKING_URI the address itself',
-  ],
-  ['closed', 'it answered 401: check MLFLOW_TRACKING_TOKEN'],
-  ['talks', 'it answered more than 1048576 bytes'],
-  ['hangs', 'no answer within 10 s'],
+  ['hangs', 'no answer within 1 s'],
 ] as const)(
   'a server that %s holds up no job, is told of once, and has all in the end',
   async (mood: Mood, problem: string) => {
@@ -167,6 +163,22 @@ test.each([
   },
   60_000,
 );
+
+test('a run of a job that is deleted before all was told is ended, and the job has no files any more', async () => {
+  const { id } = await created();
+  const mine = await claim(id);
+  await writeProgress(api.platform, mine, { metrics: steps(1, 2) });
+  await vi.waitFor(() => expect(losses(id)).toEqual([1, 2]), soon);
+  mlflow.mood = 'fails';
+  await claims().finish(mine, succeed);
+  expect((await api.call('DELETE', `/v1/fine_tuning/jobs/${id}`)).status).toBe(200);
+  expect((await api.call('GET', `/v1/fine_tuning/jobs/${id}/trackers/tensorboard`)).status).toBe(404);
+  mlflow.mood = 'well';
+  await vi.waitFor(async () => {
+    await hurry();
+    expect(runOf(id).status).toBe('FINISHED');
+  }, soon);
+}, 30_000);
 
 test('a job has files for TensorBoard and Weights & Biases, and its events say how to hand it over', async () => {
   const integrations = [{ type: 'wandb', wandb: { project: 'poems', name: null, tags: ['a'] } }];

@@ -47,6 +47,7 @@ test('the page of operations has the defaults that the program takes', () => {
     MLFLOW_TRACKING_USERNAME: 'none',
     MLFLOW_TRACKING_PASSWORD: 'none',
     MLFLOW_EXPERIMENT_NAME: mlflow.experiment,
+    MLFLOW_HTTP_REQUEST_TIMEOUT: String(mlflow.answerSeconds),
     DATABASE_URL: defaults.databaseUrl ?? 'none',
     REDIS_URL: defaults.redisUrl ?? 'none',
     S3_ENDPOINT: defaults.s3 ?? 'none',

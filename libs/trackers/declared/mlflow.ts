@@ -33,4 +33,6 @@ export interface MlflowConfiguration {
   /** The Authorization header; null for none. */
   readonly authorization: string | null;
   readonly experiment: string;
+  /** For each answer. */
+  readonly answerSeconds: number;
 }

@@ -2,7 +2,6 @@
 import type { MlflowConfiguration } from '#trackers/declared/mlflow.js';
 import { TrackerProblem } from '#trackers/tracker-server.js';
 
-const answerMs = 10_000;
 const maxAnswerBytes = 1 << 20;
 
 type Json = Readonly<Record<string, unknown>>;
@@ -28,11 +27,11 @@ export interface MlflowCall {
 
 /** Yields the answer. Throws MlflowRefusal, and TrackerProblem if there is no answer of its kind in time. */
 export async function callMlflow(
-  { uri, authorization }: MlflowConfiguration,
+  { uri, authorization, answerSeconds }: MlflowConfiguration,
   { method, path, query, body }: MlflowCall,
   signal: AbortSignal,
 ): Promise<Json> {
-  const timeout = AbortSignal.timeout(answerMs);
+  const timeout = AbortSignal.timeout(1000 * answerSeconds);
   const search = query ? `?${String(new URLSearchParams(query))}` : '';
   try {
     const response = await fetch(`${uri}/api/2.0/mlflow/${path}${search}`, {
@@ -52,7 +51,7 @@ export async function callMlflow(
   } catch (error) {
     if (error instanceof TrackerProblem) throw error;
     if (timeout.aborted) {
-      throw new TrackerProblem(`no answer within ${answerMs / 1000} s`, { cause: error });
+      throw new TrackerProblem(`no answer within ${answerSeconds} s`, { cause: error });
     }
     const cause = (error as Error).cause ?? error;
     const { code, message } = cause as NodeJS.ErrnoException;

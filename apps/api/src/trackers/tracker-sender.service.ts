@@ -78,9 +78,10 @@ export class TrackerSender implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async tell(key: Pick<TrackerRun, 'jobId' | 'tracker'>): Promise<void> {
     const { manager } = this.database;
-    const run = await manager.findOneByOrFail(TrackerRun, key);
-    const job = await manager.findOneBy(Job, { id: key.jobId });
-    if (!job) {
+    const run = await manager.findOneBy(TrackerRun, key);
+    const job = run && (await manager.findOne(Job, { where: { id: key.jobId }, withDeleted: true }));
+    // A run that was begun for a job that is deleted is ended; one that was not is nobody's.
+    if (!job || (job.deletedAt !== null && run.remoteId === null)) {
       await manager.delete(TrackerRun, key);
       return;
     }
@@ -170,11 +171,13 @@ export class TrackerSender implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
+  /** In one transaction with an event, which a job that is deleted has no more. */
   private async emit(jobId: string, work: (manager: EntityManager) => Promise<NewEvent | null>) {
-    await changeJob(this.platform, jobId, async (change) => {
+    const changed = await changeJob(this.platform, jobId, async (change) => {
       const event = await work(change.manager);
       if (event) change.emit(event);
     });
+    if (!changed) await work(this.database.manager);
   }
 }
 
