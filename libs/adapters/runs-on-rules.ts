@@ -85,7 +85,15 @@ export const programs: readonly Program[] = [
     program: 'Together-style upload',
     source:
       "docs.together.ai/docs/dedicated-endpoints/adapter: adapter_config.json and adapter_model.safetensors at an archive's root; what is read of them is taken to be what vLLM reads",
-    rules: servers,
+    rules: [
+      ...servers.map((rule) => (rule.export === 'portable' ? { ...rule, export: 'archive' as const } : rule)),
+      {
+        if: 'any',
+        runs: true,
+        reason: 'from a repository of the hub, or as one archive with its files at the root',
+        export: 'archive',
+      },
+    ],
   },
   {
     program: 'llama.cpp, Ollama',

@@ -34,7 +34,7 @@ test.each([
     transformers: what === 'DoRA' ? 'merged' : 'runs',
     vLLM: servers,
     LoRAX: servers,
-    'Together-style upload': servers,
+    'Together-style upload': servers === 'portable' ? 'archive' : servers,
     'llama.cpp, Ollama': llama,
   });
 });

@@ -18,6 +18,7 @@ export const declaredExports = {
   'merged-gguf': { title: 'a merged model for llama.cpp', dtypes: ['f16', 'q8_0', 'bf16', 'f32'] },
   gguf: { title: 'an adapter for llama.cpp', dtypes: ['f32', 'f16', 'bf16'] },
   kohya: { title: "an adapter in kohya's safetensors", dtypes: ['f32', 'f16', 'bf16'] },
+  archive: { title: 'a portable adapter in an archive', dtypes: ['f32', 'bf16', 'f16'] },
   portable: { title: 'a portable adapter', dtypes: ['f32', 'bf16', 'f16'] },
 } as const satisfies Readonly<Record<string, DeclaredExport>>;
 

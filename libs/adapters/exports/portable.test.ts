@@ -1,7 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { list } from 'tar';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { archive, archiveFile } from '#adapters/exports/archive.js';
 import { portable } from '#adapters/exports/portable.js';
 import { openAdapter, readAdapter } from '#adapters/read-adapter.js';
 import { mergeDelta } from '#lora/merge-delta.js';
@@ -41,6 +43,22 @@ test.each([
     expect([module.r, module.scale]).toEqual([r, 1]);
     for (const [i, value] of ours.entries()) expect(value).toBeCloseTo(theirs[i]!, 6);
   }
+});
+
+test('as an archive its files lie at the root, and it is the same whenever it is made', async () => {
+  const adapter = await openAdapter(join(fixtures, 'patterns', 'final'));
+  const member = { adapter, weight: 1 };
+  const archives: Buffer[] = [];
+  for (const name of ['first', 'second']) {
+    const output = join(scratch, name);
+    await archive.write({ baseFolder: '', member, output, dtype: 'f32' });
+    expect(await readdir(output)).toEqual([archiveFile]);
+    archives.push(await readFile(join(output, archiveFile)));
+  }
+  expect(archives[0]!.equals(archives[1]!)).toBe(true);
+  const entries: string[] = [];
+  await list({ file: join(scratch, 'first', archiveFile), onReadEntry: ({ path }) => entries.push(path) });
+  expect(entries).toEqual(['README.md', 'adapter_config.json', 'adapter_model.safetensors']);
 });
 
 test.each([
