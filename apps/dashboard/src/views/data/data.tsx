@@ -31,7 +31,7 @@ export default function Data() {
       />
       <FileDrop
         label="Upload a file"
-        help="Drop a file here: JSON Lines, CSV, TSV or Parquet."
+        help="Drop a file here: JSON Lines, CSV, TSV, Parquet, or images in a ZIP archive."
         id=""
         known={[]}
         onFile={(id) => {

@@ -110,7 +110,7 @@ export default function NewJob() {
           <Step number={2} title="Data">
             <FileDrop
               label="Training data"
-              help="Drop a file here: JSON Lines, CSV, TSV or Parquet."
+              help="Drop a file here: JSON Lines, CSV, TSV, Parquet, or images in a ZIP archive."
               id={form.trainingFile}
               known={known}
               onFile={(trainingFile) => set({ trainingFile })}
