@@ -133,6 +133,7 @@ const begin = {
   resultFileId: null,
   startedAt: null,
   finishedAt: null,
+  deletedAt: null,
 } as const satisfies Partial<Job>;
 
 function answered(keyed: KeyedAnswer | undefined, made: MadeJob): Beginning['keyed'] {
