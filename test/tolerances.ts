@@ -20,6 +20,8 @@ export const tolerances = {
   pixelValues: 1e-6,
   /** Products of 8-bit codes, whose sums are exact, times their scales: of the largest entry. */
   integerProducts: 2e-6,
+  /** Products of a row that is rounded to 8 bits by blocks: of the largest entry. */
+  roundedRow: 0.01,
   /** Losses of a tiny model over a base in int8 against those over the same as stored, after a few steps too. */
   int8Loss: 0.02,
   /** The same in int4, where random matrices come out 8% off. */

@@ -14,6 +14,7 @@ import {
 import type { AdapterNumbers, NextTokenModel, TokenSequence } from '#generation/next-token-model.js';
 import { decodeProgram, prefillProgram } from '#generation/next-token-program.js';
 import { LowrankError } from '#base/errors.js';
+import type { WeightSpec } from '#jit/graph.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import { layerKey } from '#lora/adapter-layout.js';
 import { isBaseAtZero } from '#lora/variants/registry.js';
@@ -86,13 +87,15 @@ export interface BucketModelOptions {
   /** 'diagonal' = adapters come with a selector; default 'identity'. */
   readonly selector?: Selector;
   readonly runner: RunnerChoice;
+  /** The model's weights in another precision; default as they are stored. */
+  readonly weights?: Readonly<Record<string, WeightSpec>>;
   /** Most tokens of a sequence, if fewer than the model takes. */
   readonly maxLength?: number;
 }
 
 /** The step functions of every phase and length, made when they are first needed. */
 function openRunner(
-  { model, modules, selector = 'identity', runner }: BucketModelOptions,
+  { model, modules, selector = 'identity', runner, weights: given }: BucketModelOptions,
   limit: number,
   adapter: ProgramSpec['data'],
 ): Runner {
@@ -103,7 +106,7 @@ function openRunner(
   const kinds = modules.every(isBaseAtZero) ? [false] : [false, true];
   const programOf = (phase: Phase, isBase: boolean): Program =>
     make[phase]({ config, modules: isBase ? [] : modules, selector });
-  const weights = frozenWeights(model.parameters);
+  const weights = given ?? frozenWeights(model.parameters);
   const lengths = { prefill: bucketLengths(limit), decode: cacheLengths(limit) };
   const phases = (['prefill', 'decode'] as const).flatMap((phase) =>
     kinds.flatMap((isBase) =>

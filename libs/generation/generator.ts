@@ -7,7 +7,7 @@ import type { ChatMessage } from '#data/template-messages.js';
 import { findHiddenParts } from '#data/hidden-parts.js';
 import type { ConversationPart } from '#data/message-parts.js';
 import type { Tokenizer } from '#data/tokenizer.js';
-import { BucketModel, type RunnerChoice } from '#generation/bucket-model.js';
+import { BucketModel, type BucketModelOptions, type RunnerChoice } from '#generation/bucket-model.js';
 import { type GeneratedToken, generateTokens } from '#generation/generate-tokens.js';
 import type { Grammar } from '#generation/grammar/grammar.js';
 import type { AdapterNumbers, NextTokenModel } from '#generation/next-token-model.js';
@@ -28,6 +28,8 @@ export interface GeneratorOptions {
   /** A composition in place of an adapter; every answer may have weights of its own. */
   readonly composition?: LiveComposition;
   readonly runner: RunnerChoice;
+  /** See `BucketModelOptions`. */
+  readonly weights?: BucketModelOptions['weights'];
   /** Most tokens of prompt and answer together, if fewer than the model takes. */
   readonly maxLength?: number;
 }
@@ -81,14 +83,14 @@ export interface Completion {
  * for an adapter together with a composition.
  */
 export function createGenerator(options: GeneratorOptions): Generator {
-  const { model, adapter, composition, runner, maxLength } = options;
+  const { model, adapter, composition, runner, weights, maxLength } = options;
   if (adapter && composition) {
     throw new LowrankError('adapter_ambiguous', 'give a generator an adapter or a composition, not both');
   }
   const inUse = adapter ?? composition?.withWeights();
   const modules = inUse?.modules ?? [];
   const selector = inUse?.selector ? 'diagonal' : 'identity';
-  const buckets = BucketModel.create({ model, modules, selector, runner, maxLength });
+  const buckets = BucketModel.create({ model, modules, selector, runner, weights, maxLength });
   return new Generator(options, inUse, buckets, () => buckets.close());
 }
 

@@ -9,7 +9,7 @@ import {
 } from '#models/quantised-base.js';
 import { RowMap } from '#nn/module.js';
 import { TokenTable } from '#nn/layers.js';
-import { blockRanges, blockSchemes } from '#runtime/weight-schemes/blocks.js';
+import { blockRanges, blockSchemes, type BlockUse } from '#runtime/weight-schemes/blocks.js';
 import {
   type BlockCodes,
   blockCodesOf,
@@ -55,7 +55,7 @@ export function chooseBits(
 export async function openBlockBase(
   base: ModelFolder,
   layerBits: CodeBits,
-  options: QuantisedBaseOptions,
+  { use = 'training', ...options }: QuantisedBaseOptions & { readonly use?: BlockUse },
 ): Promise<BlockBase> {
   const { bits, left } = chooseBits(base, layerBits);
   const opened = await openQuantisedBase(
@@ -65,7 +65,7 @@ export async function openBlockBase(
       describe: (hash) => void hash.update(`blocks ${version} ${layerBits}\n`),
       round: (parameter) => {
         const width = bits.get(parameter.name);
-        return width && inBlocks(parameter, width);
+        return width && inBlocks(parameter, width, use);
       },
     },
     options,
@@ -74,7 +74,7 @@ export async function openBlockBase(
 }
 
 /** One tensor for a matrix, its ranges one after another, since they are made together. */
-function inBlocks(parameter: StoredParameter, bits: CodeBits): RoundedParameter {
+function inBlocks(parameter: StoredParameter, bits: CodeBits, use: BlockUse): RoundedParameter {
   const { name, shape } = parameter;
   const [rows, columns] = shape as [number, number];
   const pieceRows = Math.max(1, Math.floor(pieceNumbers / columns));
@@ -105,7 +105,7 @@ function inBlocks(parameter: StoredParameter, bits: CodeBits): RoundedParameter 
         at += byteLength;
         return [range, { file, offset: at - byteLength, byteLength }] as const;
       });
-      return { scheme: blockSchemes[bits].name, ranges: Object.fromEntries(ranges) };
+      return { scheme: blockSchemes[use][bits].name, ranges: Object.fromEntries(ranges) };
     },
   };
 }

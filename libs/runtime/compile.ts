@@ -54,6 +54,8 @@ export interface GraphManifest {
   /** What must be linked in that folder before the model is loaded. */
   readonly weightLinks: readonly WeightLink[];
   readonly plan: MemoryPlan;
+  /** Whether it has kernels that are slow over weights as they lie. */
+  readonly packsWeights: boolean;
   /** Inputs that are weights, which the runner decodes. */
   readonly loadedWeights: readonly LoadedWeight[];
 }
@@ -97,6 +99,7 @@ export async function compileGraph(
     weightFolder: gathered.folder,
     weightLinks: gathered.links,
     plan: planMemory(model),
+    packsWeights: model.nodes.some(({ op }) => op === 'MatMulNBits'),
     loadedWeights,
   };
 }

@@ -154,7 +154,11 @@ export class CompiledRunner implements Runner {
     const { cacheFolder, ...options } = this.options;
     const { graph } = await cachedGraph(cacheFolder, program.key, program.compile);
     await linkWeightFiles(graph.weightLinks);
-    const session = await Session.create(graph.bytes, { ...options, weightFolder: graph.weightFolder });
+    const session = await Session.create(graph.bytes, {
+      ...options,
+      weightFolder: graph.weightFolder,
+      packsWeights: graph.packsWeights,
+    });
     const weights = new Map<string, Float32Array>();
     for (const weight of graph.loadedWeights) weights.set(weight.name, await takeWeight(weight));
     return { session, graph, weights };

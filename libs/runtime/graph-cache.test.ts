@@ -18,6 +18,7 @@ const graph: CompiledGraph = {
   weightFolder: undefined,
   weightLinks: [],
   loadedWeights: [],
+  packsWeights: false,
   plan: { activationBytes: 1, weightBytes: 2, boundaryBytes: 3 },
 };
 

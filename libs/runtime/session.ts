@@ -13,12 +13,14 @@ export interface SessionOptions {
   readonly weightFolder: string | undefined;
   /** Whether idle threads wait busily: fastest alone on a machine, unfair to other processes. */
   readonly spin: boolean;
+  /** Whether weights are kept once more, packed as their kernels read them fastest. */
+  readonly packsWeights?: boolean;
   /** Writes ONNX Runtime's profile of every node to a file that starts with this path. */
   readonly profile?: string;
 }
 
 /**
- * Settings under which weights stay mapped and memory follows the order of nodes: no packed copies of weights, no
+ * Settings under which weights stay mapped and memory follows the order of nodes: no packed copies of weights but where asked for, no
  * arena that only grows, no plan made for the first run, no rewriting of a graph that is final already.
  */
 function sessionSettings({
@@ -27,9 +29,10 @@ function sessionSettings({
   weightFolder,
   spin,
   profile,
+  packsWeights = false,
 }: SessionOptions): ort.InferenceSession.SessionOptions {
   const session: Record<string, string> = {
-    disable_prepacking: '1',
+    disable_prepacking: packsWeights ? '0' : '1',
     'intra_op.allow_spinning': spin ? '1' : '0',
   };
   if (weightFolder) session['model_external_initializers_file_folder_path'] = weightFolder;

@@ -41,44 +41,51 @@ export function blockCodesOf(weights: Float32Array, bits: CodeBits): BlockCodes 
   const largest = 2 ** bits - 1;
   const scales = new Float32Array(blocks);
   const [codes, zeros] = [new Uint8Array(weights.length), new Uint8Array(blocks)];
-  const tried = new Uint8Array(blockSize);
   for (let block = 0; block < blocks; block++) {
     const first = block * blockSize;
+    const end = first + blockSize;
     let [low, high] = [0, 0];
-    for (let i = first; i < first + blockSize; i++) {
+    for (let i = first; i < end; i++) {
       const weight = weights[i]!;
       if (weight < low) low = weight;
       if (weight > high) high = weight;
     }
     scales[block] = 1;
-    let best = 0;
+    let [best, perStep, middle] = [0, 0, 0];
     for (const span of spans[bits]) {
-      const step = ((high - low) * span) / largest;
-      if (!(step > 0)) break;
-      const zero = Math.round((-low * span) / step);
+      const inverse = largest / ((high - low) * span);
+      const zero = Math.round(-low * span * inverse);
+      // Truncated, this is the nearest code.
+      const offset = zero + 0.5;
       let [along, square] = [0, 0];
-      for (let i = 0; i < blockSize; i++) {
-        const weight = weights[first + i]!;
-        const code = Math.min(largest, Math.max(0, Math.round(weight / step) + zero));
+      for (let i = first; i < end; i++) {
+        const weight = weights[i]!;
+        let code = (weight * inverse + offset) | 0;
+        code = code < 0 ? 0 : code > largest ? largest : code;
         const steps = code - zero;
-        tried[i] = code;
         along += weight * steps;
         square += steps * steps;
       }
       // With the best scale the error is that of the weights less this.
       const explained = (along * along) / square;
       if (!(explained > best)) continue;
-      best = explained;
+      [best, perStep, middle] = [explained, inverse, offset];
       scales[block] = along / square;
       zeros[block] = zero;
-      codes.set(tried, first);
+    }
+    // A block of zeros has zeros for codes.
+    for (let i = first; i < end; i++) {
+      const code = (weights[i]! * perStep + middle) | 0;
+      codes[i] = code < 0 ? 0 : code > largest ? largest : code;
     }
   }
   return bits === 8 ? { codes, scales, zeros } : { codes: packed(codes), scales, zeros: packed(zeros) };
 }
 
 function packed(halves: Uint8Array): Uint8Array {
-  return Uint8Array.from({ length: halves.length / 2 }, (_, i) => halves[2 * i]! | (halves[2 * i + 1]! << 4));
+  const bytes = new Uint8Array(halves.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = halves[2 * i]! | (halves[2 * i + 1]! << 4);
+  return bytes;
 }
 
 /** The weights that codes stand for. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { QuantisedWeight } from '#jit/graph.js';
 import { loop } from '#jit/ops/loop.js';
 import { embedding } from '#jit/ops/linear.js';
-import { add, matMul, scalar, sum } from '#jit/ops.js';
+import { add, matMul, scalar, slice, sum } from '#jit/ops.js';
 import { normalAt, streamKey } from '#jit/random.js';
 import type { Program, ProgramSpec } from '#jit/trace.js';
 import { compileProgram, lowerProgram } from '#runtime/compile.js';
@@ -146,6 +146,20 @@ describe.each([4, 8] as const)('blocks of %i bits', (bits) => {
     const part = { shape: [5, n], source: scheme.rows(whole, 7, 5) };
     const numbers = await scheme.read(whole, readRange);
     expect(await scheme.read(part, readRange)).toEqual(numbers.slice(7 * n, 12 * n));
+  });
+
+  test('for answers multiply one row as it is rounded to 8 bits, and several as they are', async () => {
+    const source = { ...sources.get(bits)!, scheme: `answers${bits}` };
+    const row: Program = ({ data, weights: { w } }) => ({
+      outputs: { y: matMul(slice(data['x']!, [0, 0], [1, n]), w!, false, true) },
+      state: {},
+    });
+    const [answer, several] = [await run(row, specOf(source)), await run(all, specOf(source))];
+    const exact = await run(all, specOf(sources.get(bits)!));
+    expect(several).toEqual(exact);
+    const error = relativeError(answer['y']!, exact['y']!.slice(0, m) as Float32Array);
+    expect(error).toBeGreaterThan(0);
+    expect(error).toBeLessThan(tolerances.roundedRow);
   });
 
   test('are floats beside each use, so that none is kept for another', () => {

@@ -5,6 +5,9 @@
  *     codes    uint4 or uint8 [..., columns]
  *     scales   float32        [..., columns / blockSize]
  *     zeros    as the codes   [..., columns / blockSize]
+ *
+ * For answers there are schemes of the same bytes whose product with a single row of activations, which waits for memory
+ * and nothing else, reads the codes as they lie and rounds the row, too, block by block.
  */
 import type { Shape } from '#base/shapes.js';
 import type { QuantisedWeight } from '#jit/graph.js';
@@ -18,11 +21,39 @@ import {
 import type { StoredWeight, WeightScheme, WeightWriter } from '#runtime/weight-schemes/scheme.js';
 
 export const blockRanges = ['codes', 'scales', 'zeros'] as const;
+/** What weights are read for: answers take one row at a time. */
+export type BlockUse = 'training' | 'answers';
 type BlockRange = (typeof blockRanges)[number];
 
 const perBlock = (shape: Shape): number[] => [...shape.slice(0, -1), shape.at(-1)! / blockSize];
 
-function blockScheme(bits: CodeBits): WeightScheme<QuantisedWeight> {
+/** The product of one row with a matrix [m, n], transposed. */
+function rowProduct(
+  writer: WeightWriter,
+  x: OnnxValue,
+  { name, shape, source }: StoredWeight<QuantisedWeight>,
+  bits: CodeBits,
+): OnnxValue {
+  const [m, n] = shape as [number, number];
+  const blocks = n / blockSize;
+  const part = (range: BlockRange, dims: Shape, type: OnnxType) =>
+    writer.mapped(`${name} ${range} of rows`, dims, type, source.ranges[range]!);
+  return writer.emit(
+    'MatMulNBits',
+    [
+      x,
+      part('codes', [m, blocks, (blockSize * bits) / 8], 'uint8'),
+      part('scales', [m, blocks], 'float32'),
+      part('zeros', [m, (blocks * bits) / 8], 'uint8'),
+    ],
+    [1, m],
+    // Level 4: activations of 8 bits.
+    { K: n, N: m, bits, block_size: blockSize, accuracy_level: 4 },
+    { domain: 'com.microsoft' },
+  );
+}
+
+function blockScheme(name: string, bits: CodeBits, use: BlockUse): WeightScheme<QuantisedWeight> {
   const types: Readonly<Record<BlockRange, OnnxType>> = {
     codes: bits === 4 ? 'uint4' : 'uint8',
     scales: 'float32',
@@ -44,7 +75,7 @@ function blockScheme(bits: CodeBits): WeightScheme<QuantisedWeight> {
   };
 
   return {
-    name: `blocks${bits}`,
+    name,
     async read({ source }, readRange) {
       const [codes, scales, zeros] = await Promise.all(
         blockRanges.map((range) => readRange(source.ranges[range]!)),
@@ -65,6 +96,10 @@ function blockScheme(bits: CodeBits): WeightScheme<QuantisedWeight> {
     operand(writer, weight) {
       return writer.besideUse(`${weight.name} floats`, () => floats(writer, mapped(writer, weight)));
     },
+    product(writer, x, weight, transposed) {
+      const isRow = use === 'answers' && transposed && x.shape[0] === 1;
+      return isRow ? rowProduct(writer, x, weight, bits) : undefined;
+    },
     pick(writer, weight, gather) {
       return bits === 8
         ? floats(writer, mapped(writer, weight).map(gather))
@@ -74,7 +109,10 @@ function blockScheme(bits: CodeBits): WeightScheme<QuantisedWeight> {
   };
 }
 
-export const blockSchemes: Readonly<Record<CodeBits, WeightScheme<QuantisedWeight>>> = {
-  4: blockScheme(4),
-  8: blockScheme(8),
+/** By what they are for, and by bits. */
+export const blockSchemes: Readonly<
+  Record<BlockUse, Readonly<Record<CodeBits, WeightScheme<QuantisedWeight>>>>
+> = {
+  training: { 4: blockScheme('blocks4', 4, 'training'), 8: blockScheme('blocks8', 8, 'training') },
+  answers: { 4: blockScheme('answers4', 4, 'answers'), 8: blockScheme('answers8', 8, 'answers') },
 };

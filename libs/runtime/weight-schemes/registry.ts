@@ -9,7 +9,7 @@ import type { WeightScheme } from '#runtime/weight-schemes/scheme.js';
 // A source finds its scheme by the scheme's name, so a scheme meets sources of its own kind only.
 const all = [
   ...Object.values(plainSchemes),
-  ...Object.values(blockSchemes),
+  ...Object.values(blockSchemes).flatMap((schemes) => Object.values(schemes)),
   gguf,
   int8,
 ] as readonly WeightScheme[];
