@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { memberFolder } from '#contracts/member-folder.js';
 import type { Methods } from '#contracts/process-calls.js';
+import { basePrecisions } from '#training/base-precision/declared.js';
 
 const wantedModel = {
   base: z.object({
@@ -12,6 +13,8 @@ const wantedModel = {
     identity: z.string(),
     /** Whether its files were seen to be those of the identity just now. */
     verified: z.boolean(),
+    /** In what numbers it answers. */
+    precision: z.enum(basePrecisions),
   }),
   /** Empty for the base model alone. */
   members: z.array(memberFolder),

@@ -21,6 +21,9 @@ import {
 /** Weights that are rounded at a time. */
 const pieceNumbers = 1 << 21;
 
+/** Name of the folder of a cache that they are kept in, for training and for answers. */
+export const blockCache = 'blocks';
+
 /** Changes when the same matrices come to other bytes. */
 const version = 1;
 

@@ -3,6 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readAdapter } from '#adapters/read-adapter.js';
+import type { TextCompletion } from '#contracts/http/completions.js';
 import type { JobCreate } from '#contracts/http/job-create.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { MetricObject } from '#contracts/http/streams.js';
@@ -134,6 +135,35 @@ test('jobs learn over a base in int8 and in int4, and over a GGUF file', async (
     expect(Math.abs(a! - b!)).toBeLessThan(0.1);
   }
 });
+
+test.each(['int8', 'int4'] as const)(
+  'a base that is registered in %s answers so, and says it',
+  async (precision) => {
+    const name = `tiny-${precision}`;
+    const model = await client.models.add({ folder: join(stack.home, 'tiny', 'model'), name, precision });
+    expect(model).toMatchObject({ id: name, precision });
+    const ask = async (model: string) => {
+      const response = await fetch(`${stack.url}/v1/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+          model,
+          prompt: 'What is 3 plus 4?',
+          max_tokens: 3,
+          logprobs: 1,
+          temperature: 0,
+        }),
+      });
+      return (await response.json()) as TextCompletion;
+    };
+    const [stored, rounded] = [await ask('tiny'), await ask(name)];
+    expect(stored.base_precision).toBeUndefined();
+    expect(rounded).toMatchObject({ model: name, base_precision: precision });
+    const first = ({ choices }: TextCompletion) => choices[0]!.logprobs!.token_logprobs[0]!;
+    expect(first(rounded)).not.toBe(first(stored));
+    expect(Math.abs(first(rounded) - first(stored))).toBeLessThan(0.3);
+  },
+);
 
 test('while a job trains its status is answered quickly, and cancelling it takes seconds', async () => {
   const running = await client.jobs.create(longJob(job));

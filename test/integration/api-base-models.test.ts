@@ -185,7 +185,7 @@ describe('a registration in progress', () => {
       sound as Planner,
       api.app.get(HubModels),
     );
-    const request = { folder, name: 'handed-over', replace: false };
+    const request = { folder, name: 'handed-over', replace: false, precision: 'as-stored' as const };
     const { id, status } = await stopped.register(request, { hasKey: false });
     expect(status).toBe('running');
     await stopped.onModuleDestroy();

@@ -68,7 +68,7 @@ async function run(
 
 const weightsOf = (output: string) => readFile(join(folder, output, 'adapter/adapter_model.safetensors'));
 const lossOf = ({ first_evaluation }: TrainingSummary) => first_evaluation!.loss;
-const entries = () => readdir(join(folder, 'cache/int4'));
+const entries = () => readdir(join(folder, 'cache/blocks'));
 
 /** Stops a run after its third step and goes on with it. */
 async function interrupted(job: TrainingJobInput, between: () => Promise<void>): Promise<TrainingEvent[]> {
@@ -106,13 +106,13 @@ describe('a run in int4', () => {
   test('has the same bits with other threads and layers recomputed, over the weights that were made once', async () => {
     const [entry, ...others] = await entries();
     expect(others).toEqual([]);
-    const made = await stat(join(folder, 'cache/int4', entry!, 'weights.safetensors'));
+    const made = await stat(join(folder, 'cache/blocks', entry!, 'weights.safetensors'));
     await run(jobOf('threads', { threads: 2 }));
     await run(jobOf('recomputed', { recompute: true }));
     for (const output of ['threads', 'recomputed'])
       expect(await weightsOf(output)).toEqual(await weightsOf('int4'));
     expect(await entries()).toEqual([entry]);
-    expect((await stat(join(folder, 'cache/int4', entry!, 'weights.safetensors'))).ino).toBe(made.ino);
+    expect((await stat(join(folder, 'cache/blocks', entry!, 'weights.safetensors'))).ino).toBe(made.ino);
   });
 
   test('goes on from a checkpoint with the same bits, also where its cache is gone', async () => {
@@ -123,7 +123,7 @@ describe('a run in int4', () => {
   test('makes weights in the cache anew that were changed, says so, and gives the same bits', async () => {
     const [entry] = await entries();
     const events = await interrupted(jobOf('damaged'), async () => {
-      const file = await open(join(folder, 'cache/int4', entry!, 'weights.safetensors'), 'r+');
+      const file = await open(join(folder, 'cache/blocks', entry!, 'weights.safetensors'), 'r+');
       await file.write(Buffer.of(1, 2, 3, 4), 0, 4, 20_000);
       await file.close();
     });
@@ -147,7 +147,7 @@ describe('a run in int4', () => {
 describe('int4 weights of a model', () => {
   const options = (identity: string) => ({
     identity,
-    folder: join(folder, 'cache/int4'),
+    folder: join(folder, 'cache/blocks'),
     onProgress: () => undefined,
     pause: () => Promise.resolve(),
     onDamage: (message: string) => expect.fail(message),

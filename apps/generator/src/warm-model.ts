@@ -1,5 +1,7 @@
 /** A base model with the adapters of a composition beside it, whose weights change from prompt to prompt. */
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { baseForAdapter } from '#adapters/adapter-classes.js';
 import { LiveComposition } from '#adapters/live-composition.js';
 import { openMembers } from '#adapters/open-members.js';
@@ -10,13 +12,22 @@ import { loadTokenizer } from '#data/load-tokenizer.js';
 import type { Tokenizer } from '#data/tokenizer.js';
 import { ClassModel } from '#generation/class-model.js';
 import { ImageClassModel } from '#generation/image-class-model.js';
-import { createGenerator, type Generator } from '#generation/generator.js';
+import { createGenerator, type Generator, type GeneratorOptions } from '#generation/generator.js';
 import { LowrankError, UnsupportedError } from '#base/errors.js';
 import type { ImagePreprocessor } from '#images/preprocessor.js';
+import { blockCache, openBlockBase } from '#models/block-base.js';
 import { type ModelFolder, openModelFolder } from '#models/model-folder.js';
 import { loadPreprocessor } from '#models/model-preprocessor.js';
+import type { CodeBits } from '#runtime/weight-schemes/block-codes.js';
 
 const maxThreads = 8;
+
+/** Bits of layers that answer in a precision. */
+const answerBits: Readonly<Record<GeneratorTask['base']['precision'], CodeBits | null>> = {
+  'as-stored': null,
+  int8: 8,
+  int4: 4,
+};
 
 /** What all models on one base share. */
 export interface Base {
@@ -24,6 +35,8 @@ export interface Base {
   readonly identity: string;
   readonly model: ModelFolder;
   readonly reader: TextReader | ImagePreprocessor;
+  /** Rounded, where the base answers so. */
+  readonly weights?: GeneratorOptions['weights'];
 }
 
 /** How texts become tokens. */
@@ -35,12 +48,28 @@ interface TextReader {
 type Made =
   { readonly generator: Generator } | { readonly classes: ClassModel } | { readonly images: ImageClassModel };
 
-/** Throws the errors of `openModelFolder`, `loadTokenizer`, `loadChatTemplate` and `loadPreprocessor`. */
-export async function openBase({ folder, identity }: GeneratorTask['base']): Promise<Base> {
+/** Throws the errors of `openModelFolder`, `loadTokenizer`, `loadChatTemplate`, `loadPreprocessor` and `openBlockBase`. */
+export async function openBase(
+  { folder, identity, precision }: GeneratorTask['base'],
+  cacheFolder: string,
+): Promise<Base> {
   const model = await openModelFolder(folder, { tokenizer: 'required' });
   if (model.tree.inputs === 'images') return { identity, model, reader: await loadPreprocessor(model) };
   const tokenizer = await loadTokenizer(folder);
-  return { identity, model, reader: { tokenizer, template: await loadChatTemplate(folder, tokenizer) } };
+  const reader = { tokenizer, template: await loadChatTemplate(folder, tokenizer) };
+  const bits = answerBits[precision];
+  // Classifiers read many rows at once, for which floats as they are stored are fastest.
+  if (bits === null || model.tree.head === 'classify') return { identity, model, reader };
+  const { specs: weights } = await openBlockBase(model, bits, {
+    identity,
+    folder: join(cacheFolder, blockCache),
+    use: 'answers',
+    onProgress: () => undefined,
+    pause: () => setImmediate(),
+    // What was damaged is made again.
+    onDamage: () => undefined,
+  });
+  return { identity, model, reader, weights };
 }
 
 export class WarmModel {
@@ -82,7 +111,9 @@ export class WarmModel {
     if (model.tree.head === 'classify') {
       return new WarmModel(base, { classes: ClassModel.create({ ...options, ...reader }) });
     }
-    return new WarmModel(base, { generator: createGenerator({ ...options, ...reader }) });
+    return new WarmModel(base, {
+      generator: createGenerator({ ...options, ...reader, weights: base.weights }),
+    });
   }
 
   /** What writes text. Throws UnsupportedError for a model that does not. */

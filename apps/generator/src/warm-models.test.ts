@@ -37,7 +37,7 @@ async function member(seed: number): Promise<MemberFolder> {
 
 const get = (models: WarmModels, wanted: Wanted) =>
   models.use(wanted, signal, (model) => Promise.resolve(model));
-const base = (verified = true) => ({ folder, identity, verified });
+const base = (verified = true) => ({ folder, identity, verified, precision: 'as-stored' as const });
 const cache = () => join(scratch, 'cache');
 
 test('the same members under other weights are the same model', async () => {

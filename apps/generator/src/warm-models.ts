@@ -41,7 +41,7 @@ export class WarmModels {
     work: (model: WarmModel) => Promise<T>,
   ): Promise<T> {
     if (!base.verified) await this.identify(base, signal);
-    const baseKey = `${base.identity} ${base.folder}`;
+    const baseKey = `${base.identity} ${base.precision} ${base.folder}`;
     const key = [baseKey, ...members.map(({ digest }) => digest)].join('\n');
     const entry = this.kept.get(key) ?? this.open(key, baseKey, { base, members });
     this.kept.delete(key);
@@ -70,7 +70,7 @@ export class WarmModels {
     const opened = this.opening.then(async () => {
       await this.makeRoom();
       const known = [...this.kept.values()].find((other) => other.baseKey === baseKey && other.base);
-      entry.base = known?.base ?? (await openBase(base));
+      entry.base = known?.base ?? (await openBase(base, this.cacheFolder));
       return WarmModel.open(entry.base, members, { cacheFolder: join(this.cacheFolder, 'graphs') });
     });
     const entry: Kept = { baseKey, model: opened, uses: 0 };

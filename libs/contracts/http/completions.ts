@@ -49,7 +49,13 @@ export const completionUsage = z.object({
 });
 export type CompletionUsage = z.infer<typeof completionUsage>;
 
-const head = { id: z.string(), created: unixSeconds, model: z.string() };
+const head = {
+  id: z.string(),
+  created: unixSeconds,
+  model: z.string(),
+  /** In what numbers the base model answered, where not as its files have it. */
+  base_precision: z.string().optional(),
+};
 const index = z.int();
 const chatChoice = { index, logprobs: chatLogprobs.nullable() };
 const textChoice = { index, logprobs: textLogprobs.nullable() };

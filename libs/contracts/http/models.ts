@@ -1,5 +1,6 @@
 /** Models that jobs can name, and the base models of this server. */
 import { z } from 'zod';
+import { basePrecisions, defaultPrecision } from '#training/base-precision/declared.js';
 import { unixSeconds } from '#contracts/http/pages.js';
 
 /** OpenAI's model object, and ours beside its fields. */
@@ -17,6 +18,8 @@ export const modelObject = z
     /** `sha256:` and 64 hexadecimal digits over the base model's files. */
     identity: z.string().nullable(),
     bundled: z.boolean().optional(),
+    /** In what numbers it answers: as its files have it, or rounded to int8 or int4. */
+    precision: z.string().optional(),
     /** Whether it has a chat template; without one it answers at /v1/completions only. */
     chat: z.boolean().optional(),
     /** Fine-tuned models only: the base, the adapter that makes the difference, the job that made it. */
@@ -48,6 +51,8 @@ export const baseModelRegister = z
     name: name.optional(),
     /** Whether it becomes the new version of a name that another model has; jobs and adapters keep the version they have. */
     replace: z.boolean().default(false),
+    /** In what numbers it answers, on the CPU: as its files have it, or rounded to int8 or int4 for speed and memory. */
+    precision: z.enum(basePrecisions).default(defaultPrecision),
   })
   .refine(({ folder, model }) => (folder === undefined) !== (model === undefined), {
     error: 'must have either folder or model',

@@ -23,6 +23,7 @@ import { DeletedRows1795808500000 } from '#platform/database/migrations/17958085
 import { Uploads1795808600000 } from '#platform/database/migrations/1795808600000-uploads.js';
 import { Trackers1795808700000 } from '#platform/database/migrations/1795808700000-trackers.js';
 import { DeletedJobs1795808900000 } from '#platform/database/migrations/1795808900000-deleted-jobs.js';
+import { ModelPrecision1795809100000 } from '#platform/database/migrations/1795809100000-model-precision.js';
 
 export const migrations: (new () => MigrationInterface)[] = [
   Tables1795500000000,
@@ -48,4 +49,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Uploads1795808600000,
   Trackers1795808700000,
   DeletedJobs1795808900000,
+  ModelPrecision1795809100000,
 ];

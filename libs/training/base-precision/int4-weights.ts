@@ -1,6 +1,6 @@
 /** Weights in int4, which are a matter of the base model alone. */
 import { listed } from '#base/quote.js';
-import { openBlockBase } from '#models/block-base.js';
+import { blockCache, openBlockBase } from '#models/block-base.js';
 import { blockSize } from '#runtime/weight-schemes/block-codes.js';
 import { type PrecisionWork, type RunWeights, stageOf } from '#training/base-precision/precision.js';
 
@@ -9,7 +9,7 @@ export async function int4Weights(work: PrecisionWork): Promise<RunWeights> {
   const { specs, digest, left } = await openBlockBase(
     work.run.base,
     4,
-    work.cache('int4', stageOf(work, 0, 1)),
+    work.cache(blockCache, stageOf(work, 0, 1)),
   );
   if (left.length > 0) {
     work.onEvent({

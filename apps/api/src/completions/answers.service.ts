@@ -74,14 +74,15 @@ export class AnswersService {
   }
 
   private async withFiles<T>(
-    { base: { folder, identity }, base, members }: WantedModel,
+    { base, members }: WantedModel,
     signal: AbortSignal,
     work: (shared: Shared) => Promise<T>,
   ): Promise<T> {
     using taken = await this.files.take(members, signal);
+    const { folder, identity } = base;
     const verified = await this.bases.isUnchanged(base);
     return await work({
-      base: { folder, identity, verified },
+      base: { folder, identity, verified, precision: base.precision },
       members: [...taken.folders],
     });
   }

@@ -9,6 +9,7 @@ import type {
   TextCompletion,
 } from '#contracts/http/completions.js';
 import { randomText } from '#platform/ids.js';
+import { defaultPrecision } from '#training/base-precision/declared.js';
 import { unixSeconds } from '../http/unix-seconds.js';
 import { chatLogprobsOf, textLogprobsOf } from './logprobs-view.js';
 
@@ -38,6 +39,8 @@ export interface CompletionView<Whole, Piece> {
 export interface ViewOptions {
   /** As the request names it. */
   readonly model: string;
+  /** See `base_precision` of answers. */
+  readonly precision: string;
   readonly includesUsage: boolean;
   /** Whether pieces are filled up to lengths that tell nothing of their text. */
   readonly isObfuscated: boolean;
@@ -67,11 +70,20 @@ function finishOf({ finish_reason: reason, tool_calls: calls }: GeneratedAnswer)
   return calls && calls.length > 0 ? 'tool_calls' : reason;
 }
 
+const precisionOf = ({ precision }: ViewOptions): { base_precision?: string } =>
+  precision === defaultPrecision ? {} : { base_precision: precision };
+
 /** The assistant's turn of a chat. */
 export function chatView(options: ViewOptions): CompletionView<ChatCompletion, ChatCompletionChunk> {
   const { model, includesUsage, namesTier, isOneCall } = options;
   const tier = namesTier ? ({ service_tier: 'default' } as const) : {};
-  const head = { id: `chatcmpl-${randomText(idLength)}`, created: unixSeconds(new Date()), model, ...tier };
+  const head = {
+    id: `chatcmpl-${randomText(idLength)}`,
+    created: unixSeconds(new Date()),
+    model,
+    ...precisionOf(options),
+    ...tier,
+  };
   const object = 'chat.completion.chunk';
   const noUsage = includesUsage ? { usage: null } : {};
   const chunk = (
@@ -130,6 +142,7 @@ export function textView(options: ViewOptions): CompletionView<TextCompletion, T
     object: 'text_completion',
     created: unixSeconds(new Date()),
     model,
+    ...precisionOf(options),
   } as const;
   const noUsage = includesUsage ? { usage: null } : {};
   /** Where the tokens of each answer have come to. */

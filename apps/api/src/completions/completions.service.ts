@@ -81,7 +81,7 @@ export class CompletionsService {
     });
     const begun = this.begin(model, request, { prompt: 'messages', questions }, signal);
     const view = chatView({
-      ...viewOptions(request),
+      ...viewOptions(request, model),
       namesTier: typeof request.service_tier === 'string',
       isOneCall: request.parallel_tool_calls === false,
     });
@@ -102,7 +102,7 @@ export class CompletionsService {
     const questions = questionsOf(promptsOf(request.prompt), request.n, { ...choosing, max_tokens: longest });
     const begun = this.begin(model, request, { prompt: 'prompt', questions }, signal);
     return this.send(
-      { ...begun, view: textView({ ...viewOptions(request), hasTop: (logprobs ?? 0) > 0 }) },
+      { ...begun, view: textView({ ...viewOptions(request, model), hasTop: (logprobs ?? 0) > 0 }) },
       request,
       response,
     );
@@ -230,9 +230,10 @@ function usageOf(questions: readonly Question[], answers: readonly GeneratedAnsw
   return { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens };
 }
 
-function viewOptions({ model, stream_options: options }: Request): ViewOptions {
+function viewOptions({ model, stream_options: options }: Request, { base }: WantedModel): ViewOptions {
   return {
     model,
+    precision: base.precision,
     includesUsage: options?.include_usage === true,
     isObfuscated: options?.include_obfuscation === true,
   };

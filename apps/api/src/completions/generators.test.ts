@@ -29,7 +29,7 @@ async function ask(generators: Generators, prompt: string, signal = new AbortCon
   using place = generators.enter();
   let text = '';
   const task = {
-    base: { folder: '', identity: '', verified: true },
+    base: { folder: '', identity: '', verified: true, precision: 'as-stored' as const },
     members: [],
     prompt,
     max_tokens: 1,

@@ -11,12 +11,15 @@ import { currentVersion, versionOf } from '#jobs/base-model-versions.js';
 import { BaseModel } from '#platform/database/entities/base-model.js';
 import { Job, terminalStates } from '#platform/database/entities/job.js';
 import type { Platform } from '#platform/platform.js';
+import { type BasePrecision, defaultPrecision } from '#training/base-precision/declared.js';
 import { ApiError } from '../errors/api-error.js';
 import { PLATFORM } from '../tokens.js';
 
 export interface RegisterRequest extends HashOptions {
   readonly name?: string;
   readonly replace?: boolean;
+  /** In what numbers it answers. */
+  readonly precision?: BasePrecision;
   /** Whether the name stays with the version that has it, if one does. */
   readonly isBeside?: boolean;
 }
@@ -24,6 +27,7 @@ export interface RegisterRequest extends HashOptions {
 interface WriteOptions {
   readonly bundled: boolean;
   readonly replace: boolean;
+  readonly precision?: BasePrecision;
   readonly isBeside?: boolean;
 }
 
@@ -44,10 +48,10 @@ export class BaseModels {
    */
   async register(
     folder: string,
-    { name, replace = false, isBeside = false, ...options }: RegisterRequest,
+    { name, replace = false, isBeside = false, precision, ...options }: RegisterRequest,
   ): Promise<BaseModel> {
     const record = await describeModel(folder, { ...options, name });
-    return this.write(record, { bundled: false, replace, isBeside });
+    return this.write(record, { bundled: false, replace, isBeside, precision });
   }
 
   /**
@@ -141,7 +145,7 @@ export class BaseModels {
 async function writeRow(
   manager: EntityManager,
   { name, folder, identity, architecture, parameterCount }: ModelRecord,
-  { bundled, replace, isBeside = false }: WriteOptions,
+  { bundled, replace, isBeside = false, precision = defaultPrecision }: WriteOptions,
 ): Promise<BaseModel> {
   // Of several who take a name at once, one is first.
   await manager.query('SELECT pg_advisory_xact_lock(hashtext($1))', [`base model ${name}`]);
@@ -159,7 +163,15 @@ async function writeRow(
   }
   const known = await versionOf(manager, { name, identity });
   const isBundled = bundled || (known !== null && known.bundled && known.folder === folder);
-  const row = { name, identity, folder, architecture, parameters: parameterCount, bundled: isBundled };
+  const row = {
+    name,
+    identity,
+    folder,
+    architecture,
+    parameters: parameterCount,
+    bundled: isBundled,
+    precision,
+  };
   const replacedAt = isOther && isBeside ? new Date() : null;
   await manager.upsert(BaseModel, { ...row, replacedAt }, ['name', 'identity']);
   return manager.findOneByOrFail(BaseModel, { name, identity });

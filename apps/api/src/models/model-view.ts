@@ -15,6 +15,7 @@ export function viewBaseModel(model: BaseModel, chat: boolean): ModelObject {
     parameters: model.parameters,
     identity: model.identity,
     bundled: model.bundled,
+    precision: model.precision,
     chat,
   };
 }

@@ -11,6 +11,7 @@ import type { BaseModel } from '#platform/database/entities/base-model.js';
 import { type HubOrigin, Registration } from '#platform/database/entities/registration.js';
 import type { Platform } from '#platform/platform.js';
 import { randomText } from '#platform/ids.js';
+import { defaultPrecision } from '#training/base-precision/declared.js';
 import { ApiError, blaming, notFound } from '../errors/api-error.js';
 import { answerFor } from '../errors/error-answer.js';
 import { Planner } from '../planner/planner.service.js';
@@ -33,7 +34,7 @@ export interface Progress extends Pick<Registration, 'doneBytes' | 'totalBytes'>
 }
 
 /** What is needed to go on with one. */
-type Begun = Pick<Registration, 'id' | 'folder' | 'hub' | 'name' | 'replace'>;
+type Begun = Pick<Registration, 'id' | 'folder' | 'hub' | 'name' | 'replace' | 'precision'>;
 
 /** Why one ended that jobs had asked for, when these were cancelled. */
 export const abandoned = { code: 'cancelled', message: 'No job waits for it any more' } as const;
@@ -89,11 +90,11 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
     request: z.output<typeof baseModelRegister>,
     { hasKey }: { hasKey: boolean },
   ): Promise<BaseModelRegistration> {
-    const { folder, model, name = null, replace } = request;
+    const { folder, model, name = null, replace, precision } = request;
     const id =
       model === undefined
-        ? await this.begin({ ...(await this.ownFolder(folder!, hasKey)), name, replace })
-        : await this.fromHub(model, { name, replace });
+        ? await this.begin({ ...(await this.ownFolder(folder!, hasKey)), name, replace, precision })
+        : await this.fromHub(model, { name, replace, precision });
     await Promise.race([this.runs.get(id), delay(patienceMs, undefined, { ref: false })]);
     return this.get(id);
   }
@@ -102,7 +103,7 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
   async fetchForJobs(origin: HubOrigin): Promise<void> {
     const { repository, commit } = origin;
     const folder = snapshotFolder(this.platform.configuration.hub.cache, repository, commit);
-    const row = { folder, name: repository, replace: false };
+    const row = { folder, name: repository, replace: false, precision: defaultPrecision };
     const running = await this.rows.findBy({ ...row, status: 'running' });
     if (running.some(({ hub }) => hub?.isForJobs)) return;
     await this.begin({ ...row, hub: { ...origin, isForJobs: true } });
@@ -187,12 +188,12 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
   /** The id of a registration of a model of a hub; of several for one model all get the one that is running. */
   private async fromHub(
     model: string,
-    { name, replace }: Pick<Registration, 'name' | 'replace'>,
+    { name, replace, precision }: Pick<Registration, 'name' | 'replace' | 'precision'>,
   ): Promise<string> {
     const { origin } = await blaming('model', () => this.hub.find(model, { isAdmin: true }));
     const { repository, commit } = origin;
     const folder = snapshotFolder(this.platform.configuration.hub.cache, repository, commit);
-    const wanted = { folder, name: name ?? repository, replace };
+    const wanted = { folder, name: name ?? repository, replace, precision };
     const running = await this.rows.findOneBy({ ...wanted, status: 'running' });
     return running?.id ?? this.begin({ ...wanted, hub: origin });
   }
@@ -275,7 +276,7 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
 
   /** Fetches it where it is not here, and reads it when those before it are read. */
   private async make(row: Begun, signal: AbortSignal): Promise<BaseModel> {
-    const { id, folder, hub, name, replace } = row;
+    const { id, folder, hub, name, replace, precision } = row;
     const watch = (stage: Progress['stage']) => ({
       signal,
       onProgress: ({ doneBytes, totalBytes }: { readonly doneBytes: number; readonly totalBytes: number }) =>
@@ -291,6 +292,7 @@ export class RegistrationsService implements OnApplicationBootstrap, OnModuleDes
       return this.models.register(folder, {
         name: name ?? undefined,
         replace,
+        precision,
         isBeside,
         ...watch('reading'),
       });

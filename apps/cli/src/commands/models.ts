@@ -1,11 +1,12 @@
 /** `lowrank models`: what jobs can start from. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ModelObject } from '#contracts/http/models.js';
 import { LowrankError } from '#base/errors.js';
 import { isHubName } from '#hub/remote/hub-name.js';
 import type { CommandContext, Run } from '../context.js';
+import { type BasePrecision, basePrecisions, defaultPrecision } from '#training/base-precision/declared.js';
 import { exitCodes } from '#base/error-codes.js';
 import { byteSize, count } from '../format.js';
 import { modelRegistry } from '../installation.js';
@@ -15,6 +16,7 @@ import { StatusLine } from '../progress-bar.js';
 interface AddOptions {
   readonly name?: string;
   readonly replace?: boolean;
+  readonly precision?: BasePrecision;
 }
 
 interface VerifyOptions {
@@ -37,6 +39,9 @@ export function addModels(program: Command, run: Run): void {
     )
     .option('--name <name>', 'what jobs call it (default: the name of the folder or file, or OWNER/NAME)')
     .option('--replace', 'make it the new version of this name; jobs and adapters keep theirs')
+    .addOption(
+      new Option('--precision <name>', 'numbers in which it answers, on the CPU').choices(basePrecisions),
+    )
     .action(run<AddOptions>(add));
   models
     .command('remove')
@@ -70,18 +75,23 @@ function rowOf(model: ModelObject): string[] {
   const { id, kind, architecture, parameters, base_model: base } = model;
   if (kind === 'fine-tuned') return [id, kind, `on ${base ?? '?'}`];
   const size = parameters === undefined ? '' : `, ${count(parameters)} parameters`;
-  return [id, kind, `${architecture ?? ''}${size}${model.bundled ? ', bundled' : ''}`];
+  return [id, kind, `${architecture ?? ''}${size}${model.bundled ? ', bundled' : ''}${answersIn(model)}`];
+}
+
+/** How it answers, where not as its files have it. */
+function answersIn({ precision = defaultPrecision }: ModelObject): string {
+  return precision === defaultPrecision ? '' : `, answers in ${precision}`;
 }
 
 async function add(
   { client, output, signal }: CommandContext,
   [wanted]: readonly string[],
-  { name, replace }: AddOptions,
+  { name, replace, precision }: AddOptions,
 ): Promise<void> {
   const bar = StatusLine.on(output);
   let registration: string | undefined;
   try {
-    const body = { ...placeOf(wanted!), name, replace };
+    const body = { ...placeOf(wanted!), name, replace, precision };
     const model = await client.models.add(body, {
       signal,
       onProgress: ({ id, stage, done_bytes: done, total_bytes: total }) => {

@@ -18,7 +18,7 @@ const caches = [
   'cache/adapters',
   'cache/members',
   'cache/int8',
-  'cache/int4',
+  'cache/blocks',
   'cache/outlines',
 ];
 const hourMs = 3_600_000;

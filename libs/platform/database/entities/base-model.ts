@@ -1,3 +1,4 @@
+import type { BasePrecision } from '#training/base-precision/declared.js';
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /**
@@ -23,6 +24,10 @@ export class BaseModel {
 
   @Column('bigint', { transformer: { to: (value: number) => value, from: Number } })
   parameters!: number;
+
+  /** In what numbers it answers; see `base_precision` of a job. */
+  @Column('text', { default: 'as-stored' })
+  precision!: BasePrecision;
 
   /** Whether it came with the program. */
   @Column('boolean', { default: false })

@@ -1,3 +1,4 @@
+import type { BasePrecision } from '#training/base-precision/declared.js';
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { oneOf } from '#platform/database/entities/one-of.js';
 
@@ -38,6 +39,10 @@ export class Registration {
 
   @Column('boolean')
   replace!: boolean;
+
+  /** In what numbers it answers; see `base_precision` of a job. */
+  @Column('text', { default: 'as-stored' })
+  precision!: BasePrecision;
 
   @Column('text', { default: 'running' })
   status!: (typeof registrationStates)[number];
