@@ -13,10 +13,13 @@ export interface ZipEntry {
 export function zipOf(entries: readonly ZipEntry[]): Buffer {
   const locals: Buffer[] = [];
   const central: Buffer[] = [];
+  /** The same bytes are packed once. */
+  const known = new Map<Buffer, Buffer>();
   let offset = 0;
   for (const { path, content = Buffer.alloc(0), mode = 0o100_644, size = content.length } of entries) {
     const name = Buffer.from(path);
-    const packed = deflateRawSync(content);
+    const packed = known.get(content) ?? deflateRawSync(content);
+    known.set(content, packed);
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
     common.writeUInt16LE(8, 4);

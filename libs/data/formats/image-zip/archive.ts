@@ -1,6 +1,6 @@
 /** The members of a ZIP archive, listed and read one at a time; nothing of it is written anywhere. */
 import { callbackify, promisify } from 'node:util';
-import { crc32, inflateRaw } from 'node:zlib';
+import { crc32, inflateRaw, inflateRawSync } from 'node:zlib';
 import yauzl from 'yauzl';
 import { type RandomAccess, SpanMissing } from '#data/formats/random-access.js';
 
@@ -14,6 +14,9 @@ const headerBytes = 30;
 const headerStart = 0x04034b50;
 const fileType = 0o170_000;
 const plainFile = 0o100_000;
+
+/** So little is unpacked sooner than another thread is told of it. */
+const quickBytes = 64 * 1024;
 
 const inflate = promisify(inflateRaw);
 
@@ -133,17 +136,24 @@ export class Archive {
     }
     const packed = await this.packed(member);
     const limits = { maxOutputLength: bytes + 1, chunkSize: Math.min(bytes + 64, chunkBytes) };
-    const content = method === 0 ? packed : await soundly(name, () => inflate(packed, limits));
+    const unpack = async () =>
+      bytes <= quickBytes ? inflateRawSync(packed, limits) : await inflate(packed, limits);
+    const content = method === 0 ? packed : await soundly(name, unpack);
     if (content.length === bytes && crc32(content) === member.crc) return content;
     throw refuse('packing_damaged', 'has another size or checksum than the ZIP archive says. Pack it again.');
   }
 
   /** What stands behind the header of a member, whose length only the header says. */
   private async packed({ name, offset, packedBytes }: Member): Promise<Buffer> {
-    const header = await this.file.read(offset, headerBytes);
-    if (header.length === headerBytes && header.readUInt32LE(0) === headerStart) {
-      const start = offset + headerBytes + header.readUInt16LE(26) + header.readUInt16LE(28);
-      const packed = await this.file.read(start, packedBytes);
+    // Mostly all of it: what else a header may have is seldom longer.
+    const usual = headerBytes + 3 * name.length + 64;
+    const first = await this.file.read(offset, usual + packedBytes);
+    if (first.length >= headerBytes && first.readUInt32LE(0) === headerStart) {
+      const start = headerBytes + first.readUInt16LE(26) + first.readUInt16LE(28);
+      const isHere = start + packedBytes <= first.length;
+      const packed = isHere
+        ? first.subarray(start, start + packedBytes)
+        : await this.file.read(offset + start, packedBytes);
       if (packed.length === packedBytes) return packed;
     }
     const message = `${name} is not where the ZIP archive says. Pack or upload it again.`;

@@ -169,7 +169,7 @@ describe('an archive that cannot be taken as it is', () => {
 
   test('of which many members are the same bytes unpacks no further than a bound', async () => {
     const large = Buffer.concat([png, Buffer.alloc(19 * 2 ** 20)]);
-    const content = zipOf(Array.from({ length: 20 }, (_, i) => ({ path: `a/${i}.png`, content: large })));
+    const content = zipOf(Array.from({ length: 15 }, (_, i) => ({ path: `a/${i}.png`, content: large })));
     expect(await problemsOf(content)).toEqual([expect.stringContaining('unpacks to more than 200 times')]);
   });
 });
