@@ -1,8 +1,8 @@
 /** Adapters uploaded to a hub. */
-import { type Deleted, deleted } from '#contracts/http/pages.js';
+import { type Deleted, deleted, type Page } from '#contracts/http/pages.js';
 import { type PushCreate, type PushObject, pushObject, pushPage } from '#contracts/http/pushes.js';
 import type { Connection, CreateOptions } from './connection.js';
-import { eachOf, type ReadOptions } from './pages.js';
+import { eachOf, type PageQuery, readPage, type ReadOptions } from './pages.js';
 import type { PollOptions } from './poll.js';
 import { untilDone, type Work } from './work.js';
 
@@ -23,6 +23,11 @@ export class PushesClient {
 
   async get(id: string, { signal }: ReadOptions = {}): Promise<PushObject> {
     return this.connection.json('GET', pathOf(id), pushObject, { signal });
+  }
+
+  /** Newest first. */
+  async page(query: PageQuery = {}, options: ReadOptions = {}): Promise<Page<PushObject>> {
+    return readPage(this.connection, pushesPath, pushPage, query, options);
   }
 
   /** Newest first. */

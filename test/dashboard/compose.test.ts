@@ -101,6 +101,16 @@ test('weights follow keys and the mouse, the error is told, and all of it surviv
   await expectReport(members, { rank: 1 });
   expect(await slider('Weight of law').inputValue()).toBe('-0.35');
   await press(slider('Rank'), 'ArrowRight', 3);
+  const { conflicts, energy_by_rank: energies } = await expectReport(members, { rank: 4 });
+  const [pair] = conflicts!;
+  const row = page.getByRole('region', { name: 'Conflicts' }).getByRole('row').nth(1);
+  await row.getByText(`${(100 * pair!.opposed_signs).toFixed(1)}%`).waitFor();
+  await row.getByText(`${pair!.angle.toFixed(0)}°`).waitFor();
+  const needed = energies.findIndex((energy) => energy >= 0.99) + 1;
+  await page.getByRole('button', { name: `99%: rank ${needed}` }).click();
+  await expect.poll(() => slider('Rank').inputValue()).toBe(String(needed));
+  await press(slider('Rank'), 'Home');
+  await press(slider('Rank'), 'ArrowRight', 3);
   await expectReport(members, { rank: 4 });
 });
 
@@ -127,7 +137,7 @@ test('base, members and composition answer side by side, and a slider asks for t
   await page.getByRole('spinbutton', { name: 'Tokens at most' }).fill('12');
   await page.getByRole('button', { name: 'Answer', exact: true }).click();
   const columns = { 'tiny, the base': [0, 0], 'verse alone': [1, 0], 'law alone': [0, 1] };
-  const answerOf = (title: string) => page.getByRole('article', { name: title }).locator('.text');
+  const answerOf = (title: string) => page.getByRole('article', { name: title }).locator('[aria-busy]');
   const expectAnswer = async (title: string, [first, second]: readonly number[]) => {
     const body = {
       model: 'tiny',
@@ -172,7 +182,7 @@ test('a composition is published once, and its adapter tells what it was made of
   await page.waitForURL(/\/adapters\/adapter-/);
   composed = page.url().split('/').at(-1)!;
   await page.getByText('Composed to rank 4 of:').waitFor();
-  await page.getByRole('link', { name: 'verse' }).waitFor();
+  await page.getByRole('link', { name: 'verse', exact: true }).waitFor();
   const { data } = await call<{ data: CompositionObject[] }>('/v1/compositions');
   expect(data).toMatchObject([{ adapter: composed, suffix: 'both', rank: 4, status: 'succeeded' }]);
   const norms = page.getByRole('img', { name: /^self_attn\.\w_proj: norm .*, layers 0 to 1$/ });
@@ -206,8 +216,9 @@ test('a checkpoint is a member like any other, and a rank that is too high is re
 
 test('a merged model is made, fetched and deleted', async () => {
   await page.goto(`/adapters/${composed}`);
-  await page.getByLabel('Number format').selectOption('f32');
-  await page.getByRole('button', { name: 'Merge' }).click();
+  await page.getByRole('button', { name: /Numbers/ }).click();
+  await page.getByRole('option', { name: /^f32/ }).click();
+  await page.getByRole('button', { name: 'Export', exact: true }).click();
   await page.getByText(/^\d+ files, /).click();
   const [download] = await Promise.all([
     page.waitForEvent('download'),
@@ -222,7 +233,7 @@ test('a merged model is made, fetched and deleted', async () => {
   expect(new URL(listed.url()).searchParams.get('adapter')).toBe(verse);
   expect(await listed.json()).toMatchObject({ data: [] });
   await page.goto(`/adapters/${composed}`);
-  await page.getByRole('button', { name: /^Delete the merged model/ }).click();
+  await page.getByRole('button', { name: /^Delete the export/ }).click();
   await page.getByRole('button', { name: 'Delete it' }).click();
   await expect.poll(() => page.getByText(/^\d+ files, /).count()).toBe(0);
 });
@@ -299,7 +310,7 @@ test('a long list of jobs is read to its end, drawn as it is scrolled, found by 
 async function answerQuestion(): Promise<void> {
   await page.getByRole('button', { name: question }).click();
   await page.getByRole('button', { name: 'Answer', exact: true }).click();
-  const open = page.locator('.answer [aria-busy=true]');
+  const open = page.locator('article [aria-busy=true]');
   await expect.poll(() => open.count(), { timeout: 20_000 }).toBe(0);
 }
 

@@ -206,7 +206,7 @@ test('the adapter of a checkpoint can be taken home', async () => {
 test('the adapter is listed, and can be taken home', async () => {
   const { page } = watched;
   await page.getByRole('link', { name: 'Adapters', exact: true }).click();
-  await page.locator('.rows a').click();
+  await page.locator('[data-adapter] a').click();
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByText(/\.tar$/).click()]);
   expect(download.suggestedFilename()).toMatch(/^adapter-\w+\.tar$/);
 });

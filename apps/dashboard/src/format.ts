@@ -32,6 +32,12 @@ export function number(value: number | null | undefined, digits = 4): string {
   return String(Number(value.toPrecision(digits)));
 }
 
+/** A share for people; one that is not quite all never reads as 100%. */
+export function percent(share: number): string {
+  if (share > 0.99995 && share < 1) return 'above 99.99%';
+  return share === 1 ? '100%' : `${(100 * share).toFixed(2)}%`;
+}
+
 export const time = (unixSeconds: number) => new Date(unixSeconds * 1000).toLocaleString();
 export const clock = (unixSeconds: number) => new Date(unixSeconds * 1000).toLocaleTimeString();
 

@@ -5,6 +5,7 @@ import { queryClient } from './api/query-client.js';
 import { App } from './app.js';
 import './ui/tokens.css';
 import './ui/base.css';
+import './charts/charts.css';
 import './styles.css';
 import { apply } from './theme.js';
 

@@ -3,7 +3,11 @@ import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { classificationsClient } from '../../api/classifications.js';
 import { number } from '../../format.js';
+import { Button } from '../../ui/button.js';
+import { TextField } from '../../ui/field.js';
+import { Card } from '../../ui/layout.js';
 import { Problem } from '../parts/common.js';
+import styles from './adapters.module.css';
 
 interface AdapterClassesProps {
   /** Name of the fine-tuned model. */
@@ -18,26 +22,23 @@ export function AdapterClasses({ model, classes }: AdapterClassesProps) {
   });
   const found = asked.data?.results[0];
   return (
-    <section aria-labelledby="classes">
-      <h2 id="classes">Classes</h2>
-      <p className="muted">It tells apart: {classes.join(', ')}.</p>
+    <Card title="Classes">
+      <p className={styles.hint}>It tells apart: {classes.join(', ')}.</p>
       <form
         onSubmit={(event) => {
           event.preventDefault();
           asked.mutate(text);
         }}
       >
-        <label>
-          A text
-          <textarea value={text} rows={3} onChange={({ target }) => setText(target.value)} />
-        </label>
-        <button className="primary" disabled={text.trim() === '' || asked.isPending}>
+        <TextField label="A text" rows={3} value={text} onChange={setText} />
+        <p />
+        <Button type="submit" look="primary" isDisabled={text.trim() === '' || asked.isPending}>
           Which class?
-        </button>
+        </Button>
       </form>
       <Problem error={asked.error} />
       {found && (
-        <ol className="classes" aria-label="Probabilities">
+        <ol className={styles.classes} aria-label="Probabilities">
           {found.probabilities
             .toSorted((a, b) => b.probability - a.probability)
             .map(({ label, probability }) => (
@@ -49,6 +50,6 @@ export function AdapterClasses({ model, classes }: AdapterClassesProps) {
             ))}
         </ol>
       )}
-    </section>
+    </Card>
   );
 }

@@ -5,12 +5,13 @@ import { adapterList, cardQuery } from '../../api/adapters.js';
 import { fileQuery } from '../../api/files.js';
 import { jobQuery } from '../../api/jobs.js';
 import { type Pages, usePages } from '../../api/use-pages.js';
-import { number, time, whole } from '../../format.js';
+import { number, percent, time, whole } from '../../format.js';
 import { Link } from '../../router.js';
-import { Facts } from '../parts/common.js';
+import { Id } from '../../ui/copy.js';
+import { Card, type Fact, Facts } from '../../ui/layout.js';
+import { labelOf } from '../parts/adapter-label.js';
+import styles from './adapters.module.css';
 import { cardName, licenceOf } from './card.js';
-import { percent } from '../compose/compose-report.js';
-import { labelOf } from '../compose/use-members.js';
 
 export function AdapterOrigin({ adapter }: { readonly adapter: AdapterObject }) {
   const { config } = adapter;
@@ -20,29 +21,29 @@ export function AdapterOrigin({ adapter }: { readonly adapter: AdapterObject }) 
   };
   const licence = useCardLicence(adapter);
   const targets = [config['target_modules'] ?? []].flat().map(String).join(', ');
+  const facts: Fact[] = [
+    ['Base model', adapter.model],
+    ...(text('revision') ? ([['Revision of the base', text('revision')]] as const) : []),
+    ...(licence === null ? [] : ([['Licence of the base', licence]] as const)),
+    ['Rank', text('r') ?? '–'],
+    ['Alpha', text('lora_alpha') ?? '–'],
+    ['Target modules', targets === '' ? '–' : targets],
+    ['Created', time(adapter.created_at)],
+    [
+      'Digest of the base',
+      adapter.base_identity === null ? 'not known' : <Id key="base" id={adapter.base_identity} />,
+    ],
+  ];
   return (
-    <section aria-labelledby="origin">
-      <h2 id="origin">Where it came from</h2>
-      <Facts
-        facts={[
-          ['Base model', adapter.model],
-          ...(text('revision') ? ([['Revision of the base', text('revision')]] as const) : []),
-          ...(licence === null ? [] : ([['Licence of the base', licence]] as const)),
-          ['Digest of the base', <code key="base">{adapter.base_identity ?? 'not known'}</code>],
-          ['Made at', time(adapter.created_at)],
-          ['Rank', text('r') ?? '–'],
-          ['lora_alpha', text('lora_alpha') ?? '–'],
-          ['Target modules', targets === '' ? '–' : targets],
-          ['Id', <code key="id">{adapter.id}</code>],
-        ]}
-      />
+    <Card title="Where it came from">
+      <Facts facts={facts} />
       {adapter.job !== null && <FromJob id={adapter.job} />}
       {adapter.recipe !== null && <FromMembers model={adapter.model} recipe={adapter.recipe} />}
       {adapter.job === null && adapter.recipe === null && (
-        <p>It was imported: where it was trained is not known here.</p>
+        <p className={styles.below}>Imported. Where it was trained is not known here.</p>
       )}
       {adapter.notes.map((note) => (
-        <p key={note} className="muted">
+        <p key={note} className={styles.hint}>
           {note}.
         </p>
       ))}
@@ -50,15 +51,16 @@ export function AdapterOrigin({ adapter }: { readonly adapter: AdapterObject }) 
         <summary>adapter_config.json</summary>
         <pre tabIndex={0}>{JSON.stringify(config, null, 2)}</pre>
       </details>
-    </section>
+    </Card>
   );
 }
 
 function FromJob({ id }: { readonly id: string }) {
   const { data: job, error } = useQuery(jobQuery(id));
   const file = useQuery({ ...fileQuery(job?.training_file ?? ''), enabled: job !== undefined });
+  if (error) return <p className={styles.below}>Trained by the job {id}, which was deleted since.</p>;
   return (
-    <p>
+    <p className={styles.below}>
       Trained by the job <Link to={`/jobs/${id}`}>{job?.suffix ?? id}</Link>
       {job && (
         <>
@@ -74,7 +76,6 @@ function FromJob({ id }: { readonly id: string }) {
           It went on from <Link to={`/adapters/${job.init_adapter}`}>{job.init_adapter}</Link>.
         </>
       )}
-      {error && <small className="error">{error.message}</small>}
     </p>
   );
 }
@@ -114,7 +115,7 @@ function FromMembers({ model, recipe }: FromMembersProps) {
   const { id, members, result } = recipe;
   return (
     <>
-      <p>Composed {formText(recipe.recipe.form)} of:</p>
+      <p className={styles.below}>Composed {formText(recipe.recipe.form)} of:</p>
       <ul>
         {members.map(({ adapter, checkpoint, weight }, i) => (
           <li key={i}>

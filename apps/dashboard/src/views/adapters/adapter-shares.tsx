@@ -1,21 +1,27 @@
 /** Links that open one page and this adapter's files without a key. */
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Link2 as LinkIcon } from 'lucide-react';
 import { type SubmitEvent, useRef, useState } from 'react';
 import type { ShareCreate, ShareObject } from '#contracts/http/shares.js';
-import { sharesClient } from '../../api/shares.js';
-import { shareList, sharesKey } from '../../api/shares.js';
+import { shareList, sharesClient, sharesKey } from '../../api/shares.js';
 import { usePages } from '../../api/use-pages.js';
+import { Button } from '../../ui/button.js';
+import { CopyButton } from '../../ui/copy.js';
+import { TextField } from '../../ui/field.js';
+import { Card } from '../../ui/layout.js';
+import { Select } from '../../ui/select.js';
 import { Problem, ShowMore } from '../parts/common.js';
+import styles from './adapters.module.css';
 import { ShareRow } from './share-row.js';
 
 const hour = 3600;
 const lifetimes = [
-  [hour, '1 hour'],
-  [24 * hour, '1 day'],
-  [7 * 24 * hour, '7 days'],
-  [30 * 24 * hour, '30 days'],
-  [365 * 24 * hour, '1 year'],
-] as const;
+  { id: String(hour), name: '1 hour' },
+  { id: String(24 * hour), name: '1 day' },
+  { id: String(7 * 24 * hour), name: '7 days' },
+  { id: String(30 * 24 * hour), name: '30 days' },
+  { id: String(365 * 24 * hour), name: '1 year' },
+];
 const pageSize = 20;
 
 export function AdapterShares({ id }: { readonly id: string }) {
@@ -38,22 +44,21 @@ export function AdapterShares({ id }: { readonly id: string }) {
     },
   });
   return (
-    <section aria-labelledby="links">
-      <h2 id="links">Links</h2>
-      <p className="muted">
-        Whoever has a link sees one page about this adapter and its files, and nothing else. No key is needed.
+    <Card title="Links">
+      <p className={styles.hint}>
+        Anyone with a link sees one page about this adapter and can download its files. No key is needed.
       </p>
       <NewShare id={id} isSending={create.isPending} onCreate={create.mutate} />
       <Problem error={create.error ?? revoke.error ?? pages.error} />
       {made?.path && <Secret address={`${location.origin}${made.path}`} />}
-      {pages.items?.length === 0 && <p className="muted">No link has been made.</p>}
-      <ul className="plain">
+      {pages.items?.length === 0 && <p className={styles.hint}>No links yet.</p>}
+      <ul className={styles.entries} aria-label="Links">
         {pages.items?.map((share) => (
           <ShareRow key={share.id} share={share} onRevoke={() => revoke.mutate(share)} />
         ))}
       </ul>
       <ShowMore pages={pages} of="links" />
-    </section>
+    </Card>
   );
 }
 
@@ -64,71 +69,54 @@ interface NewShareProps {
 }
 
 function NewShare({ id, isSending, onCreate }: NewShareProps) {
-  const [lifetime, setLifetime] = useState<number>(7 * 24 * hour);
+  const [lifetime, setLifetime] = useState(String(7 * 24 * hour));
   const [downloads, setDownloads] = useState('');
   const create = (event: SubmitEvent) => {
     event.preventDefault();
     onCreate({
       adapter: id,
-      expires_in_seconds: lifetime,
+      expires_in_seconds: Number(lifetime),
       ...(downloads !== '' && { max_downloads: Number(downloads) }),
     });
   };
   return (
-    <form className="inline-form" onSubmit={create}>
-      <label>
-        Ends after{' '}
-        <select value={lifetime} onChange={({ target }) => setLifetime(Number(target.value))}>
-          {lifetimes.map(([seconds, name]) => (
-            <option key={seconds} value={seconds}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        Downloads at most{' '}
-        <input
-          type="number"
-          className="number"
-          min={1}
-          max={1_000_000}
-          placeholder="any"
-          value={downloads}
-          onChange={({ target }) => setDownloads(target.value)}
-        />
-      </label>
-      <button className="primary" disabled={isSending}>
+    <form className={styles.form} onSubmit={create}>
+      <Select label="Ends after" value={lifetime} options={lifetimes} onChange={setLifetime} />
+      <TextField
+        label="Downloads at most"
+        inputMode="numeric"
+        value={downloads}
+        placeholder="Any number"
+        error={isCount(downloads) ? undefined : 'Give a whole number from 1 to 1,000,000.'}
+        onChange={setDownloads}
+      />
+      <Button type="submit" icon={LinkIcon} isDisabled={isSending || !isCount(downloads)}>
         Make a link
-      </button>
+      </Button>
     </form>
   );
 }
 
+const isCount = (text: string) =>
+  text === '' || (/^\d{1,7}$/.test(text) && Number(text) >= 1 && Number(text) <= 1_000_000);
+
 /** The address with its token, which nobody can be told again. */
 function Secret({ address }: { readonly address: string }) {
   const field = useRef<HTMLInputElement>(null);
-  const [news, setNews] = useState('');
-  const copy = () => {
-    field.current?.select();
-    // Pages that came over plain HTTP from another machine have no clipboard.
-    if (!('clipboard' in navigator)) return setNews('Selected: copy it with Ctrl-C.');
-    navigator.clipboard.writeText(address).then(
-      () => setNews('Copied.'),
-      () => setNews('Selected: copy it with Ctrl-C.'),
-    );
-  };
   return (
-    <section className="card" aria-label="The new link">
+    <section className={styles.secret} aria-label="The new link">
       <p>
-        <b>Copy this address now.</b> It is shown once: only a digest of it is kept here.
+        <b>Copy this address now.</b> It is shown once: the server keeps only a digest of it.
       </p>
-      <div className="secret">
-        <input ref={field} readOnly aria-label="Address of the link" value={address} />
-        <button type="button" onClick={copy}>
-          Copy
-        </button>
-        <output>{news}</output>
+      <div>
+        <input
+          ref={field}
+          readOnly
+          aria-label="Address of the link"
+          value={address}
+          onFocus={() => field.current?.select()}
+        />
+        <CopyButton text={address} what="the address" />
       </div>
     </section>
   );

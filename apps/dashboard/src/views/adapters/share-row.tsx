@@ -4,14 +4,24 @@ import { useState } from 'react';
 import type { ShareObject } from '#contracts/http/shares.js';
 import { accessesQuery } from '../../api/shares.js';
 import { time } from '../../format.js';
+import { Badge, type Tone } from '../../ui/badge.js';
+import { Button } from '../../ui/button.js';
+import { Confirm } from '../../ui/dialog.js';
 import { Problem } from '../parts/common.js';
-import { ConfirmButton } from '../parts/confirm-button.js';
+import styles from './adapters.module.css';
 
 const states: Readonly<Record<ShareObject['status'], string>> = {
   open: 'open',
   expired: 'ended',
   revoked: 'revoked',
   used_up: 'downloaded as often as allowed',
+};
+
+const tones: Readonly<Record<ShareObject['status'], Tone>> = {
+  open: 'ok',
+  expired: 'idle',
+  revoked: 'bad',
+  used_up: 'warn',
 };
 
 interface ShareRowProps {
@@ -24,11 +34,10 @@ export function ShareRow({ share, onRevoke }: ShareRowProps) {
   const isAlive = status === 'open' || status === 'used_up';
   const left = max_downloads === null ? '' : `, ${max_downloads - downloads} of ${max_downloads} left`;
   return (
-    <li className="card">
-      <div className="head">
+    <li>
+      <div className={styles.entry}>
         <span>
-          <span className="status">{states[status]}</span>
-          <small>{id}</small>
+          <Badge tone={tones[status]}>{states[status]}</Badge> <small>{id}</small>
         </span>
         <span>
           {downloads} {downloads === 1 ? 'download' : 'downloads'}
@@ -42,14 +51,16 @@ export function ShareRow({ share, onRevoke }: ShareRowProps) {
             : `revoked ${time(revoked_at)}`}
         </small>
         {isAlive && (
-          <ConfirmButton
-            label={`Revoke ${id}`}
-            question="Revoke this link? It opens nothing from then on, also for those who have it already. What they have downloaded stays theirs."
+          <Confirm
+            title="Revoke this link?"
+            question="It stops working at once for everybody who has it. What they downloaded stays theirs."
             deed="Revoke it"
             onConfirm={onRevoke}
           >
-            Revoke
-          </ConfirmButton>
+            <Button isSmall aria-label={`Revoke ${id}`}>
+              Revoke
+            </Button>
+          </Confirm>
         )}
       </div>
       <Accesses id={id} />
@@ -74,8 +85,8 @@ function Accesses({ id }: { readonly id: string }) {
     <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>Who used it</summary>
       <Problem error={error} />
-      {data?.length === 0 && <p className="muted">Nobody yet.</p>}
-      <ol className="plain accesses" tabIndex={0} aria-label="Uses, newest first">
+      {data?.length === 0 && <p className={styles.hint}>Nobody yet.</p>}
+      <ol className={styles.accesses} tabIndex={0} aria-label="Uses, newest first">
         {data?.map(({ id: access, created_at, outcome, file, address, user_agent }) => (
           <li key={access}>
             {time(created_at)}: {address ?? 'somebody'} {outcomes[outcome] ?? outcome} {file}
@@ -83,9 +94,9 @@ function Accesses({ id }: { readonly id: string }) {
           </li>
         ))}
       </ol>
-      <button type="button" onClick={() => void refetch()}>
+      <Button isSmall onPress={() => void refetch()}>
         Look again
-      </button>
+      </Button>
     </details>
   );
 }

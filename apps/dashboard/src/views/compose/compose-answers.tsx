@@ -2,7 +2,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, type SubmitEvent, useEffect, useRef, useState } from 'react';
 import { modelsQuery } from '../../api/service.js';
+import { Button } from '../../ui/button.js';
+import { cx } from '../../ui/cx.js';
+import { Card } from '../../ui/layout.js';
 import { Problem } from '../parts/common.js';
+import styles from './compose.module.css';
 import { type Form, keyOf, type Member, rounded } from './compose-recipe.js';
 import { NumberSlider } from './number-slider.js';
 import { type Answer, type Prompt, type Turn, useAnswers } from './use-answers.js';
@@ -28,11 +32,10 @@ export function ComposeAnswers({ members, labels, facts, model, form, onChange }
   const weigh = (i: number) => (weight: number) =>
     onChange(members.map((member, k) => (k === i ? { ...member, weight: rounded(weight) } : member)));
   return (
-    <section aria-labelledby="answers">
-      <h2 id="answers">Answers side by side</h2>
+    <Card title="Answers side by side">
       <Question model={model} prompts={facts.flatMap((one) => one?.prompts ?? [])} onAsk={setAsked} />
       {answers && (
-        <div className="answers">
+        <div className={styles.answers}>
           <Column title={`${model}, the base`} answer={answers.base} />
           {members.map((member, i) => (
             <Column key={keyOf(member)} title={`${labels[i]} alone`} answer={answers.members[i]!}>
@@ -55,7 +58,7 @@ export function ComposeAnswers({ members, labels, facts, model, form, onChange }
           </Column>
         </div>
       )}
-    </section>
+    </Card>
   );
 }
 
@@ -90,6 +93,7 @@ function Question({ model, prompts, onAsk }: QuestionProps) {
       <label>
         Prompt
         <textarea
+          className={styles.input}
           ref={field}
           rows={2}
           required
@@ -102,32 +106,33 @@ function Question({ model, prompts, onAsk }: QuestionProps) {
         <small>{!canChat && `${model} has no chat template: it goes on with this text.`}</small>
       </label>
       {offered.length > 0 && (
-        <p className="line">
-          <span className="muted">Sample prompts of the jobs:</span>
+        <p className={styles.line}>
+          <span className={styles.hint}>From the jobs:</span>
           {offered.map((sample) => {
             const turns = typeof sample === 'string' ? [] : sample.slice(0, -1);
             const last = typeof sample === 'string' ? sample : sample.at(-1)!.content;
             return (
-              <button
+              <Button
                 key={JSON.stringify(sample)}
-                type="button"
-                onClick={() => {
+                isSmall
+                onPress={() => {
                   setText(last);
                   setBefore(turns);
                   setWanted(typeof sample !== 'string');
                 }}
               >
                 {last}
-              </button>
+              </Button>
             );
           })}
         </p>
       )}
-      <div className="line">
+      <div className={styles.line}>
         {canChat && (
           <label>
             Answered as{' '}
             <select
+              className={styles.input}
               value={isWanted ? 'chat' : 'text'}
               onChange={({ target }) => setWanted(target.value === 'chat')}
             >
@@ -140,7 +145,7 @@ function Question({ model, prompts, onAsk }: QuestionProps) {
           Tokens at most{' '}
           <input
             type="number"
-            className="number"
+            className={styles.number}
             min={1}
             max={tokenLimit}
             required
@@ -148,9 +153,9 @@ function Question({ model, prompts, onAsk }: QuestionProps) {
             onChange={({ target }) => setMaxTokens(target.valueAsNumber)}
           />
         </label>
-        <button className="primary" disabled={models.data === undefined}>
+        <Button type="submit" look="primary" isDisabled={models.data === undefined}>
           Answer
-        </button>
+        </Button>
       </div>
       <Problem error={models.error} />
     </form>
@@ -187,11 +192,11 @@ interface ColumnProps {
 function Column({ title, answer, isMain = false, children }: ColumnProps) {
   const { text, state, finish, error } = answer;
   return (
-    <article className={isMain ? 'answer main' : 'answer'} aria-label={title}>
+    <article className={cx(styles.answer, isMain && styles.main)} aria-label={title}>
       <h3>{title}</h3>
       {children}
       <p
-        className={state === 'waiting' ? 'text old' : 'text'}
+        className={cx(styles.text, state === 'waiting' && styles.old)}
         aria-live={isMain ? 'polite' : undefined}
         aria-busy={state !== 'done'}
       >
@@ -206,7 +211,7 @@ function Column({ title, answer, isMain = false, children }: ColumnProps) {
 }
 
 function noteOf({ state, text, error }: Answer): string {
-  if (state === 'waiting') return text === '' ? 'waits for its turn' : 'being asked again';
-  if (state === 'writing') return 'is being written';
+  if (state === 'waiting') return text === '' ? 'waiting' : 'asking again';
+  if (state === 'writing') return 'writing…';
   return text === '' && !error ? 'an empty answer' : '';
 }

@@ -1,5 +1,6 @@
 /** Whether the sum stays exact, or is cut to a rank or to a share of its energy. */
 import type { Form } from './compose-recipe.js';
+import styles from './compose.module.css';
 import { NumberSlider } from './number-slider.js';
 
 interface ComposeFormProps {
@@ -15,24 +16,24 @@ export function ComposeForm({ form, stackRank, onChange }: ComposeFormProps) {
     {
       form: { kind: 'exact' },
       name: 'Exact',
-      about: 'The sum itself; as many ranks as the members have together.',
+      about: 'The sum itself, with the ranks of all members together.',
     },
     {
       form: { kind: 'rank', rank: Math.max(1, Math.ceil(most / 2)) },
       name: 'To a rank',
-      about: 'The nearest adapter of this rank.',
+      about: 'The closest adapter of this rank.',
     },
     {
       form: { kind: 'energy', energy: 0.95 },
       name: 'To a share of the energy',
-      about: 'The smallest ranks that keep this share of every layer’s squared norm.',
+      about: 'The smallest ranks that keep this share of each layer’s squared norm.',
     },
   ] as const;
   return (
-    <fieldset>
+    <fieldset className={styles.form}>
       <legend>Form</legend>
       {choices.map((choice) => (
-        <div key={choice.name} className="choice">
+        <div key={choice.name} className={styles.choice}>
           <label>
             <input
               type="radio"

@@ -1,6 +1,9 @@
 /** The members of a composition with their weights. */
 import { number } from '../../format.js';
+import { X } from 'lucide-react';
 import { Link } from '../../router.js';
+import { IconButton } from '../../ui/button.js';
+import styles from './compose.module.css';
 import { keyOf, type Member, rounded } from './compose-recipe.js';
 import type { Stack } from './compose-stack.js';
 import { NumberSlider } from './number-slider.js';
@@ -18,7 +21,7 @@ export function ComposeMembers({ members, states, stack, onChange, onRemove }: M
   const weigh = (i: number) => (weight: number) =>
     onChange(members.map((member, k) => (k === i ? { ...member, weight: rounded(weight) } : member)));
   return (
-    <ul className="members">
+    <ul className={styles.members}>
       {members.map((member, i) => (
         <MemberRow
           key={keyOf(member)}
@@ -46,16 +49,14 @@ function MemberRow({ member, state, norm, onWeight, onRemove }: MemberRowProps) 
   const name = facts?.label ?? member.id;
   return (
     <li>
-      <span className="member-name">
+      <span className={styles.memberName}>
         {facts ? <Link to={facts.address}>{name}</Link> : name}
         <small>
           {member.id}
           {norm !== undefined && `, norm ${number(Math.abs(member.weight) * norm, 3)}`}
         </small>
       </span>
-      <button type="button" aria-label={`Remove ${name}`} onClick={onRemove}>
-        Remove
-      </button>
+      <IconButton isSmall icon={X} label={`Remove ${name}`} onPress={onRemove} />
       <NumberSlider
         label={`Weight of ${name}`}
         value={member.weight}
@@ -65,7 +66,7 @@ function MemberRow({ member, state, norm, onWeight, onRemove }: MemberRowProps) 
         onChange={onWeight}
       />
       {state instanceof Error && (
-        <small className="error">
+        <small className={styles.error}>
           {state.message}. Remove it here; compositions that it went into are not affected.
         </small>
       )}

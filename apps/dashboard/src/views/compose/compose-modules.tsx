@@ -1,8 +1,10 @@
 /** Layer by layer what a composition keeps, and what its members are worth. */
 import { useState } from 'react';
 import type { CompositionReportObject } from '#contracts/composition-report.js';
-import { number } from '../../format.js';
-import { percent } from './compose-report.js';
+import { number, percent } from '../../format.js';
+import { cx } from '../../ui/cx.js';
+import tableStyles from '../../ui/table.module.css';
+import styles from './compose.module.css';
 import type { Stack } from './compose-stack.js';
 
 interface ModulesProps {
@@ -16,11 +18,11 @@ interface ModulesProps {
 export function ComposeModules({ report, stack, labels, weights }: ModulesProps) {
   const [isOpen, setOpen] = useState(false);
   return (
-    <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+    <details className={styles.panel} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>{report.modules.length} modules, layer by layer</summary>
       {isOpen && (
-        <section className="scroll" aria-label="Modules" tabIndex={0}>
-          <table>
+        <section className={cx(tableStyles.frame, styles.scroll)} aria-label="Modules" tabIndex={0}>
+          <table className={tableStyles.table}>
             <thead>
               <tr>
                 <th scope="col">Module</th>
@@ -45,7 +47,8 @@ export function ComposeModules({ report, stack, labels, weights }: ModulesProps)
                     {rank} of {stack_rank}
                   </td>
                   <td>
-                    <meter aria-hidden="true" min={0} max={1} value={kept_energy} /> {percent(kept_energy)}
+                    <meter className={styles.small} aria-hidden="true" min={0} max={1} value={kept_energy} />{' '}
+                    {percent(kept_energy)}
                   </td>
                   <td>{number(relative_error, 3)}</td>
                   <td>{number(norm, 3)}</td>

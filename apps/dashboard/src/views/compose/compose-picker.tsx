@@ -6,9 +6,12 @@ import { checkpointList, jobList } from '../../api/jobs.js';
 import { type Pages, usePages } from '../../api/use-pages.js';
 import { number, time } from '../../format.js';
 import { Link } from '../../router.js';
+import { Button } from '../../ui/button.js';
+import { SearchBox } from '../../ui/field.js';
 import { Problem, ShowMore } from '../parts/common.js';
+import styles from './compose.module.css';
 import { type Member, maxMembers } from './compose-recipe.js';
-import { labelOf } from './use-members.js';
+import { labelOf } from '../parts/adapter-label.js';
 
 interface PickerProps {
   readonly members: readonly Member[];
@@ -25,29 +28,19 @@ export function ComposePicker({ members, model, onAdd }: PickerProps) {
   const isWanted = (...texts: (string | null)[]) =>
     texts.some((text) => text?.toLowerCase().includes(wanted.trim().toLowerCase()));
   if (members.length >= maxMembers)
-    return (
-      <p className="muted">{maxMembers} members are the most that fit here. Remove one to add another.</p>
-    );
+    return <p className={styles.hint}>{maxMembers} members are the limit. Remove one to add another.</p>;
   return (
-    <div className="picker">
+    <div className={styles.picker}>
       {model !== null && (
-        <p className="muted">
-          Only adapters of <b>{model}</b> are offered: an update fits no weights but those that it was trained
-          on. Remove all members to choose another base model.
+        <p className={styles.hint}>
+          Only adapters of <b>{model}</b> are offered, since an adapter fits its own base model alone. Remove
+          all members to choose another one.
         </p>
       )}
-      <label>
-        Find
-        <input
-          type="search"
-          value={wanted}
-          placeholder="name or id"
-          onChange={({ target }) => setWanted(target.value)}
-        />
-      </label>
+      <SearchBox label="Find by name or id" value={wanted} onChange={setWanted} />
       <Problem error={adapters.error ?? jobs.error} />
       {adapters.items?.length === 0 && <NoAdapters model={model} />}
-      <ul className="choices">
+      <ul className={styles.choices}>
         {adapters.items
           ?.filter((adapter) => isWanted(adapter.name, adapter.id))
           .map((adapter) => (
@@ -87,23 +80,18 @@ function Choice({ name, about, isTaken, onAdd }: ChoiceProps) {
         {name} <small>{about}</small>
       </span>
       {/* It keeps the focus, which a disabled button would lose. */}
-      <button
-        type="button"
-        aria-disabled={isTaken}
-        aria-label={`Add ${name}`}
-        onClick={() => !isTaken && onAdd()}
-      >
+      <Button isSmall aria-disabled={isTaken} aria-label={`Add ${name}`} onPress={() => !isTaken && onAdd()}>
         {isTaken ? 'Added' : 'Add'}
-      </button>
+      </Button>
     </li>
   );
 }
 
 function NoAdapters({ model }: { readonly model: string | null }) {
   return (
-    <p className="empty">
-      There is no adapter {model === null ? 'yet' : `of ${model}`}. <Link to="/new">Train one</Link>: a job
-      that succeeds leaves an adapter here, and every checkpoint of a running one can be a member, too.
+    <p className={styles.hint}>
+      No adapters {model === null ? 'yet' : `of ${model}`}. <Link to="/new">Train one</Link>: a job that
+      succeeds leaves an adapter, and checkpoints of running jobs can be members too.
     </p>
   );
 }
@@ -121,7 +109,7 @@ function JobCheckpoints({ jobs, isWanted, isTaken, onAdd }: JobCheckpointsProps)
   return (
     <details>
       <summary>Checkpoints of jobs</summary>
-      <ul className="plain">
+      <ul className={styles.plain}>
         {shown.map((job) => (
           <OneJob key={job.id} job={job} isTaken={isTaken} onAdd={onAdd} />
         ))}
@@ -148,8 +136,8 @@ function OneJob({ job, isTaken, onAdd }: OneJobProps) {
           {name} <small>{`${job.model}, ${job.status}`}</small>
         </summary>
         <Problem error={checkpoints.error} />
-        {checkpoints.items?.length === 0 && <p className="muted">No checkpoint is kept of this job.</p>}
-        <ul className="choices">
+        {checkpoints.items?.length === 0 && <p className={styles.hint}>This job has no checkpoints.</p>}
+        <ul className={styles.choices}>
           {checkpoints.items?.map(({ id, step_number, metrics, best }) => (
             <Choice
               key={id}

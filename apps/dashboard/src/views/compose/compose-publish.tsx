@@ -4,7 +4,10 @@ import { type SubmitEvent, useRef, useState } from 'react';
 import { idempotencyKey } from '#client/idempotency-key.js';
 import type { CompositionCreate, CompositionObject } from '#contracts/http/compositions.js';
 import { compositionsClient } from '../../api/compositions.js';
+import { Button } from '../../ui/button.js';
+import { TextField } from '../../ui/field.js';
 import { Problem } from '../parts/common.js';
+import styles from './compose.module.css';
 
 interface PublishProps {
   /** Null while the members do not fit. */
@@ -12,7 +15,7 @@ interface PublishProps {
   readonly onPublished: (composition: CompositionObject) => void;
 }
 
-const suffixPattern = '[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}';
+const suffixSyntax = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export function ComposePublish({ body, onPublished }: PublishProps) {
   const [suffix, setSuffix] = useState('');
@@ -34,21 +37,26 @@ export function ComposePublish({ body, onPublished }: PublishProps) {
     if (body !== null) create.mutate({ ...body, ...(suffix !== '' && { suffix }) });
   };
   return (
-    <form onSubmit={publish} className="publish">
-      <label>
-        Name of the new adapter
-        <input
-          value={suffix}
-          pattern={suffixPattern}
-          title="Up to 64 letters, digits, dots, dashes and underscores; the first a letter or digit"
-          onChange={({ target }) => setSuffix(target.value)}
-        />
-        <small>may be empty; up to 64 letters, digits, dots, dashes and underscores</small>
-      </label>
+    <form onSubmit={publish} className={styles.publish}>
+      <TextField
+        label="Name of the new adapter"
+        value={suffix}
+        hint="Optional. Up to 64 letters, digits, dots, dashes and underscores."
+        error={
+          suffix === '' || suffixSyntax.test(suffix)
+            ? undefined
+            : 'Use letters, digits, dots, dashes and underscores, starting with a letter or digit.'
+        }
+        onChange={setSuffix}
+      />
       <Problem error={create.error} />
-      <button className="primary" disabled={body === null || create.isPending}>
+      <Button
+        type="submit"
+        look="primary"
+        isDisabled={body === null || create.isPending || !(suffix === '' || suffixSyntax.test(suffix))}
+      >
         Publish as an adapter
-      </button>
+      </Button>
     </form>
   );
 }

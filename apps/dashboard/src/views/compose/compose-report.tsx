@@ -1,7 +1,9 @@
 /** What a composition keeps of the exact sum, told before anything is published. */
 import type { CompositionReportObject } from '#contracts/composition-report.js';
-import { bytes, number } from '../../format.js';
+import { bytes, number, percent } from '../../format.js';
 import { Facts, Problem } from '../parts/common.js';
+import { cx } from '../../ui/cx.js';
+import styles from './compose.module.css';
 import { factorBytes } from './compose-stack.js';
 import type { Preview } from './use-composition.js';
 
@@ -13,13 +15,13 @@ interface ReportProps {
 export function ComposeReport({ preview, weights }: ReportProps) {
   const { report, error, isOld } = preview;
   if (weights.every((weight) => weight === 0))
-    return <p className="muted">Every weight is 0, which is the base model itself. Move a slider.</p>;
+    return <p className={styles.hint}>Every weight is 0, which is the base model itself. Move a slider.</p>;
   if (error) return <Problem error={error} />;
-  if (!report) return <p className="muted">Measuring the members…</p>;
+  if (!report) return <p className={styles.hint}>Measuring the members…</p>;
   const { overall } = report;
   return (
-    <div aria-busy={isOld} className={isOld ? 'old' : undefined}>
-      <div className="kept">
+    <div aria-busy={isOld} className={cx(isOld && styles.old)}>
+      <div className={styles.kept}>
         <label>
           Kept energy
           <meter min={0} max={1} value={overall.kept_energy} />
@@ -41,10 +43,4 @@ export function ComposeReport({ preview, weights }: ReportProps) {
 function rankText({ rank, stack_rank, modules }: CompositionReportObject): string {
   const least = Math.min(...modules.map((module) => module.rank));
   return `${least === rank ? rank : `${least} to ${rank}`} of ${stack_rank}`;
-}
-
-/** A share for people; one that is not quite all never reads as 100%. */
-export function percent(share: number): string {
-  if (share > 0.99995 && share < 1) return 'above 99.99%';
-  return share === 1 ? '100%' : `${(100 * share).toFixed(2)}%`;
 }

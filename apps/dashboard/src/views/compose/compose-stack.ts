@@ -8,6 +8,8 @@ export interface Stack {
   readonly norms: ReadonlyMap<string, readonly number[]>;
   /** Over all layers, in the order of the members. */
   readonly memberNorms: readonly number[];
+  /** Of each member, which of the report's members it is; -1 for none. */
+  readonly places: readonly number[];
 }
 
 /**
@@ -22,7 +24,7 @@ export function stackOf(report: CompositionReportObject, members: number): Stack
     places.map((place) => (place < 0 ? 0 : member_norms[place]! / report.members[place]!.weight));
   const norms = new Map(report.modules.map((module) => [module.path, perWeight(module)]));
   const memberNorms = places.map((_, i) => Math.hypot(...[...norms.values()].map((row) => row[i]!)));
-  return { rank: report.stack_rank, norms, memberNorms };
+  return { rank: report.stack_rank, norms, memberNorms, places };
 }
 
 const bytesOfNumber = 4;

@@ -1,17 +1,23 @@
 /** Several adapters of one base model added up to one, with sliders. */
 import { useQueryClient } from '@tanstack/react-query';
+import { MessageSquare } from 'lucide-react';
 import { useRef, useState } from 'react';
 import type { CompositionObject } from '#contracts/http/compositions.js';
 import { compositionList } from '../../api/compositions.js';
 import { usePages } from '../../api/use-pages.js';
 import { Link } from '../../router.js';
+import { LinkButton } from '../../ui/button.js';
+import { Card, PageHead } from '../../ui/layout.js';
 import { Problem } from '../parts/common.js';
+import styles from './compose.module.css';
 import { ComposeAnswers } from './compose-answers.js';
+import { ComposeConflicts } from './compose-conflicts.js';
+import { ComposeCurve } from './compose-curve.js';
 import { ComposeForm } from './compose-form.js';
 import { ComposeMembers } from './compose-members.js';
 import { ComposePicker } from './compose-picker.js';
 import { ComposePublish } from './compose-publish.js';
-import { bodyOf, keyOf, type Member } from './compose-recipe.js';
+import { bodyOf, type Form, keyOf, type Member } from './compose-recipe.js';
 import { ComposeModules } from './compose-modules.js';
 import { ComposeReport } from './compose-report.js';
 import { Compositions } from './compositions.js';
@@ -45,19 +51,34 @@ export default function Compose() {
   const model = facts.find((one) => one !== null)?.model ?? null;
   const isReady = stack !== null && preview.report !== null && !preview.isOld;
   const news = compositions.items?.find(({ id }) => id === published?.id) ?? published;
+  const report = preview.report;
+  const setForm = (next: Form) => change((old) => ({ ...old, form: next }));
   return (
     <>
-      <h1>Compose</h1>
-      <p className="lead">
-        Adds the updates of several adapters of one base model up to one adapter. A negative weight takes an
-        adapter’s influence away.
-      </p>
-      <p className="formula">
-        ΔW = w<sub>1</sub> scale<sub>1</sub> B<sub>1</sub>A<sub>1</sub> + w<sub>2</sub> scale<sub>2</sub> B
-        <sub>2</sub>A<sub>2</sub> + …
-      </p>
-      <div className="compose">
-        <section aria-labelledby="members">
+      <PageHead
+        title="Compose"
+        lead={
+          <>
+            Adds several adapters of one base model up to one. A negative weight takes an adapter’s influence
+            away.{' '}
+            <span className={styles.formula}>
+              ΔW = w<sub>1</sub>·scale<sub>1</sub>·B<sub>1</sub>A<sub>1</sub> + w<sub>2</sub>·scale
+              <sub>2</sub>
+              ·B<sub>2</sub>A<sub>2</sub> + …
+            </span>
+          </>
+        }
+        actions={
+          members.length > 0 &&
+          model !== null && (
+            <LinkButton to={`/playground${queryOfTargets([{ base: null, members }])}`} icon={MessageSquare}>
+              Try this mixture in the playground
+            </LinkButton>
+          )
+        }
+      />
+      <div className={styles.columns}>
+        <section aria-labelledby="members" className={styles.panel}>
           <h2 id="members" ref={heading} tabIndex={-1}>
             Members{model !== null && ` of ${model}`}
           </h2>
@@ -83,22 +104,23 @@ export default function Compose() {
             />
           </details>
         </section>
-        <section aria-labelledby="result" className="card">
-          <h2 id="result">Result</h2>
+        <Card title="Result">
           {members.length === 0 ? (
-            <p className="muted">
-              Add adapters, and here stands what their sum would keep: energy, error, rank and size, before
-              anything is made.
+            <p className={styles.hint}>
+              Add adapters to see what their sum keeps: energy, error, rank and size, before anything is made.
             </p>
           ) : (
             <>
-              <ComposeForm
-                form={form}
-                stackRank={stack?.rank ?? null}
-                onChange={(next) => change((old) => ({ ...old, form: next }))}
-              />
+              <ComposeForm form={form} stackRank={stack?.rank ?? null} onChange={setForm} />
               <Problem error={error} />
               {!error && <ComposeReport preview={preview} weights={weights} />}
+              {report && (
+                <ComposeCurve
+                  energies={report.energy_by_rank}
+                  rank={form.kind === 'rank' ? form.rank : null}
+                  onRank={(rank) => setForm({ kind: 'rank', rank })}
+                />
+              )}
               <ComposePublish
                 body={isReady ? bodyOf(recipe) : null}
                 onPublished={(composition) => {
@@ -109,18 +131,15 @@ export default function Compose() {
               <PublishedNews composition={news} />
             </>
           )}
-        </section>
+        </Card>
       </div>
-      {preview.report && stack && (
-        <ComposeModules report={preview.report} stack={stack} labels={labels} weights={weights} />
+      {report?.conflicts && stack && (
+        <ComposeConflicts
+          conflicts={report.conflicts}
+          labels={report.members.map((_, place) => labels[stack.places.indexOf(place)] ?? '')}
+        />
       )}
-      {members.length > 0 && model !== null && (
-        <p>
-          <Link to={`/playground${queryOfTargets([{ base: null, members }])}`}>
-            Try this mixture in the playground
-          </Link>
-        </p>
-      )}
+      {report && stack && <ComposeModules report={report} stack={stack} labels={labels} weights={weights} />}
       {members.length > 0 && model !== null && (
         <ComposeAnswers
           members={members}

@@ -1,28 +1,28 @@
 /** Compositions that were published, and how far those are that are being made. */
 import type { CompositionObject } from '#contracts/http/compositions.js';
 import type { Pages } from '../../api/use-pages.js';
-import { time } from '../../format.js';
+import { percent } from '../../format.js';
 import { Link } from '../../router.js';
+import { Ago } from '../../ui/time.js';
 import { Problem, ShowMore } from '../parts/common.js';
+import { Card } from '../../ui/layout.js';
+import styles from './compose.module.css';
 import { queryOf } from './compose-recipe.js';
-import { percent } from './compose-report.js';
 import { TaskProgress } from '../parts/task-progress.js';
 
 export function Compositions({ pages }: { readonly pages: Pages<CompositionObject> }) {
   const { items, error } = pages;
   return (
-    <section aria-labelledby="recent">
-      <h2 id="recent">Published compositions</h2>
+    <Card title="Published compositions">
       <Problem error={error} />
       {items?.length === 0 && (
-        <p className="empty">
-          None yet. What you publish above becomes an adapter like any other: it can be downloaded, shared and
-          composed again, and keeps its recipe.
+        <p className={styles.hint}>
+          None yet. What you publish above becomes an adapter like any other, and keeps its recipe.
         </p>
       )}
-      <ul className="rows">
+      <ul className={styles.rows}>
         {items?.map((composition) => (
-          <li key={composition.id} className="row">
+          <li key={composition.id}>
             <span>
               {composition.adapter ? (
                 <Link to={`/adapters/${composition.adapter}`}>
@@ -32,7 +32,7 @@ export function Compositions({ pages }: { readonly pages: Pages<CompositionObjec
                 (composition.suffix ?? composition.id)
               )}
               <small>
-                {composition.model}, {time(composition.created_at)}
+                {composition.model}, <Ago at={composition.created_at} />
               </small>
             </span>
             <span>{outline(composition)}</span>
@@ -42,7 +42,7 @@ export function Compositions({ pages }: { readonly pages: Pages<CompositionObjec
         ))}
       </ul>
       <ShowMore pages={pages} of="compositions" />
-    </section>
+    </Card>
   );
 }
 

@@ -1,5 +1,6 @@
 /** A slider and a field for the same number. */
 import { useId, useState } from 'react';
+import styles from './compose.module.css';
 
 interface NumberSliderProps {
   /** What the number is, for people who do not see where it stands. */
@@ -33,7 +34,7 @@ export function NumberSlider({
   const number = numberOf(text);
   const isFit = (candidate: number) => Number.isFinite(candidate) && (accepts?.(candidate) ?? true);
   return (
-    <span className="slider">
+    <span className={styles.slider}>
       <input
         type="range"
         aria-label={label}
@@ -44,7 +45,7 @@ export function NumberSlider({
         onChange={({ target }) => onChange(Number(target.value))}
       />
       <input
-        className="number"
+        className={styles.number}
         inputMode="decimal"
         aria-label={`${label} as a number`}
         aria-invalid={!isFit(number)}
@@ -58,7 +59,7 @@ export function NumberSlider({
         onBlur={() => setText(String(value))}
       />
       {!isFit(number) && (
-        <small id={hint} className="error">
+        <small id={hint} className={styles.error}>
           Give {takes}.
         </small>
       )}

@@ -1,10 +1,10 @@
 /** What the server knows of the members of a composition. */
 import { type QueryClient, queryOptions, useQueries } from '@tanstack/react-query';
-import type { AdapterObject } from '#contracts/http/adapters.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import { adapterQuery } from '../../api/adapters.js';
 import { jobsClient } from '../../api/jobs-client.js';
 import { jobQuery } from '../../api/jobs.js';
+import { labelOf } from '../parts/adapter-label.js';
 import { keyOf, type Member } from './compose-recipe.js';
 
 export interface MemberFacts {
@@ -30,14 +30,6 @@ export function useMembers(members: readonly Member[]): ReadonlyMap<string, Memb
       return state ? [[keyOf(member), state] as const] : [];
     }),
   );
-}
-
-export const labelOf = ({ id, name }: Pick<AdapterObject, 'id' | 'name'>) => suffixOf(name) || id;
-
-/** `ft:BASE:PROJECT:SUFFIX:ID`. */
-function suffixOf(name: string): string {
-  const parts = name.split(':');
-  return parts.length >= 5 ? parts.at(-2)! : '';
 }
 
 /** Does not change with the weight. */

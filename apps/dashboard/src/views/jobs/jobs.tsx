@@ -12,9 +12,9 @@ import { SearchBox } from '../../ui/field.js';
 import { Empty, PageHead, Skeleton } from '../../ui/layout.js';
 import { Select } from '../../ui/select.js';
 import { Problem } from '../parts/common.js';
+import longStyles from '../parts/long-table.module.css';
 import { ChosenJobs } from './chosen-jobs.js';
 import { JobTable } from './job-table.js';
-import styles from './jobs.module.css';
 import { everyJob, filterJobs, type JobFilter, newestFirst, sortJobs } from './sort-jobs.js';
 
 const lookEveryMs = 3000;
@@ -63,11 +63,11 @@ export default function Jobs() {
       {jobs?.length === 0 && <NoJobs />}
       {jobs !== null && jobs.length > 0 && (
         <>
-          <div className={styles.tools}>
-            <div className={styles.find}>
+          <div className={longStyles.tools}>
+            <div className={longStyles.find}>
               <SearchBox label="Search jobs" value={filter.text} onChange={(text) => set({ text })} />
             </div>
-            <div className={styles.pick}>
+            <div className={longStyles.pick}>
               <Select
                 label="Status"
                 isLabelHidden
@@ -77,7 +77,7 @@ export default function Jobs() {
               />
             </div>
             {bases.length > 1 && (
-              <div className={styles.pick}>
+              <div className={longStyles.pick}>
                 <Select
                   label="Base model"
                   isLabelHidden
@@ -87,7 +87,7 @@ export default function Jobs() {
                 />
               </div>
             )}
-            <span className={styles.count} aria-live="polite">
+            <span className={longStyles.count} aria-live="polite">
               {count}
               {isReading && ', loading older ones…'}
             </span>

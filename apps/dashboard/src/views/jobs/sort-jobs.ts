@@ -1,5 +1,6 @@
 /** Which jobs a list shows, and in which order. */
 import type { JobObject, JobStatus } from '#contracts/http/jobs.js';
+import { hasWords, type Order, sortBy } from '../parts/long-table.js';
 import { durationOf, methodName, nameOf, shareOf } from './job-facts.js';
 
 export interface JobFilter {
@@ -26,10 +27,7 @@ export const columns = [
 ] as const;
 export type Column = (typeof columns)[number];
 
-export interface JobOrder {
-  readonly column: Column;
-  readonly isDown: boolean;
-}
+export type JobOrder = Order<Column>;
 
 /** Newest first. */
 export const newestFirst: JobOrder = { column: 'started', isDown: true };
@@ -43,17 +41,13 @@ export function filterJobs(
   { text, status, base }: JobFilter,
   nameOfFile: NameOfFile,
 ): JobObject[] {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return jobs.filter((job) => {
     if (base !== '' && job.model !== base) return false;
     if (status === 'unfinished' ? ended.has(job.status) : status !== 'all' && job.status !== status)
       return false;
-    if (words.length === 0) return true;
     const { id, model, error, training_file } = job;
-    const found = [nameOf(job), id, model, methodName(job), nameOfFile(training_file), error?.message]
-      .join(' ')
-      .toLowerCase();
-    return words.every((word) => found.includes(word));
+    const found = [nameOf(job), id, model, methodName(job), nameOfFile(training_file), error?.message];
+    return hasWords(found.join(' '), text);
   });
 }
 
@@ -92,14 +86,8 @@ interface SortContext {
 /** Jobs that are equal in the column stay in their order. */
 export function sortJobs(
   jobs: readonly JobObject[],
-  { column, isDown }: JobOrder,
+  order: JobOrder,
   { now, nameOfFile }: SortContext,
 ): JobObject[] {
-  const keyed = jobs.map((job) => ({ job, key: keyOf(job, column, now, nameOfFile) }));
-  const sign = isDown ? -1 : 1;
-  keyed.sort(({ key: a }, { key: b }) => {
-    if (a === null || b === null) return Number(a === null) - Number(b === null);
-    return a === b ? 0 : sign * (a < b ? -1 : 1);
-  });
-  return keyed.map(({ job }) => job);
+  return sortBy(jobs, (job) => keyOf(job, order.column, now, nameOfFile), order);
 }

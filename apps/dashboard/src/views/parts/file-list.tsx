@@ -1,5 +1,6 @@
 /** Files with their sizes and digests. */
 import { bytes } from '../../format.js';
+import styles from './parts.module.css';
 import { Download } from './download.js';
 
 interface FileListProps {
@@ -10,7 +11,7 @@ interface FileListProps {
 
 export function FileList({ files, path }: FileListProps) {
   return (
-    <ul className="files">
+    <ul className={styles.files}>
       {files.map(({ name, bytes: size, sha256 }) => (
         <li key={name}>
           <Download path={`${path}/${encodeURIComponent(name)}`} name={name} />

@@ -1,6 +1,7 @@
 /** How far a composition or an export is. */
 import { bytes, whole } from '../../format.js';
 import { StatusBadge } from '../../ui/badge.js';
+import styles from './parts.module.css';
 
 interface Task {
   readonly id: string;
@@ -22,7 +23,7 @@ export function TaskProgress({
   const { id, status, progress, error } = task;
   const amount = (count: number) => (unit === 'bytes' ? bytes(count) : whole(count));
   return (
-    <span className="progress">
+    <span className={styles.progress}>
       <StatusBadge status={status} />
       {isAtWork(task) && (
         <progress aria-label={`Progress of ${id}`} value={progress?.done} max={progress?.total} />

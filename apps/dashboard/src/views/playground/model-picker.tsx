@@ -13,7 +13,7 @@ import { Dialog } from '../../ui/dialog.js';
 import { SearchBox } from '../../ui/field.js';
 import { Skeleton } from '../../ui/layout.js';
 import { Ago } from '../../ui/time.js';
-import { labelOf } from '../compose/use-members.js';
+import { labelOf } from '../parts/adapter-label.js';
 import { Problem, ShowMore } from '../parts/common.js';
 import styles from './playground.module.css';
 import { baseTarget, type Target, targetOf } from './targets.js';
