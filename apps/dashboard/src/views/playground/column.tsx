@@ -12,6 +12,7 @@ import { type Answer, type Mode, statsText, type Turn } from './conversation.js'
 import { ModelPicker } from './model-picker.js';
 import styles from './playground.module.css';
 import { isOne, type Target } from './targets.js';
+import { TokenList } from './token-list.js';
 import type { TargetFacts } from './use-target-facts.js';
 
 const Markdown = lazy(() => import('./markdown.js'));
@@ -128,7 +129,9 @@ function AnswerView({ answer, mode, before, canAskAgain, onAskAgain, onAddToData
   const isDone = state === 'done';
   return (
     <div className={styles.answer} aria-busy={!isDone}>
-      {mode === 'text' ? (
+      {answer.tokens ? (
+        <TokenList tokens={answer.tokens} label="Tokens of the answer" />
+      ) : mode === 'text' ? (
         <p className={styles.plain}>
           <span className={styles.given}>{before.at(-1)?.content}</span>
           {content}

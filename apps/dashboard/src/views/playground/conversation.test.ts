@@ -32,9 +32,24 @@ test('a request has the conversation and what the form says, and nothing that it
   });
 });
 
+test('a schema and probabilities are asked for in the words of each route', () => {
+  const settings = { ...usualSettings, schema: '{"type":"object"}', showsTokens: true };
+  expect(requestOf('chat', targetOf('base'), '', settings, turns)).toMatchObject({
+    response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: { type: 'object' } } },
+    logprobs: true,
+    top_logprobs: 3,
+  });
+  const text = requestOf('text', targetOf('base'), '', settings, turns);
+  expect(text).toMatchObject({ logprobs: 3 });
+  expect(text).not.toHaveProperty('response_format');
+});
+
 test('fields that are no numbers and too many stop texts are named', () => {
-  expect(mistakesOf(usualSettings)).toEqual({ length: undefined, seed: undefined, stop: undefined });
-  expect(mistakesOf({ ...usualSettings, length: '0', seed: '1.5', stop: 'a\nb\nc\nd\ne' })).toEqual({
+  expect(Object.values(mistakesOf(usualSettings)).filter(Boolean)).toEqual([]);
+  expect(
+    mistakesOf({ ...usualSettings, length: '0', seed: '1.5', stop: 'a\nb\nc\nd\ne', schema: '[]' }),
+  ).toEqual({
+    schema: 'Give a JSON object.',
     length: 'Give a whole number of 1 or more.',
     seed: 'Give a whole number.',
     stop: 'Give 4 texts at most.',

@@ -15,6 +15,17 @@ export interface Settings {
   readonly seed: string;
   /** A text a line. */
   readonly stop: string;
+  /** A JSON schema that answers keep to; empty for none. Chats alone have it. */
+  readonly schema: string;
+  /** Whether answers come with the probabilities of their tokens. */
+  readonly showsTokens: boolean;
+}
+
+/** A token with its log-probability, and the likeliest ones in its place. */
+export interface ScoredToken {
+  readonly text: string;
+  readonly logprob: number;
+  readonly top: readonly { readonly text: string; readonly logprob: number }[];
 }
 
 export const usualSettings: Settings = {
@@ -24,6 +35,8 @@ export const usualSettings: Settings = {
   length: '256',
   seed: '',
   stop: '',
+  schema: '',
+  showsTokens: false,
 };
 
 export interface Stats {
@@ -46,6 +59,8 @@ export interface Answer {
   readonly finish: FinishReason | 'stopped' | null;
   readonly error: string | null;
   readonly stats: Stats | null;
+  /** Left out where nobody asked for them. */
+  readonly tokens?: readonly ScoredToken[];
 }
 
 export type Turn = Question | Answer;
@@ -62,14 +77,28 @@ export const noAnswer: Answer = {
 const isWhole = (text: string) => /^[+-]?\d+$/.test(text.trim());
 
 /** What is wrong with the form, by field. */
-export function mistakesOf({ length, seed, stop }: Settings) {
+export function mistakesOf({ length, seed, stop, schema }: Settings) {
   const isLength = length.trim() === '' || (isWhole(length) && Number(length) >= 1);
   return {
     length: isLength ? undefined : 'Give a whole number of 1 or more.',
     seed: seed.trim() === '' || isWhole(seed) ? undefined : 'Give a whole number.',
     stop: stopsOf(stop).length <= maxStops ? undefined : `Give ${maxStops} texts at most.`,
+    schema: schema.trim() === '' || schemaOf(schema) !== null ? undefined : 'Give a JSON object.',
   };
 }
+
+/** A JSON schema; null for what is none. */
+function schemaOf(text: string): object | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Tokens that are shown beside the one that was taken. */
+const topTokens = 3;
 
 const maxStops = 4;
 
@@ -97,9 +126,19 @@ export function requestOf(
     ...(stop.length > 0 && { stop }),
   };
   const shared = modelOf(target, base);
-  return mode === 'chat'
-    ? { ...shared, messages: messagesOf(settings.system, turns), ...sampling }
-    : { ...shared, prompt: promptOf(turns), ...sampling };
+  const { system, schema: schemaText, showsTokens } = settings;
+  if (mode === 'text')
+    return { ...shared, prompt: promptOf(turns), ...sampling, ...(showsTokens && { logprobs: topTokens }) };
+  const schema = schemaOf(schemaText);
+  return {
+    ...shared,
+    messages: messagesOf(system, turns),
+    ...sampling,
+    ...(schema !== null && {
+      response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } },
+    }),
+    ...(showsTokens && { logprobs: true, top_logprobs: topTokens }),
+  };
 }
 
 interface Message {

@@ -1,5 +1,5 @@
 /** How answers are made: the system prompt and what chooses tokens. */
-import { Slider, TextField } from '../../ui/field.js';
+import { Checkbox, Slider, TextField } from '../../ui/field.js';
 import { type Mode, mistakesOf, type Settings } from './conversation.js';
 import styles from './playground.module.css';
 
@@ -69,6 +69,25 @@ export function SettingsPanel({ mode, settings, onChange }: SettingsPanelProps) 
         }
         onChange={(stop) => onChange({ stop })}
       />
+      {mode === 'chat' && (
+        <TextField
+          label="JSON schema"
+          rows={3}
+          isMono
+          value={settings.schema}
+          placeholder="None"
+          error={mistakes.schema}
+          hint="Answers are JSON that keeps to it."
+          onChange={(schema) => onChange({ schema })}
+        />
+      )}
+      <Checkbox
+        isSelected={settings.showsTokens}
+        hint="Colours mark where the model was unsure."
+        onChange={(showsTokens) => onChange({ showsTokens })}
+      >
+        Show token probabilities
+      </Checkbox>
     </div>
   );
 }

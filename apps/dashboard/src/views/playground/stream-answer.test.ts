@@ -45,6 +45,29 @@ test('an answer grows, and ends with its tokens counted', async () => {
   expect(answers.at(-1)).toMatchObject({ finish: 'stop', error: null, stats: { tokens: 2 } });
 });
 
+test('tokens come with their probabilities where these were asked for', async () => {
+  const logprobs = {
+    tokens: ['One'],
+    token_logprobs: [-0.5],
+    text_offset: [0],
+    top_logprobs: [{ One: -0.5, Two: -1.5 }],
+  };
+  const scored = piece('One');
+  const answers = await answersOf(async function* () {
+    yield { ...scored, choices: [{ ...scored.choices[0]!, logprobs }] };
+    yield piece('', 'stop');
+  }, open);
+  const top = [
+    { text: 'One', logprob: -0.5 },
+    { text: 'Two', logprob: -1.5 },
+  ];
+  expect(answers.at(-1)!.tokens).toEqual([{ text: 'One', logprob: -0.5, top }]);
+  const plain = await answersOf(async function* () {
+    yield piece('One', 'stop');
+  }, open);
+  expect(plain.at(-1)).not.toHaveProperty('tokens');
+});
+
 test('what came before an error stays, with the error', async () => {
   const answers = await answersOf(async function* () {
     yield piece('One');

@@ -1,6 +1,7 @@
 /** An answer as it grows. */
 import type { CompletionsClient } from '#client/completions.js';
 import type { ChatCompletionCreate, CompletionCreate } from '#contracts/http/completions.js';
+import { scoredTokensOf } from './scored-tokens.js';
 import { type Answer, noAnswer } from './conversation.js';
 
 /** Often enough to be read along, and seldom enough to leave the processor to the model. */
@@ -37,8 +38,10 @@ export async function* streamAnswer(
       if (choice === undefined) continue;
       const text = 'text' in choice ? choice.text : choice.delta.content;
       if (text) firstSeconds ??= elapsed();
+      const scored = scoredTokensOf(choice);
       answer = {
         ...answer,
+        ...(scored.length > 0 && { tokens: [...(answer.tokens ?? []), ...scored] }),
         content: answer.content + (text ?? ''),
         finish: choice.finish_reason ?? answer.finish,
       };

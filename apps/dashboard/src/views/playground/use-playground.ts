@@ -35,6 +35,13 @@ const columnOf = (target: Target, turns: readonly Turn[] = []): ShownColumn => (
   target,
   turns,
 });
+/** Probabilities are many times as long as the answer. */
+function withoutTokens(turn: Turn): Turn {
+  if (turn.role === 'user') return turn;
+  const { tokens: _, ...answer } = turn;
+  return answer;
+}
+
 const newId = () => `${Date.now()}-${++lastKey}`;
 
 /** What to ask of which column. */
@@ -118,7 +125,7 @@ export function usePlayground() {
   useEffect(() => {
     if (isBusy || !isNew.current) return;
     isNew.current = false;
-    const columns = state.columns.map(({ target, turns }) => ({ target, turns }));
+    const columns = state.columns.map(({ target, turns }) => ({ target, turns: turns.map(withoutTokens) }));
     const { id, mode, settings } = state;
     keepSession(localStorage, { id, at: Date.now(), mode: mode ?? askedIn.current, settings, columns });
   }, [isBusy, state]);
