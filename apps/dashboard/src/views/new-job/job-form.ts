@@ -3,9 +3,10 @@ import type { JobCreate } from '#contracts/http/job-create.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import type { PlanObject } from '#contracts/http/plans.js';
 import { type BasePrecision, defaultPrecision } from '#training/base-precision/declared.js';
+import { dataBody, type DataFields, dataFieldsOf, noDataFields } from './data-fields.js';
 import { defaultMethod, type Method, type MethodType } from '#training/objectives/declared/registry.js';
 
-export interface JobForm {
+export interface JobForm extends DataFields {
   readonly model: string;
   readonly trainingFile: string;
   readonly validationFile: string;
@@ -41,6 +42,7 @@ export interface JobForm {
 }
 
 export const newForm: JobForm = {
+  ...noDataFields,
   model: '',
   trainingFile: '',
   validationFile: '',
@@ -131,6 +133,7 @@ export function bodyOf(form: JobForm, base: Partial<JobCreate> = {}): JobCreate 
     model: form.model,
     training_file: form.trainingFile,
     ...(form.validationFile === '' ? {} : { validation_file: form.validationFile }),
+    ...dataBody(form, form.validationFile !== ''),
     ...(form.suffix === '' ? {} : { suffix: form.suffix }),
     ...given('seed', form.seed),
     ...(form.device === '' ? {} : { device: form.device as JobCreate['device'] }),
@@ -173,7 +176,7 @@ export function formOf(
     validation_file: string | null;
     seed: number;
     device: string;
-  },
+  } & Parameters<typeof dataFieldsOf>[0],
 ): JobForm {
   const lora = (job.lora ?? {}) as Record<string, unknown>;
   const training = (job.training ?? {}) as Record<string, unknown>;
@@ -186,6 +189,7 @@ export function formOf(
     model: job.model,
     trainingFile: job.training_file,
     validationFile: job.validation_file ?? '',
+    ...dataFieldsOf(job),
     r: shown(lora['r']),
     alpha: shown(lora['lora_alpha']),
     dropout: shown(lora['lora_dropout']),

@@ -3,6 +3,8 @@ import { Plus } from 'lucide-react';
 import type { ModelObject } from '#contracts/http/models.js';
 import { short } from '../../format.js';
 import { LinkButton } from '../../ui/button.js';
+import { Link } from '../../router.js';
+import { TextField } from '../../ui/field.js';
 import { Skeleton } from '../../ui/layout.js';
 import { ChoiceCards, Select } from '../../ui/select.js';
 import { Step } from './step.js';
@@ -47,6 +49,18 @@ export function ModelStep({ models, value, onChange }: ModelStepProps) {
           onChange={onChange}
         />
       )}
+      <TextField
+        label="Or a model of the Hugging Face hub"
+        value={models === undefined || models.some(({ id }) => id === value) ? '' : value}
+        placeholder="owner/name"
+        hint={
+          <>
+            It is fetched when the job starts. Folders and GGUF files are added on the{' '}
+            <Link to="/models">models page</Link>.
+          </>
+        }
+        onChange={onChange}
+      />
       {tuned.length > 0 && (
         <Select
           label="Or continue from one of your adapters"

@@ -15,18 +15,14 @@ import { Problem } from '../parts/common.js';
 import { Snippets } from '../parts/snippets.js';
 import { AdapterStep } from './adapter-step.js';
 import { type Draft, emptyDraft, forgetDraft, isEmpty, keepDraft, readDraft } from './draft.js';
-import { FileDrop } from './file-drop.js';
 import { bodyOf, formOf, type JobForm, restOf } from './job-form.js';
+import { DataStep } from './data-step.js';
 import { MethodStep } from './method-step.js';
 import { ModelStep } from './model-step.js';
 import styles from './new-job.module.css';
 import { Plan } from './plan.js';
-import { Preview } from './preview.js';
-import { Step } from './step.js';
 import { TrainingStep } from './training-step.js';
 import { usePlan } from './use-plan.js';
-
-const oneLine = '{"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}';
 
 export default function NewJob() {
   const [asked] = useState(() => new URLSearchParams(location.search));
@@ -107,29 +103,7 @@ export default function NewJob() {
       >
         <div>
           <ModelStep models={models.data} value={model} onChange={(name) => set({ model: name })} />
-          <Step number={2} title="Data">
-            <FileDrop
-              label="Training data"
-              help="Drop a file here: JSON Lines, CSV, TSV, Parquet, or images in a ZIP archive."
-              id={form.trainingFile}
-              known={known}
-              onFile={(trainingFile) => set({ trainingFile })}
-            />
-            <FileDrop
-              label="Validation data (optional)"
-              help="Examples that are held back from training, to measure what the model really learned."
-              id={form.validationFile}
-              known={known}
-              onFile={(validationFile) => set({ validationFile })}
-            />
-            {form.trainingFile === '' && (
-              <p className={styles.hint}>
-                A row of a conversation looks like <code>{oneLine}</code>. <code>prompt</code> with{' '}
-                <code>completion</code>, or <code>text</code> alone, works too.
-              </p>
-            )}
-            {plan?.data && <Preview data={plan.data.training} />}
-          </Step>
+          <DataStep form={form} set={set} plan={plan} known={known} />
           <MethodStep form={form} set={set} plan={plan} />
           <AdapterStep form={form} set={set} plan={plan} />
           <TrainingStep form={form} set={set} plan={plan} />
