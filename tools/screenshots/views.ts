@@ -45,7 +45,7 @@ export const views: readonly View[] = [
     ready: 'layers matched',
     from: 'Data',
   },
-  { name: 'adapters', address: () => '/adapters', ready: 'ft:prose-4m' },
+  { name: 'adapters', address: () => '/adapters', ready: 'verses' },
   { name: 'adapter', address: ({ adapters: [first] }) => `/adapters/${first}`, ready: 'adapter_config.json' },
   {
     name: 'compose',

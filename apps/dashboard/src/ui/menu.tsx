@@ -20,11 +20,12 @@ interface MenuProps {
   /** The button. */
   readonly children: ReactNode;
   readonly entries: readonly MenuEntry[];
+  readonly isOpenAtFirst?: boolean;
 }
 
-export function Menu({ label, children, entries }: MenuProps) {
+export function Menu({ label, children, entries, isOpenAtFirst }: MenuProps) {
   return (
-    <MenuTrigger>
+    <MenuTrigger defaultOpen={isOpenAtFirst}>
       {children}
       <Popover className={styles.popover}>
         <AriaMenu aria-label={label} className={styles.list}>

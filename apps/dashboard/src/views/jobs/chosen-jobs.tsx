@@ -34,14 +34,14 @@ export function ChosenJobs({ jobs, onClear }: ChosenJobsProps) {
   });
   const over = jobs.filter(isOver);
   const deleting = useMutation({
-    mutationFn: async () => {
-      for (const { id } of over) {
+    mutationFn: async (gone: readonly JobObject[]) => {
+      for (const { id } of gone) {
         await jobsClient.delete(id);
         forgetJob(id);
       }
     },
-    onSuccess: () => {
-      toast.done(`${counted(over.length)} deleted.`);
+    onSuccess: (_, gone) => {
+      toast.done(`${counted(gone.length)} deleted.`);
       onClear();
     },
     onError: (error) => toast.error(error.message),
@@ -75,12 +75,12 @@ export function ChosenJobs({ jobs, onClear }: ChosenJobsProps) {
           <>
             <p>Their curves, checkpoints, results and events are lost. Adapters and data files stay.</p>
             {over.length < jobs.length && (
-              <p>{counted(jobs.length - over.length)} not over yet stay: cancel them first.</p>
+              <p>{counted(jobs.length - over.length)} not over yet will stay: cancel first.</p>
             )}
           </>
         }
         deed={over.length === 1 ? 'Delete the job' : 'Delete the jobs'}
-        onConfirm={() => deleting.mutate()}
+        onConfirm={() => deleting.mutate(over)}
       >
         <Button isSmall icon={Trash2} isDisabled={over.length === 0 || deleting.isPending}>
           Delete

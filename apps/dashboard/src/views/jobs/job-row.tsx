@@ -1,7 +1,7 @@
 /** One job in the table. */
 import { useQuery } from '@tanstack/react-query';
 import { Ellipsis } from 'lucide-react';
-import type { RefCallback } from 'react';
+import { memo, type RefCallback, useEffect, useState } from 'react';
 import { isOver } from '#client/job-reader.js';
 import type { JobObject } from '#contracts/http/jobs.js';
 import { lossesQuery } from '../../api/jobs.js';
@@ -34,16 +34,17 @@ interface JobRowProps {
   readonly dataName: string;
 }
 
-export function JobRow({ job, index, measure, isChosen, onChoose, dataName }: JobRowProps) {
-  const now = useClock();
+/** Drawn anew when its job changes, and not as the list is scrolled. */
+export const JobRow = memo(function JobRow(props: JobRowProps) {
+  const { job, index, measure, isChosen, onChoose, dataName } = props;
+  const isResting = useIsResting();
   const { data: losses = [] } = useQuery({
     ...lossesQuery(job.id),
-    enabled: job.progress.step > 0,
+    enabled: isResting && job.progress.step > 0,
     ...(isOver(job) ? { staleTime: overMs } : { refetchInterval: sparkEveryMs }),
   });
   const { id, suffix, model, progress } = job;
   const name = suffix ?? shortId(id);
-  const duration = durationOf(job, now);
   return (
     <tr
       ref={measure}
@@ -93,7 +94,9 @@ export function JobRow({ job, index, measure, isChosen, onChoose, dataName }: Jo
           {losses.length > 1 && <Sparkline points={losses} width={76} />}
         </span>
       </td>
-      <td className={styles.rest}>{duration === null ? '–' : brief(duration)}</td>
+      <td className={styles.rest}>
+        <Duration job={job} />
+      </td>
       <td className={styles.rest}>{progress.seconds_left === null ? '–' : brief(progress.seconds_left)}</td>
       <td className={styles.rest}>
         <Ago at={job.created_at} />
@@ -103,6 +106,31 @@ export function JobRow({ job, index, measure, isChosen, onChoose, dataName }: Jo
       </td>
     </tr>
   );
+});
+
+const restMs = 200;
+
+/** Whether a row has been in sight for a moment: rows that are scrolled past read no curves. */
+function useIsResting(): boolean {
+  const [isResting, setResting] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setResting(true), restMs);
+    return () => clearTimeout(timer);
+  }, []);
+  return isResting;
+}
+
+function Duration({ job }: { readonly job: JobObject }) {
+  return job.finished_at === null ? <RunningDuration job={job} /> : durationText(job, job.finished_at);
+}
+
+function RunningDuration({ job }: { readonly job: JobObject }) {
+  return durationText(job, useClock());
+}
+
+function durationText(job: JobObject, now: number): string {
+  const duration = durationOf(job, now);
+  return duration === null ? '–' : brief(duration);
 }
 
 /** Why it failed or waits. */
@@ -117,11 +145,29 @@ function Why({ job: { error, waiting, position } }: { readonly job: JobObject })
   );
 }
 
+/** A plain button until somebody wants it: a menu in every row makes long lists slow to scroll. */
 function RowMenu({ job, name }: { readonly job: JobObject; readonly name: string }) {
+  const [isWanted, setWanted] = useState(false);
+  if (isWanted) return <OpenedMenu job={job} name={name} />;
+  return (
+    <button
+      type="button"
+      className={styles.dots}
+      aria-label={`Actions for ${name}`}
+      aria-haspopup="menu"
+      aria-expanded={false}
+      onClick={() => setWanted(true)}
+    >
+      <Ellipsis size={15} strokeWidth={2} aria-hidden />
+    </button>
+  );
+}
+
+function OpenedMenu({ job, name }: { readonly job: JobObject; readonly name: string }) {
   const { entries, dialog } = useJobActions(job);
   return (
     <>
-      <Menu label={`Actions for ${name}`} entries={entries}>
+      <Menu label={`Actions for ${name}`} entries={entries} isOpenAtFirst>
         <IconButton isSmall icon={Ellipsis} label={`Actions for ${name}`} />
       </Menu>
       {dialog}

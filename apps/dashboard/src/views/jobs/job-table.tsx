@@ -1,4 +1,5 @@
 /** Jobs as a table. */
+import { type Dispatch, type SetStateAction, useCallback } from 'react';
 import type { JobObject } from '#contracts/http/jobs.js';
 import { type Head, LongTable } from '../parts/long-table.js';
 import { JobRow } from './job-row.js';
@@ -23,18 +24,22 @@ interface JobTableProps {
   readonly order: JobOrder;
   readonly onOrder: (order: JobOrder) => void;
   readonly chosen: ReadonlySet<string>;
-  readonly onChoose: (chosen: ReadonlySet<string>) => void;
+  readonly onChoose: Dispatch<SetStateAction<ReadonlySet<string>>>;
   readonly nameOfFile: NameOfFile;
 }
 
 export function JobTable({ jobs, order, onOrder, chosen, onChoose, nameOfFile }: JobTableProps) {
   const areAll = jobs.length > 0 && jobs.every(({ id }) => chosen.has(id));
-  const choose = (id: string, isChosen: boolean) => {
-    const next = new Set(chosen);
-    if (isChosen) next.add(id);
-    else next.delete(id);
-    onChoose(next);
-  };
+  const choose = useCallback(
+    (id: string, isChosen: boolean) =>
+      onChoose((old) => {
+        const next = new Set(old);
+        if (isChosen) next.add(id);
+        else next.delete(id);
+        return next;
+      }),
+    [onChoose],
+  );
   return (
     <LongTable
       rows={jobs}
