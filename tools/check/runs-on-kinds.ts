@@ -3,9 +3,9 @@ import type { LoraConfigInput } from '#lora/config.js';
 
 export interface MadeKind {
   readonly name: string;
-  /** The name of one of the small models of tools/gguf; or a golden training, whose adapter is taken as it is. */
+  /** The name of one of the small models of tools/gguf; or a golden training, for its model and batches. */
   readonly on: string;
-  /** None for a golden training. */
+  /** None for the adapter of a golden training. */
   readonly lora?: LoraConfigInput;
   /** Added to another one of the same options, as a composition. */
   readonly isComposed?: true;
@@ -54,7 +54,8 @@ export const madeKinds: readonly MadeKind[] = [
   { name: 'PiSSA', on: tied, lora: { ...qv, init_lora_weights: 'pissa' } },
   { name: 'a composition', on: 'gemma 3', lora: qv, isComposed: true },
   { name: 'Conv1D of GPT-2', on: 'gpt2-conv1d' },
-  { name: 'convolutions', on: 'resnet-conv' },
+  { name: 'convolutions and a head', on: 'resnet-conv' },
+  { name: 'convolutions alone', on: 'resnet-conv', lora: { ...qv, r: 2, target_modules: ['convolution'] } },
   { name: 'classes of an encoder', on: 'bert-classifier' },
   { name: 'classes of a decoder', on: 'llama-classifier' },
 ];

@@ -7,6 +7,7 @@ import { resolveTargetModules } from '#lora/target-modules.js';
 import { buildModel } from '#models/families/registry.js';
 import { readModelConfig } from '#models/config.js';
 import { type FloatTensor, writeSafetensors } from '#models/safetensors-write.js';
+import { classifierConfig } from '#adapters/adapter-classes.js';
 import { writeAdapter } from '#adapters/write-adapter.js';
 import { openModelFolder } from '#models/model-folder.js';
 
@@ -210,10 +211,11 @@ export async function writeRandomAdapter(
   seed: number,
 ): Promise<void> {
   const config = parseLoraConfig({ base_model_name_or_path: 'small', ...options });
-  const { tree } = await openModelFolder(modelFolder);
-  const { modules } = resolveTargetModules(tree, config);
+  const base = await openModelFolder(modelFolder);
+  const { modules } = resolveTargetModules(base.tree, config);
   await writeAdapter(folder, {
     config,
+    classifier: await classifierConfig(base),
     modules: modules.map((module) => ({
       ...module,
       numbers: Object.fromEntries(
