@@ -45,6 +45,16 @@ test.each([
   }
 });
 
+test('an adapter on a model that PEFT found by its class has no task there either', async () => {
+  const { config, ...rest } = await openAdapter(join(fixtures, 'qv', 'final'));
+  const auto_mapping = { base_model_class: 'ViTModel', parent_library: 'transformers.models.vit.modeling_vit' };
+  const adapter = { ...rest, config: { ...config, task_type: null, auto_mapping } };
+  const output = join(scratch, 'out');
+  await portable.write({ baseFolder: '', member: { adapter, weight: 1 }, output, dtype: 'f32' });
+  const written = JSON.parse(await readFile(join(output, 'adapter_config.json'), 'utf8')) as object;
+  expect(written).toMatchObject({ task_type: null, auto_mapping });
+});
+
 test('as an archive its files lie at the root, and it is the same whenever it is made', async () => {
   const adapter = await openAdapter(join(fixtures, 'patterns', 'final'));
   const member = { adapter, weight: 1 };

@@ -52,6 +52,8 @@ function portableConfig({ config, modules }: AdapterSource, r: number): LoraConf
     base_model_name_or_path: config.base_model_name_or_path,
     revision: config.revision,
     task_type: config.task_type,
+    // With it PEFT leaves the task open: a model of images has none.
+    auto_mapping: config.auto_mapping,
     fan_in_fan_out: config.fan_in_fan_out,
     lora_dropout: config.lora_dropout,
     r,
