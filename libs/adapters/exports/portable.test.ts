@@ -47,7 +47,10 @@ test.each([
 
 test('an adapter on a model that PEFT found by its class has no task there either', async () => {
   const { config, ...rest } = await openAdapter(join(fixtures, 'qv', 'final'));
-  const auto_mapping = { base_model_class: 'ViTModel', parent_library: 'transformers.models.vit.modeling_vit' };
+  const auto_mapping = {
+    base_model_class: 'ViTModel',
+    parent_library: 'transformers.models.vit.modeling_vit',
+  };
   const adapter = { ...rest, config: { ...config, task_type: null, auto_mapping } };
   const output = join(scratch, 'out');
   await portable.write({ baseFolder: '', member: { adapter, weight: 1 }, output, dtype: 'f32' });
