@@ -44,7 +44,7 @@ export async function kohyaBase(file: string): Promise<string | undefined> {
 /**
  * Reads a file as an adapter of a base model, whose tree says which layers its names mean; `shownAs` names it in messages.
  *
- * Throws AdapterError `adapter_incomplete`, `adapter_mismatch`, UnsupportedError for LoHa, LoKr, DoRA and Tucker forms,,
+ * Throws AdapterError `adapter_incomplete`, `adapter_mismatch`, UnsupportedError for LoHa, LoKr, DoRA and Tucker forms,
  * and the errors of `resolveTargetModules` and `readSafetensorsHeader`.
  */
 export async function readKohya(file: string, base: ModelFolder, shownAs: string): Promise<AdapterContent> {

@@ -8,6 +8,7 @@ import { validateDataset } from '#data/dataset.js';
 import { bufferAccess } from '#data/formats/random-access.js';
 import { imageFile } from '../image-fixtures.js';
 import { zipOf } from '../integration/zip-of.js';
+import { mutate, randomOf } from './mutate.js';
 
 const files = 2000;
 const rows = Array.from({ length: 40 }, (_, i) => ({ prompt: `${i}, "ä"\n`, completion: ` ${i ** 3};\t😀` }));
@@ -17,31 +18,6 @@ const table = (separator: string) =>
     .map((cells) => `${cells.join(separator)}\n`)
     .join('');
 const jsonLines = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
-
-/** Numbers from 0 to below 1 that repeat: mulberry32. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function mutate(content: Buffer, random: () => number): Buffer {
-  const at = () => Math.floor(random() * content.length);
-  let mutated = Buffer.from(content);
-  for (let change = 0; change <= 4 * random(); change++) {
-    const [from, to] = [at(), at()].toSorted((a, b) => a - b) as [number, number];
-    const kind = random();
-    if (kind < 0.6 && mutated.length > 0) mutated[from % mutated.length] = Math.floor(256 * random());
-    else if (kind < 0.75) mutated = mutated.subarray(0, to);
-    else if (kind < 0.9) mutated = Buffer.concat([mutated.subarray(0, from), mutated.subarray(to)]);
-    else mutated = Buffer.concat([mutated.subarray(0, to), mutated.subarray(from)]);
-  }
-  return mutated;
-}
 
 const image = imageFile('rgb.png');
 const inFolders = zipOf(['a/1.png', 'a/2.png', 'b/3.png'].map((path) => ({ path, content: image })));
