@@ -5,6 +5,7 @@ import { type Deleted, deleted, type Page } from '#contracts/http/pages.js';
 import type { Connection } from './connection.js';
 import { download, type DownloadOptions } from './download.js';
 import { eachOf, type PageQuery, readPage, type ReadOptions } from './pages.js';
+import type { UploadProgress } from './transport.js';
 
 const adaptersPath = '/v1/adapters';
 
@@ -13,8 +14,29 @@ interface AdapterQuery extends PageQuery {
   readonly model?: string;
 }
 
+interface ImportOptions extends ReadOptions {
+  /** Name of the base model, where the file does not tell it. */
+  readonly model?: string | undefined;
+  /** Part of the adapter's name. */
+  readonly suffix?: string | undefined;
+  readonly onProgress?: (progress: UploadProgress) => void;
+}
+
 export class AdaptersClient {
   constructor(private readonly connection: Connection) {}
+
+  /** A PEFT folder as .tar, .tar.gz or .zip, or a .safetensors of kohya's form. */
+  async import(
+    content: Blob,
+    filename: string,
+    { model, suffix, ...options }: ImportOptions = {},
+  ): Promise<AdapterObject> {
+    const form = new FormData();
+    if (model !== undefined) form.set('model', model);
+    if (suffix !== undefined) form.set('suffix', suffix);
+    form.set('file', content, filename);
+    return this.connection.json('POST', adaptersPath, adapterObject, { form, ...options });
+  }
 
   /** By its id. */
   async get(id: string, options: ReadOptions = {}): Promise<AdapterObject> {

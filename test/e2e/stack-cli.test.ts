@@ -5,6 +5,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readAdapter } from '#adapters/read-adapter.js';
+import type { AdapterObject } from '#contracts/http/adapters.js';
 import { startTestStack, type TestStack } from './stack.js';
 import { writeTinyJob } from './tiny-job.js';
 
@@ -84,6 +85,19 @@ test('jobs, events and adapters are listed', async () => {
   expect((await lowrank('events', '-f', jobId)).code).toBe(0);
   const [line] = (await lowrank('adapters', '--json')).stdout.trim().split('\n');
   expect(JSON.parse(line!)).toMatchObject({ id: adapter, job: jobId });
+});
+
+test('the folder of an adapter is brought in again, and one without an adapter is refused by name', async () => {
+  const fetched = join(folder, 'fetched');
+  const { code, stdout } = await lowrank('adapters', 'import', fetched, '--suffix', 'back', '--json');
+  expect(code).toBe(0);
+  const { id, model, sha256 } = JSON.parse(stdout) as AdapterObject;
+  const trained = await stack.client.adapters.get(adapter);
+  expect({ model, sha256 }).toEqual({ model: 'tiny', sha256: trained.sha256 });
+  await stack.client.adapters.delete(id);
+  const refused = await lowrank('adapters', 'import', folder);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain(`${folder} has no adapter_config.json`);
 });
 
 test('the adapter and its base answer a prompt', async () => {

@@ -17,7 +17,8 @@ export async function uploadFile(
   return client.files.upload(await blobOf(path), basename(path), options);
 }
 
-async function blobOf(path: string): Promise<Blob> {
+/** A file of this disk, read as it is sent. Throws `file_unreadable`. */
+export async function blobOf(path: string): Promise<Blob> {
   try {
     // Says what is wrong, which opening does not.
     await access(path, constants.R_OK);

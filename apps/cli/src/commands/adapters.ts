@@ -1,9 +1,12 @@
 /** `lowrank adapters`: what jobs made, and its files. */
 import type { Command } from 'commander';
 import { firstOf } from '#client/pages.js';
+import type { UploadProgress } from '#client/transport.js';
+import type { AdapterObject } from '#contracts/http/adapters.js';
 import type { CommandContext, Run } from '../context.js';
 import { fetchAdapter } from '../downloads/fetch-folder.js';
 import { byteSize, dateTime } from '../format.js';
+import { importAdapter } from '../import-adapter.js';
 import { table } from '../output.js';
 import { StatusLine } from '../progress-bar.js';
 import { wholeNumber } from './arguments.js';
@@ -15,6 +18,11 @@ interface ListOptions {
 
 interface GetOptions {
   readonly out: string;
+}
+
+interface ImportOptions {
+  readonly model?: string;
+  readonly suffix?: string;
 }
 
 export function addAdapters(program: Command, run: Run): void {
@@ -35,6 +43,13 @@ export function addAdapters(program: Command, run: Run): void {
     .argument('<adapter>', 'id or name of the adapter, or the job that made it')
     .requiredOption('--out <folder>', 'a new folder')
     .action(run<GetOptions>(get));
+  adapters
+    .command('import')
+    .description('bring in an adapter that was trained elsewhere')
+    .argument('<path>', "a PEFT folder, its .tar, .tar.gz or .zip, or a .safetensors of kohya's form")
+    .option('--model <name>', 'the base model, where the adapter names none that is here')
+    .option('--suffix <text>', "part of the adapter's name")
+    .action(run<ImportOptions>(bringIn));
 }
 
 async function list(
@@ -71,6 +86,24 @@ async function show({ client, output }: CommandContext, [reference]: readonly st
       table(['RUNS ON', 'AS IT IS', 'WHY NOT', 'EXPORT THAT DOES'], rows),
     ].join('\n'),
   );
+}
+
+async function bringIn(
+  { client, output, signal }: CommandContext,
+  [path]: readonly string[],
+  { model, suffix }: ImportOptions,
+): Promise<void> {
+  const bar = StatusLine.on(output);
+  const onProgress = ({ sentBytes, totalBytes }: UploadProgress) =>
+    bar?.show(`${byteSize(sentBytes)} of ${byteSize(totalBytes)}`);
+  let adapter: AdapterObject;
+  try {
+    adapter = await importAdapter(client, path!, { model, suffix, signal, onProgress });
+  } finally {
+    bar?.clear();
+  }
+  for (const note of adapter.notes) output.note(`note: ${note}`);
+  output.result(adapter, () => `${adapter.id}  ${adapter.name}`);
 }
 
 async function get(
