@@ -33,6 +33,14 @@ async function askAll(page: Page): Promise<void> {
   await page.getByText('stopped at the token limit').nth(3).waitFor();
 }
 
+async function askInPlayground(page: Page): Promise<void> {
+  await page.getByRole('radio', { name: 'Text' }).click();
+  const prompt = page.getByRole('textbox', { name: 'Prompt' });
+  await prompt.fill('And God said');
+  await prompt.press('Control+Enter');
+  await page.getByText('All answers are there.').waitFor();
+}
+
 export const views: readonly View[] = [
   { name: 'home', address: () => '/', ready: 'left' },
   { name: 'jobs', address: () => '/jobs', ready: 'slow-verses' },
@@ -54,9 +62,21 @@ export const views: readonly View[] = [
     act: askAll,
     height: 1450,
   },
+  {
+    name: 'playground',
+    address: ({ adapters: [first] }) => `/playground?model=prose-4m&model=${first}`,
+    ready: 'verses',
+    act: askInPlayground,
+  },
+  {
+    name: 'compare',
+    address: ({ finishedJob, runningJob }) => `/compare?jobs=${finishedJob},${runningJob}`,
+    ready: 'slow-verses',
+  },
   { name: 'models', address: () => '/models', ready: 'LlamaForCausalLM' },
   { name: 'data', address: () => '/data', ready: 'train.jsonl' },
   { name: 'workers', address: () => '/workers', ready: 'process' },
+  { name: 'glossary', address: () => '/glossary', ready: 'The language or image model' },
 ];
 
 /** Pictures that are kept in docs/pictures: a view, a width, a theme. */
