@@ -12,7 +12,7 @@ import { machineSpeed, type MachineSpeed } from '#training/speed/speed-points.js
 
 const longestMs = 120_000;
 /** With less of the processors' time to itself a measurement is not kept. */
-const leastShare = 0.8;
+const minShare = 0.8;
 
 const kept = z.object({ engine: z.string(), processor: z.string(), cores: z.int(), speed: machineSpeed });
 
@@ -57,7 +57,7 @@ export async function measureSpeed(
     signal,
   });
   const speed = machineSpeed.parse(JSON.parse(stdout.trim().split('\n').at(-1)!));
-  if (speed.processorShare >= leastShare)
+  if (speed.processorShare >= minShare)
     await writeFileAtomically(fileOf(home), [Buffer.from(JSON.stringify({ ...of, speed }))]);
   return speed;
 }

@@ -23,10 +23,10 @@ export function rotaryTable(
 /** Rotates the heads of rows x [rows, heads * headDim]: their first entries, as many as the table has angles for. */
 export function rotate(x: Tensor, { cos, sin }: RotaryTable, heads: number): Tensor {
   const [rows, width] = x.shape as [number, number];
-  const [headDim, turned] = [width / heads, 2 * cos.shape[1]!];
-  if (turned === headDim) return rotary(x, cos, sin, heads);
+  const [headDim, rotaryDim] = [width / heads, 2 * cos.shape[1]!];
+  if (rotaryDim === headDim) return rotary(x, cos, sin, heads);
   const split3 = reshape(x, [rows, heads, headDim]);
-  const [first, rest] = split(split3, [turned, headDim - turned], 2) as [Tensor, Tensor];
-  const rotated = rotary(reshape(first, [rows, heads * turned]), cos, sin, heads);
-  return reshape(concat([reshape(rotated, [rows, heads, turned]), rest], 2), [rows, width]);
+  const [first, rest] = split(split3, [rotaryDim, headDim - rotaryDim], 2) as [Tensor, Tensor];
+  const rotated = rotary(reshape(first, [rows, heads * rotaryDim]), cos, sin, heads);
+  return reshape(concat([reshape(rotated, [rows, heads, rotaryDim]), rest], 2), [rows, width]);
 }

@@ -1,9 +1,10 @@
 /** Servers that tests start: they must be there, and end with the tests however these end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LAUNCH } from '#platform/database/postgres-server.js';
+import { requirePort } from '../../apps/cli/src/launcher/port.js';
 
 const NOT_FOUND = 127;
 
@@ -55,9 +56,4 @@ export async function listen(server: Server, port: number): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server, 0);
-  server.close();
-  return port;
-}
+export const freePort = (): Promise<number> => requirePort('127.0.0.1', 0);

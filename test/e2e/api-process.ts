@@ -1,8 +1,8 @@
 /** The API as a process of its own, for tests that look at it from outside. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { requirePort } from '../../apps/cli/src/launcher/port.js';
 
 const main = join(import.meta.dirname, '../../dist/processes/api.js');
 
@@ -20,7 +20,7 @@ export async function startApiProcess(
   environment: Readonly<Record<string, string>> = {},
   execArgv: string[] = [],
 ): Promise<ApiProcess> {
-  const port = await freePort();
+  const port = await requirePort('127.0.0.1', 0);
   const child = fork(main, {
     env: {
       PATH: process.env['PATH'],
@@ -44,14 +44,4 @@ export async function startApiProcess(
   });
   await Promise.race([exited, new Promise((resolve) => child.once('message', resolve))]);
   return { child, url: `http://127.0.0.1:${port}`, log: () => log, exited };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -13,7 +13,7 @@ export const chatCompletionCreate = z
     const { tools, tool_choice: choice, top_logprobs: top, logprobs, response_format: format } = request;
     const names = tools?.map((tool) => tool.function.name) ?? [];
     if (top && logprobs !== true)
-      refuse('top_logprobs', 'says nothing without logprobs', 'set logprobs to true');
+      refuse('top_logprobs', 'has no effect without logprobs', 'set logprobs to true');
     if (choice === 'required' && names.length === 0)
       refuse('tool_choice', 'asks for a call, but there are no tools', 'give tools');
     if (typeof choice === 'object' && choice !== null && !names.includes(choice.function.name)) {

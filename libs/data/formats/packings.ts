@@ -17,8 +17,8 @@ export interface Packing {
 }
 
 /** Text never shrinks so far; up to the least size it may, since a small file harms nobody. */
-const mostTimes = 200;
-const leastBomb = 64 * 1024 * 1024;
+const maxTimes = 200;
+const minBomb = 64 * 1024 * 1024;
 /** So little is fed at a time that what comes of it, a thousand times as much at most, has room in memory. */
 const pieceBytes = 16 * 1024;
 
@@ -125,7 +125,7 @@ async function* inflate(bytes: Bytes, engine: Gunzip | InflateRaw): AsyncGenerat
       await settled();
       for (const out of made.splice(0)) {
         length += out.length;
-        if (length > leastBomb && length > mostTimes * (bytes.taken - start)) throw bomb();
+        if (length > minBomb && length > maxTimes * (bytes.taken - start)) throw bomb();
         yield out;
       }
       if (failure) throw (failure as NodeJS.ErrnoException).code === 'Z_BUF_ERROR' ? truncated() : failure;
@@ -157,7 +157,7 @@ function trailing(): BadPacking {
 function bomb(): BadPacking {
   return new BadPacking(
     'unpacks_too_far',
-    `the file unpacks to more than ${mostTimes} times its size, as no text does. Give it unpacked if it is meant so.`,
+    `the file unpacks to more than ${maxTimes} times its size, as no text does. Give it unpacked if it is meant so.`,
   );
 }
 

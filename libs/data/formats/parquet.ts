@@ -27,10 +27,10 @@ export const parquet: RowSource = {
 
 /** About as much is made of a file at a time, in bytes of memory. */
 const batchBytes = 256 * 1024;
-const mostRows = 4096;
+const maxRows = 4096;
 /** What a table comes to never grows so far; up to the least size it may, since a small file harms nobody. */
-const mostTimes = 200;
-const leastBomb = 256 * 1024 * 1024;
+const maxTimes = 200;
+const minBomb = 256 * 1024 * 1024;
 
 /** Stands for what is in a column that no row reads. */
 const unread = Object.freeze({});
@@ -71,7 +71,7 @@ class TableReader {
         left -= count;
         this.context.onRead(Math.round((file.size * this.row) / total));
         const average = Math.max(1, (this.bytes - before) / count);
-        step = Math.max(1, Math.min(4 * step, mostRows, Math.round(batchBytes / average)));
+        step = Math.max(1, Math.min(4 * step, maxRows, Math.round(batchBytes / average)));
       }
     }
   }
@@ -81,8 +81,8 @@ class TableReader {
     this.row++;
     const bytes = sizeOf(fields);
     this.bytes += bytes;
-    if (this.bytes > leastBomb && this.bytes > mostTimes * file.size) {
-      const message = `the file unpacks to more than ${mostTimes} times its size, as no text does.`;
+    if (this.bytes > minBomb && this.bytes > maxTimes * file.size) {
+      const message = `the file unpacks to more than ${maxTimes} times its size, as no text does.`;
       throw new ParquetProblem('unpacks_too_far', '', message);
     }
     if (bytes <= maxRecordBytes) return [{ line: this.row, fields }];

@@ -46,9 +46,9 @@ const ofType: Readonly<Record<string, readonly string[]>> = {
   boolean: [],
   null: [],
 };
-const mostDepth = 64;
-const mostNodes = 5000;
-const mostLength = 10_000;
+const maxDepth = 64;
+const maxNodes = 5000;
+const maxLength = 10_000;
 
 /** Keywords that a schema may have here, for documents. */
 export const knownKeywords: readonly string[] = [
@@ -86,8 +86,8 @@ class Reader {
     if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
       throw invalid(path, 'is no schema: give an object such as {"type": "string"}');
     }
-    if (depth > mostDepth || ++this.count > mostNodes) {
-      throw unsupported(path, `schemas are at most ${mostDepth} deep and have ${mostNodes} parts`);
+    if (depth > maxDepth || ++this.count > maxNodes) {
+      throw unsupported(path, `schemas are at most ${maxDepth} deep and have ${maxNodes} parts`);
     }
     const one = schema as Schema;
     if ('$ref' in one) {
@@ -263,8 +263,8 @@ function isOf(type: string, one: unknown): boolean {
 
 function bounds(
   schema: Schema,
-  leastName: string,
-  mostName: string,
+  minName: string,
+  maxName: string,
   path: string,
 ): [least: number, most: number] {
   const read = (name: string, standard: number) => {
@@ -272,13 +272,13 @@ function bounds(
     const bound = schema[name];
     if (!Number.isInteger(bound) || (bound as number) < 0)
       throw invalid(`${path}.${name}`, 'is no whole number from 0 up');
-    if ((bound as number) > mostLength)
-      throw unsupported(`${path}.${name}`, `lengths are at most ${mostLength}`);
+    if ((bound as number) > maxLength)
+      throw unsupported(`${path}.${name}`, `lengths are at most ${maxLength}`);
     return bound as number;
   };
-  const least = read(leastName, 0);
-  const most = read(mostName, Infinity);
-  if (least > most) throw invalid(`${path}.${leastName}`, `is more than ${mostName}`);
+  const least = read(minName, 0);
+  const most = read(maxName, Infinity);
+  if (least > most) throw invalid(`${path}.${minName}`, `is more than ${maxName}`);
   return [least, most];
 }
 

@@ -12,11 +12,11 @@ import {
 } from '#generation/grammar/grammar.js';
 
 /** No more than a reader of indented JSON wants: a model that likes spaces would write nothing else. */
-const mostIndent = 20;
+const maxIndent = 20;
 
 /** Between tokens of JSON: nothing, a space, or a line break and an indent. */
 export const space = optional(
-  choice(literal(' '), sequence(literal('\n'), repeat(oneOf(' \t'), 0, mostIndent))),
+  choice(literal(' '), sequence(literal('\n'), repeat(oneOf(' \t'), 0, maxIndent))),
 );
 
 const digit = bytes([0x30, 0x39]);
@@ -55,14 +55,14 @@ export function quoted(content: Grammar): Grammar {
 
 const anyString = string();
 /** A bound on digits: a model may write them for ever. */
-const mostDigits = 15;
+const maxDigits = 15;
 export const integer = sequence(
   optional(literal('-')),
-  choice(literal('0'), sequence(bytes([0x31, 0x39]), repeat(digit, 0, mostDigits - 1))),
+  choice(literal('0'), sequence(bytes([0x31, 0x39]), repeat(digit, 0, maxDigits - 1))),
 );
 export const number = sequence(
   integer,
-  optional(sequence(literal('.'), repeat(digit, 1, mostDigits))),
+  optional(sequence(literal('.'), repeat(digit, 1, maxDigits))),
   optional(sequence(oneOf('eE'), optional(oneOf('+-')), repeat(digit, 1, 2))),
 );
 export const boolean = choice(literal('true'), literal('false'));

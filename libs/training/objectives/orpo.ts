@@ -49,7 +49,7 @@ const measures = [
 ] as const;
 
 /** An answer that is all but certain has odds without a bound. */
-const leastDoubt = 1e-7;
+const minDoubt = 1e-7;
 
 /**
  * The measures from log-probabilities of answers, the tokens of each, both [2 pairs], and what each pair counts, [pairs].
@@ -60,7 +60,7 @@ export function oddsRatioMeasures(logps: Tensor, lengths: Tensor, weights: Tenso
   const halves = (x: Tensor) => [slice(x, [0], [pairs]), slice(x, [pairs], [pairs])] as const;
   return withGradient(logps, (x) => {
     const means = div(x, lengths);
-    const doubt = maximum(sub(scalar(1), exp(means)), scalar(leastDoubt));
+    const doubt = maximum(sub(scalar(1), exp(means)), scalar(minDoubt));
     const [chosen, rejected] = halves(means);
     const [oddsChosen, oddsRejected] = halves(sub(means, log(doubt)));
     const margin = sub(oddsChosen, oddsRejected);

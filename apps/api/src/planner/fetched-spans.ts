@@ -8,11 +8,11 @@ import type { ObjectStore } from '#platform/objects/object-store.js';
 import type { DataFile } from './plan-order.js';
 
 /** What is asked for in pieces comes in few. */
-const leastBytes = 1 << 20;
+const minBytes = 1 << 20;
 /** First bytes, with those that tell whether there are more. */
-const firstBytes = leastBytes + 256 * 1024;
+const firstBytes = minBytes + 256 * 1024;
 /** Of a file, for one plan: a page of each column, say. */
-const mostBytes = 512 * 1024 * 1024;
+const maxBytes = 512 * 1024 * 1024;
 
 export class FetchedSpans {
   private readonly spans: [number, number][] = [];
@@ -32,10 +32,10 @@ export class FetchedSpans {
   /** Throws the errors of the store, LowrankError `line_too_long` where a plan would need too much, and the signal's reason. */
   async fetch(start: number, wanted: number, signal: AbortSignal): Promise<void> {
     const { objectKey, bytes, filename } = this.file;
-    const length = Math.min(bytes - start, Math.max(wanted, start === 0 ? firstBytes : leastBytes));
+    const length = Math.min(bytes - start, Math.max(wanted, start === 0 ? firstBytes : minBytes));
     this.fetched += length;
-    if (this.fetched > mostBytes) {
-      const limit = `${mostBytes / 1024 / 1024} MiB`;
+    if (this.fetched > maxBytes) {
+      const limit = `${maxBytes / 1024 / 1024} MiB`;
       const message = `${filename}: its first rows take more than ${limit}. Write it with smaller row groups or pages.`;
       throw new LowrankError('line_too_long', message);
     }

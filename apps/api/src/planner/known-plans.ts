@@ -4,9 +4,9 @@ import type { Planned } from '#jobs/planner-calls.js';
 import { SharedWork } from '../http/shared-work.js';
 import type { PlanOrder } from './plan-order.js';
 
-const mostKept = 100;
+const maxKept = 100;
 /** Characters of JSON of all plans that are kept; the usual one has some ten thousand. */
-const mostCharacters = 8_000_000;
+const maxCharacters = 8_000_000;
 
 interface KeptPlan {
   readonly planned: Planned;
@@ -59,7 +59,7 @@ export class KnownPlans {
     let total = 0;
     for (const { characters } of this.kept.values()) total += characters;
     for (const [key, { characters }] of this.kept) {
-      if (this.kept.size <= mostKept && total <= mostCharacters) break;
+      if (this.kept.size <= maxKept && total <= maxCharacters) break;
       this.kept.delete(key);
       total -= characters;
     }

@@ -19,7 +19,7 @@ import { unixSeconds, unixSecondsOrNull } from '../http/unix-seconds.js';
 import { PLATFORM } from '../tokens.js';
 import { trialEvent, WebhookSender } from './webhook-sender.service.js';
 
-const mostOfProject = 20;
+const maxOfProject = 20;
 
 /** Webhooks of projects: made, listed, tried, removed. */
 @Injectable()
@@ -31,10 +31,10 @@ export class WebhooksService {
 
   async create(projectId: string, { url, events }: WebhookRequest): Promise<WebhookObject> {
     const { manager } = this.platform.database;
-    if ((await manager.countBy(Webhook, { projectId, deletedAt: IsNull() })) >= mostOfProject) {
+    if ((await manager.countBy(Webhook, { projectId, deletedAt: IsNull() })) >= maxOfProject) {
       throw new ApiError(
         'invalid_request',
-        `a project has at most ${mostOfProject} webhooks: remove one first`,
+        `a project has at most ${maxOfProject} webhooks: remove one first`,
       );
     }
     const id = newId('webhook');

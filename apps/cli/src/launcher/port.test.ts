@@ -5,6 +5,8 @@ import { requirePort } from './port.js';
 
 test('0 gives a free port, which can be listened on', async () => {
   const port = await requirePort('127.0.0.1', 0);
+  // Below those that systems give to connections by themselves.
+  expect(port).toBeLessThan(32_768);
   const server = createServer().listen(port, '127.0.0.1');
   await once(server, 'listening');
   expect(server.address()).toMatchObject({ port });

@@ -1,8 +1,13 @@
 /** The port that the API is to listen on: whether it can be had, and who has it otherwise. */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { LowrankError } from '#base/errors.js';
+
+/** Systems take the local ports of connections from above; one that is free now is not taken by chance a moment later. */
+const [firstPort, endPort] = [20_000, 32_768];
+const tries = 20;
 
 /**
  * Makes sure that a port can be listened on, and yields it; 0 yields a free one.
@@ -10,6 +15,20 @@ import { LowrankError } from '#base/errors.js';
  * Throws LowrankError `port_in_use` (port, and pid where it can be found), `port_forbidden` and `host_unusable`.
  */
 export async function requirePort(host: string, port: number): Promise<number> {
+  return port === 0 ? freePort(host, tries) : tryPort(host, port);
+}
+
+async function freePort(host: string, triesLeft: number): Promise<number> {
+  if (triesLeft === 0) return tryPort(host, 0);
+  try {
+    return await tryPort(host, randomInt(firstPort, endPort));
+  } catch (error) {
+    if (!(error instanceof LowrankError && error.code === 'port_in_use')) throw error;
+    return freePort(host, triesLeft - 1);
+  }
+}
+
+async function tryPort(host: string, port: number): Promise<number> {
   const server = createServer();
   try {
     server.listen({ host, port, exclusive: true });

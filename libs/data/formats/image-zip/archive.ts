@@ -5,7 +5,7 @@ import yauzl from 'yauzl';
 import { type RandomAccess, SpanMissing } from '#data/formats/random-access.js';
 
 /** More files than any data set that is one archive. */
-export const mostMembers = 200_000;
+export const maxMembers = 200_000;
 /** The list of members is read so much at a time. */
 const windowBytes = 256 * 1024;
 /** Of what is unpacked at a time. */
@@ -106,8 +106,8 @@ export class Archive {
           isEncrypted: (entry.generalPurposeBitFlag & 1) !== 0,
           type: (entry.externalFileAttributes >>> 16) & fileType,
         });
-        if (members.size <= mostMembers) continue;
-        const message = `the ZIP archive has more than ${mostMembers} files. Split it into several.`;
+        if (members.size <= maxMembers) continue;
+        const message = `the ZIP archive has more than ${maxMembers} files. Split it into several.`;
         throw new ArchiveProblem('too_many_members', message);
       }
     });
@@ -117,7 +117,7 @@ export class Archive {
   /**
    * The content of a member of at most so many bytes. Throws ArchiveProblem with its name, and the errors of the file.
    */
-  async read(member: Member, mostBytes: number): Promise<Buffer> {
+  async read(member: Member, maxBytes: number): Promise<Buffer> {
     const { name, bytes, packedBytes, type, isEncrypted, method } = member;
     const refuse = (code: string, what: string) => new ArchiveProblem(code, `${name} ${what}`);
     if (type !== 0 && type !== plainFile) {
@@ -128,11 +128,8 @@ export class Archive {
       const what = `is packed by method ${method}. Pack it with deflate, as zip does.`;
       throw refuse('packing_unsupported', what);
     }
-    if (bytes > mostBytes || packedBytes > mostBytes + windowBytes) {
-      throw refuse(
-        'member_too_large',
-        `has ${Math.max(bytes, packedBytes)} bytes; ${mostBytes} is the most.`,
-      );
+    if (bytes > maxBytes || packedBytes > maxBytes + windowBytes) {
+      throw refuse('member_too_large', `has ${Math.max(bytes, packedBytes)} bytes; ${maxBytes} is the most.`);
     }
     const packed = await this.packed(member);
     const limits = { maxOutputLength: bytes + 1, chunkSize: Math.min(bytes + 64, chunkBytes) };

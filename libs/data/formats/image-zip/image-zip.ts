@@ -17,10 +17,10 @@ import { formatOf } from '#images/image-format.js';
 import { maxImageBytes } from '#images/limits.js';
 
 /** Names of classes and paths, no images. */
-const mostRowBytes = 256 * 1024 * 1024;
+const maxRowBytes = 256 * 1024 * 1024;
 /** Images do not shrink when they are packed; up to the least size an archive may, since a small one harms nobody. */
-const mostTimes = 200;
-const leastBomb = 256 * 1024 * 1024;
+const maxTimes = 200;
+const minBomb = 256 * 1024 * 1024;
 /** What data sets call the path of an image. */
 const pathFields = ['image', 'file_name'];
 
@@ -101,7 +101,7 @@ class ImageReader {
     chooseSource: ChooseSource,
   ): AsyncGenerator<readonly DataRecord[]> {
     const { problems, maxRecordBytes } = this.context;
-    const content = await this.archive.read(rows, mostRowBytes);
+    const content = await this.archive.read(rows, maxRowBytes);
     this.count(rows);
     const chosen = chooseSource(content);
     if ('message' in chosen || !('read' in chosen.source)) {
@@ -165,8 +165,8 @@ class ImageReader {
     const { file, onRead } = this.context;
     this.unpackedBytes += bytes;
     this.packedBytes += packedBytes;
-    if (this.unpackedBytes > leastBomb && this.unpackedBytes > mostTimes * file.size) {
-      const message = `the ZIP archive unpacks to more than ${mostTimes} times its size, as no images do.`;
+    if (this.unpackedBytes > minBomb && this.unpackedBytes > maxTimes * file.size) {
+      const message = `the ZIP archive unpacks to more than ${maxTimes} times its size, as no images do.`;
       throw new ArchiveProblem('unpacks_too_far', message);
     }
     onRead(Math.min(file.size, this.packedBytes));

@@ -6,7 +6,7 @@ import type { RandomAccess } from '#data/formats/random-access.js';
 
 /** As much of the end as usually holds all of it. */
 const usualBytes = 64 * 1024;
-const mostBytes = 64 * 1024 * 1024;
+const maxBytes = 64 * 1024 * 1024;
 const maxColumns = 10_000;
 
 export interface Footer {
@@ -24,7 +24,7 @@ export async function readFooter(file: RandomAccess): Promise<Footer> {
   if (magic === 'PARE') throw new ParquetProblem('packing_unsupported', '', encrypted);
   if (end.length < 12 || magic !== 'PAR1') throw new ParquetProblem('truncated_file', '', truncated);
   const length = end.readUInt32LE(end.length - 8) + 8;
-  if (length > size - 4 || length > mostBytes) throw damaged('', 'its footer is longer than the file');
+  if (length > size - 4 || length > maxBytes) throw damaged('', 'its footer is longer than the file');
   if (length > end.length) end = await file.read(size - length, length);
   const metadata = soundly('', () => {
     const found = parquetMetadata(end, { geoparquet: false, parsers: ignoringStatistics });

@@ -32,7 +32,7 @@ export interface Page {
 /** Memory is kept for a page of each column at a time. */
 const maxPageBytes = 256 * 1024 * 1024;
 const maxPageEntries = 16_000_000;
-const mostHeaderBytes = 4 * 1024 * 1024;
+const maxHeaderBytes = 4 * 1024 * 1024;
 
 export class PageReader {
   /** Unconverted. */
@@ -93,7 +93,7 @@ export class PageReader {
     for (let length = 1024; ; length *= 16) {
       const bytes = await this.file.read(this.at, Math.min(length, this.end - this.at));
       const reader = { view: viewOf(bytes), offset: 0 };
-      const isAll = bytes.length < length || length >= mostHeaderBytes;
+      const isAll = bytes.length < length || length >= maxHeaderBytes;
       try {
         const header = parquetHeader(reader);
         this.at += reader.offset;
