@@ -49,12 +49,20 @@ test('settings that differ stand apart from those that are equal, one that only 
   const one = job('ftjob-1');
   const resolved = {
     ...one.resolved,
-    training: { learning_rate: 0.2, warmup: 3, method: { type: 'supervised' } },
+    training: {
+      learning_rate: 0.2,
+      warmup: 3,
+      n_epochs: 0.4785643070787637,
+      memory_limit_bytes: 21_263_966_208,
+      method: { type: 'supervised' },
+    },
   };
   const { different, equal } = settingsOf([one, job('ftjob-2', { resolved })], (id) => `name of ${id}`);
   expect(different).toEqual([
     { name: 'learning_rate', values: ['0.1', '0.2'] },
     { name: 'warmup', values: ['–', '3'] },
+    { name: 'n_epochs', values: ['–', '0.478564'] },
+    { name: 'memory_limit_bytes', values: ['–', '21.3 GB'] },
   ]);
   expect(equal).toContainEqual({ name: 'Training data', values: ['name of file-1', 'name of file-1'] });
   expect(equal).toContainEqual({ name: 'lora.target_modules', values: ['q_proj, v_proj', 'q_proj, v_proj'] });

@@ -3,6 +3,7 @@ import type { JobObject } from '#contracts/http/jobs.js';
 import { chartsOf, type Line } from '../../charts/lines.js';
 import type { JobCurves } from '../../charts/curves.js';
 import type { StepTable } from '../../charts/step-table.js';
+import { bytes } from '../../format.js';
 import { nameOf } from '../jobs/job-facts.js';
 
 export const maxRuns = 8;
@@ -59,12 +60,17 @@ function flat(prefix: string, fields: Readonly<Record<string, unknown>>): [strin
     const isGroup = typeof value === 'object' && value !== null && !Array.isArray(value);
     if (isGroup && Object.keys(value).length > 0)
       return flat(`${prefix}${name}.`, value as Record<string, unknown>);
-    return [[prefix + name, textOf(value)]];
+    return [[prefix + name, textOf(name, value)]];
   });
 }
 
-function textOf(value: unknown): string {
+/** Enough to tell apart what anybody writes; shares of an epoch have as many digits as a number can. */
+const digits = 6;
+
+function textOf(name: string, value: unknown): string {
   if (value === null || value === undefined) return '–';
+  if (typeof value === 'number')
+    return name.endsWith('_bytes') ? bytes(value) : String(Number(value.toPrecision(digits)));
   if (typeof value === 'string') return value;
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(', ');
   return JSON.stringify(value);
