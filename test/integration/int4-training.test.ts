@@ -11,17 +11,16 @@ import { openModelFolder } from '#models/model-folder.js';
 import { weightBytes } from '#models/weight-bytes.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
-import { CancelRequest } from '#training/cancellation.js';
 import { createEagerRunner, openEagerBackend } from '#training/eager-steps.js';
 import type { TrainingEvent, TrainingSummary } from '#training/events.js';
 import type { TrainingJobInput } from '#training/job.js';
 import { nextToken } from '#training/objectives/next-token.js';
 import { tokenInputs } from '#training/objectives/token-inputs.js';
 import { parseTrainingOptions } from '#training/options.js';
-import { trainAdapter } from '#training/run.js';
 import { createStepPrograms } from '#training/step-programs.js';
 import { writeTinyJob, writeTinyModel } from '../e2e/tiny-job.js';
 import { relativeError, tolerances } from '../tolerances.js';
+import { interrupted, runToEnd } from './whole-runs.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -57,37 +56,15 @@ function jobOf(output: string, options: object = {}, settings: object = {}): Tra
   };
 }
 
-async function run(
-  job: TrainingJobInput,
-  onEvent: (event: TrainingEvent) => void = () => undefined,
-): Promise<TrainingSummary> {
-  const result = await trainAdapter(job, { onEvent });
-  if (result.status !== 'finished') throw new Error('the run was cancelled');
-  return result.summary;
-}
-
 const weightsOf = (output: string) => readFile(join(folder, output, 'adapter/adapter_model.safetensors'));
 const lossOf = ({ first_evaluation }: TrainingSummary) => first_evaluation!.loss;
 const entries = () => readdir(join(folder, 'cache/blocks'));
 
-/** Stops a run after its third step and goes on with it. */
-async function interrupted(job: TrainingJobInput, between: () => Promise<void>): Promise<TrainingEvent[]> {
-  const cancel = new AbortController();
-  const onEvent = (event: TrainingEvent) => {
-    if (event.type === 'step' && event.step === 3) cancel.abort(new CancelRequest(false));
-  };
-  expect(await trainAdapter(job, { onEvent }, cancel.signal)).toEqual({ status: 'cancelled' });
-  await between();
-  const events: TrainingEvent[] = [];
-  await run({ ...job, resume: true }, (event) => events.push(event));
-  return events;
-}
-
 describe('a run in int4', () => {
   test('learns as one over the weights as stored, and says which of them stay so', async () => {
-    const stored = await run(jobOf('stored', { base_precision: 'as-stored' }));
+    const stored = await runToEnd(jobOf('stored', { base_precision: 'as-stored' }));
     const events: TrainingEvent[] = [];
-    const int4 = await run(jobOf('int4'), (event) => events.push(event));
+    const int4 = await runToEnd(jobOf('int4'), (event) => events.push(event));
     expect(events).toContainEqual(expect.objectContaining({ type: 'progress', stage: 'quantise' }));
     expect(events).toContainEqual(
       expect.objectContaining({
@@ -107,8 +84,8 @@ describe('a run in int4', () => {
     const [entry, ...others] = await entries();
     expect(others).toEqual([]);
     const made = await stat(join(folder, 'cache/blocks', entry!, 'weights.safetensors'));
-    await run(jobOf('threads', { threads: 2 }));
-    await run(jobOf('recomputed', { recompute: true }));
+    await runToEnd(jobOf('threads', { threads: 2 }));
+    await runToEnd(jobOf('recomputed', { recompute: true }));
     for (const output of ['threads', 'recomputed'])
       expect(await weightsOf(output)).toEqual(await weightsOf('int4'));
     expect(await entries()).toEqual([entry]);
@@ -137,8 +114,8 @@ describe('a run in int4', () => {
     ['an embedding as target', { target_modules: ['embed_tokens', 'q_proj'] }],
     ['a whole head', { modules_to_save: ['lm_head'] }],
   ])('works with %s', async (name, settings) => {
-    const stored = await run(jobOf(`${name} stored`, { base_precision: 'as-stored' }, settings));
-    const int4 = await run(jobOf(name, {}, settings));
+    const stored = await runToEnd(jobOf(`${name} stored`, { base_precision: 'as-stored' }, settings));
+    const int4 = await runToEnd(jobOf(name, {}, settings));
     expect(Math.abs(lossOf(int4) - lossOf(stored))).toBeLessThan(tolerances.int4Loss);
     expect(int4.last_evaluation!.loss).toBeLessThan(lossOf(int4));
   });

@@ -13,17 +13,16 @@ import { weightBytes } from '#models/weight-bytes.js';
 import { compileProgram } from '#runtime/compile.js';
 import { CompiledRunner } from '#runtime/compiled-runner.js';
 import { readInt8Weights } from '#training/base-precision/saved-int8.js';
-import { CancelRequest } from '#training/cancellation.js';
 import { createEagerRunner, openEagerBackend } from '#training/eager-steps.js';
-import type { TrainingEvent, TrainingSummary } from '#training/events.js';
+import type { TrainingSummary } from '#training/events.js';
 import type { TrainingJobInput } from '#training/job.js';
 import { nextToken } from '#training/objectives/next-token.js';
 import { tokenInputs } from '#training/objectives/token-inputs.js';
 import { parseTrainingOptions } from '#training/options.js';
-import { trainAdapter } from '#training/run.js';
 import { createStepPrograms } from '#training/step-programs.js';
 import { writeTinyClassificationJob, writeTinyJob, writeTinyPreferenceJob } from '../e2e/tiny-job.js';
 import { tolerances } from '../tolerances.js';
+import { interrupted, runToEnd } from './whole-runs.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -57,37 +56,18 @@ function jobOf(output: string, options: object = {}, settings: object = {}): Tra
   };
 }
 
-async function run(
-  job: TrainingJobInput,
-  onEvent: (event: TrainingEvent) => void = () => undefined,
-): Promise<TrainingSummary> {
-  const result = await trainAdapter(job, { onEvent });
-  if (result.status !== 'finished') throw new Error('the run was cancelled');
-  return result.summary;
-}
-
 const weightsOf = (output: string) => readFile(join(folder, output, 'adapter/adapter_model.safetensors'));
 const lossOf = ({ first_evaluation }: TrainingSummary) => first_evaluation!.loss;
 const entries = () => readdir(join(folder, 'cache/int8'));
 
-/** Stops a run after its third step and goes on with it. */
-async function interrupted(job: TrainingJobInput, between: () => Promise<void>): Promise<TrainingEvent[]> {
-  const cancel = new AbortController();
-  const onEvent = (event: TrainingEvent) => {
-    if (event.type === 'step' && event.step === 3) cancel.abort(new CancelRequest(false));
-  };
-  expect(await trainAdapter(job, { onEvent }, cancel.signal)).toEqual({ status: 'cancelled' });
-  await between();
-  const events: TrainingEvent[] = [];
-  await run({ ...job, resume: true }, (event) => events.push(event));
-  return events;
-}
-
 describe('a run in int8', () => {
   test('learns as one over the weights as stored, whose loss it starts near to', async () => {
-    const stored = await run(jobOf('stored', { base_precision: 'as-stored' }));
+    const stored = await runToEnd(jobOf('stored', { base_precision: 'as-stored' }));
     const stages = new Set<string>();
-    const int8 = await run(jobOf('int8'), (event) => event.type === 'progress' && stages.add(event.stage));
+    const int8 = await runToEnd(
+      jobOf('int8'),
+      (event) => event.type === 'progress' && stages.add(event.stage),
+    );
     expect(stages).toContain('quantise');
     expect(lossOf(int8)).not.toBe(lossOf(stored));
     expect(Math.abs(lossOf(int8) - lossOf(stored))).toBeLessThan(tolerances.int8Loss);
@@ -100,8 +80,8 @@ describe('a run in int8', () => {
   test('has the same bits with other threads, layers recomputed or not, and in a loaded cache', async () => {
     const before = await entries();
     const made = await stat(join(folder, 'cache/int8', before[0]!, 'weights.safetensors'));
-    await run(jobOf('threads', { threads: 2 }));
-    await run(jobOf('recomputed', { recompute: true }));
+    await runToEnd(jobOf('threads', { threads: 2 }));
+    await runToEnd(jobOf('recomputed', { recompute: true }));
     for (const output of ['threads', 'recomputed'])
       expect(await weightsOf(output)).toEqual(await weightsOf('int8'));
     expect(await entries()).toEqual(before);
@@ -131,8 +111,8 @@ describe('a run in int8', () => {
     ['an embedding as target', { target_modules: ['embed_tokens', 'q_proj'] }],
     ['a whole head', { modules_to_save: ['lm_head'] }],
   ])('works with %s', async (name, settings) => {
-    const stored = await run(jobOf(`${name} stored`, { base_precision: 'as-stored' }, settings));
-    const int8 = await run(jobOf(name, { gradient_accumulation_steps: 1 }, settings));
+    const stored = await runToEnd(jobOf(`${name} stored`, { base_precision: 'as-stored' }, settings));
+    const int8 = await runToEnd(jobOf(name, { gradient_accumulation_steps: 1 }, settings));
     expect(Math.abs(lossOf(int8) - lossOf(stored))).toBeLessThan(tolerances.int8Loss);
     expect(int8.last_evaluation!.loss).toBeLessThan(lossOf(int8));
   });
@@ -149,7 +129,7 @@ test('preferences are learned in int8, against what the rounded base says', asyn
       trainingFile: join(preferences, 'train.jsonl'),
       validationFile: null,
     };
-    await run(job, (event) => event.type === 'step' && event.step === 1 && losses.push(event.loss));
+    await runToEnd(job, (event) => event.type === 'step' && event.step === 1 && losses.push(event.loss));
   }
   // At the start the adapter changes nothing: the loss is log 2 if reference and model are rounded alike.
   expect(losses).toHaveLength(2);
@@ -163,7 +143,7 @@ test('classes are learned in int8', async () => {
   for (const base_precision of ['as-stored', 'int8']) {
     const method = written.training!.method as object;
     summaries.push(
-      await run({
+      await runToEnd({
         ...jobOf(`classes-${base_precision}`, { base_precision, method }),
         baseModel: join(classes, 'model'),
         trainingFile: join(classes, 'train.jsonl'),

@@ -5,12 +5,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAdapter } from '#adapters/read-adapter.js';
 import { parseLoraConfig } from '#lora/config.js';
 import { CancelRequest } from '#training/cancellation.js';
-import type { TrainingEvent, TrainingSummary } from '#training/events.js';
+import type { TrainingEvent } from '#training/events.js';
 import type { TrainingJobInput } from '#training/job.js';
 import { parseTrainingOptions } from '#training/options.js';
 import { trainAdapter } from '#training/run.js';
 import { writeTinyJob, writeTinyPreferenceJob } from '../e2e/tiny-job.js';
 import { tolerances } from '../tolerances.js';
+import { runToEnd } from './whole-runs.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -43,15 +44,6 @@ function jobOf(output: string, settings: object, options: object = {}): Training
   };
 }
 
-async function summaryOf(
-  job: TrainingJobInput,
-  onEvent: (event: TrainingEvent) => void = () => undefined,
-): Promise<TrainingSummary> {
-  const result = await trainAdapter(job, { onEvent });
-  if (result.status !== 'finished') throw new Error('the run was cancelled');
-  return result.summary;
-}
-
 const weightsOf = (output: string) => readFile(join(folder, output, 'adapter/adapter_model.safetensors'));
 
 describe.each([
@@ -66,9 +58,9 @@ describe.each([
   const asked = { ...settings, init_lora_weights: init };
 
   test('starts as the base is, and leaves plain LoRA for it that answers as the run did in the end', async () => {
-    const plain = await summaryOf(jobOf(`${init}-base`, settings, { max_steps: 1 }));
+    const plain = await runToEnd(jobOf(`${init}-base`, settings, { max_steps: 1 }));
     const layers: number[] = [];
-    const run = await summaryOf(jobOf(init, asked), (event) => {
+    const run = await runToEnd(jobOf(init, asked), (event) => {
       if (event.type === 'progress' && event.stage === 'adapter') layers.push(event.done);
     });
     expect(layers).toEqual([1, 2, 3, 4, 5, 6]);
@@ -84,7 +76,7 @@ describe.each([
       lora: null,
       initAdapter: run.adapter_folder,
     };
-    const next = await summaryOf(goingOn);
+    const next = await runToEnd(goingOn);
     expect(Math.abs(next.first_evaluation!.loss - run.last_evaluation!.loss)).toBeLessThan(tolerances.loss);
   });
 
@@ -96,7 +88,7 @@ describe.each([
     };
     await expect(trainAdapter(job, { onEvent }, controller.signal)).resolves.toEqual({ status: 'cancelled' });
     const stages: string[] = [];
-    await summaryOf({ ...job, resume: true }, (event) => {
+    await runToEnd({ ...job, resume: true }, (event) => {
       if (event.type === 'progress') stages.push(event.stage);
     });
     // The checkpoint has what was taken out of the weights: nothing is computed again.
@@ -115,7 +107,7 @@ test('the reference of a preference training is the base, whole', async () => {
     options: parseTrainingOptions({ ...training, max_steps: 4 }),
   };
   const evaluations: number[] = [];
-  await summaryOf(job, (event) => {
+  await runToEnd(job, (event) => {
     if (event.type === 'evaluation') evaluations.push(event.loss);
   });
   // Nothing is preferred before the first step, since the model starts as the base is.
@@ -125,10 +117,10 @@ test('the reference of a preference training is the base, whole', async () => {
 
 test('an orthogonal start changes nothing, and its rank is even', async () => {
   const asked = { init_lora_weights: 'orthogonal' };
-  const plain = await summaryOf(jobOf('plain', {}, { max_steps: 1 }));
-  const run = await summaryOf(jobOf('orthogonal', asked, { max_steps: 1 }));
+  const plain = await runToEnd(jobOf('plain', {}, { max_steps: 1 }));
+  const run = await runToEnd(jobOf('orthogonal', asked, { max_steps: 1 }));
   expect(run.first_evaluation!.loss).toBeCloseTo(plain.first_evaluation!.loss, 6);
-  await expect(summaryOf(jobOf('odd', { ...asked, r: 3 }))).rejects.toMatchObject({
+  await expect(runToEnd(jobOf('odd', { ...asked, r: 3 }))).rejects.toMatchObject({
     code: 'unsupported',
     message: expect.stringContaining('its rank must be even, not 3') as unknown,
   });

@@ -1,7 +1,7 @@
 import type { JobRequest } from '#contracts/http/job-create.js';
-import type { PlannedData, PlannedTime, PlanObject } from '#contracts/http/plans.js';
+import { viewPlannedData } from '#contracts/http/planned-data.js';
+import type { PlannedTime, PlanObject } from '#contracts/http/plans.js';
 import type { Planned } from '#jobs/planner-calls.js';
-import type { DataMeasure, ShownExample } from '#training/measure-head.js';
 import { viewResolved } from '../jobs/job-options-view.js';
 
 /** A plan as it is answered. */
@@ -41,8 +41,8 @@ export function viewPlan(
     device,
     seed,
     data: {
-      training: viewData(data.training, shown),
-      validation: data.validation && viewData(data.validation, shownValidation),
+      training: viewPlannedData(data.training, shown),
+      validation: data.validation && viewPlannedData(data.validation, shownValidation),
     },
     choices: [...data.choices],
     total_steps: data.totalSteps,
@@ -50,29 +50,5 @@ export function viewPlan(
     time,
     runs_on: [...plan.runsOn],
     warnings: [...plan.warnings],
-  };
-}
-
-function viewData(measure: DataMeasure, shown: readonly ShownExample[]): PlannedData {
-  return {
-    format: measure.format,
-    kind: measure.kind,
-    examples: measure.examples,
-    tokens: measure.tokens,
-    trained_tokens: measure.trainedTokens,
-    blocks: measure.blocks,
-    block_length: measure.blockLength,
-    truncated_examples: measure.truncatedExamples,
-    dropped_examples: measure.droppedExamples,
-    estimated: measure.estimated,
-    example: [...(shown[0]?.pieces ?? [])],
-    shown_examples: shown.map(({ line, tokens, shownTokens, label = null, pieces }) => ({
-      line,
-      tokens,
-      shown_tokens: shownTokens,
-      label,
-      pieces: [...pieces],
-    })),
-    lengths: { ...measure.lengths, counts: [...measure.lengths.counts] },
   };
 }

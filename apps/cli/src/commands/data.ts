@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { LowrankError } from '#base/errors.js';
+import { viewPlannedData } from '#contracts/http/planned-data.js';
 import { type DataForm, dataForm, formatNames } from '#data/data-form.js';
 import { declarations, type MethodType } from '#training/objectives/declared/registry.js';
 import type { InspectedData } from '#training/inspect-data.js';
@@ -93,28 +94,8 @@ async function byModel(
   if (folder === undefined) return byService(context, file, name, reading);
   const { readByModel } = await import('#training/inspect-data.js');
   const { measure, shown, warnings } = await readByModel(file, { ...reading, folder, signal });
-  const { method } = reading;
-  return {
-    name,
-    method,
-    examples: measure.examples,
-    tokens: measure.tokens,
-    trained_tokens: measure.trainedTokens,
-    blocks: measure.blocks,
-    block_length: measure.blockLength,
-    truncated_examples: measure.truncatedExamples,
-    dropped_examples: measure.droppedExamples,
-    estimated: measure.estimated,
-    lengths: { ...measure.lengths, counts: [...measure.lengths.counts] },
-    shown_examples: shown.map(({ line, tokens, shownTokens, label = null, pieces }) => ({
-      line,
-      tokens,
-      shown_tokens: shownTokens,
-      label,
-      pieces: [...pieces],
-    })),
-    warnings: [...warnings],
-  };
+  const { example: _, format: __, kind: ___, ...data } = viewPlannedData(measure, shown);
+  return { name, method: reading.method, ...data, warnings: [...warnings] };
 }
 
 async function byService(
